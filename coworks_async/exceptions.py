@@ -1,0 +1,104 @@
+"""Every error of the project.
+
+    CoWorksError
+    ├── DeclarationError        a class declares what cannot be served
+    ├── RequestContextError     `request` is used where there is no request
+    ├── ReturnError             an entry returned what cannot be sent
+    ├── UnknownEndpoint         `url_for` is asked for what is not there
+    └── CommandError            a command is used the wrong way
+
+    starlette.exceptions.HTTPException
+    └── Problem                 an answer in problem+json
+        ├── BadRequest          400
+        ├── ContentTooLarge     413
+        ├── UnsupportedMedia    415
+        └── Invalid             422, with its faults
+
+What derives from `CoWorksError` is for the author of a service, what derives from `HTTPException` for its client.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from starlette.exceptions import HTTPException
+
+Where = Literal["path", "query", "body"]
+
+
+class CoWorksError(Exception):
+    """The base of every error meant for the author of a service."""
+
+
+class DeclarationError(CoWorksError):
+    """A class declares an entry, a blueprint or a hook that cannot be served.
+
+    Raised when the service is built, never while it answers. The message names the class, the method, the parameter
+    and the remedy.
+    """
+
+
+class RequestContextError(CoWorksError, RuntimeError):
+    """`request` was used where there is no current request; the message tells which place that is."""
+
+
+class ReturnError(CoWorksError, TypeError):
+    """An entry returned what no answer can be made of; it is logged and the client gets a 500."""
+
+
+class UnknownEndpoint(CoWorksError, LookupError):
+    """No entry has this endpoint, or its path cannot be built from the parameters given."""
+
+
+class CommandError(CoWorksError):
+    """A command is used the wrong way: its message is the one line that is printed, before the exit with code 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a request: a member of the `errors` of a 422.
+
+    `name` is the parameter as the client wrote it (empty for a body as a whole), `expected` a type as Python writes
+    it. The value itself is never repeated: it may be a secret.
+    """
+
+    where: Where
+    name: str
+    expected: str
+    detail: str
+
+
+class Problem(HTTPException):
+    """An error that is answered as problem+json (RFC 9457), as in `raise Problem(409, "Already there.")`."""
+
+    errors: Sequence[Fault] = ()
+
+
+class BadRequest(Problem):
+    """400: the request cannot be parsed."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(400, detail)
+
+
+class ContentTooLarge(Problem):
+    """413: the body, or the number of its parts, is over the limit."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(413, detail)
+
+
+class UnsupportedMedia(Problem):
+    """415: no parameter of the entry can be read from this content type."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(415, detail)
+
+
+class Invalid(Problem):
+    """422: the request was understood and is refused, for all the reasons in `errors`."""
+
+    def __init__(self, errors: Sequence[Fault]) -> None:
+        names = ", ".join(dict.fromkeys(fault.name or f"the {fault.where}" for fault in errors))
+        super().__init__(422, f"Refused: {names}.")
+        self.errors = tuple(errors)

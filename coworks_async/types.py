@@ -1,0 +1,20 @@
+"""Aliases shared by the rooms."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["ASGIApp", "Function", "Message", "Principal", "Receive", "Rule", "Scope", "Send", "Verdict"]
+
+Principal = Mapping[str, Any]
+"""What a rule tells of who asks: names and rights, found in `request.auth`."""
+
+Verdict = bool | str | Principal | None
+"""What `token_authorizer` answers: yes or no, the one stage where it is yes, or a yes with a principal."""
+
+Rule = Callable[[str], Verdict | Awaitable[Verdict]]
+"""`token_authorizer`, bound to its service."""
+
+Function = Callable[..., Any]
+"""A method or a hook of a user's, sync or async."""
