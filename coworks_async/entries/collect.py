@@ -1,0 +1,85 @@
+"""What a class declares: its entries, found once, with the rules of inheritance."""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from coworks_async.entries.declaration import EntryOptions, options_of
+from coworks_async.entries.naming import HEAD, VERBS, route_of
+from coworks_async.exceptions import DeclarationError
+from coworks_async.types import Function
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """An entry as a class declares it, before its signature is read."""
+
+    cls: type
+    name: str
+    function: Function
+    options: EntryOptions
+    method: str
+    path: str
+
+    @property
+    def where(self) -> str:
+        """How errors name it."""
+        return f"{self.cls.__qualname__}.{self.name}"
+
+
+def declarations(cls: type, base: type) -> Iterator[Declaration]:
+    """Yield what `cls`, a subclass of `base` (the service or the blueprint), declares as entries.
+
+    A method is an entry when `@entry` stands on it, or when it is named exactly for a verb in the body of a subclass
+    of `base`. What a class overrides must be declared anew, so that nothing is opened or closed unsaid; `name = None`
+    takes an inherited entry away.
+
+    Raises:
+        DeclarationError: a name, a decorator or an override that makes no entry.
+    """
+    names = dict.fromkeys(name for owner in reversed(cls.__mro__) for name in vars(owner))
+    for name in names:
+        owners = [owner for owner in cls.__mro__ if name in vars(owner)]
+        attribute = vars(owners[0])[name]
+        if not any(_is_entry(owner, name, base) for owner in owners) or attribute is None:
+            continue
+        yield _declaration(cls, name, owners[0], base)
+
+
+def _is_entry(owner: type, name: str, base: type) -> bool:
+    attribute = vars(owner)[name]
+    if options_of(attribute) is not None:
+        return True
+    in_body = issubclass(owner, base) and owner is not base
+    return in_body and name in (*VERBS, HEAD) and attribute is not None
+
+
+def _declaration(cls: type, name: str, owner: type, base: type) -> Declaration:
+    attribute = vars(owner)[name]
+    where = f"{cls.__qualname__}.{name}"
+    if name in _reserved(base):
+        raise DeclarationError(f"{where} hides {base.__name__}.{name}; rename the entry, for instance to {name}_.")
+    options = options_of(attribute)
+    if options is None and (not _is_entry(owner, name, base) or _overrides_decorated(cls, name, owner)):
+        raise DeclarationError(
+            f"{where} overrides an entry without @entry in {owner.__qualname__}; "
+            "decorate it and repeat its options (no_auth is never inherited), or set it to None to take it away."
+        )
+    if not inspect.isroutine(attribute) or isinstance(attribute, staticmethod | classmethod):
+        kind = type(attribute).__name__
+        raise DeclarationError(f"{where} is named for an entry but is a {kind}; make it a plain method, or rename it.")
+    try:
+        method, path = route_of(name)
+    except ValueError as error:
+        raise DeclarationError(f"{where}: {error}.") from None
+    return Declaration(cls, name, attribute, options or EntryOptions(), method, path)
+
+
+def _overrides_decorated(cls: type, name: str, owner: type) -> bool:
+    above = cls.__mro__[cls.__mro__.index(owner) + 1 :]
+    return any(options_of(vars(other).get(name)) is not None for other in above)
+
+
+def _reserved(base: type) -> frozenset[str]:
+    """The names that an entry would take from the machinery itself: the base's attributes, and those it sets."""
+    return frozenset(dir(base)) | getattr(base, "instance_attributes", frozenset())

@@ -1,0 +1,126 @@
+"""`@entry`: marks a method as an entry and keeps what the author says of it."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar, overload
+
+from coworks_async.exceptions import DeclarationError
+from coworks_async.types import Function
+
+F = TypeVar("F", bound=Function)
+
+MARK = "__coworks_entry__"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryOptions:
+    """The options of one `@entry`, as given."""
+
+    no_auth: bool = False
+    no_cors: bool = True
+    stages: frozenset[str] | None = None
+    binary_headers: tuple[tuple[str, str], ...] = ()
+    background: bool = False
+
+
+@overload
+def entry(function: F, /) -> F: ...
+
+
+@overload
+def entry(
+    *,
+    no_auth: bool = False,
+    no_cors: bool = True,
+    stage: str | Iterable[str] | None = None,
+    binary_headers: Mapping[str, str] | None = None,
+    background: bool = False,
+) -> Callable[[F], F]: ...
+
+
+def entry(
+    function: F | None = None,
+    /,
+    *,
+    no_auth: bool = False,
+    no_cors: bool = True,
+    stage: str | Iterable[str] | None = None,
+    binary_headers: Mapping[str, str] | None = None,
+    background: bool = False,
+) -> F | Callable[[F], F]:
+    """Declare a method of a service or of a blueprint as an entry; its name is its route.
+
+    Parameters:
+        function: the method, sync or async; given by Python where the decorator is used bare.
+        no_auth: lets anyone in, without a token.
+        no_cors: `False` opens the entry to browsers of other origins.
+        stage: the stage, or the stages, where the entry exists; everywhere by default.
+        binary_headers: headers set on each answer, where the entry did not set them itself.
+        background: allows asynchronous calls of the entry.
+
+    Returns:
+        The method itself, marked.
+
+    Raises:
+        DeclarationError: what is decorated is not a plain method, or an option is of a wrong type.
+
+    Example:
+        >>> class Shop(TechMicroService):
+        ...     @entry(no_auth=True)
+        ...     async def get_items(self, item_id: int, lang: str = "en"):
+        ...         return {"item": item_id, "lang": lang}
+    """
+    options = EntryOptions(
+        no_auth=_flag("no_auth", no_auth),
+        no_cors=_flag("no_cors", no_cors),
+        stages=_stages(stage),
+        binary_headers=_headers(binary_headers),
+        background=_flag("background", background),
+    )
+
+    def mark(method: F) -> F:
+        if not inspect.isroutine(method) or isinstance(method, staticmethod | classmethod):
+            raise DeclarationError(
+                f"@entry stands on {_describe(method)}; it takes a plain method: "
+                "put it above nothing but functions, and give its options by name, as in @entry(no_auth=True)."
+            )
+        setattr(method, MARK, options)
+        return method
+
+    return mark if function is None else mark(function)
+
+
+def options_of(attribute: object) -> EntryOptions | None:
+    """Return what `@entry` kept on a class attribute, or None where it does not stand on it."""
+    options = getattr(attribute, MARK, None)
+    return options if isinstance(options, EntryOptions) else None
+
+
+def _describe(method: object) -> str:
+    if isinstance(method, staticmethod | classmethod | property):
+        return f"a {type(method).__name__}"
+    return f"{method!r}, which is no method"
+
+
+def _flag(name: str, value: bool) -> bool:
+    if not isinstance(value, bool):
+        raise DeclarationError(f"@entry({name}=...) takes True or False, not {value!r}.")
+    return value
+
+
+def _stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:
+    if stage is None:
+        return None
+    stages = frozenset([stage] if isinstance(stage, str) else stage)
+    if not stages or not all(isinstance(name, str) and name for name in stages):
+        raise DeclarationError(f"@entry(stage=...) takes the name of a stage or several, not {stage!r}.")
+    return stages
+
+
+def _headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    pairs = tuple((headers or {}).items())
+    for name, value in pairs:
+        if not (isinstance(name, str) and isinstance(value, str)) or any(c in name + value for c in "\r\n\0"):
+            raise DeclarationError(f"@entry(binary_headers=...) maps names to values, both of one line; see {name!r}.")
+    return pairs

@@ -1,0 +1,60 @@
+"""The hooks that an author registers, on a service or on a blueprint, before the first request."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from coworks_async.exceptions import DeclarationError
+from coworks_async.types import Function
+
+F = TypeVar("F", bound=Function)
+
+ErrorKey = int | type[Exception]
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What is registered in one place; `frozen` once requests are answered."""
+
+    before: list[Function] = field(default_factory=list)
+    after: list[Function] = field(default_factory=list)
+    teardown: list[Function] = field(default_factory=list)
+    errors: dict[ErrorKey, Function] = field(default_factory=dict)
+    frozen: bool = False
+
+    def add_before(self, hook: F) -> F:
+        self.before.append(self._checked(hook, 0, "before_request"))
+        return hook
+
+    def add_after(self, hook: F) -> F:
+        self.after.append(self._checked(hook, 1, "after_request"))
+        return hook
+
+    def add_teardown(self, hook: F) -> F:
+        self.teardown.append(self._checked(hook, 1, "teardown_request"))
+        return hook
+
+    def error_adder(self, key: ErrorKey) -> Callable[[F], F]:
+        is_status = isinstance(key, int) and not isinstance(key, bool) and 400 <= key <= 599
+        if not is_status and not (isinstance(key, type) and issubclass(key, Exception)):
+            raise DeclarationError(f"errorhandler({key!r}) takes a status from 400 to 599 or a class of exceptions.")
+
+        def add(hook: F) -> F:
+            self.errors[key] = self._checked(hook, 1, "errorhandler")
+            return hook
+
+        return add
+
+    def _checked(self, hook: F, count: int, what: str) -> F:
+        name = getattr(hook, "__qualname__", repr(hook))
+        if self.frozen:
+            raise DeclarationError(
+                f"{what} {name} comes after the first request; register hooks where the app is made."
+            )
+        try:
+            inspect.signature(hook).bind(*range(count))
+        except TypeError:
+            takes = "no argument" if count == 0 else "one argument"
+            raise DeclarationError(f"{what} {name} is called with {takes}; change its parameters.") from None
+        return hook

@@ -1,0 +1,195 @@
+"""The plan of an entry: its parameters with their converters, compiled once and followed by each request."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from coworks_async.entries.annotations import is_model, is_structured, members
+from coworks_async.entries.collect import Declaration
+from coworks_async.entries.converter import Converter
+from coworks_async.entries.models import ModelConverter
+from coworks_async.entries.signature import Kind, Parameter, Signature
+from coworks_async.entries.whole import WholeConverter
+from coworks_async.exceptions import DeclarationError
+
+AnyConverter = Converter | WholeConverter | ModelConverter
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A parameter and what converts to it."""
+
+    parameter: Parameter
+    converter: Any
+
+    @property
+    def name(self) -> str:
+        return self.parameter.name
+
+    @property
+    def alias(self) -> str:
+        return self.parameter.alias
+
+    @property
+    def expected(self) -> str:
+        return str(self.converter.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a request's values go to.
+
+    `named` and `gather` are keyed by what a client writes. `rest` is `**kwargs`, `request` the parameter that gets the
+    request itself.
+    """
+
+    signature: Signature
+    path: tuple[Slot, ...]
+    tail: Slot | None
+    named: Mapping[str, Slot]
+    gather: Mapping[str, Slot]
+    whole: Slot | None
+    rest: Slot | None
+    request: Parameter | None
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        single = (slot for slot in (self.tail, self.whole, self.rest) if slot is not None)
+        return (*self.path, *self.named.values(), *self.gather.values(), *single)
+
+    @property
+    def reads(self) -> bool:
+        """Something may come from the query or from the body."""
+        return bool(self.named or self.gather or self.whole or self.rest)
+
+    @property
+    def is_plain(self) -> bool:
+        """The arguments are the path's, in order, then names."""
+        if self.gather or self.rest or self.request or self.tail:
+            return False
+        kinds = [parameter.kind for parameter in self.signature.parameters]
+        return kinds[: len(self.path)] == [Kind.PATH] * len(self.path) and not any(
+            parameter.positional for parameter in self.signature.parameters[len(self.path) :]
+        )
+
+    @property
+    def is_text(self) -> bool:
+        """Each value is one string that one function converts."""
+        return self.whole is None and all(slot.converter.scalar for slot in self.slots)
+
+    @property
+    def exact(self) -> bool:
+        """Some number is to be read as it was written."""
+        return any(slot.converter.exact for slot in self.slots)
+
+    @property
+    def known(self) -> list[str]:
+        """The names that a query or a body may hold."""
+        whole = self.whole.converter.names if self.whole is not None else []
+        return [*self.named, *(f"{alias}[...]" for alias in self.gather), *whole]
+
+    def arguments(self, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the positional arguments and those by name; what has no value gets its default."""
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for parameter in self.signature.parameters:
+            if parameter.kind is Kind.TAIL:
+                args.extend(values[parameter.name])
+            elif parameter.kind is Kind.REST:
+                kwargs.update(values[parameter.name])
+            elif parameter.keyword:
+                kwargs[parameter.name] = values.get(parameter.name, parameter.default)
+            else:
+                args.append(values.get(parameter.name, parameter.default))
+        return args, kwargs
+
+
+def compile_plan(declaration: Declaration, signature: Signature) -> Plan:
+    """Compile the converters of an entry.
+
+    Raises:
+        DeclarationError: an annotation is not one that a request can be converted to, or a name is taken twice.
+    """
+    slots = {
+        parameter.name: Slot(parameter, _converter(parameter, declaration))
+        for parameter in signature.parameters
+        if parameter.kind is not Kind.REQUEST
+    }
+
+    def of(kind: Kind) -> tuple[Slot, ...]:
+        return tuple(slots[parameter.name] for parameter in signature.of(kind))
+
+    plan = Plan(
+        signature=signature,
+        path=of(Kind.PATH),
+        tail=next(iter(of(Kind.TAIL)), None),
+        named={slot.alias: slot for slot in of(Kind.NAMED)},
+        gather={slot.alias: slot for slot in of(Kind.GATHER)},
+        whole=next(iter(of(Kind.WHOLE)), None),
+        rest=next(iter(of(Kind.REST)), None),
+        request=next(iter(signature.of(Kind.REQUEST)), None),
+    )
+    _refuse_hidden(plan, declaration)
+    return plan
+
+
+def _converter(parameter: Parameter, declaration: Declaration) -> AnyConverter:
+    annotation = parameter.annotation
+    try:
+        if not is_structured(annotation):
+            return Converter(annotation)
+        if any(is_model(member) for member in members(annotation)):
+            return ModelConverter(annotation)
+        return WholeConverter(annotation)
+    except Exception as error:  # what msgspec and pydantic raise for a wrong type is their own affair
+        raise DeclarationError(
+            f"{declaration.where}: the parameter {parameter.name!r} cannot be converted: {error}; "
+            "change its annotation."
+        ) from error
+
+
+def _refuse_hidden(plan: Plan, declaration: Declaration) -> None:
+    """On GET, a field of the structured type that another parameter takes away would never be filled."""
+    if plan.whole is None or declaration.method != "GET":
+        return
+    for name in plan.whole.converter.names:
+        if name in plan.named:
+            raise DeclarationError(
+                f"{declaration.where}: {name!r} is a parameter and a field of {plan.whole.name!r}, "
+                "which both come from the query on a GET; rename one."
+            )
+
+
+def json_decoder(plan: Plan) -> Callable[[bytes], Mapping[str, Any]] | None:
+    """Compile the one decoder that reads a JSON body straight into the arguments by name.
+
+    None where msgspec's strict reading is not all there is to do. For plans that are plain.
+    """
+    if plan.whole is not None:
+        return _whole_decoder(plan, plan.whole)
+    if not all(slot.converter.trusted for slot in plan.named.values()):
+        return None
+    slots = list(plan.named.values())
+    struct = msgspec.defstruct("Body", [_field(slot) for slot in slots], forbid_unknown_fields=True, kw_only=True)
+    decode = msgspec.json.Decoder(struct).decode
+    names = [slot.name for slot in slots]
+    astuple = msgspec.structs.astuple
+    return lambda body: dict(zip(names, astuple(decode(body)), strict=True))
+
+
+def _whole_decoder(plan: Plan, whole: Slot) -> Callable[[bytes], Mapping[str, Any]] | None:
+    if not whole.converter.trusted or any(slot.parameter.required for slot in plan.named.values()):
+        return None
+    decode = msgspec.json.Decoder(whole.parameter.annotation).decode
+    return lambda body: {whole.name: decode(body)}
+
+
+def _field(slot: Slot) -> tuple[str, Any] | tuple[str, Any, Any]:
+    parameter = slot.parameter
+    if parameter.required:
+        return parameter.name, parameter.annotation, msgspec.field(name=parameter.alias)
+    default = parameter.default
+    # A factory that gives the very default of the signature, as Python does: msgspec refuses some as plain defaults.
+    return parameter.name, parameter.annotation, msgspec.field(default_factory=lambda: default, name=parameter.alias)

@@ -1,0 +1,154 @@
+"""From a method's signature to its parameters: which come from the path, which by name, which take the whole body."""
+
+import inspect
+import re
+import typing
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from starlette.requests import Request
+
+from coworks_async.entries.annotations import is_scalar, is_structured, show, substitute, type_variables
+from coworks_async.entries.collect import Declaration
+from coworks_async.exceptions import DeclarationError
+
+REQUIRED: Any = inspect.Parameter.empty
+
+
+class Kind(Enum):
+    """Where a parameter's value comes from."""
+
+    PATH = "a segment of the path"
+    TAIL = "the rest of the path"
+    NAMED = "a name of the query or of the body"
+    GATHER = "the names name[...] of the query or of the body"
+    WHOLE = "the whole body, or on GET the whole query"
+    REQUEST = "the request itself"
+    REST = "the names that are left"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of an entry.
+
+    `alias` is its name as a client writes it, `annotation` is `Any` where there is none, and `default` is `REQUIRED`
+    where there is none. `keyword` tells that it is passed by name
+    alone, `positional` by position alone.
+    """
+
+    name: str
+    alias: str
+    kind: Kind
+    annotation: Any
+    default: Any
+    keyword: bool
+    positional: bool
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The parameters of an entry in the order of its signature, and what it says that it returns."""
+
+    parameters: tuple[Parameter, ...]
+    returns: Any
+
+    def of(self, kind: Kind) -> tuple[Parameter, ...]:
+        return tuple(parameter for parameter in self.parameters if parameter.kind is kind)
+
+    @property
+    def path(self) -> str:
+        """The dynamic end of the entry's path: `/{bucket}/{rest:path}`."""
+        segments = "".join(f"/{{{parameter.name}}}" for parameter in self.of(Kind.PATH))
+        return segments + "".join(f"/{{{parameter.name}:path}}" for parameter in self.of(Kind.TAIL))
+
+
+def read_signature(declaration: Declaration) -> Signature:
+    """Read the parameters of a declared entry.
+
+    Raises:
+        DeclarationError: an annotation cannot be resolved, or the parameters cannot be told apart.
+    """
+    function = inspect.unwrap(declaration.function)
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except Exception as error:  # any code can stand in an annotation
+        raise DeclarationError(
+            f"{declaration.where}: an annotation cannot be resolved ({error}); "
+            "define or import its names at the level of the module."
+        ) from error
+    bindings = type_variables(declaration.cls)
+    _, *parameters = inspect.signature(function).parameters.values() or [None]
+    read = tuple(
+        _parameter(parameter, substitute(hints.get(parameter.name, Any), bindings), declaration)
+        for parameter in parameters
+        if parameter is not None
+    )
+    _check(read, declaration)
+    return Signature(read, substitute(hints.get("return", Any), bindings))
+
+
+def _parameter(parameter: inspect.Parameter, annotation: Any, declaration: Declaration) -> Parameter:
+    kind = _kind(parameter, annotation)
+    keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    positional = parameter.kind is inspect.Parameter.POSITIONAL_ONLY
+    alias = parameter.name if kind in (Kind.PATH, Kind.TAIL) else alias_of(parameter.name)
+    if kind is Kind.PATH and not is_scalar(annotation):
+        raise DeclarationError(
+            f"{declaration.where}: the parameter {parameter.name!r} is a segment of the path, which cannot be "
+            f"{show(annotation)}; give it a default, or put it after a * to take it from the body or the query."
+        )
+    return Parameter(parameter.name, alias, kind, annotation, parameter.default, keyword, positional)
+
+
+def _kind(parameter: inspect.Parameter, annotation: Any) -> Kind:
+    if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+        return Kind.TAIL
+    if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+        return Kind.REST
+    if isinstance(annotation, type) and issubclass(annotation, Request):
+        return Kind.REQUEST
+    if is_structured(annotation):
+        return Kind.WHOLE
+    if parameter.default is REQUIRED and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+        return Kind.PATH
+    if re.fullmatch(r"[^_](?:.*[^_])?__", parameter.name) and "__" not in parameter.name[:-2]:
+        return Kind.GATHER
+    return Kind.NAMED
+
+
+def _check(parameters: tuple[Parameter, ...], declaration: Declaration) -> None:
+    whole = [parameter.name for parameter in parameters if parameter.kind is Kind.WHOLE]
+    if len(whole) > 1:
+        raise DeclarationError(
+            f"{declaration.where}: {' and '.join(whole)} would each take the whole body; put them in one type."
+        )
+    seen: dict[str, str] = {}
+    for parameter in parameters:
+        other = seen.setdefault(parameter.alias, parameter.name)
+        if other != parameter.name:
+            raise DeclarationError(
+                f"{declaration.where}: {other} and {parameter.name} are both {parameter.alias!r} "
+                "to a client; rename one."
+            )
+
+
+def alias_of(name: str) -> str:
+    """Return a parameter's name as a client writes it.
+
+    Example:
+        >>> alias_of("page__number__")
+        'page[number]'
+        >>> alias_of("filter__")
+        'filter'
+        >>> alias_of("limit")
+        'limit'
+    """
+    if not name.endswith("__") or name.startswith("_"):
+        return name
+    head, *inner = name.removesuffix("__").split("__")
+    return head + "".join(f"[{part}]" for part in inner)

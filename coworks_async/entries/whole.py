@@ -1,0 +1,130 @@
+"""The converter of a type with fields, which takes a whole body or a whole query."""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NotRequired, Required, get_args, get_origin
+
+import msgspec
+from msgspec import ValidationError
+
+from coworks_async.entries.annotations import members, substitute
+from coworks_async.entries.converter import Converter, Raw, fault, unknown
+from coworks_async.exceptions import Fault, Where
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a structured type, by the name that a client uses."""
+
+    converter: Converter
+    required: bool
+
+
+class WholeConverter(Converter):
+    """Converts to a dataclass, a `msgspec.Struct` or a `TypedDict` (or a union of tagged ones), field by field."""
+
+    def __init__(self, annotation: Any) -> None:
+        super().__init__(annotation)
+        self._variants = [variant for variant in members(annotation) if variant is not type(None)]
+        self._fields = [fields_of(variant) for variant in self._variants]
+
+    @property
+    def names(self) -> list[str]:
+        """The names that it takes."""
+        return list(dict.fromkeys(name for fields in self._fields for name in fields))
+
+    def whole(self, raw: Raw, where: Where, *, text: bool) -> tuple[Any, list[Fault]]:
+        """Return the value of a JSON object, or of a form or a query (`text`), and all that is wrong with it."""
+        fields = self._chosen(raw)
+        if not fields:
+            return self._attempt(raw, where)
+        faults = [unknown(where, name, list(fields)) for name in raw if name not in fields]
+        if not faults:
+            try:
+                flat = {name: fields[name].converter.flat(values) for name, values in raw.items()} if text else raw
+                return self.from_json(flat), []
+            except ValidationError as error:
+                whole = fault(where, "", self.expected, error)
+        faults += _each(raw, fields, where, text=text)
+        return None, faults or [whole]
+
+    def _attempt(self, raw: Any, where: Where) -> tuple[Any, list[Fault]]:
+        try:
+            return self.from_json(raw), []
+        except ValidationError as error:
+            return None, [fault(where, "", self.expected, error)]
+
+    def _chosen(self, raw: Raw) -> dict[str, Field]:
+        """The fields of the only variant, or of the one whose tag was sent."""
+        if len(self._variants) == 1:
+            return self._fields[0]
+        for variant, fields in zip(self._variants, self._fields, strict=True):
+            config = getattr(variant, "__struct_config__", None)
+            if config is not None and raw.get(config.tag_field) in (config.tag, [config.tag]):
+                return fields
+        return {}
+
+
+def _each(raw: Raw, fields: Mapping[str, Field], where: Where, *, text: bool) -> list[Fault]:
+    faults = []
+    for name, field in fields.items():
+        if name not in raw:
+            if field.required:
+                faults.append(Fault(where, name, field.converter.expected, "Missing"))
+            continue
+        try:
+            (field.converter.from_text if text else field.converter.from_json)(raw[name])
+        except ValidationError as error:
+            faults.append(fault(where, name, field.converter.expected, error))
+    return faults
+
+
+def fields_of(kind: Any) -> dict[str, Field]:
+    """Return the fields of a structured type; none for any other type."""
+    origin = get_origin(kind) or kind
+    if not isinstance(origin, type):
+        return {}
+    if issubclass(origin, msgspec.Struct):
+        return _struct_fields(kind, origin)
+    bindings = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
+    if dataclasses.is_dataclass(origin):
+        hints = typing.get_type_hints(origin, include_extras=True)
+        return {
+            field.name: Field(Converter(substitute(hints[field.name], bindings)), _is_required(field))
+            for field in dataclasses.fields(origin)
+            if field.init
+        }
+    if typing.is_typeddict(origin):
+        hints = typing.get_type_hints(origin, include_extras=True)
+        required: frozenset[str] = getattr(origin, "__required_keys__", frozenset())
+        return {
+            name: Field(Converter(substitute(_unmarked(hint), bindings)), name in required)
+            for name, hint in hints.items()
+        }
+    return {}
+
+
+def _struct_fields(kind: Any, origin: type[msgspec.Struct]) -> dict[str, Field]:
+    config = origin.__struct_config__
+    fields: dict[str, Field] = {}
+    if config.tag_field is not None:
+        fields[config.tag_field] = Field(Converter(Any), False)
+    for field in msgspec.structs.fields(kind):
+        fields[field.encode_name] = Field(Converter(field.type), field.required)
+    return fields
+
+
+def _is_required(field: "dataclasses.Field[Any]") -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _unmarked(hint: Any) -> Any:
+    """A TypedDict's annotation without its Required and NotRequired."""
+    if get_origin(hint) in (Required, NotRequired):
+        return _unmarked(get_args(hint)[0])
+    if get_origin(hint) is Annotated and get_origin(get_args(hint)[0]) in (Required, NotRequired):
+        inner, *extras = get_args(hint)
+        return Annotated[(_unmarked(inner), *extras)]
+    return hint
