@@ -1,0 +1,41 @@
+"""Call: an async function where it stands, a sync one in a thread, everywhere."""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any
+
+from starlette._utils import is_async_callable
+from starlette.concurrency import run_in_threadpool
+
+from coworks_async.types import Function
+
+AsyncFunction = Callable[..., Awaitable[Any]]
+
+
+def caller(function: Function) -> AsyncFunction:
+    """Return what calls a function of a user's and awaits its result.
+
+    What only makes a generator or a coroutine (a decorator around an async function, say) is called in the loop; any
+    other sync function runs in a thread, with the context of the request.
+    """
+    if is_async_callable(function):
+        return function
+    original = inspect.unwrap(function)
+    if any(test(function) or test(original) for test in _MAKERS):
+        return functools.partial(_call, function)
+    return functools.partial(_call_in_thread, function)
+
+
+_MAKERS = (inspect.isasyncgenfunction, inspect.isgeneratorfunction, is_async_callable)
+
+
+async def _call(function: Function, *args: Any, **kwargs: Any) -> Any:
+    result = function(*args, **kwargs)
+    return await result if isawaitable(result) else result
+
+
+async def _call_in_thread(function: Function, *args: Any, **kwargs: Any) -> Any:
+    result = await run_in_threadpool(function, *args, **kwargs)
+    return await result if isawaitable(result) else result

@@ -1,0 +1,145 @@
+"""The one place where what was raised becomes an answer."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ExceptionHandler
+
+from coworks_async.entries.hooks import ErrorKey
+from coworks_async.exceptions import ContentTooLarge, ReturnError
+from coworks_async.pipeline import problems
+from coworks_async.pipeline.call import AsyncFunction, caller
+from coworks_async.pipeline.request import request_of
+from coworks_async.pipeline.respond import response_of
+from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
+
+H = TypeVar("H")
+
+
+def find_handler(error: Exception, handlers: Mapping[Any, H]) -> H | None:
+    """Return the handler of an exception: by its status, then by its class or the nearest above.
+
+    As in Starlette, `Exception` and 500 are for what nothing else expects, so they take no `HTTPException`.
+    """
+    if isinstance(error, HTTPException):
+        if error.status_code in handlers:
+            return handlers[error.status_code]
+        classes = [cls for cls in type(error).__mro__ if cls is not Exception]
+        return next((handlers[cls] for cls in classes if cls in handlers), None)
+    return next((handlers[key] for key in (*type(error).__mro__, 500) if key in handlers), None)
+
+
+def is_expected(error: Exception, handlers: Mapping[Any, object]) -> bool:
+    """Tell whether an exception is an answer, or has a handler of its own class, rather than a bug to be logged."""
+    if isinstance(error, HTTPException):
+        return True
+    return any(cls in handlers for cls in type(error).__mro__ if issubclass(cls, Exception) and cls is not Exception)
+
+
+class ErrorAnswers:
+    """Answers exceptions: by the author's handlers, else by a problem; a bug is logged once, with its traceback.
+
+    Parameters:
+        handlers: those of `errorhandler`, the nearest to the entry first; they get the exception.
+        starlette_handlers: those of the constructor and of `add_exception_handler`; they get the request as well.
+        debug: a bug is answered with its traceback.
+    """
+
+    def __init__(
+        self,
+        handlers: Sequence[Mapping[ErrorKey, AsyncFunction]],
+        starlette_handlers: Mapping[Any, ExceptionHandler],
+        *,
+        logger: logging.Logger,
+        debug: bool,
+    ) -> None:
+        self.handlers = handlers
+        self.starlette_handlers = {key: caller(handler) for key, handler in starlette_handlers.items()}
+        self.logger = logger
+        self.debug = debug
+
+    async def answer(self, error: Exception, what: str, scope: Scope, receive: Receive, send: Send) -> Response:
+        """Return the answer to an exception raised by `what`; a handler that fails makes it a plain 500."""
+        if not any(is_expected(error, handlers) for handlers in (*self.handlers, self.starlette_handlers)):
+            self.log(error, what)
+        try:
+            response = await self._handled(error, scope, receive, send)
+        except Exception as failure:
+            self.log(failure, f"the error handler for {what}")
+            return problems.problem_response(500)
+        if response is None:
+            response = self._default(error, scope, receive, send)
+        if isinstance(error, ContentTooLarge) and scope.get("http_version", "1.1") < "2":
+            # The rest of the body is left unread, so the connection cannot serve another request.
+            response.headers["connection"] = "close"
+        return response
+
+    def _default(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> Response:
+        if isinstance(error, HTTPException):
+            return problems.response_of(error)
+        if self.debug:
+            return _traceback_page(error, request_of(scope, receive, send))
+        return problems.problem_response(500)
+
+    async def _handled(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        for handlers in self.handlers:
+            handler = find_handler(error, handlers)
+            if handler is not None:
+                return await response_of(await handler(error))
+        handler = find_handler(error, self.starlette_handlers)
+        if handler is not None:
+            return await response_of(await handler(request_of(scope, receive, send), error))
+        return None
+
+    def log(self, error: Exception, what: str) -> None:
+        """Log a bug, with its traceback."""
+        if isinstance(error, ReturnError):
+            self.logger.error("%s: %s", what, error, exc_info=error)
+        else:
+            self.logger.error("%s failed", what, exc_info=error)
+
+
+def _traceback_page(error: Exception, request: Request) -> Response:
+    from starlette.middleware.errors import ServerErrorMiddleware
+
+    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+        """The page needs a middleware, the middleware an app."""
+
+    try:
+        raise error
+    except Exception:
+        return ServerErrorMiddleware(nothing, debug=True).debug_response(request, error)
+
+
+class ErrorMiddleware:
+    """Answers what an app raises that is not an entry: a plain route, a mounted app, a middleware of the author's."""
+
+    def __init__(self, app: ASGIApp, errors: ErrorAnswers, what: str) -> None:
+        self.app = app
+        self.errors = errors
+        self.what = what
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started = False
+
+        async def tell(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, tell)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            what = f"{self.what} at {scope['method']} {scope['path']}"
+            if started:
+                return self.errors.log(error, f"{what}, its answer half sent,")
+            response = await self.errors.answer(error, what, scope, receive, send)
+            await response(scope, receive, send)

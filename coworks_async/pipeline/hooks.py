@@ -1,0 +1,51 @@
+"""The hooks around an entry, put in the order in which they run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from coworks_async.entries.hooks import ErrorKey, Hooks
+from coworks_async.exceptions import ReturnError
+from coworks_async.pipeline.call import AsyncFunction, caller
+
+
+@dataclass(frozen=True, slots=True)
+class HookChain:
+    """The hooks of one entry, ready to be awaited.
+
+    `before` runs in order; `after` and `teardown` are in the order in which they run, the last registered first.
+    `errors` holds the handlers of each place, the nearest to the entry first.
+    """
+
+    before: tuple[AsyncFunction, ...]
+    after: tuple[AsyncFunction, ...]
+    teardown: tuple[AsyncFunction, ...]
+    errors: tuple[Mapping[ErrorKey, AsyncFunction], ...]
+
+
+def chain(places: Sequence[Hooks]) -> HookChain:
+    """Put together the hooks of several places, the service's first and the blueprint's last; they are frozen now."""
+    for hooks in places:
+        hooks.frozen = True
+    return HookChain(
+        before=tuple(caller(hook) for hooks in places for hook in hooks.before),
+        after=tuple(caller(hook) for hooks in reversed(places) for hook in reversed(hooks.after)),
+        teardown=tuple(caller(hook) for hooks in reversed(places) for hook in reversed(hooks.teardown)),
+        errors=tuple(
+            {key: caller(hook) for key, hook in hooks.errors.items()} for hooks in reversed(places) if hooks.errors
+        ),
+    )
+
+
+async def run_after(hooks: Sequence[AsyncFunction], response: Response) -> Response:
+    """Run the hooks that get the response and return it, or another.
+
+    Raises:
+        ReturnError: a hook returned something else.
+    """
+    for hook in hooks:
+        response = await hook(response)
+        if not isinstance(response, Response):
+            raise ReturnError(f"an after_request hook returned {type(response).__name__} and not the response")
+    return response

@@ -1,0 +1,30 @@
+"""How much a request may hold."""
+
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from coworks_async.exceptions import ContentTooLarge
+
+MAX_BODY_SIZE = 6 * 1024 * 1024
+"""Lambda's own limit for a synchronous call: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of a service: the bytes of a body (None for no limit), the fields and the files of a form."""
+
+    body_size: int | None = MAX_BODY_SIZE
+    fields: int = 1000
+    files: int = 100
+
+    def check_size(self, size: int) -> None:
+        """Refuse a body of so many bytes, or with more to come; raises `ContentTooLarge`."""
+        if self.body_size is not None and size > self.body_size:
+            raise ContentTooLarge(f"The body is over the limit of {self.body_size} bytes.")
+
+    def check_length(self, scope: Scope) -> None:
+        """Refuse a body by its announced length, before it is read; raises `ContentTooLarge`."""
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit():
+                self.check_size(int(value[:20]))

@@ -1,0 +1,132 @@
+"""The pipeline: where every request comes in, whatever brings it."""
+
+import functools
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette._utils import get_route_path
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.responses import Response
+from starlette.routing import Router
+from starlette.types import ExceptionHandler
+
+from coworks_async.entries.entry import Entry
+from coworks_async.entries.hooks import Hooks
+from coworks_async.entries.table import RouteTable
+from coworks_async.pipeline.authorizer import AuthorizerMiddleware
+from coworks_async.pipeline.bind import binder
+from coworks_async.pipeline.call import AsyncFunction, caller
+from coworks_async.pipeline.cors import CorsMiddleware
+from coworks_async.pipeline.endpoint import Endpoint
+from coworks_async.pipeline.errors import ErrorAnswers, ErrorMiddleware
+from coworks_async.pipeline.fallback import Fallback, bind_miss, raise_miss
+from coworks_async.pipeline.hooks import HookChain, chain
+from coworks_async.pipeline.limits import Limits
+from coworks_async.pipeline.request import LIMITS
+from coworks_async.pipeline.respond import response_with
+from coworks_async.pipeline.routing import EntryRoute
+from coworks_async.types import ASGIApp, Message, Receive, Rule, Scope, Send
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a service tells its pipeline, once it is built.
+
+    `hooks` are the service's own and those that blueprints set on all of it; `blueprint_hooks` are by blueprint.
+    """
+
+    name: str
+    rule: Rule
+    token_key: str
+    authorizer: type[AuthorizerMiddleware]
+    limits: Limits
+    logger: logging.Logger
+    debug: bool
+    hooks: tuple[Hooks, ...]
+    blueprint_hooks: Mapping[str, Hooks]
+    exception_handlers: Mapping[Any, ExceptionHandler]
+
+
+class Pipeline:
+    """Finds what answers a request and hands it over: an entry behind its authorizer, or the fallback.
+
+    Parameters:
+        table: the entries.
+        router: Starlette's, for the lifespan, WebSockets and the author's own routes.
+        settings: the rest.
+    """
+
+    def __init__(self, table: RouteTable[EntryRoute], router: Router, settings: Settings) -> None:
+        self.table = table
+        self.settings = settings
+        hooks, errors = self._around(settings.hooks)
+        miss = Endpoint("the answer to an unknown route", bind_miss, raise_miss, hooks, errors)
+        self.fallback = Fallback(table, router, miss, settings.limits, settings.token_key)
+        self.guarded = ErrorMiddleware(self.fallback, errors, "a route")
+        self.errors = errors
+        # What has no entries is Starlette's: WebSockets and the lifespan.
+        self.others = ExceptionMiddleware(router, handlers=settings.exception_handlers)
+        for blueprint in settings.blueprint_hooks.values():
+            blueprint.frozen = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.others(scope, receive, send)
+        scope[LIMITS] = self.settings.limits
+        method = scope["method"]
+        path = get_route_path(scope) if scope.get("root_path") else scope["path"]
+        if method == "HEAD":
+            send = functools.partial(send_bodiless, send)
+        elif method == "OPTIONS" and (answer := self.fallback.preflight(scope, path)) is not None:
+            return await answer(scope, receive, send)
+        found = self.table.match(method, path)
+        if found is None:
+            return await self.guarded(scope, receive, send)
+        route, values = found
+        outer = scope.get("path_params")
+        scope["path_params"] = {**outer, **values} if outer else values
+        scope["route"] = route
+        scope["endpoint"] = route.endpoint
+        await route.app(scope, receive, send)
+
+    def build(self, entry: Entry) -> ASGIApp:
+        """Return the ASGI app of an entry: its endpoint, behind its authorizer, open to browsers if it says so."""
+        settings = self.settings
+        of_blueprint = settings.blueprint_hooks.get(entry.blueprint or "")
+        hooks, errors = self._around((*settings.hooks, of_blueprint) if of_blueprint else settings.hooks)
+        bind = binder(entry.plan, entry.method, settings.limits)
+        app: ASGIApp = Endpoint(str(entry), bind, _function(entry), hooks, errors)
+        if not entry.no_auth:
+            app = settings.authorizer(
+                app, settings.rule, token_key=settings.token_key, realm=settings.name, logger=settings.logger
+            )
+        return app if entry.no_cors else CorsMiddleware(app)
+
+    def _around(self, places: tuple[Hooks, ...]) -> tuple[HookChain, ErrorAnswers]:
+        hooks = chain(places)
+        settings = self.settings
+        errors = ErrorAnswers(hooks.errors, settings.exception_handlers, logger=settings.logger, debug=settings.debug)
+        return hooks, errors
+
+
+def _function(entry: Entry) -> AsyncFunction:
+    """Return what calls the entry; headers of its own are set on what it returns."""
+    call = caller(entry.function)
+    headers = entry.options.binary_headers
+    if not headers:
+        return call
+
+    async def call_with_headers(*args: Any, **kwargs: Any) -> Response:
+        return await response_with(headers, await call(*args, **kwargs))
+
+    return call_with_headers
+
+
+async def send_bodiless(send: Send, message: Message) -> None:
+    """Send the answer to a HEAD: its headers, and no body (RFC 9110, section 9.3.2)."""
+    if message["type"] != "http.response.body":
+        await send(message)
+    elif not message.get("more_body", False):
+        await send({"type": "http.response.body", "body": b""})

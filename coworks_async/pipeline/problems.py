@@ -1,0 +1,59 @@
+"""Problems: every error is answered as problem+json (RFC 9457)."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from coworks_async.exceptions import Fault, Problem
+
+MEDIA_TYPE = "application/problem+json"
+
+_BODILESS = (204, 205, 304)
+
+# The phrases of RFC 9110, which Python has since 3.13 alone.
+_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+
+
+def title_of(status: int) -> str:
+    """Return the standard phrase of a status."""
+    if status in _TITLES:
+        return _TITLES[status]
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error" if status >= 400 else "Answer"
+
+
+def problem(status: int, detail: str | None = None, errors: Sequence[Fault] = ()) -> dict[str, Any]:
+    """Return the members of a problem."""
+    title = title_of(status)
+    members: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
+    if detail and detail != title:
+        members["detail"] = detail
+    if errors:
+        members["errors"] = errors
+    return members
+
+
+def problem_response(
+    status: int,
+    detail: str | None = None,
+    *,
+    errors: Sequence[Fault] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the response of a problem."""
+    if status in _BODILESS or status < 200:
+        return Response(status_code=status, headers=headers)
+    body = msgspec.json.encode(problem(status, detail, errors))
+    return Response(body, status, headers, media_type=MEDIA_TYPE)
+
+
+def response_of(error: HTTPException) -> Response:
+    """Return the problem that an exception of Starlette's, or one of ours, stands for."""
+    errors = error.errors if isinstance(error, Problem) else ()
+    return problem_response(error.status_code, error.detail, errors=errors, headers=error.headers)

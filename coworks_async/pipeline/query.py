@@ -1,0 +1,40 @@
+"""Query strings and forms, read strictly: what is no UTF-8 is refused, not replaced."""
+
+from urllib.parse import unquote
+
+from coworks_async.exceptions import BadRequest
+
+
+def parse_query(query_string: bytes, what: str = "query string") -> dict[str, list[str]]:
+    """Return the names of a query string (or of a form), each with its values in order; an empty value is kept.
+
+    As the URL standard has it for forms: https://url.spec.whatwg.org/#urlencoded-parsing
+
+    Raises:
+        BadRequest: it holds bytes that are no UTF-8.
+    """
+    names: dict[str, list[str]] = {}
+    try:
+        for pair in query_string.decode().split("&"):
+            if pair:
+                name, _, value = pair.partition("=")
+                names.setdefault(_decode(name), []).append(_decode(value))
+    except UnicodeDecodeError:
+        raise BadRequest(f"The {what} is not UTF-8.") from None
+    return names
+
+
+def parse_single(query_string: bytes) -> dict[str, str] | None:
+    """Return the same where each name has one value, None where it is not as simple: the common case, at its price."""
+    names: dict[str, str] = {}
+    pairs = query_string.decode().split("&")
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        names[_decode(name)] = _decode(value)
+    return names if len(names) == len(pairs) else None
+
+
+def _decode(text: str) -> str:
+    if "+" in text:
+        text = text.replace("+", " ")
+    return unquote(text, errors="strict") if "%" in text else text

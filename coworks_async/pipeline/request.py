@@ -1,0 +1,159 @@
+"""`request`: the current request, wherever the code of an entry stands."""
+
+import os
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any, NoReturn, cast
+
+from starlette.requests import Request as StarletteRequest
+from starlette.types import Receive, Scope, Send
+
+from coworks_async.exceptions import RequestContextError
+from coworks_async.pipeline.limits import Limits
+
+BODY = "coworks.body"
+REQUEST = "coworks.request"
+STREAMED = "coworks.streamed"
+LIMITS = "coworks.limits"
+
+
+def current_stage() -> str:
+    """Return the stage of this process: `CWS_STAGE`, `dev` where it is not set."""
+    return os.environ.get("CWS_STAGE") or "dev"
+
+
+class Request(StarletteRequest):
+    """Starlette's request, with what a service knows of its own."""
+
+    @property
+    def stage(self) -> str:
+        """The stage that the service runs on."""
+        return current_stage()
+
+    @property
+    def auth(self) -> Mapping[str, Any] | None:
+        """What the authorizer told of who asks, `{}` for a plain yes; None where nobody was asked for a token."""
+        return cast("Mapping[str, Any] | None", self.scope.get("auth"))
+
+    @property
+    def aws_event(self) -> Mapping[str, Any] | None:
+        """The event that brought the request to Lambda; None elsewhere."""
+        return cast("Mapping[str, Any] | None", self.scope.get("aws.event"))
+
+    @property
+    def aws_context(self) -> Any:
+        """The Lambda's context; None elsewhere."""
+        return self.scope.get("aws.context")
+
+    @property
+    def in_lambda_context(self) -> bool:
+        """Whether a Lambda answers this request."""
+        return self.aws_event is not None
+
+    async def body(self) -> bytes:
+        """Return the whole body, once read for all who ask.
+
+        Raises:
+            ContentTooLarge: it is over the service's `max_body_size`.
+            ClientDisconnect: the client left before its end.
+        """
+        body = self.scope.get(BODY)
+        if body is None:
+            body = self.scope[BODY] = b"".join([chunk async for chunk in self.stream()])
+        return cast(bytes, body)
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Yield the body as it comes, up to the service's `max_body_size`."""
+        body = self.scope.get(BODY)
+        if body is not None:
+            yield body
+            yield b""
+            return
+        limits: Limits = self.scope.get(LIMITS) or Limits()
+        limits.check_length(self.scope)
+        self.scope[STREAMED] = True
+        size = 0
+        async for chunk in super().stream():
+            size += len(chunk)
+            limits.check_size(size)
+            yield chunk
+
+
+Connection = tuple[Scope, Receive, Send]
+
+current: ContextVar[Connection | str] = ContextVar("request")
+"""The connection being answered, or the reason why there is none here. The only global of the project."""
+
+IN_AUTHORIZER = (
+    "token_authorizer sees the token alone: its answer may be cached for the whole stage, so it cannot depend on the "
+    "request. Check the rest in the entry or in a before_request hook, by request.auth."
+)
+
+
+def request_of(scope: Scope, receive: Receive, send: Send) -> Request:
+    """Return the one request object of a connection, made at its first use."""
+    request = scope.get(REQUEST)
+    if request is None:
+        request = scope[REQUEST] = Request(scope, receive, send)
+    return cast(Request, request)
+
+
+def current_request() -> Request:
+    """Return the request being answered.
+
+    Raises:
+        RequestContextError: there is none here; the message tells why.
+    """
+    connection = current.get("`request` is used outside of a request: use it in an entry, a hook or an error handler.")
+    if isinstance(connection, str):
+        raise RequestContextError(connection)
+    return request_of(*connection)
+
+
+class RequestProxy:
+    """Stands for the current request of whatever task or thread uses it."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(current_request(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(current_request(), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(current_request(), name)
+
+    def __getitem__(self, key: str) -> Any:
+        return current_request()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(current_request())
+
+    def __len__(self) -> int:
+        return len(current_request())
+
+    def __contains__(self, key: object) -> bool:
+        return key in current_request()
+
+    def __bool__(self) -> bool:
+        return not isinstance(current.get(""), str)
+
+    def __eq__(self, other: object) -> bool:
+        return current_request() is (current_request() if isinstance(other, RequestProxy) else other)
+
+    def __hash__(self) -> int:
+        return hash(current_request())
+
+    def __repr__(self) -> str:
+        connection = current.get("outside of a request")
+        if isinstance(connection, str):
+            return "<request: none here>"
+        return f"<request: {connection[0]['method']} {connection[0]['path']}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("`request` stands for the current request and cannot be pickled or copied.")
+
+
+request = cast(Request, RequestProxy())
+"""The current request: Starlette's `Request`, and `stage`, `auth`, `aws_event`, `aws_context`, `in_lambda_context`."""
