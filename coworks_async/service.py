@@ -1,0 +1,196 @@
+"""The service: one class of entries, served by any ASGI server."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+from starlette.types import ExceptionHandler, Lifespan
+
+from coworks_async.entries.blueprint import Blueprint
+from coworks_async.entries.entry import Entry, entries_of
+from coworks_async.entries.hooks import ErrorKey, Hooks
+from coworks_async.entries.naming import normal_prefix
+from coworks_async.entries.table import RouteTable
+from coworks_async.exceptions import DeclarationError
+from coworks_async.pipeline.authorizer import AuthorizerMiddleware, compare_with_environment
+from coworks_async.pipeline.errors import ErrorMiddleware
+from coworks_async.pipeline.limits import MAX_BODY_SIZE, Limits
+from coworks_async.pipeline.pipeline import Pipeline, Settings
+from coworks_async.pipeline.request import current_stage
+from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
+from coworks_async.pipeline.urls import url_for
+from coworks_async.types import ASGIApp, Function, Verdict
+
+F = TypeVar("F", bound=Function)
+
+
+class TechMicroService(Starlette):
+    """A microservice: a subclass's methods are its entries, and its instance is an ASGI app.
+
+    Parameters:
+        name: the service's name; the class's in lower case by default.
+        debug, routes, middleware, exception_handlers, lifespan: as in Starlette; `debug` is refused in Lambda.
+        max_body_size: the bytes that a request's body may have, None for no limit; over it is a 413.
+
+    Attributes:
+        token_key: the header that holds the token.
+        max_fields, max_files: how many a form may have; over it is a 413.
+        authorizer_middleware: what guards each entry.
+
+    Raises:
+        DeclarationError: the class declares what cannot be served.
+
+    Example:
+        >>> class Hello(TechMicroService):
+        ...     @entry(no_auth=True)
+        ...     async def get(self, name: str = "world"):
+        ...         return f"Hello {name}."
+        >>> app = Hello()
+    """
+
+    token_key: ClassVar[str] = "Authorization"
+    max_fields: ClassVar[int] = 1000
+    max_files: ClassVar[int] = 100
+    authorizer_middleware: ClassVar[type[AuthorizerMiddleware]] = AuthorizerMiddleware
+
+    instance_attributes: ClassVar[frozenset[str]] = frozenset(
+        {"debug", "exception_handlers", "hooks", "logger", "max_body_size", "middleware_stack"}
+        | {"name", "router", "state", "user_middleware"}
+    )
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        debug: bool = False,
+        routes: Sequence[BaseRoute] | None = None,
+        middleware: Sequence[Middleware] | None = None,
+        exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
+        lifespan: Lifespan[Any] | None = None,
+        max_body_size: int | None = MAX_BODY_SIZE,
+    ) -> None:
+        super().__init__(debug, routes, middleware, exception_handlers, lifespan, max_body_size=max_body_size)
+        self.name = name or type(self).__name__.lower()
+        self.logger = logging.getLogger(self.name)
+        self.hooks = Hooks()
+        self._in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+        if debug and self._in_lambda:
+            raise DeclarationError(f"{self.name}: debug=True shows tracebacks to everybody; it is refused in Lambda.")
+        self._table: RouteTable[EntryRoute] = RouteTable()
+        self._blueprints: dict[str, Blueprint] = {}
+        self._pipeline: Pipeline | None = None
+        self.router.routes[:0] = self._add(entries_of(self, TechMicroService, stage=current_stage()))
+
+    async def token_authorizer(self, token: str) -> Verdict:
+        """Tell whether a token lets in; by default it must be the environment's `TOKEN`.
+
+        Override it, sync or async. `True` lets in everywhere, a string on the stage of this name alone, a mapping
+        lets in whom it tells of (found in `request.auth`); anything else lets nobody in. It sees the token alone.
+        """
+        return compare_with_environment(token)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The entries that the service answers, the blueprints' too."""
+        return tuple(self._table.entries)
+
+    def register_blueprint(self, blueprint: Blueprint, url_prefix: str = "", hide_routes: bool = False) -> None:
+        """Mount a blueprint's entries under a prefix.
+
+        Parameters:
+            url_prefix: a static path; its leading slash may lack.
+            hide_routes: none of its entries exist, its hooks do.
+
+        Raises:
+            DeclarationError: a blueprint of this name is there, the prefix is no static path, an entry cannot be
+                served, or the service answers requests already.
+        """
+        where = f"{type(self).__name__}.register_blueprint({blueprint.name!r})"
+        if self._pipeline is not None:
+            raise DeclarationError(f"{where} comes after the first request; register blueprints where the app is made.")
+        if blueprint.name in self._blueprints:
+            raise DeclarationError(f"{where}: there is a blueprint of this name; give one of them another, by name=...")
+        try:
+            prefix = normal_prefix(url_prefix)
+        except ValueError as error:
+            raise DeclarationError(f"{where}: {error}.") from None
+        if not hide_routes:
+            stage = current_stage()
+            entries = entries_of(blueprint, Blueprint, stage=stage, prefix=prefix, blueprint=blueprint.name)
+            self.router.routes.append(BlueprintMount(prefix, self._add(entries, prefix), blueprint.name))
+        self._blueprints[blueprint.name] = blueprint
+
+    def url_for(self, endpoint: str, _external: bool = False, **params: Any) -> str:
+        """Return the URL of an entry; parameters that its path does not take become the query.
+
+        Parameters:
+            endpoint: the method's name, after its blueprint's and a dot.
+            _external: with scheme and host, which a request must be there to tell.
+
+        Raises:
+            UnknownEndpoint: there is no such entry, or a parameter of its path lacks.
+            RequestContextError: `_external` outside of a request.
+        """
+        return url_for(self.entries, endpoint, params, external=_external)
+
+    def before_request(self, hook: F) -> F:
+        """Register what runs before each entry, once authorized; what it returns, if anything, is the answer."""
+        return self.hooks.add_before(hook)
+
+    def after_request(self, hook: F) -> F:
+        """Register what gets each response and returns it, or another; the last registered runs first."""
+        return self.hooks.add_after(hook)
+
+    def teardown_request(self, hook: F) -> F:
+        """Register what runs when an answer is sent, with the exception that broke it or None."""
+        return self.hooks.add_teardown(hook)
+
+    def errorhandler(self, key: ErrorKey) -> Callable[[F], F]:
+        """Register what answers a status or an exception: it gets the exception and returns what an entry may."""
+        return self.hooks.error_adder(key)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return what answers requests: the pipeline, within the author's middleware if there is any."""
+        pipeline = self._build_pipeline()
+        if not self.user_middleware:
+            return pipeline
+        app: ASGIApp = pipeline
+        for cls, args, kwargs in reversed(self.user_middleware):
+            app = cls(app, *args, **kwargs)
+        return ErrorMiddleware(app, pipeline.errors, "a middleware")
+
+    def _build_pipeline(self) -> Pipeline:
+        self._pipeline = Pipeline(self._table, self.router, self._settings())
+        return self._pipeline
+
+    def _settings(self) -> Settings:
+        blueprints = self._blueprints.values()
+        return Settings(
+            name=self.name,
+            rule=self.token_authorizer,
+            token_key=self.token_key,
+            authorizer=self.authorizer_middleware,
+            limits=Limits(self.max_body_size, self.max_fields, self.max_files),
+            logger=self.logger,
+            debug=self.debug,
+            hooks=(self.hooks, *(blueprint.app_hooks for blueprint in blueprints)),
+            blueprint_hooks={blueprint.name: blueprint.hooks for blueprint in blueprints},
+            exception_handlers=self.exception_handlers,
+        )
+
+    def _add(self, entries: Any, prefix: str = "") -> list[EntryRoute]:
+        """Put entries into the table. Plans are compiled now, so that mistakes show, but in Lambda when needed."""
+        routes = [EntryRoute(entry, entry.path.removeprefix(prefix) or "/", self._build) for entry in entries]
+        for route in routes:
+            if not self._in_lambda:
+                _ = route.entry.plan
+            self._table.add(route)
+        return routes
+
+    def _build(self, entry: Entry) -> ASGIApp:
+        pipeline = self._pipeline or self._build_pipeline()
+        return pipeline.build(entry)
