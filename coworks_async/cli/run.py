@@ -1,0 +1,57 @@
+"""`cws run`: the service on this machine."""
+
+from collections.abc import Callable
+
+import click
+
+from coworks_async.cli.project import Project, load_environment
+from coworks_async.exceptions import CommandError
+
+
+def _between(low: int, high: int) -> Callable[[click.Context, click.Parameter, str], int]:
+    def check(context: click.Context, parameter: click.Parameter, value: str) -> int:
+        if value.isdecimal() and low <= int(value) <= high:
+            return int(value)
+        raise click.BadParameter(f"{value!r} is no number from {low} to {high}.")
+
+    return check
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    metavar="PORT",
+    default="5000",
+    show_default=True,
+    callback=_between(0, 65535),
+    help="The port; 0 takes a free one.",
+)
+@click.option("--reload", is_flag=True, help="Start again whenever a Python file of the project changes.")
+@click.option(
+    "--workers",
+    metavar="NUMBER",
+    default="1",
+    show_default=True,
+    callback=_between(1, 999),
+    help="How many processes share the port.",
+)
+@click.pass_obj
+def run(project: Project, host: str, port: int, reload: bool, workers: int) -> None:
+    """Serve the app over HTTP until Ctrl-C."""
+    if reload and workers > 1:
+        raise CommandError("--reload and --workers exclude each other.")
+    from coworks_async.cli.loader import load_app, locate
+    from coworks_async.cli.server import configure_logging, listen, prepare, url
+
+    stage = load_environment(project)
+    location = locate(project.app_spec(), project.directory)
+    # First of all, so that the service's own module has the last word on the logs.
+    configure_logging()
+    # Here too when child processes will serve: what is wrong with the app is told once, by this process.
+    app = load_app(location)
+    with listen(host, port) as listener:
+        serve = prepare(app, location, listener, reload=reload, workers=workers)
+        click.echo(f" * Service {getattr(app, 'name', location.spec)} (stage {stage})")
+        click.echo(f" * Running on {url(host, listener)} (Press CTRL+C to quit)")
+        serve()

@@ -1,0 +1,107 @@
+"""`cws run` as processes: signals, workers, reloading, and a service that fails to start."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Write
+from tests.cli.serving import MODES, PATIENCE, SERVICE, mode, run_cws, serving, until
+from tests.tools import requires_tool
+
+
+@requires_tool("curl")
+@mode
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_a_signal_ends_it_after_the_requests_in_flight(
+    mode: list[str], number: int, write: Write, project: Path
+) -> None:
+    write("app.py", SERVICE)
+    with serving("run", "--port", "0", *mode, cwd=project) as served:
+        with served.curl_later("/slow") as waiting:
+            until((project / "asked").exists)
+            assert served.stop(number) == 0
+            answer, _ = waiting.communicate(timeout=PATIENCE)
+        assert answer == "answered\n"
+        assert "Traceback" not in served.err.read_text()
+        assert "Waiting for connections to close. (CTRL+C to force quit)" in served.err.read_text()
+
+
+@requires_tool("curl")
+def test_workers_share_one_port(write: Write, project: Path) -> None:
+    write("app.py", SERVICE)
+    with serving("run", "--port", "0", "--workers", "2", cwd=project) as served:
+        pids: set[str] = set()
+        for _ in range(50):
+            # Each answer holds its process up, so that the other has to take the next.
+            waiting = [served.curl_later("/pid") for _ in range(4)]
+            for curl in waiting:
+                with curl:
+                    pids.add(curl.communicate(timeout=PATIENCE)[0])
+            if len(pids) == 2:
+                break
+        assert len(pids) == 2
+        assert f"{served.process.pid}\n" not in pids
+
+
+@requires_tool("curl")
+def test_reload_serves_what_was_changed(write: Write, project: Path) -> None:
+    write("app.py", SERVICE)
+    token = ("-H", "Authorization: s3cr3t-token")
+    with serving("run", "--port", "0", "--reload", cwd=project) as served:
+        assert served.curl("/", *token) == "Hello world.\n"
+
+        # uvicorn begins to watch a moment after its child answers, so that one change might go unseen.
+        def changed() -> bool:
+            write("app.py", SERVICE.replace("Hello world.", "Hello again."))
+            return served.curl("/", *token) == "Hello again.\n"
+
+        until(changed, pause=0.5)
+        write("app.py", SERVICE + "import absent_dependency\n")
+        line = "Error: Cannot import 'app': ModuleNotFoundError: No module named 'absent_dependency'\n"
+        until(lambda: line in served.err.read_text())
+        write("app.py", SERVICE.replace("Hello world.", "Hello at last."))
+        assert served.curl("/", *token) == "Hello at last.\n"
+        assert served.stop() == 0
+
+
+@pytest.mark.parametrize("mode", MODES[:2], ids=["one", "workers"])
+def test_a_lifespan_that_fails_is_shown_and_ends_it(mode: list[str], write: Write, project: Path) -> None:
+    write(
+        "app.py",
+        """
+        from contextlib import asynccontextmanager
+
+        from coworks_async import TechMicroService
+
+        @asynccontextmanager
+        async def lifespan(app):
+            raise RuntimeError("no database")
+            yield
+
+        app = TechMicroService(lifespan=lifespan)
+        """,
+    )
+    done = run_cws("run", "--port", "0", *mode, cwd=project)
+    assert done.returncode == 3
+    assert "RuntimeError: no database" in done.stderr
+    assert "Application startup failed. Exiting." in done.stderr
+
+
+def test_an_app_that_fails_in_the_workers_alone_ends_it(write: Write, project: Path) -> None:
+    write(
+        "app.py",
+        """
+        import multiprocessing
+
+        from coworks_async import TechMicroService
+
+        if multiprocessing.parent_process() is not None:
+            raise RuntimeError("only in a child")
+
+        app = TechMicroService()
+        """,
+    )
+    done = run_cws("run", "--port", "0", "--workers", "2", cwd=project)
+    assert done.returncode == 3
+    assert "Error: Cannot import 'app': RuntimeError: only in a child\n" in done.stderr

@@ -1,0 +1,34 @@
+"""What every test has: a clean environment, asyncio where it is async, and the tools it asks for."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from tests.clients import connect
+from tests.tools import find_tool
+
+__all__ = ["connect"]
+
+# What a developer's shell may set for a service of theirs, and would change ours.
+SERVICE_VARIABLES = ("CWS_APP", "CWS_PROJECT_DIR", "CWS_STAGE", "FLASK_APP", "TOKEN")
+
+
+def pytest_configure() -> None:
+    for name in SERVICE_VARIABLES:
+        os.environ.pop(name, None)
+    # Shared and traced processors make any deadline a coin toss.
+    settings.register_profile("coworks", deadline=None)
+    settings.load_profile("coworks")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("requires_tool"):
+        for name in mark.args:
+            find_tool(name)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
