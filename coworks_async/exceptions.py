@@ -5,6 +5,10 @@
     ├── RequestContextError     `request` is used where there is no request
     ├── ReturnError             an entry returned what cannot be sent
     ├── UnknownEndpoint         `url_for` is asked for what is not there
+    ├── LambdaError             an event of Lambda's fails
+    │   ├── AuthorizerError     `token_authorizer` failed, or its answer cannot be told to a gateway
+    │   ├── StartupError        the lifespan did not start
+    │   └── UnknownEvent        nothing handles the event
     └── CommandError            a command is used the wrong way
 
     starlette.exceptions.HTTPException
@@ -48,6 +52,30 @@ class ReturnError(CoWorksError, TypeError):
 
 class UnknownEndpoint(CoWorksError, LookupError):
     """No entry has this endpoint, or its path cannot be built from the parameters given."""
+
+
+class LambdaError(CoWorksError):
+    """An event fails, as Lambda counts it; a request's never does."""
+
+
+class AuthorizerError(LambdaError):
+    """`token_authorizer` failed, or its answer cannot be told to a gateway, and must not be cached as a no."""
+
+
+class StartupError(LambdaError):
+    """The service's lifespan did not start; the next event tries again."""
+
+
+class UnknownEvent(LambdaError):
+    """An event that is no request and that the service has no `on_event` for."""
+
+
+def unknown_event(event: object) -> UnknownEvent:
+    """Return the error of an event that nothing handles: it names its keys and its source, nothing of its values."""
+    keys = ", ".join(sorted(map(str, event))) if isinstance(event, dict) else type(event).__name__
+    source = event.get("source") if isinstance(event, dict) else None
+    told = f" from {source}" if isinstance(source, str) else ""
+    return UnknownEvent(f"An event{told} with {keys} is no request; override on_event to handle it.")
 
 
 class CommandError(CoWorksError):

@@ -3,16 +3,18 @@
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from enum import Enum
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
+from starlette.datastructures import UploadFile
 
 
 def members(annotation: Any) -> Iterator[Any]:
-    """Yield the types that a value of this annotation may have, seen through Annotated, Optional and Union."""
+    """Yield the types that a value of this annotation may have, seen through Annotated, Optional, Union and aliases."""
+    annotation = getattr(annotation, "__value__", annotation)  # of `type Name = ...`
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from members(get_args(annotation)[0])
@@ -42,14 +44,14 @@ def _has_fields(member: Any) -> bool:
     return issubclass(member, msgspec.Struct) or is_dataclass(member) or typing.is_typeddict(member) or is_model(member)
 
 
-_CONTAINERS = (list, tuple, set, frozenset, dict)
+_NO_STRINGS = (list, tuple, set, frozenset, dict, UploadFile)
 
 
 def is_scalar(annotation: Any) -> bool:
     """Tell whether one string can hold a value of this annotation."""
     for member in members(annotation):
         kind = get_origin(member) or member
-        if isinstance(kind, type) and (issubclass(kind, _CONTAINERS) or getattr(kind, "__abstractmethods__", None)):
+        if isinstance(kind, type) and (issubclass(kind, _NO_STRINGS) or getattr(kind, "__abstractmethods__", None)):
             return False
     return True
 
@@ -84,21 +86,39 @@ def _show_meta(meta: msgspec.Meta) -> str:
     return " ".join(f"{sign} {getattr(meta, name)}" for name, sign in signs.items() if getattr(meta, name) is not None)
 
 
-def type_variables(cls: type) -> dict[Any, Any]:
-    """The types that a subclass gives to the type variables of its generic bases."""
-    bindings: dict[Any, Any] = {}
-    for owner in cls.__mro__:
-        for base in vars(owner).get("__orig_bases__", ()):
+def type_variables(cls: type, owner: type) -> dict[Any, Any]:
+    """The types that `cls` gives to the type variables of `owner`, a generic class that it derives from."""
+    given: dict[Any, dict[Any, Any]] = {}
+    for child in cls.__mro__:
+        own = given.get(child, {})
+        for base in vars(child).get("__orig_bases__", ()):
             variables = getattr(get_origin(base), "__parameters__", ())
-            for variable, argument in zip(variables, get_args(base), strict=False):
-                bindings.setdefault(variable, bindings.get(argument, argument))
-    return bindings
+            pairs = zip(variables, get_args(base), strict=False)
+            given.setdefault(get_origin(base), {}).update(
+                (variable, substitute(argument, own)) for variable, argument in pairs if not unknowns(argument, own)
+            )
+    return given.get(owner, {})
 
 
-def substitute(annotation: Any, bindings: dict[Any, Any]) -> Any:
+def unknowns(annotation: Any, bindings: Mapping[Any, Any]) -> list[Any]:
+    """Return the type variables of an annotation that stand for no type: neither given one nor bound to one."""
+    return [
+        variable
+        for variable in _variables(annotation)
+        if variable not in bindings and getattr(variable, "__bound__", None) is None
+    ]
+
+
+def substitute(annotation: Any, bindings: Mapping[Any, Any]) -> Any:
+    """Put types in the place of type variables; one that is given none is its bound, or anything."""
+    variables = _variables(annotation)
+    types_given = tuple(bindings.get(variable, getattr(variable, "__bound__", None) or Any) for variable in variables)
     if isinstance(annotation, TypeVar):
-        return bindings.get(annotation, Any)
-    variables = getattr(annotation, "__parameters__", ())
-    if not variables or isinstance(annotation, type):
-        return annotation
-    return annotation[tuple(bindings.get(variable, Any) for variable in variables)]
+        return types_given[0]
+    return annotation[types_given] if variables else annotation
+
+
+def _variables(annotation: Any) -> tuple[Any, ...]:
+    if isinstance(annotation, TypeVar):
+        return (annotation,)
+    return () if isinstance(annotation, type) else getattr(annotation, "__parameters__", ())

@@ -10,7 +10,7 @@ F = TypeVar("F", bound=Function)
 
 
 class Blueprint:
-    """A class of entries to mount on a service, as often and under whatever prefix the service likes.
+    """A class of entries to mount on a service, under whatever prefix the service likes.
 
     Parameters:
         name: what its endpoints start with; the class's name in lower case by default.

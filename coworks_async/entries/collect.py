@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from coworks_async.entries.declaration import EntryOptions, options_of
 from coworks_async.entries.naming import HEAD, VERBS, route_of
@@ -12,9 +13,10 @@ from coworks_async.types import Function
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """An entry as a class declares it, before its signature is read."""
+    """An entry as a class declares it, before its signature is read; `owner` is the class whose body it stands in."""
 
     cls: type
+    owner: type
     name: str
     function: Function
     options: EntryOptions
@@ -59,27 +61,32 @@ def _declaration(cls: type, name: str, owner: type, base: type) -> Declaration:
     where = f"{cls.__qualname__}.{name}"
     if name in _reserved(base):
         raise DeclarationError(f"{where} hides {base.__name__}.{name}; rename the entry, for instance to {name}_.")
-    options = options_of(attribute)
-    if options is None and (not _is_entry(owner, name, base) or _overrides_decorated(cls, name, owner)):
+    above = [vars(cls)[name] for cls in cls.__mro__[cls.__mro__.index(owner) + 1 :] if name in vars(cls)]
+    options = _own_options(attribute, above)
+    if options is None and (not _is_entry(owner, name, base) or any(map(options_of, above))):
         raise DeclarationError(
             f"{where} overrides an entry without @entry in {owner.__qualname__}; "
             "decorate it and repeat its options (no_auth is never inherited), or set it to None to take it away."
         )
-    if not inspect.isroutine(attribute) or isinstance(attribute, staticmethod | classmethod):
+    if not inspect.isfunction(attribute):
         kind = type(attribute).__name__
-        raise DeclarationError(f"{where} is named for an entry but is a {kind}; make it a plain method, or rename it.")
+        raise DeclarationError(f"{where} is a {kind}, which cannot be an entry; make it a plain method, or rename it.")
     try:
         method, path = route_of(name)
     except ValueError as error:
         raise DeclarationError(f"{where}: {error}.") from None
-    return Declaration(cls, name, attribute, options or EntryOptions(), method, path)
+    return Declaration(cls, owner, name, attribute, options or EntryOptions(), method, path)
 
 
-def _overrides_decorated(cls: type, name: str, owner: type) -> bool:
-    above = cls.__mro__[cls.__mro__.index(owner) + 1 :]
-    return any(options_of(vars(other).get(name)) is not None for other in above)
+def _own_options(attribute: object, above: list[object]) -> EntryOptions | None:
+    """The options of an attribute, but those that `functools.wraps` copied from what it overrides."""
+    options = options_of(attribute)
+    if any(options is options_of(other) and attribute is not other for other in above):
+        return None
+    return options
 
 
+@cache
 def _reserved(base: type) -> frozenset[str]:
     """The names that an entry would take from the machinery itself: the base's attributes, and those it sets."""
     return frozenset(dir(base)) | getattr(base, "instance_attributes", frozenset())

@@ -1,17 +1,21 @@
 """Converters: from what a client sent to what an annotation asks for, compiled once per parameter."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import ValidationError
 from msgspec import inspect as types
 from starlette.datastructures import UploadFile
 
-from coworks_async.entries.annotations import is_model, show
+from coworks_async.entries.annotations import is_model, members, show
 from coworks_async.entries.models import convert_model
-from coworks_async.entries.relax import ARRAYS, relax_bool, relax_float, relax_int, relaxer, same
+from coworks_async.entries.relax import ARRAYS, alternatives, relax_bool, relax_float, relax_int, relaxer, same
 from coworks_async.exceptions import Fault, Where
+
+T = TypeVar("T")
 
 Raw = Mapping[str, Any]
 """A query, a form or a JSON object: names to values. In a query or a form each value is the list of those sent."""
@@ -34,45 +38,58 @@ class Converter:
     def __init__(self, annotation: Any) -> None:
         info = types.type_info(annotation)
         msgspec.json.Decoder(annotation)  # refuses the unions that cannot be told apart
-        each = info.types if isinstance(info, types.UnionType) else (info,)
-        bare = [member.type if isinstance(member, types.Metadata) else member for member in each]
+        each = alternatives(info)
         _refuse_unknown(info)
         self.annotation = annotation
         self.expected = show(annotation)
         self.trusted = is_trusted(info)
         self.exact = holds(info, types.DecimalType)
-        self.scalar = _direct(info)
-        self.text = any(isinstance(member, types.StrType) for member in bare)
-        self.binary = any(isinstance(member, types.BytesType) for member in bare)
-        self._any = any(isinstance(member, types.AnyType) for member in bare)
-        self._many = any(isinstance(member, ARRAYS) for member in bare)
-        self._only_many = all(isinstance(member, (*ARRAYS, types.NoneType)) for member in bare)
+        self.scalar = _direct(each)
+        self.text = any(isinstance(member, types.StrType) for member in each)
+        self.binary = any(isinstance(member, types.BytesType) for member in each)
+        self._any = any(isinstance(member, types.AnyType) for member in each)
+        self._many = any(isinstance(member, ARRAYS) for member in each)
+        self._only_many = self._many and all(isinstance(member, (*ARRAYS, types.NoneType)) for member in each)
+        self._hashes = holds(info, types.SetType) or holds(info, types.FrozenSetType)
         self._relax = relaxer(info)
 
     def from_json(self, value: Any) -> Any:
         """Convert a value out of a JSON body; raises `msgspec.ValidationError`."""
-        return msgspec.convert(self._relax(value), self.annotation, str_keys=True, dec_hook=custom)
+        try:
+            return msgspec.convert(self._relax(value), self.annotation, dec_hook=custom)
+        except TypeError:
+            if not self._hashes:
+                raise
+            raise ValidationError("A set cannot hold an array or an object") from None
 
     def from_text(self, values: Sequence[Any]) -> Any:
         """Convert what one name has in a query or a form (strings, or files); raises `msgspec.ValidationError`."""
-        try:
-            return self.from_json(self.flat(values))
-        except ValidationError:
-            if not self._many or len(values) != 1:
-                raise
-            return self.from_json(list(values))
+        return self.from_json(self.flat(values))
+
+    @cached_property
+    def items(self) -> "Converter":
+        """What converts to a value of the dict that it makes."""
+        dicts = (get_args(member) for member in members(self.annotation) if get_origin(member) is dict)
+        return Converter(next(dicts, (str, Any))[1])
 
     def from_raw(self, value: str | bytes) -> Any:
         """Take a body of text or of bytes as it came, within the constraints; raises `msgspec.ValidationError`."""
         return msgspec.convert(value, self.annotation)
 
     def flat(self, values: Sequence[Any]) -> Any:
-        """Return one value where one was sent and one is wanted, a list otherwise."""
+        """Return one value where one was sent and one is wanted, a list otherwise; raises `ValidationError`."""
         if len(values) == 1 and not self._only_many:
-            return values[0]
+            return list(values) if self._many and not self._takes(values[0]) else values[0]
         if not self._many and not self._any:
             raise ValidationError("Given more than once")
         return list(values)
+
+    def _takes(self, value: Any) -> bool:
+        try:
+            self.from_json(value)
+        except ValidationError:
+            return False
+        return True
 
 
 def custom(kind: Any, value: Any) -> Any:
@@ -81,15 +98,21 @@ def custom(kind: Any, value: Any) -> Any:
         return convert_model(kind, value)
     if isinstance(value, kind):
         return value
-    raise ValidationError(f"Expected a file, got `{type(value).__name__}`")
+    raise ValueError(f"Expected a file, got `{type(value).__name__}`")  # msgspec adds the place
 
 
 def fault(where: Where, name: str, expected: str, error: Exception) -> Fault:
     """Return the fault that a failed conversion is to a client, without the value."""
     detail = str(error)
-    if detail.startswith("Invalid enum value"):
-        detail = "Not one of the values allowed" + detail.partition("'")[2].rpartition("'")[2]
-    return Fault(where, name, expected, detail.replace(" - at `$", " - at `" + name))
+    found = _PLACE.search(detail)
+    place = found[0] if found else ""
+    detail = detail.removesuffix(place)
+    if detail.startswith(("Invalid enum value ", "Invalid value ")):
+        detail = "Not one of the values allowed"
+    return Fault(where, name, expected, detail + place.replace("`$", f"`{name}"))
+
+
+_PLACE = re.compile(r" - at `(?:key` in `)?\$[^`]*`$")
 
 
 def unknown(where: Where, name: str, known: Sequence[str]) -> Fault:
@@ -131,34 +154,56 @@ def _is_trusted(info: types.Type) -> bool:
     if isinstance(info, types.StructType):
         return info.forbid_unknown_fields
     if isinstance(info, types.UnionType):
-        kinds = {type(member) for member in info.types}
-        strings = kinds & {types.StrType, types.LiteralType, types.EnumType, types.BytesType}
+        kinds = {type(member) for member in alternatives(info)}
+        strings = kinds & {types.StrType, types.LiteralType, types.EnumType, types.BytesType, types.UUIDType}
         numbers = kinds & {types.IntType, types.FloatType, types.BoolType}
         return not (strings and numbers)
-    return not isinstance(info, types.DataclassType | types.TypedDictType | types.CustomType | types.DecimalType)
+    if isinstance(info, types.DictType):
+        return isinstance(info.key_type, types.StrType | types.AnyType)
+    return not isinstance(info, _OURS)
 
 
-def _direct(info: types.Type) -> Callable[[str], Any] | None:
+_OURS = (
+    types.DataclassType,
+    types.TypedDictType,
+    types.CustomType,
+    types.DecimalType,
+    types.SetType,
+    types.FrozenSetType,
+)
+
+
+def _direct(each: Sequence[types.Type]) -> Callable[[str], Any] | None:
     """Return the function that converts one string, for the plain types alone, without constraints."""
-    if isinstance(info, types.UnionType) and len(info.types) == 2:
-        info = next((member for member in info.types if not isinstance(member, types.NoneType)), info)
-    return next((convert for plain, convert in _PLAIN if plain == info), None)
+    several = [member for member in each if not isinstance(member, types.NoneType)]
+    return next((convert for plain, convert in _PLAIN if [plain] == several), None)
 
 
-def _checked(relax: Callable[[str], Any], kind: type) -> Callable[[str], Any]:
-    def convert(value: str) -> Any:
-        converted = relax(value)
-        if type(converted) is not kind:
-            raise ValidationError(f"Expected `{kind.__name__}`, got `str`")
+def _to_int(value: str) -> int:
+    if value.isascii() and value.isdecimal():
+        return int(value)
+    return _relaxed(relax_int, value, int)
+
+
+def _to_float(value: str) -> float:
+    return _relaxed(relax_float, value, float)
+
+
+def _to_bool(value: str) -> bool:
+    return _relaxed(relax_bool, value, bool)
+
+
+def _relaxed(relax: Callable[[str], Any], value: str, kind: type[T]) -> T:
+    converted = relax(value)
+    if isinstance(converted, kind):
         return converted
-
-    return convert
+    raise ValidationError(f"Expected `{kind.__name__}`, got `str`")
 
 
 _PLAIN: tuple[tuple[types.Type, Callable[[str], Any]], ...] = (
-    (types.IntType(), _checked(relax_int, int)),
-    (types.FloatType(), _checked(relax_float, float)),
-    (types.BoolType(), _checked(relax_bool, bool)),
+    (types.IntType(), _to_int),
+    (types.FloatType(), _to_float),
+    (types.BoolType(), _to_bool),
     (types.StrType(), same),
     (types.AnyType(), same),
 )

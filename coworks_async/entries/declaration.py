@@ -1,6 +1,7 @@
 """`@entry`: marks a method as an entry and keeps what the author says of it."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, overload
@@ -11,6 +12,10 @@ from coworks_async.types import Function
 F = TypeVar("F", bound=Function)
 
 MARK = "__coworks_entry__"
+
+# RFC 9110, sections 5.1 and 5.5.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,8 @@ def entry(
         The method itself, marked.
 
     Raises:
-        DeclarationError: what is decorated is not a plain method, or an option is of a wrong type.
+        DeclarationError: what is decorated is not a plain method, or has other options already, or an option is of a
+            wrong type.
 
     Example:
         >>> class Shop(TechMicroService):
@@ -80,11 +86,14 @@ def entry(
     )
 
     def mark(method: F) -> F:
-        if not inspect.isroutine(method) or isinstance(method, staticmethod | classmethod):
+        if not inspect.isfunction(method):
             raise DeclarationError(
                 f"@entry stands on {_describe(method)}; it takes a plain method: "
                 "put it above nothing but functions, and give its options by name, as in @entry(no_auth=True)."
             )
+        copied = options_of(getattr(method, "__wrapped__", None))  # by functools.wraps, from what it stands for
+        if options_of(method) not in (None, copied, options):
+            raise DeclarationError(f"{method.__qualname__} is an entry with other options already; write a second one.")
         setattr(method, MARK, options)
         return method
 
@@ -92,7 +101,9 @@ def entry(
 
 
 def options_of(attribute: object) -> EntryOptions | None:
-    """Return what `@entry` kept on a class attribute, or None where it does not stand on it."""
+    """Return what `@entry` kept on a class attribute, or on what it hides; None where it does not stand on it."""
+    for name in ("__func__", "fget", "func"):  # of a staticmethod or classmethod, a property, a cached_property
+        attribute = getattr(attribute, name, attribute)
     options = getattr(attribute, MARK, None)
     return options if isinstance(options, EntryOptions) else None
 
@@ -112,15 +123,21 @@ def _flag(name: str, value: bool) -> bool:
 def _stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:
     if stage is None:
         return None
-    stages = frozenset([stage] if isinstance(stage, str) else stage)
+    names = [stage] if isinstance(stage, str) else stage
+    stages = frozenset(names) if isinstance(names, Iterable) else frozenset()
     if not stages or not all(isinstance(name, str) and name for name in stages):
         raise DeclarationError(f"@entry(stage=...) takes the name of a stage or several, not {stage!r}.")
     return stages
 
 
 def _headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    pairs = tuple((headers or {}).items())
-    for name, value in pairs:
-        if not (isinstance(name, str) and isinstance(value, str)) or any(c in name + value for c in "\r\n\0"):
-            raise DeclarationError(f"@entry(binary_headers=...) maps names to values, both of one line; see {name!r}.")
-    return pairs
+    if headers is None:
+        return ()
+    if not isinstance(headers, Mapping):
+        raise DeclarationError(f"@entry(binary_headers=...) maps names to values; it is no mapping, but {headers!r}.")
+    for name, value in headers.items():
+        if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
+            raise DeclarationError(f"@entry(binary_headers=...): {name!r} is no name of a header.")
+        if not (isinstance(value, str) and _HEADER_VALUE.fullmatch(value)):
+            raise DeclarationError(f"@entry(binary_headers=...): {name} has {value!r}, which is no line of latin-1.")
+    return tuple(headers.items())

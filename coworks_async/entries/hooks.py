@@ -36,7 +36,7 @@ class Hooks:
         return hook
 
     def error_adder(self, key: ErrorKey) -> Callable[[F], F]:
-        is_status = isinstance(key, int) and not isinstance(key, bool) and 400 <= key <= 599
+        is_status = isinstance(key, int) and 400 <= key <= 599
         if not is_status and not (isinstance(key, type) and issubclass(key, Exception)):
             raise DeclarationError(f"errorhandler({key!r}) takes a status from 400 to 599 or a class of exceptions.")
 
@@ -54,7 +54,7 @@ class Hooks:
             )
         try:
             inspect.signature(hook).bind(*range(count))
-        except TypeError:
+        except (TypeError, ValueError):
             takes = "no argument" if count == 0 else "one argument"
             raise DeclarationError(f"{what} {name} is called with {takes}; change its parameters.") from None
         return hook

@@ -1,13 +1,17 @@
 """Pydantic models, for the services that use pydantic; it is imported by them, never by us."""
 
+import dataclasses
 import sys
-from collections.abc import Iterator
-from typing import Any, get_args, get_origin
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, get_origin
 
 from msgspec import ValidationError
 
 from coworks_async.entries.annotations import is_model, members, show
+from coworks_async.entries.relax import floats
 from coworks_async.exceptions import Fault, Where
+
+Place = tuple[str, ...]
 
 
 def _pydantic() -> Any:
@@ -15,17 +19,15 @@ def _pydantic() -> Any:
 
 
 def convert_model(kind: Any, value: Any) -> Any:
-    """Convert to a model that stands inside of another type; raises `msgspec.ValidationError`."""
-    adapter = _pydantic().TypeAdapter(kind)
-    faults = _unknown_keys(kind, value, ())
-    if faults:
-        raise ValidationError(f"Object contains unknown field `{'.'.join(faults[0])}`")
+    """Convert to a model that stands inside of another type; raises `ValueError`."""
     try:
-        return adapter.validate_python(value)
+        model = kind.model_validate(value)
     except _pydantic().ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ValidationError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+        name, detail = next(_errors(error))
+        raise ValueError(f"{name}: {detail}" if name else detail) from None
+    for place in dropped(model, value):
+        raise ValueError(f"Object contains unknown field `{'.'.join(place)}`")
+    return model
 
 
 class ModelConverter:
@@ -49,86 +51,116 @@ class ModelConverter:
     @property
     def names(self) -> list[str]:
         """The names that it takes."""
-        return list(dict.fromkeys(name for model in self._models for name in keys_of(model)))
+        return list(dict.fromkeys(key for model in self._models for keys in keys_of(model).values() for key in keys))
 
     def from_json(self, value: Any) -> Any:
         """Convert a value that is no object; raises `msgspec.ValidationError`."""
         value, faults = self.whole(value, "body", text=False)
         if faults:
-            raise ValidationError(faults[0].detail)
+            raise ValidationError(f"{faults[0].name}: {faults[0].detail}" if faults[0].name else faults[0].detail)
         return value
+
+    def from_text(self, values: Collection[Any]) -> Any:
+        """Convert what one name has in a query or a form; raises `msgspec.ValidationError`."""
+        return self.from_json(_single(values))
 
     def whole(self, raw: Any, where: Where, *, text: bool) -> tuple[Any, list[Fault]]:
         """Return the model of a JSON object, or of a form or a query (`text`), and all that is wrong with it."""
         if text:
             lists = {name for model in self._models for name in _list_keys(model)}
-            raw = {name: list(v) if len(v) != 1 or name in lists else v[0] for name, v in raw.items()}
-        faults = []
-        if len(self._models) == 1:
-            for path in _unknown_keys(self._models[0], raw, ()):
-                faults.append(Fault(where, ".".join(path), "nothing", "Unknown name"))
+            raw = {name: values if name in lists else _single(values) for name, values in raw.items()}
         try:
-            value = self._adapter.validate_python(raw)
+            model = self._adapter.validate_python(floats(raw))
         except _pydantic().ValidationError as error:
-            for one in error.errors(include_url=False, include_context=False, include_input=False):
-                name = ".".join(map(str, one["loc"]))
-                faults.append(Fault(where, name, self._expected_of(one["loc"]), one["msg"]))
-            return None, faults
-        return value, faults
+            faults = [Fault(where, name, self._expected_of(name), detail) for name, detail in _errors(error)]
+            # Which of several models was meant is not known.
+            known = len(self._models) == 1 and isinstance(raw, dict)
+            unknown = [(key,) for key in unknown_keys(self._models[0], raw)] if known else []
+            return None, [*_unknown(where, unknown), *faults]
+        return model, _unknown(where, dropped(model, raw))
 
-    def _expected_of(self, place: tuple[int | str, ...]) -> str:
+    def _expected_of(self, place: str) -> str:
         for model in self._models:
             for name, field in model.model_fields.items():
-                if place and place[0] in (name, field.alias):
+                if place.partition(".")[0] in (name, *keys_of(model)[name]):
                     return show(field.annotation)
         return self.expected
 
 
-def keys_of(model: Any) -> set[str]:
-    """Return the names that a model takes for its fields, aliases included."""
-    keys: set[str] = set()
-    by_name = model.model_config.get("populate_by_name") or model.model_config.get("validate_by_name")
-    for name, field in model.model_fields.items():
-        alias = field.validation_alias
-        choices = getattr(alias, "choices", [alias])
-        keys |= {choice if isinstance(choice, str) else choice.path[0] for choice in choices if choice is not None}
-        if alias is None or by_name:
-            keys.add(name)
+def _errors(error: Any) -> Iterator[tuple[str, str]]:
+    for one in error.errors(include_url=False, include_input=False):
+        # The one message of pydantic's that repeats a value.
+        is_tag = one["type"] == "union_tag_invalid"
+        yield ".".join(map(str, one["loc"])), "Not one of the values allowed" if is_tag else one["msg"]
+
+
+def _unknown(where: Where, places: Iterable[Place]) -> list[Fault]:
+    return [Fault(where, ".".join(place), "nothing", "Unknown name") for place in places]
+
+
+def _single(values: Collection[Any]) -> Any:
+    return next(iter(values)) if len(values) == 1 else list(values)
+
+
+def keys_of(kind: Any) -> dict[str, list[str]]:
+    """Return what a model, or a dataclass in one, takes: by field the names for it, the preferred one first."""
+    infos: Mapping[str, Any] = getattr(kind, "__pydantic_fields__", {})
+    if not infos:
+        return {field.name: [field.name] for field in dataclasses.fields(kind) if field.init} if _is_data(kind) else {}
+    by_name = _config(kind).get("populate_by_name") or _config(kind).get("validate_by_name")
+    keys: dict[str, list[str]] = {}
+    for name, info in infos.items():
+        choices = getattr(info.validation_alias, "choices", [info.validation_alias])
+        aliases = [choice if isinstance(choice, str) else choice.path[0] for choice in choices if choice is not None]
+        keys[name] = [*aliases, name] if by_name or not aliases else aliases
     return keys
 
 
-def _unknown_keys(model: Any, value: Any, place: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Return the places of the keys that no field takes, in this model and in those inside of it."""
-    if not isinstance(value, dict):
+def _config(kind: Any) -> Mapping[str, Any]:
+    return getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None) or {}
+
+
+def _is_data(kind: Any) -> bool:
+    return dataclasses.is_dataclass(kind)
+
+
+def unknown_keys(kind: Any, raw: Mapping[str, Any]) -> list[str]:
+    """Return the keys that no field takes; of several that stand for one field, pydantic takes but the first."""
+    if _config(kind).get("extra") is not None:
         return []
-    found = []
-    if model.model_config.get("extra") is None:
-        keys = keys_of(model)
-        found += [(*place, name) for name in value if name not in keys]
-    for name, field in model.model_fields.items():
-        for key in {name, field.alias} & set(value):
-            for inner, item in _inner(field.annotation, value[key]):
-                found += _unknown_keys(inner, item, (*place, key))
-    return found
+    taken = {key for keys in keys_of(kind).values() for key in [key for key in keys if key in raw][:1]}
+    return [key for key in raw if key not in taken]
 
 
-def _inner(annotation: Any, value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the models that stand inside of a field, each with its value; unions of several are left to pydantic."""
-    models = [member for member in members(annotation) if is_model(member)]
-    if len(models) == 1:
-        yield models[0], value
-    for member in members(annotation):
-        origin, arguments = get_origin(member), get_args(member)
-        if origin in (list, tuple, set, frozenset) and arguments and isinstance(value, list):
-            for item in value:
-                yield from _inner(arguments[0], item)
-        elif origin is dict and isinstance(value, dict):
-            for item in value.values():
-                yield from _inner(arguments[1], item)
+def dropped(value: Any, raw: Any, place: Place = ()) -> Iterator[Place]:
+    """Yield the places of the keys of `raw` that are not in `value`, which pydantic made of it.
+
+    Looked for in the result, because only that tells which member of a union was taken.
+    """
+    kind = type(value)
+    if getattr(kind, "__pydantic_root_model__", False):
+        yield from dropped(value.root, raw, place)
+    elif isinstance(raw, dict) and (is_model(kind) or _is_data(kind)):
+        yield from ((*place, key) for key in unknown_keys(kind, raw))
+        for name, keys in keys_of(kind).items():
+            for key in [key for key in keys if key in raw][:1]:
+                yield from dropped(getattr(value, name, None), raw[key], (*place, key))
+    elif isinstance(raw, dict) and isinstance(value, Mapping):
+        if len(raw) != len(value):
+            yield from ((*place, key) for key in raw if key not in value)
+        for (key, sent), item in zip(raw.items(), value.values(), strict=False):
+            # A key may have been converted; then its place is still the same.
+            yield from dropped(value.get(key, item), sent, (*place, key))
+    elif isinstance(raw, list) and isinstance(value, Collection):
+        for index, (item, sent) in enumerate(zip(value, raw, strict=False)):
+            yield from dropped(item, sent, (*place, str(index)))
 
 
 def _list_keys(model: Any) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        for member in members(field.annotation):
-            if (get_origin(member) or member) in (list, tuple, set, frozenset):
-                yield field.alias or name
+        kinds = [get_origin(member) or member for member in members(field.annotation)]
+        if any(isinstance(kind, type) and issubclass(kind, Collection) and kind not in _ONE for kind in kinds):
+            yield from keys_of(model)[name]
+
+
+_ONE = (str, bytes, dict, Mapping)

@@ -47,6 +47,8 @@ def normal_prefix(prefix: str) -> str:
         >>> normal_prefix("admin/")
         '/admin'
     """
+    if not isinstance(prefix, str):
+        raise ValueError(f"the prefix is {prefix!r}, which is no string")
     normal = "/" + prefix.strip("/") if prefix.strip("/") else ""
     if not _PREFIX.fullmatch(normal) or any(part in (".", "..") for part in normal.split("/")):
         raise ValueError(

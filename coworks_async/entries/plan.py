@@ -1,7 +1,8 @@
 """The plan of an entry: its parameters with their converters, compiled once and followed by each request."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -138,16 +139,24 @@ def compile_plan(declaration: Declaration, signature: Signature) -> Plan:
 def _converter(parameter: Parameter, declaration: Declaration) -> AnyConverter:
     annotation = parameter.annotation
     try:
-        if not is_structured(annotation):
-            return Converter(annotation)
-        if any(is_model(member) for member in members(annotation)):
-            return ModelConverter(annotation)
-        return WholeConverter(annotation)
+        return _cached_converter(annotation) if isinstance(annotation, Hashable) else _converter_to(annotation)
     except Exception as error:  # what msgspec and pydantic raise for a wrong type is their own affair
         raise DeclarationError(
             f"{declaration.where}: the parameter {parameter.name!r} cannot be converted: {error}; "
             "change its annotation."
         ) from error
+
+
+def _converter_to(annotation: Any) -> AnyConverter:
+    if not is_structured(annotation):
+        return Converter(annotation)
+    if any(is_model(member) for member in members(annotation)):
+        return ModelConverter(annotation)
+    return WholeConverter(annotation)
+
+
+# A service has few types and many parameters; a converter has no state.
+_cached_converter = lru_cache(maxsize=1024)(_converter_to)
 
 
 def _refuse_hidden(plan: Plan, declaration: Declaration) -> None:
@@ -162,28 +171,32 @@ def _refuse_hidden(plan: Plan, declaration: Declaration) -> None:
             )
 
 
-def json_decoder(plan: Plan) -> Callable[[bytes], Mapping[str, Any]] | None:
-    """Compile the one decoder that reads a JSON body straight into the arguments by name.
+Decode = Callable[[bytes], tuple[Sequence[Any], Mapping[str, Any]]]
+
+
+def json_decoder(plan: Plan) -> Decode | None:
+    """Compile the one decoder that reads a JSON body straight into the arguments behind those of the path.
 
     None where msgspec's strict reading is not all there is to do. For plans that are plain.
     """
     if plan.whole is not None:
         return _whole_decoder(plan, plan.whole)
-    if not all(slot.converter.trusted for slot in plan.named.values()):
-        return None
     slots = list(plan.named.values())
+    if not all(slot.converter.trusted for slot in slots):
+        return None
     struct = msgspec.defstruct("Body", [_field(slot) for slot in slots], forbid_unknown_fields=True, kw_only=True)
     decode = msgspec.json.Decoder(struct).decode
-    names = [slot.name for slot in slots]
-    astuple = msgspec.structs.astuple
-    return lambda body: dict(zip(names, astuple(decode(body)), strict=True))
+    astuple, asdict = msgspec.structs.astuple, msgspec.structs.asdict
+    if any(slot.parameter.keyword for slot in slots):
+        return lambda body: ((), asdict(decode(body)))
+    return lambda body: (astuple(decode(body)), {})
 
 
-def _whole_decoder(plan: Plan, whole: Slot) -> Callable[[bytes], Mapping[str, Any]] | None:
+def _whole_decoder(plan: Plan, whole: Slot) -> Decode | None:
     if not whole.converter.trusted or any(slot.parameter.required for slot in plan.named.values()):
         return None
     decode = msgspec.json.Decoder(whole.parameter.annotation).decode
-    return lambda body: {whole.name: decode(body)}
+    return lambda body: ((), {whole.name: decode(body)})
 
 
 def _field(slot: Slot) -> tuple[str, Any] | tuple[str, Any, Any]:

@@ -5,19 +5,20 @@ stand where a number or a boolean is expected into one, and refuses the keys tha
 not fit is left as it is, so that msgspec says what was expected, and where.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import zip_longest
 from math import isinf
-from typing import Any
+from typing import Any, get_origin
 
 from msgspec import ValidationError
 from msgspec import inspect as types
 
 Relax = Callable[[Any], Any]
 
-_INT = re.compile(r"-?[0-9]{1,4300}")
+_INT = re.compile(r"-?[0-9]+")
 _FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _BOOLS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
@@ -33,9 +34,12 @@ ARRAYS = (
 
 
 def relax_int(value: Any) -> Any:
-    if isinstance(value, str) and _INT.fullmatch(value):
+    if not isinstance(value, str) or not _INT.fullmatch(value):
+        return value
+    try:
         return int(value)
-    return value
+    except ValueError:
+        raise ValidationError("Number out of range") from None  # more digits than Python reads
 
 
 def relax_float(value: Any) -> Any:
@@ -58,7 +62,15 @@ def relax_decimal(value: Any) -> Any:
         return value
     if not _FLOAT.fullmatch(value):
         raise ValidationError("Expected `decimal`, got `str`")  # msgspec alone takes "NaN" and "1_000"
-    return Decimal(value)
+    return exact(value)
+
+
+def exact(number: str) -> Decimal:
+    """Read a number as it is written; raises `msgspec.ValidationError`."""
+    try:
+        return Decimal(number)
+    except InvalidOperation:
+        raise ValidationError("Number out of range") from None  # an exponent that Python does not hold
 
 
 def same(value: Any) -> Any:
@@ -74,6 +86,15 @@ def floats(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: floats(item) for key, item in value.items()}
     return value
+
+
+def alternatives(info: types.Type) -> list[types.Type]:
+    """Return the types that a value may have, without what only describes them."""
+    if isinstance(info, types.Metadata):
+        return alternatives(info.type)
+    if isinstance(info, types.UnionType):
+        return [member for inner in info.types for member in alternatives(inner)]
+    return [info]
 
 
 def relaxer(info: types.Type) -> Relax:
@@ -104,6 +125,7 @@ _SCALARS: dict[type[types.Type], Relax] = {
     types.BoolType: relax_bool,
     types.DecimalType: relax_decimal,
     types.AnyType: floats,
+    types.CustomType: floats,
 }
 
 
@@ -116,9 +138,10 @@ def _scalar(info: types.Type) -> Relax:
 
 
 def _one_of(values: Sequence[Any]) -> Relax:
-    strings = {value for value in values if isinstance(value, str)}
-    numbers = any(isinstance(value, int) for value in values)
-    return (lambda value: value if value in strings else relax_int(value)) if numbers else same
+    if not any(isinstance(value, int) for value in values):
+        return same
+    strings = [value for value in values if isinstance(value, str)]
+    return lambda value: value if value in strings else relax_int(value)
 
 
 def _array(info: Any, known: dict[int, Relax]) -> Relax:
@@ -140,15 +163,24 @@ def _fixed(items: list[Relax]) -> Relax:
 
 
 def _mapping(key: Relax, item: Relax) -> Relax:
-    return lambda value: {key(k): item(v) for k, v in value.items()} if isinstance(value, dict) else value
+    def relax(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        relaxed = {key(name): item(inner) for name, inner in value.items()}
+        if len(relaxed) != len(value):
+            raise ValidationError("Object contains one key twice, written differently")
+        return relaxed
+
+    return relax
 
 
 def _object(info: Any, known: dict[int, Relax]) -> Relax:
     if getattr(info, "array_like", False):
-        return same
-    fields = {field.encode_name: _compile(field.type, known) for field in info.fields}
+        return _array_like(info, known)
+    kept = _kept_back(info)
+    fields = {field.encode_name: _compile(field.type, known) for field in info.fields if field.name not in kept}
     if getattr(info, "tag_field", None):
-        fields[info.tag_field] = same
+        fields[info.tag_field] = _one_of([info.tag])
 
     def relax(value: Any) -> Any:
         if not isinstance(value, dict):
@@ -161,26 +193,45 @@ def _object(info: Any, known: dict[int, Relax]) -> Relax:
     return relax
 
 
+def _kept_back(info: Any) -> list[str]:
+    """The fields of a dataclass that it sets itself, which msgspec would let a client set."""
+    if not isinstance(info, types.DataclassType):
+        return []
+    return [field.name for field in dataclasses.fields(get_origin(info.cls) or info.cls) if not field.init]
+
+
+def _array_like(info: types.StructType, known: dict[int, Relax]) -> Relax:
+    """A struct that is written as an array, after its tag if it has one; msgspec drops what is too much."""
+    tag = [] if info.tag_field is None else [_one_of([info.tag])]
+    items = [*tag, *(_compile(field.type, known) for field in info.fields)]
+    fixed = _fixed(items)
+
+    def relax(value: Any) -> Any:
+        if isinstance(value, list) and len(value) > len(items):
+            raise ValidationError(f"Expected `array` of at most length {len(items)}, got {len(value)}")
+        return fixed(value)
+
+    return relax
+
+
 def _union(info: types.UnionType, known: dict[int, Relax]) -> Relax:
-    order = (types.IntType, types.FloatType, types.DecimalType, types.BoolType)
-    scalars = sorted(
-        (member for member in info.types if not isinstance(member, (*OBJECTS, *ARRAYS, types.DictType))),
-        key=lambda member: order.index(type(member)) if type(member) in order else len(order),
-    )
-    strings = [_quiet(_scalar(member)) for member in scalars]
-    arrays = [_compile(member, known) for member in info.types if isinstance(member, ARRAYS)]
-    objects = {_tag(member): _compile(member, known) for member in info.types if not _is_plain(member)}
-    decimal = any(isinstance(member, types.DecimalType) for member in info.types)
-    tag_fields = [getattr(member, "tag_field", None) for member in info.types]
-    tag_field = next((name for name in tag_fields if name is not None), None)
+    each = alternatives(info)
+    arrays = _by_tag([member for member in each if _is_array(member)], known)
+    objects = _by_tag([member for member in each if isinstance(member, _KEYED) and not _is_array(member)], known)
+    tag_field = next(filter(None, (getattr(member, "tag_field", None) for member in each)), None)
+    scalars = [member for member in each if not isinstance(member, (*_KEYED, *ARRAYS))]
+    scalars.sort(key=lambda member: _ORDER.index(type(member)) if type(member) in _ORDER else len(_ORDER))
+    relaxers = [_quiet(_scalar(member)) for member in scalars]
+    decimal = any(isinstance(member, types.DecimalType) for member in scalars)
 
     def relax(value: Any) -> Any:
         if isinstance(value, list):
-            return arrays[0](value) if arrays else value
+            return arrays(value[0] if value else None)(value)
         if isinstance(value, dict):
-            chosen = objects.get(value.get(tag_field)) if tag_field else None
-            return (chosen or objects.get(None, same))(value)
-        for convert in strings:
+            return objects(value.get(tag_field))(value)
+        if isinstance(value, Decimal):
+            return value if decimal else relax_float(value)
+        for convert in relaxers:
             converted = convert(value)
             if converted is not value:
                 return converted
@@ -189,12 +240,25 @@ def _union(info: types.UnionType, known: dict[int, Relax]) -> Relax:
     return relax
 
 
-def _tag(info: types.Type) -> Any:
-    return getattr(info, "tag", None)
+_KEYED = (*OBJECTS, types.DictType)
+_ORDER = (types.IntType, types.FloatType, types.DecimalType, types.BoolType)
 
 
-def _is_plain(info: types.Type) -> bool:
-    return not isinstance(info, (*OBJECTS, types.DictType))
+def _is_array(info: types.Type) -> bool:
+    return isinstance(info, ARRAYS) or getattr(info, "array_like", False)
+
+
+def _by_tag(each: Sequence[types.Type], known: dict[int, Relax]) -> Callable[[Any], Relax]:
+    """Return what finds the relaxer of the type that has a tag, or of the only type there is."""
+    relaxers = {getattr(member, "tag", None): _compile(member, known) for member in each}
+    otherwise = next(iter(relaxers.values())) if len(relaxers) == 1 else floats
+    read = _one_of([tag for tag in relaxers if tag is not None])
+
+    def find(tag: Any) -> Relax:
+        tag = read(tag)
+        return relaxers.get(tag, otherwise) if isinstance(tag, str | int) else otherwise
+
+    return find
 
 
 def _quiet(relax: Relax) -> Relax:

@@ -3,15 +3,18 @@
 import inspect
 import re
 import typing
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from types import SimpleNamespace
 from typing import Any
 
 from starlette.requests import Request
 
-from coworks_async.entries.annotations import is_scalar, is_structured, show, substitute, type_variables
+from coworks_async.entries.annotations import is_scalar, is_structured, show, substitute, type_variables, unknowns
 from coworks_async.entries.collect import Declaration
 from coworks_async.exceptions import DeclarationError
+from coworks_async.types import Function
 
 REQUIRED: Any = inspect.Parameter.empty
 
@@ -56,6 +59,7 @@ class Signature:
 
     parameters: tuple[Parameter, ...]
     returns: Any
+    receiver: str
 
     def of(self, kind: Kind) -> tuple[Parameter, ...]:
         return tuple(parameter for parameter in self.parameters if parameter.kind is kind)
@@ -73,35 +77,88 @@ def read_signature(declaration: Declaration) -> Signature:
     Raises:
         DeclarationError: an annotation cannot be resolved, or the parameters cannot be told apart.
     """
-    function = inspect.unwrap(declaration.function)
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except Exception as error:  # any code can stand in an annotation
-        raise DeclarationError(
-            f"{declaration.where}: an annotation cannot be resolved ({error}); "
-            "define or import its names at the level of the module."
-        ) from error
-    bindings = type_variables(declaration.cls)
-    _, *parameters = inspect.signature(function).parameters.values() or [None]
+    hints = _hints(declaration)
+    bindings = type_variables(declaration.cls, declaration.owner)
+    receiver, *parameters = _all_parameters(declaration)
     read = tuple(
-        _parameter(parameter, substitute(hints.get(parameter.name, Any), bindings), declaration)
+        _parameter(parameter, _annotation(parameter, hints, bindings, declaration), declaration)
         for parameter in parameters
-        if parameter is not None
     )
     _check(read, declaration)
-    return Signature(read, substitute(hints.get("return", Any), bindings))
+    return Signature(read, substitute(hints.get("return", Any), bindings), receiver.name)
+
+
+def _all_parameters(declaration: Declaration) -> list[inspect.Parameter]:
+    parameters = list(inspect.signature(declaration.function).parameters.values())
+    if not parameters or parameters[0].kind not in (parameters[0].POSITIONAL_ONLY, parameters[0].POSITIONAL_OR_KEYWORD):
+        raise DeclarationError(
+            f"{declaration.where} takes no self; make self its first parameter, or put functools.wraps "
+            "into the decorator that hides it."
+        )
+    return parameters
+
+
+def _annotation(
+    parameter: inspect.Parameter, hints: dict[str, Any], bindings: dict[Any, Any], declaration: Declaration
+) -> Any:
+    annotation = hints.get(parameter.name, parameter.annotation)
+    if annotation is inspect.Parameter.empty:
+        return Any
+    if unknown := unknowns(annotation, bindings):
+        raise DeclarationError(
+            f"{declaration.where}: nothing says what {unknown[0]} stands for in the parameter {parameter.name!r}; "
+            f"derive a class that gives it a type, as in class Mine({declaration.owner.__name__}[int])."
+        )
+    return substitute(annotation, bindings)
+
+
+def _hints(declaration: Declaration) -> dict[str, Any]:
+    function = inspect.unwrap(declaration.function)
+    if not inspect.isfunction(function):
+        return {}
+    # The variables of `class Base[T]` are no globals of its module.
+    names = {variable.__name__: variable for variable in getattr(declaration.owner, "__type_params__", ())}
+    try:
+        return typing.get_type_hints(function, localns=names, include_extras=True)
+    except Exception as error:  # any code can stand in an annotation
+        raise DeclarationError(
+            f"{declaration.where}: the annotation of {_unresolved(function, names)} cannot be resolved ({error}); "
+            "define or import its names at the level of the module."
+        ) from error
+
+
+def _unresolved(function: Function, names: dict[str, Any]) -> str:
+    broken: list[str] = []
+    with suppress(NameError):  # from Python 3.14 on one that is missing hides the others; the error itself says which
+        annotations = function.__annotations__.items()
+        broken = [repr(name) for name, annotation in annotations if not _resolves(annotation, function, names)]
+    return " and ".join(broken) or "a parameter"
+
+
+def _resolves(annotation: Any, function: Function, names: dict[str, Any]) -> bool:
+    try:
+        typing.get_type_hints(SimpleNamespace(__annotations__={"it": annotation}), function.__globals__, names)
+    except Exception:
+        return False
+    return True
 
 
 def _parameter(parameter: inspect.Parameter, annotation: Any, declaration: Declaration) -> Parameter:
     kind = _kind(parameter, annotation)
     keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY
     positional = parameter.kind is inspect.Parameter.POSITIONAL_ONLY
-    alias = parameter.name if kind in (Kind.PATH, Kind.TAIL) else alias_of(parameter.name)
-    if kind is Kind.PATH and not is_scalar(annotation):
+    of_path = kind in (Kind.PATH, Kind.TAIL)
+    if of_path and (not is_scalar(annotation) or (kind is Kind.TAIL and is_structured(annotation))):
         raise DeclarationError(
-            f"{declaration.where}: the parameter {parameter.name!r} is a segment of the path, which cannot be "
+            f"{declaration.where}: the parameter {parameter.name!r} is {kind.value}, which cannot hold "
             f"{show(annotation)}; give it a default, or put it after a * to take it from the body or the query."
         )
+    if of_path and not parameter.name.isascii():
+        raise DeclarationError(
+            f"{declaration.where}: the parameter {parameter.name!r} stands in the path, where only ASCII names can; "
+            "rename it."
+        )
+    alias = parameter.name if of_path else alias_of(parameter.name)
     return Parameter(parameter.name, alias, kind, annotation, parameter.default, keyword, positional)
 
 
@@ -127,6 +184,9 @@ def _check(parameters: tuple[Parameter, ...], declaration: Declaration) -> None:
         raise DeclarationError(
             f"{declaration.where}: {' and '.join(whole)} would each take the whole body; put them in one type."
         )
+    requests = [parameter.name for parameter in parameters if parameter.kind is Kind.REQUEST]
+    if len(requests) > 1:
+        raise DeclarationError(f"{declaration.where}: {' and '.join(requests)} would each be the request; keep one.")
     seen: dict[str, str] = {}
     for parameter in parameters:
         other = seen.setdefault(parameter.alias, parameter.name)

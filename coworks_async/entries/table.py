@@ -5,7 +5,6 @@ longest static prefix wins, whatever the order of definition; one trailing slash
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from coworks_async.entries.entry import Entry
@@ -22,24 +21,22 @@ class HasEntry(Protocol):
 R = TypeVar("R", bound=HasEntry)
 
 
-@dataclass(slots=True)
-class _Node(Generic[R]):
-    """What stands behind one static prefix, by the count of parameters: exactly so many segments, or more."""
-
-    exact: dict[int, dict[str, R]] = field(default_factory=dict)
-    tails: dict[int, dict[str, R]] = field(default_factory=dict)
+Methods = dict[str, R]
 
 
 class RouteTable(Generic[R]):
     """Finds the route of a request.
 
-    `static` maps each path without parameters, with and without its trailing slash, to its routes by method.
+    Routes are kept by how many parameters end their path, then by its static start: exactly so many segments, or
+    (`_tails`) so many and more.
     """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self.static: dict[str, dict[str, R]] = {}
-        self._nodes: dict[str, _Node[R]] = {}
+        self._static: dict[str, Methods[R]] = {}
+        self._exact: dict[int, dict[str, Methods[R]]] = {}
+        self._tails: dict[int, dict[str, Methods[R]]] = {}
+        self._ones: dict[str, Methods[R]] = {}
         self._deepest = 1
 
     def add(self, route: R) -> None:
@@ -49,45 +46,49 @@ class RouteTable(Generic[R]):
             DeclarationError: another one answers this method on this path.
         """
         entry = route.entry
-        count, prefix = len(entry.path_names), entry.prefix
-        node = self._nodes.setdefault(prefix, _Node())
-        kind = node.exact if entry.tail_name is None else node.tails
-        methods = kind.setdefault(count, {})
+        kind = self._exact if entry.tail_name is None else self._tails
+        methods = kind.setdefault(len(entry.path_names), {}).setdefault(entry.prefix, {})
         if entry.method in methods:
             raise DeclarationError(f"{methods[entry.method].entry} and {entry} answer the same requests; rename one.")
-        methods[entry.method] = route
         self.entries.append(entry)
+        methods[entry.method] = route
         if entry.method == "GET":
             methods["HEAD"] = route
-        self._deepest = max(self._deepest, prefix.count("/") + 1)
-        if count == 0 and entry.tail_name is None:
-            for path in (prefix, f"{prefix}/"):
-                self.static[path] = methods
-
-    def find(self, path: str) -> Iterator[tuple[dict[str, R], list[str]]]:
-        """Yield the routes that a path can mean, by method, the best first, with the segments behind its prefix."""
-        segments = path.removesuffix("/").split("/")
-        for depth in range(min(len(segments), self._deepest), 0, -1):
-            node = self._nodes.get("/".join(segments[:depth]))
-            if node is None:
-                continue
-            rest = segments[depth:]
-            if len(rest) in node.exact and all(rest):
-                yield node.exact[len(rest)], rest
-            for count in sorted(node.tails, reverse=True):
-                if count <= len(rest) and all(rest[:count]):
-                    yield node.tails[count], rest
+        self._ones = {} if self._tails else self._exact.get(1, {})
+        self._deepest = max(self._deepest, entry.prefix.count("/") + 1)
+        if not entry.path_names and entry.tail_name is None:
+            self._static[entry.prefix] = self._static[f"{entry.prefix}/"] = methods
 
     def match(self, method: str, path: str) -> tuple[R, dict[str, str]] | None:
         """Return the route of a request and the values of its path, or None."""
-        static = self.static.get(path)
+        static = self._static.get(path)
         if static is not None and method in static:
             return static[method], {}
+        if self._ones:
+            # What most services have most of, at the price of one look: a single parameter at the end.
+            prefix, _, value = path.rpartition("/")
+            ones = self._ones.get(prefix)
+            if ones is not None and value and method in ones:
+                route = ones[method]
+                return route, {route.entry.path_names[0]: value}
         for methods, rest in self.find(path):
-            route = methods.get(method)
-            if route is not None:
-                return route, path_values(route.entry, rest)
+            if method in methods:
+                return methods[method], path_values(methods[method].entry, rest)
         return None
+
+    def find(self, path: str) -> Iterator[tuple[Methods[R], list[str]]]:
+        """Yield the routes that a path can mean, by method, the best first, with the segments behind its prefix."""
+        segments = path.removesuffix("/").split("/")
+        for depth in range(min(len(segments), self._deepest), 0, -1):
+            prefix, rest = "/".join(segments[:depth]), segments[depth:]
+            methods = self._exact.get(len(rest), {}).get(prefix)
+            if methods is not None and all(rest):
+                yield methods, rest
+            for count in sorted(self._tails, reverse=True):
+                methods = self._tails[count].get(prefix)
+                # A rest of one empty segment (`//`) would be bound to nothing at all.
+                if methods is not None and count <= len(rest) and all(rest[:count]) and rest[count:] != [""]:
+                    yield methods, rest
 
     def methods(self, path: str) -> set[str]:
         """Return the methods that this path answers: what `Allow` says of it."""

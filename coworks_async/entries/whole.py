@@ -4,12 +4,12 @@ import dataclasses
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, NotRequired, Required, get_args, get_origin
+from typing import Any, NotRequired, Required, get_args, get_origin
 
 import msgspec
 from msgspec import ValidationError
 
-from coworks_async.entries.annotations import members, substitute
+from coworks_async.entries.annotations import is_structured, members, substitute
 from coworks_async.entries.converter import Converter, Raw, fault, unknown
 from coworks_async.exceptions import Fault, Where
 
@@ -27,7 +27,7 @@ class WholeConverter(Converter):
 
     def __init__(self, annotation: Any) -> None:
         super().__init__(annotation)
-        self._variants = [variant for variant in members(annotation) if variant is not type(None)]
+        self._variants = [variant for variant in members(annotation) if is_structured(variant)]
         self._fields = [fields_of(variant) for variant in self._variants]
 
     @property
@@ -39,7 +39,8 @@ class WholeConverter(Converter):
         """Return the value of a JSON object, or of a form or a query (`text`), and all that is wrong with it."""
         fields = self._chosen(raw)
         if not fields:
-            return self._attempt(raw, where)
+            single = {name: values[0] if len(values) == 1 else values for name, values in raw.items()} if text else raw
+            return self._attempt(single, where)
         faults = [unknown(where, name, list(fields)) for name in raw if name not in fields]
         if not faults:
             try:
@@ -61,8 +62,8 @@ class WholeConverter(Converter):
         if len(self._variants) == 1:
             return self._fields[0]
         for variant, fields in zip(self._variants, self._fields, strict=True):
-            config = getattr(variant, "__struct_config__", None)
-            if config is not None and raw.get(config.tag_field) in (config.tag, [config.tag]):
+            config = (get_origin(variant) or variant).__struct_config__
+            if raw.get(config.tag_field) in (config.tag, str(config.tag), [str(config.tag)]):
                 return fields
         return {}
 
@@ -82,28 +83,22 @@ def _each(raw: Raw, fields: Mapping[str, Field], where: Where, *, text: bool) ->
 
 
 def fields_of(kind: Any) -> dict[str, Field]:
-    """Return the fields of a structured type; none for any other type."""
+    """Return the fields of a structured type, by the names that a client uses."""
     origin = get_origin(kind) or kind
-    if not isinstance(origin, type):
-        return {}
     if issubclass(origin, msgspec.Struct):
         return _struct_fields(kind, origin)
     bindings = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
+    hints = typing.get_type_hints(origin, include_extras=True)
     if dataclasses.is_dataclass(origin):
-        hints = typing.get_type_hints(origin, include_extras=True)
         return {
             field.name: Field(Converter(substitute(hints[field.name], bindings)), _is_required(field))
             for field in dataclasses.fields(origin)
             if field.init
         }
-    if typing.is_typeddict(origin):
-        hints = typing.get_type_hints(origin, include_extras=True)
-        required: frozenset[str] = getattr(origin, "__required_keys__", frozenset())
-        return {
-            name: Field(Converter(substitute(_unmarked(hint), bindings)), name in required)
-            for name, hint in hints.items()
-        }
-    return {}
+    return {
+        name: Field(Converter(substitute(_unmarked(hint), bindings)), name in origin.__required_keys__)
+        for name, hint in hints.items()
+    }
 
 
 def _struct_fields(kind: Any, origin: type[msgspec.Struct]) -> dict[str, Field]:
@@ -121,10 +116,5 @@ def _is_required(field: "dataclasses.Field[Any]") -> bool:
 
 
 def _unmarked(hint: Any) -> Any:
-    """A TypedDict's annotation without its Required and NotRequired."""
-    if get_origin(hint) in (Required, NotRequired):
-        return _unmarked(get_args(hint)[0])
-    if get_origin(hint) is Annotated and get_origin(get_args(hint)[0]) in (Required, NotRequired):
-        inner, *extras = get_args(hint)
-        return Annotated[(_unmarked(inner), *extras)]
-    return hint
+    """A TypedDict's annotation without its Required or NotRequired."""
+    return get_args(hint)[0] if get_origin(hint) in (Required, NotRequired) else hint

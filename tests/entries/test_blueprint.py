@@ -1,0 +1,298 @@
+"""Blueprints: classes of entries, mounted under a prefix."""
+
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from coworks_async import Blueprint, TechMicroService, entry, request
+from tests.clients import Connect
+from tests.entries.building import refusal, routes
+
+
+class Pages(Blueprint):
+    @entry(no_auth=True)
+    async def get(self, number: int):
+        return {"page": number}
+
+    @entry(no_auth=True)
+    async def get_new(self):
+        return "new"
+
+
+def test_its_entries_are_served_under_the_prefix(connect: Connect):
+    app = TechMicroService()
+    app.register_blueprint(Pages(), url_prefix="/pages")
+    client = connect(app)
+    assert client.get("/pages/7").json() == {"page": 7}
+    assert client.get("/pages/new").text == "new"
+    assert client.get("/new").status_code == client.get("/pages").status_code == 404
+
+
+def test_without_a_prefix_they_stand_at_the_root(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return "root"
+
+    app = Service()
+    app.register_blueprint(Pages())
+    client = connect(app)
+    assert client.get("/").text == "root"
+    assert client.get("/7").json() == {"page": 7}
+    assert client.get("/new").text == "new"
+
+
+def test_the_root_of_a_blueprint_is_its_prefix_with_or_without_a_slash(connect: Connect):
+    class Home(Blueprint):
+        @entry(no_auth=True)
+        async def get(self):
+            return "home"
+
+        @entry(no_auth=True)
+        async def get_(self, *path):
+            return "/".join(path)
+
+    app = TechMicroService()
+    app.register_blueprint(Home(), url_prefix="/home/sweet")
+    client = connect(app)
+    assert client.get("/home/sweet").text == client.get("/home/sweet/").text == "home"
+    assert client.get("/home/sweet/a/b").text == "a/b"
+    assert client.get("/home").status_code == 404
+
+
+def test_its_entries_ask_for_the_token_of_the_service(connect: Connect):
+    class Closed(Blueprint):
+        async def get(self):
+            return f"for {request.auth}"
+
+    class Service(TechMicroService):
+        def token_authorizer(self, token):
+            return {"name": token} if token == "token" else False
+
+    app = Service()
+    app.register_blueprint(Closed(), url_prefix="closed")
+    client = connect(app)
+    assert client.get("/closed").status_code == 401
+    assert client.get("/closed", headers={"Authorization": "other"}).status_code == 403
+    assert client.get("/closed", headers={"Authorization": "token"}).text == "for {'name': 'token'}"
+
+
+def test_its_name_is_its_class_in_lower_case_unless_it_says_otherwise():
+    app = TechMicroService()
+    app.register_blueprint(Pages(), url_prefix="/a")
+    app.register_blueprint(Pages(name="others"), url_prefix="/b")
+    assert [entry.endpoint for entry in app.entries] == ["pages.get", "pages.get_new", "others.get", "others.get_new"]
+    assert app.url_for("others.get", number=7) == "/b/7"
+
+
+def test_two_blueprints_of_one_name_are_refused():
+    app = TechMicroService()
+    app.register_blueprint(Pages(), url_prefix="/a")
+    assert refusal(app.register_blueprint, Pages(), url_prefix="/b") == (
+        "TechMicroService.register_blueprint('pages'): there is a blueprint of this name; "
+        "give one of them another, by name=..."
+    )
+
+
+def test_two_blueprints_of_one_name_are_refused_even_hidden():
+    app = TechMicroService()
+    app.register_blueprint(Pages(), hide_routes=True)
+    assert "there is a blueprint of this name" in refusal(app.register_blueprint, Pages(), url_prefix="/b")
+
+
+def test_with_hide_routes_none_of_its_entries_exist_and_its_hooks_do(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return "root"
+
+    pages = Pages()
+
+    @pages.after_app_request
+    def mark(response):
+        response.headers["x-pages"] = "seen"
+        return response
+
+    app = Service()
+    app.register_blueprint(pages, url_prefix="/pages", hide_routes=True)
+    assert routes(app) == {"GET /"}
+    assert [type(route).__name__ for route in app.routes] == ["EntryRoute"]
+    client = connect(app)
+    assert client.get("/").headers["x-pages"] == "seen"
+    assert client.get("/pages/7").status_code == client.get("/pages/new").status_code == 404
+
+
+def test_hidden_entries_take_no_route_from_others(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get_new(self):
+            return "the service's"
+
+    app = Service()
+    app.register_blueprint(Pages(), hide_routes=True)
+    assert connect(app).get("/new").text == "the service's"
+
+
+def test_two_blueprints_may_share_a_prefix(connect: Connect):
+    class More(Blueprint):
+        @entry(no_auth=True)
+        async def get_more(self):
+            return "more"
+
+    app = TechMicroService()
+    app.register_blueprint(Pages(), url_prefix="/pages")
+    app.register_blueprint(More(), url_prefix="pages/")
+    client = connect(app)
+    assert client.get("/pages/new").text == "new"
+    assert client.get("/pages/more").text == "more"
+
+
+def test_one_blueprint_may_serve_two_services(connect: Connect):
+    pages = Pages()
+    first, second = TechMicroService(name="first"), TechMicroService(name="second")
+    first.register_blueprint(pages, url_prefix="/a")
+    second.register_blueprint(pages, url_prefix="/b")
+    assert connect(first).get("/a/7").json() == connect(second).get("/b/7").json() == {"page": 7}
+
+
+def test_it_has_a_state_of_its_own(connect: Connect):
+    class Counter(Blueprint):
+        def __init__(self, start: int, **kwargs: Any):
+            super().__init__(**kwargs)
+            self.value = start
+
+        @entry(no_auth=True)
+        def post(self):
+            self.value += 1
+            return self.value
+
+    app = TechMicroService()
+    app.register_blueprint(Counter(10), url_prefix="/a")
+    app.register_blueprint(Counter(20, name="b"), url_prefix="/b")
+    client = connect(app)
+    assert [client.post(path).json() for path in ("/a", "/a", "/b")] == [11, 12, 21]
+
+
+def test_it_is_registered_before_the_first_request(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return "root"
+
+    app = Service()
+    client = connect(app)
+    assert client.get("/").status_code == 200
+    assert refusal(app.register_blueprint, Pages()).endswith(
+        "Service.register_blueprint('pages') comes after the first request; register blueprints where the app is made."
+    )
+    assert client.get("/new").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "register",
+    [
+        "before_request",
+        "after_request",
+        "teardown_request",
+        "before_app_request",
+        "after_app_request",
+        "teardown_app_request",
+    ],
+)
+def test_hooks_are_registered_by_decorators_that_leave_them_as_they_are(register: str):
+    pages = Pages()
+
+    def hook(argument=None):
+        """Takes what any hook gets."""
+
+    assert getattr(pages, register)(hook) is hook
+
+
+def test_error_handlers_are_registered_by_decorators_that_leave_them_as_they_are():
+    pages = Pages()
+
+    def handler(error):
+        """Answers nothing."""
+
+    assert pages.errorhandler(404)(handler) is handler
+    assert pages.app_errorhandler(ValueError)(handler) is handler
+
+
+def test_hooks_of_a_blueprint_run_for_its_own_entries_and_those_of_the_app_for_all(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return "root"
+
+        @entry(no_auth=True)
+        async def get_fail(self):
+            raise LookupError
+
+    class Failing(Pages):
+        @entry(no_auth=True)
+        async def get_fail(self):
+            raise LookupError
+
+    seen: list[str] = []
+    pages = Failing()
+    pages.before_request(lambda: seen.append("before"))
+    pages.before_app_request(lambda: seen.append("before app"))
+    ended: SimpleQueue[str] = SimpleQueue()  # which may be after the client has its answer
+    pages.teardown_request(lambda error: ended.put("teardown"))
+    pages.teardown_app_request(lambda error: ended.put("teardown app"))
+
+    @pages.after_request
+    async def after(response):
+        seen.append("after")
+        return response
+
+    @pages.after_app_request
+    async def after_app(response):
+        seen.append("after app")
+        return response
+
+    pages.errorhandler(LookupError)(lambda error: ("the blueprint's", 418))
+    pages.app_errorhandler(LookupError)(lambda error: ("the app's", 409))
+    app = Service()
+    app.register_blueprint(pages, url_prefix="/pages")
+    client = connect(app)
+    assert client.get("/").text == "root"
+    assert seen == ["before app", "after app"]
+    assert ended.get(timeout=5) == "teardown app"
+    seen.clear()
+    assert client.get("/pages/new").text == "new"
+    assert seen == ["before app", "before", "after", "after app"]
+    assert [ended.get(timeout=5), ended.get(timeout=5)] == ["teardown", "teardown app"]
+    own, other = client.get("/pages/fail"), client.get("/fail")
+    assert (own.status_code, own.text) == (418, "the blueprint's")
+    assert (other.status_code, other.text) == (409, "the app's")
+
+
+@pytest.mark.parametrize("late", ["before_request", "after_app_request", "errorhandler"])
+def test_hooks_come_before_the_first_request(connect: Connect, late: str):
+    pages = Pages()
+    app = TechMicroService()
+    app.register_blueprint(pages, url_prefix="/pages")
+    assert connect(app).get("/pages/7").status_code == 200
+
+    def register():
+        target = getattr(pages, late)
+        (target(404) if late == "errorhandler" else target)(lambda *arguments: None)
+
+    assert refusal(register).endswith("comes after the first request; register hooks where the app is made.")
+
+
+def test_entries_are_inherited_and_taken_away_like_a_service_s(connect: Connect):
+    class Fewer(Pages):
+        get_new = None  # type: ignore[assignment]
+
+        @entry(no_auth=True)
+        async def get(self, number: int):
+            return {"fewer": number}
+
+    app = TechMicroService()
+    app.register_blueprint(Fewer(), url_prefix="/pages")
+    client = connect(app)
+    assert client.get("/pages/7").json() == {"fewer": 7}
+    assert client.get("/pages/new").status_code == 422

@@ -1,0 +1,299 @@
+"""Annotations convert and validate, and a string converts alike wherever it comes from."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum, IntEnum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import pytest
+from msgspec import Meta
+
+from coworks_async import DeclarationError, TechMicroService, entry
+from tests.clients import Connect
+from tests.sending import JSON, assert_bound, assert_refused, sent_everywhere, shown, taking
+
+
+class Colour(Enum):
+    RED = "red"
+    GREEN = "it's"
+
+
+class Level(IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+ANNOTATIONS: dict[str, Any] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "decimal": Decimal,
+    "uuid": UUID,
+    "datetime": datetime,
+    "date": date,
+    "time": time,
+    "timedelta": timedelta,
+    "colour": Colour,
+    "level": Level,
+    "word": Literal["a", "b"],
+    "wordornumber": Literal["1", 2],
+    "optional": int | None,
+    "optionaltext": str | None,
+    "described": Annotated[int, Meta(description="How many")] | None,
+    "describedunion": Annotated[int | None, Meta(description="How many")],
+    "intorstr": int | str,
+    "strorint": str | int,
+    "describedorstr": Annotated[int, Meta(description="How many")] | str,
+    "floatorstr": float | str,
+    "boolorstr": bool | str,
+    "intorfloat": int | float,
+    "intorbool": bool | int,
+    "intordate": int | date,
+    "intoruuid": UUID | int,
+    "intordecimal": int | Decimal,
+    "limited": Annotated[int, Meta(ge=1, le=10)],
+    "short": Annotated[str, Meta(max_length=3)],
+    "coded": Annotated[str, Meta(pattern="^[a-z]+$")],
+    "anything": Any,
+    "bytes": bytes,
+}
+
+CONVERTED: list[tuple[str, str, object]] = [
+    ("int", "42", 42),
+    ("int", "-7", -7),
+    ("int", "007", 7),
+    ("int", "9" * 400, int("9" * 400)),
+    ("float", "1.5", 1.5),
+    ("float", "3", 3.0),
+    ("float", "-.5e-3", -0.0005),
+    ("float", "1e308", 1e308),
+    ("str", "null", "null"),
+    ("str", "07", "07"),
+    ("str", "é漢😀 +&=%", "é漢😀 +&=%"),
+    ("decimal", "0.10", Decimal("0.10")),
+    ("decimal", "1.234567890123456789012345678901", Decimal("1.234567890123456789012345678901")),
+    ("decimal", "1E+3", Decimal("1E+3")),
+    ("uuid", "12345678-1234-5678-1234-567812345678", UUID(int=0x12345678123456781234567812345678)),
+    ("datetime", "2024-02-29T10:00:00Z", datetime(2024, 2, 29, 10, tzinfo=UTC)),
+    ("datetime", "2024-02-29T10:00:00", datetime(2024, 2, 29, 10)),
+    ("date", "2024-02-29", date(2024, 2, 29)),
+    ("time", "10:20:30", time(10, 20, 30)),
+    ("timedelta", "P1DT2H", timedelta(days=1, hours=2)),
+    ("colour", "red", Colour.RED),
+    ("colour", "it's", Colour.GREEN),
+    ("level", "2", Level.HIGH),
+    ("word", "a", "a"),
+    ("wordornumber", "1", "1"),
+    ("wordornumber", "2", 2),
+    ("optional", "5", 5),
+    ("optionaltext", "null", "null"),
+    ("described", "5", 5),
+    ("describedunion", "5", 5),
+    ("intorstr", "5", 5),
+    ("intorstr", "5.0", "5.0"),
+    ("strorint", "5", 5),
+    ("strorint", "five", "five"),
+    ("describedorstr", "5", 5),
+    ("floatorstr", "5", 5.0),
+    ("floatorstr", "1e400", "1e400"),
+    ("floatorstr", "nan", "nan"),
+    ("boolorstr", "Yes", True),
+    ("boolorstr", "maybe", "maybe"),
+    ("intorfloat", "1", 1),
+    ("intorfloat", "1.0", 1.0),
+    ("intorbool", "1", 1),
+    ("intorbool", "on", True),
+    ("intordate", "20240229", 20240229),
+    ("intordate", "2024-02-29", date(2024, 2, 29)),
+    ("intoruuid", "12345678123456781234567812345678", 12345678123456781234567812345678),
+    ("intordecimal", "1", 1),
+    ("intordecimal", "1.0", Decimal("1.0")),
+    ("limited", "10", 10),
+    ("short", "abc", "abc"),
+    ("coded", "abc", "abc"),
+    ("anything", "5", "5"),
+    ("bytes", "aGVsbG8=", b"hello"),
+]
+
+REFUSED: list[tuple[str, str, str, str]] = [
+    ("int", "7.0", "int", "Expected `int`, got `str`"),
+    ("int", "1_000", "int", "Expected `int`, got `str`"),
+    ("int", " 5", "int", "Expected `int`, got `str`"),
+    ("int", "٣", "int", "Expected `int`, got `str`"),
+    ("int", "null", "int", "Expected `int`, got `str`"),
+    ("int", "true", "int", "Expected `int`, got `str`"),
+    ("int", "9" * 5000, "int", "Number out of range"),
+    ("float", "nan", "float", "Expected `float`, got `str`"),
+    ("float", "inf", "float", "Expected `float`, got `str`"),
+    ("float", "-Infinity", "float", "Expected `float`, got `str`"),
+    ("float", "1e400", "float", "Number out of range"),
+    ("bool", "2", "bool", "Expected `bool`, got `str`"),
+    ("bool", "oui", "bool", "Expected `bool`, got `str`"),
+    ("decimal", "NaN", "Decimal", "Expected `decimal`, got `str`"),
+    ("decimal", "Infinity", "Decimal", "Expected `decimal`, got `str`"),
+    ("decimal", "1_000", "Decimal", "Expected `decimal`, got `str`"),
+    ("decimal", "1e99999999999999999999", "Decimal", "Number out of range"),
+    ("uuid", "not-one", "UUID", "Invalid UUID"),
+    ("datetime", "1709200800", "datetime", "Invalid RFC3339 encoded datetime"),
+    ("date", "1709200800", "date", "Invalid RFC3339 encoded date"),
+    ("date", "2023-02-29", "date", "Invalid RFC3339 encoded date"),
+    ("time", "25:00:00", "time", "Invalid RFC3339 encoded time"),
+    ("timedelta", "5", "timedelta", "Invalid ISO8601 duration"),
+    ("colour", "blue", "one of 'red', \"it's\"", "Not one of the values allowed"),
+    ("level", "3", "one of 1, 2", "Not one of the values allowed"),
+    ("word", "c", "one of 'a', 'b'", "Not one of the values allowed"),
+    ("wordornumber", "2.0", "one of '1', 2", "Not one of the values allowed"),
+    ("optional", "null", "int | None", "Expected `int | null`, got `str`"),
+    ("intordecimal", "nan", "int | Decimal", "Expected `decimal`, got `str`"),
+    ("limited", "11", "int >= 1 <= 10", "Expected `int` <= 10"),
+    ("short", "abcd", "str of length <= 3", "Expected `str` of length <= 3"),
+    ("coded", "ABC", "str like ^[a-z]+$", "Expected `str` matching regex '^[a-z]+$'"),
+    ("bytes", "a b", "bytes", "Invalid base64 encoded string"),
+]
+
+
+def test_a_string_converts_alike_wherever_it_comes_from(connect: Connect):
+    client = connect(taking(ANNOTATIONS, path=True))
+    for name, text, value in CONVERTED:
+        for _, answer in sent_everywhere(client, name, text):
+            assert (name, text, answer.status_code, answer.text) == (name, text, 200, shown(value))
+
+
+def test_a_string_that_does_not_convert_is_refused_alike_wherever_it_comes_from(connect: Connect):
+    client = connect(taking(ANNOTATIONS, path=True))
+    for name, text, expected, detail in REFUSED:
+        for where, answer in sent_everywhere(client, name, text):
+            assert_refused(answer, (where, "value", expected, detail))
+
+
+def test_booleans_are_words_in_any_letter_case(connect: Connect):
+    client = connect(taking({"bool": bool}, path=True))
+    for words, value in ((("true", "1", "yes", "on"), True), (("false", "0", "no", "off"), False)):
+        for word in words:
+            for text in (word, word.upper(), word.title()):
+                for _, answer in sent_everywhere(client, "bool", text):
+                    assert_bound(answer, value)
+
+
+def test_an_empty_string_is_a_string_and_nothing_else(connect: Connect):
+    annotations = {"str": str, "optionaltext": str | None, "int": int | None, "bool": bool}
+    client = connect(taking(annotations, path=True))
+    for name in ("str", "optionaltext"):
+        for _, answer in sent_everywhere(client, name, ""):
+            assert_bound(answer, "")
+    for name, expected, kind in (("int", "int | None", "int | null"), ("bool", "bool", "bool")):
+        for where, answer in sent_everywhere(client, name, ""):
+            assert_refused(answer, (where, "value", expected, f"Expected `{kind}`, got `str`"))
+
+
+def test_json_has_numbers_booleans_and_null_of_its_own(connect: Connect):
+    client = connect(taking(ANNOTATIONS, path=True))
+    for name, value in (("int", 5), ("float", 1.5), ("bool", False), ("optional", None), ("intorstr", 5), ("level", 1)):
+        answer = client.post(f"/body/{name}", json={"value": value})
+        assert_bound(answer, Level.LOW if name == "level" else value)
+    assert_bound(client.post("/body/float", json={"value": 3}), 3.0)
+
+
+WRONG_JSON = [
+    ("int", "7.0", "int", "Expected `int`, got `float`"),
+    ("int", "true", "int", "Expected `int`, got `bool`"),
+    ("int", "null", "int", "Expected `int`, got `null`"),
+    ("float", "true", "float", "Expected `float`, got `bool`"),
+    ("float", "1" + "0" * 400, "float", "Number out of range"),
+    ("bool", "1", "bool", "Expected `bool`, got `int`"),
+    ("str", "5", "str", "Expected `str`, got `int`"),
+    ("date", "1709200800", "date", "Expected `date`, got `int`"),
+    ("datetime", "1709200800.5", "datetime", "Expected `datetime`, got `float`"),
+    ("timedelta", "5", "timedelta", "Expected `duration`, got `int`"),
+    ("word", "[1]", "one of 'a', 'b'", "Expected `str`, got `array`"),
+    ("wordornumber", '["1"]', "one of '1', 2", "Expected `int | str`, got `array`"),
+    ("level", "{}", "one of 1, 2", "Expected `int`, got `object`"),
+    ("intorstr", "{}", "int | str", "Expected `int | str`, got `object`"),
+    ("intorstr", "[1]", "int | str", "Expected `int | str`, got `array`"),
+]
+
+
+def test_json_of_the_wrong_type_is_refused(connect: Connect):
+    client = connect(taking(ANNOTATIONS))
+    for name, sent, expected, got in WRONG_JSON:
+        answer = client.post(f"/body/{name}", content=f'{{"value": {sent}}}', headers=JSON)
+        assert_refused(answer, ("body", "value", expected, got))
+
+
+def test_a_number_of_json_keeps_its_digits_in_a_decimal(connect: Connect):
+    client = connect(taking({"decimal": Decimal, "intordecimal": int | Decimal}))
+    digits = "1.234567890123456789012345678901"
+    for name in ("decimal", "intordecimal"):
+        assert_bound(client.post(f"/body/{name}", content=f'{{"value": {digits}}}', headers=JSON), Decimal(digits))
+    assert_bound(client.post("/body/decimal", content='{"value": 1e400}', headers=JSON), Decimal("1E+400"))
+    assert_bound(client.post("/body/decimal", content='{"value": 7}', headers=JSON), Decimal(7))
+    beyond = client.post("/body/decimal", content='{"value": 1e99999999999999999999}', headers=JSON)
+    assert_refused(beyond, ("body", "", "JSON", "A number is out of range"))
+
+
+def test_beside_a_decimal_the_other_numbers_of_json_stay_floats(connect: Connect):
+    class Prices(TechMicroService):
+        @entry(no_auth=True)
+        async def post(
+            self,
+            price: Decimal | None = None,
+            weight: float = 0.0,
+            either: float | str = "",
+            whole: int | str = "",
+            raw: Any = None,
+            named: dict[str, float] | None = None,
+        ):
+            return shown(price, weight, either, whole, raw, named)
+
+    client = connect(Prices())
+    answer = client.post(
+        "/", json={"price": 1.10, "weight": 0.5, "either": 2.5, "raw": [{"a": 1.5}], "named": {"a": 7}}
+    )
+    assert_bound(answer, Decimal("1.1"), 0.5, 2.5, "", [{"a": 1.5}], {"a": 7.0})
+    answer = client.post("/", content='{"price": 1, "weight": 1e400, "either": 1e400, "whole": 1.5, "raw": 1e400}')
+    assert_refused(
+        answer,
+        ("body", "weight", "float", "Number out of range"),
+        ("body", "either", "float | str", "Number out of range"),
+        ("body", "whole", "int | str", "Expected `int | str`, got `float`"),
+        ("body", "raw", "any value", "Number out of range"),
+    )
+
+
+def test_a_refusal_never_repeats_the_value(connect: Connect):
+    client = connect(taking(ANNOTATIONS, path=True))
+    for secret in ("hunter2", 'x" - at `$.y', "it's - at `$.y`", "x - at `key` in `$`"):
+        for name in ("int", "colour", "level", "word", "wordornumber", "uuid", "date", "limited", "coded", "decimal"):
+            for where, answer in sent_everywhere(client, name, secret):
+                assert answer.status_code == 422
+                [error] = answer.json()["errors"]
+                assert (error["where"], error["name"]) == (where, "value")
+                assert secret not in answer.text
+                assert " - at " not in error["detail"]
+
+
+def test_without_an_annotation_a_value_stays_as_it_came(connect: Connect):
+    class Bare(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self, value=None):
+            return shown(value)
+
+        @entry(no_auth=True)
+        async def post(self, value=None):
+            return shown(value)
+
+    client = connect(Bare())
+    assert_bound(client.get("/?value=5"), "5")
+    assert_bound(client.get("/?value=5&value=6"), ["5", "6"])
+    assert_bound(client.get("/?value="), "")
+    assert_bound(client.post("/", data={"value": "5"}), "5")
+    for value in (5, 1.5, "5", None, True, [1, {"a": None}], {"a": [1.5]}):
+        assert_bound(client.post("/", json={"value": value}), value)
+
+
+@pytest.mark.parametrize("annotation", [Decimal | str, date | str, Colour | str, object, complex, Connect])
+def test_an_annotation_that_cannot_be_told_apart_or_converted_is_a_declaration_error(annotation: Any):
+    with pytest.raises(DeclarationError, match=r"Taking\.get_query_x: the parameter 'value' cannot be converted: .+"):
+        taking({"x": annotation})

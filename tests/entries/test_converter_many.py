@@ -1,0 +1,153 @@
+"""Annotations that hold several values: lists, tuples, sets and dicts."""
+
+from datetime import date
+from enum import Enum, IntEnum
+from typing import Any, NamedTuple
+
+from tests.clients import Connect
+from tests.sending import assert_bound, assert_refused, pairs, taking
+
+
+class Colour(Enum):
+    RED = "red"
+    GREEN = "it's"
+
+
+class Level(IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+MANY: dict[str, Any] = {
+    "list": list,
+    "ints": list[int],
+    "set": set[int],
+    "frozenset": frozenset[str],
+    "tuple": tuple[int, ...],
+    "pair": tuple[int, str],
+    "manyornone": list[int] | None,
+}
+
+
+SENT_MANY: list[tuple[str, list[str], object]] = [
+    ("list", ["a", "b"], ["a", "b"]),
+    ("list", ["a"], ["a"]),
+    ("ints", ["1", "2"], [1, 2]),
+    ("ints", ["1"], [1]),
+    ("set", ["1", "01"], {1}),
+    ("frozenset", ["a"], frozenset({"a"})),
+    ("tuple", ["1", "2"], (1, 2)),
+    ("pair", ["1", "2"], (1, "2")),
+    ("manyornone", ["1"], [1]),
+]
+
+
+def test_a_repeated_name_is_a_list(connect: Connect):
+    client = connect(taking(MANY))
+    for name, sent, value in SENT_MANY:
+        assert_bound(client.get(f"/query/{name}?{pairs('value', sent)}"), value)
+        assert_bound(client.post(f"/body/{name}", data={"value": sent}), value)
+        assert_bound(client.post(f"/body/{name}", files=[("value", (None, text)) for text in sent]), value)
+        assert_bound(client.post(f"/body/{name}", json={"value": sent}), value)
+
+
+def test_a_list_is_refused_at_the_place_that_is_wrong(connect: Connect):
+    client = connect(taking({"ints": list[int], "pair": tuple[int, str]}))
+    wrong = ("value", "list[int]", "Expected `int`, got `str` - at `value[1]`")
+    assert_refused(client.get("/query/ints?value=1&value=x"), ("query", *wrong))
+    assert_refused(client.post("/body/ints", json={"value": [1, "x"]}), ("body", *wrong))
+    assert_refused(
+        client.get("/query/pair?value=1"),
+        ("query", "value", "tuple[int, str]", "Expected `array` of length 2, got 1"),
+    )
+    assert_refused(
+        client.post("/body/ints", json={"value": 5}), ("body", "value", "list[int]", "Expected `array`, got `int`")
+    )
+
+
+def test_one_value_or_several_is_as_it_was_sent(connect: Connect):
+    client = connect(taking({"oneormany": int | list[int], "flags": bool | list[int], "anything": Any}))
+    assert_bound(client.get("/query/oneormany?value=1"), 1)
+    assert_bound(client.get("/query/oneormany?value=1&value=2"), [1, 2])
+    assert_bound(client.get("/query/flags?value=true"), True)
+    assert_bound(client.get("/query/flags?value=7"), [7])
+    assert_bound(client.get("/query/anything?value=1"), "1")
+    assert_bound(client.get("/query/anything?value=1&value=2"), ["1", "2"])
+
+
+def test_a_name_that_takes_one_value_is_refused_with_two(connect: Connect):
+    client = connect(taking({"str": str, "int": int | None}))
+    twice = "Given more than once"
+    assert_refused(client.get("/query/str?value=a&value=a"), ("query", "value", "str", twice))
+    assert_refused(client.post("/body/int", data={"value": ["1", "2"]}), ("body", "value", "int | None", twice))
+
+
+def test_a_named_tuple_is_an_array(connect: Connect):
+    class Pair(NamedTuple):
+        number: int
+        name: str = "pen"
+
+    client = connect(taking({"pair": Pair}))
+    assert_bound(client.post("/body/pair", json={"value": ["1", "pad"]}), Pair(1, "pad"))
+    assert_bound(client.get("/query/pair?value=1"), Pair(1))
+    refused = ("query", "value", "Pair", "Expected `array` of length 1 to 2, got 3")
+    assert_refused(client.get("/query/pair?value=1&value=2&value=3"), refused)
+    assert_refused(
+        client.post("/body/pair", json={"value": 5}), ("body", "value", "Pair", "Expected `array`, got `int`")
+    )
+
+
+def test_a_dict_comes_from_json_with_the_types_of_its_keys_and_values(connect: Connect):
+    client = connect(taking({"dict": dict[int, float], "days": dict[date, bool], "words": dict[str, int | str]}))
+    assert_bound(client.post("/body/dict", json={"value": {"1": "2", "3": 4}}), {1: 2.0, 3: 4.0})
+    assert_bound(client.post("/body/days", json={"value": {"2024-02-29": "on"}}), {date(2024, 2, 29): True})
+    assert_bound(client.post("/body/words", json={"value": {"a": "1", "b": "x"}}), {"a": 1, "b": "x"})
+    assert_refused(
+        client.post("/body/dict", json={"value": {"1.0": 2}}),
+        ("body", "value", "dict[int, float]", "Expected `int`, got `str` - at `key` in `value`"),
+    )
+
+
+def test_no_key_of_a_dict_is_not_a_number(connect: Connect):
+    client = connect(taking({"dict": dict[float, int]}))
+    for key in ("nan", "NaN", "Infinity"):
+        assert_refused(
+            client.post("/body/dict", json={"value": {key: 1}}),
+            ("body", "value", "dict[float, int]", "Expected `float`, got `str` - at `key` in `value`"),
+        )
+
+
+def test_two_keys_that_convert_to_one_are_refused(connect: Connect):
+    client = connect(taking({"dict": dict[int, int]}))
+    assert_refused(
+        client.post("/body/dict", json={"value": {"1": 1, "01": 2}}),
+        ("body", "value", "dict[int, int]", "Object contains one key twice, written differently"),
+    )
+
+
+def test_a_set_refuses_what_it_cannot_hold(connect: Connect):
+    client = connect(taking({"set": set}))
+    assert_bound(client.post("/body/set", json={"value": [1.5, 1.5]}), {1.5})
+    for inner in ([1], {"a": 1}):
+        assert_refused(
+            client.post("/body/set", json={"value": [inner]}),
+            ("body", "value", "set", "A set cannot hold an array or an object"),
+        )
+
+
+def test_a_refusal_inside_of_a_list_tells_the_place_without_the_value(connect: Connect):
+    client = connect(taking({"colours": list[Colour], "named": dict[str, Level], "keyed": dict[Colour, int]}))
+    expected = "one of 'red', \"it's\""
+    for sent in ("blue", "it's - at `$.x`"):
+        assert_refused(
+            client.post("/body/colours", json={"value": ["red", sent]}),
+            ("body", "value", f"list[{expected}]", "Not one of the values allowed - at `value[1]`"),
+        )
+        assert_refused(
+            client.post("/body/keyed", json={"value": {sent: 1}}),
+            ("body", "value", f"dict[{expected}, int]", "Not one of the values allowed - at `key` in `value`"),
+        )
+    assert_refused(
+        client.post("/body/named", json={"value": {"a": 9}}),
+        ("body", "value", "dict[str, one of 1, 2]", "Not one of the values allowed - at `value[...]`"),
+    )

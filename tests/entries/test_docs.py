@@ -1,0 +1,40 @@
+"""The pages about entries say what is true: their code runs, and the requests of their tables are answered so."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients import Connect
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+BLOCK = re.compile(
+    r"^```python\n(?P<code>.*?)^```$"
+    r"|^\| `(?P<method>[A-Z]+) (?P<url>\S+)`(?: with `(?P<body>[^\n]*?)`)?"
+    r" \| (?:`(?P<answer>[^\n]*)`|(?P<status>\d+)) \|$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@pytest.mark.parametrize("page", ["entries.md", "blueprints.md"])
+def test_the_page_is_true(connect: Connect, page: str):
+    client = None
+    asked = 0
+    for block in BLOCK.finditer((DOCS / page).read_text()):
+        if block["code"]:
+            module: dict[str, Any] = {"__name__": page}
+            exec(block["code"], module)  # noqa: S102
+            client = connect(module["app"])
+            continue
+        assert client is not None
+        headers = {"Authorization": "token", "Content-Type": "application/json"}
+        response = client.request(block["method"], block["url"], content=block["body"], headers=headers)
+        if block["status"]:
+            assert response.status_code == int(block["status"]), block[0]
+        else:
+            assert response.is_success, block[0]
+            assert response.text == block["answer"], block[0]
+        asked += 1
+    assert asked >= 5

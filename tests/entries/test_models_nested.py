@@ -1,0 +1,91 @@
+"""What stands inside of a pydantic model is held to the same: a key that no field takes is refused by its place."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from coworks_async import TechMicroService, entry
+from tests.clients import Connect
+from tests.entries.pydantic_models import (
+    Box,
+    Named,
+    Note,
+    Other,
+    Pet,
+    Place,
+    Spot,
+    Tag,
+    Tags,
+    box,
+)
+from tests.sending import assert_bound, shown
+
+
+def boxes(annotations: list[Any]) -> TechMicroService:
+    """Return a service whose POST /box/<n> takes a model with a `content` of the annotation of this number."""
+    methods = {}
+    for number, annotation in enumerate(annotations):
+
+        async def take(self: TechMicroService, item: Any) -> str:
+            return shown(item)
+
+        take.__annotations__["item"] = box[annotation]
+        methods[f"post_box_{number}"] = entry(no_auth=True)(take)
+    service: TechMicroService = type("Boxes", (TechMicroService,), methods)()
+    return service
+
+
+NESTED: list[tuple[Any, Any, str]] = [
+    (Tag, {"name": "a", "nope": 1}, "nope"),
+    (Tag | None, {"name": "a", "nope": 1}, "nope"),
+    (list[Tag], [{"name": "a"}, {"name": "b", "nope": 1}], "1.nope"),
+    (Sequence[Tag], [{"name": "a", "nope": 1}], "0.nope"),
+    (tuple[Other, Tag], [{"size": 1}, {"name": "a", "nope": 1}], "1.nope"),
+    (dict[str, Tag], {"k": {"name": "a", "nope": 1}}, "k.nope"),
+    (dict[int, Tag], {"7": {"name": "a", "nope": 1}}, "7.nope"),
+    (Mapping[str, Tag], {"k": {"name": "a", "nope": 1}}, "k.nope"),
+    (Tag | Other, {"size": 1, "nope": 1}, "nope"),
+    (Tag | Other, {"size": 1, "weight": 1}, "weight"),
+    (list[Pet], [{"kind": "dog", "lives": 1}], "0.lives"),
+    (Box[Tag], {"content": {"name": "a", "nope": 1}}, "content.nope"),
+    (Tags, [{"name": "a", "nope": 1}], "0.nope"),
+    (Named, {"k": {"name": "a", "nope": 1}}, "k.nope"),
+    (Spot, {"x": 1, "nope": 1}, "nope"),
+    (Spot, {"x": 1, "y": 1}, "y"),
+    (Place, {"X": 1, "x": 1}, "x"),
+    (Note, {"text": "a", "nope": 1}, "nope"),
+    (dict[int, int], {"1": 1, "01": 2}, "1"),
+]
+
+
+def test_an_unknown_key_is_refused_wherever_it_is_nested(connect: Connect):
+    client = connect(boxes([annotation for annotation, _, _ in NESTED]))
+    for number, (_, sent, place) in enumerate(NESTED):
+        answer = client.post(f"/box/{number}", json={"content": sent})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0] == {
+            "where": "body",
+            "name": f"content.{place}",
+            "expected": "nothing",
+            "detail": "Unknown name",
+        }
+
+
+KNOWN: list[tuple[Any, Any]] = [
+    (tuple[Other, Tag], [{"size": 1}, {"name": "a"}]),
+    (dict[int, Tag], {"7": {"name": "a"}}),
+    (Tag | Other, {"size": 1}),
+    (list[Pet], [{"kind": "dog", "name": "a"}, {"kind": "cat"}]),
+    (Tags, [{"name": "a"}]),
+    (Spot, {"x": 1}),
+    (Place, {"X": 1}),
+    (Note, {"text": "a"}),
+    (set[int], [1, 1, 2]),
+    (Any, {"a": [{"b": 1}]}),
+    (str | None, None),
+]
+
+
+def test_what_some_field_takes_is_not_refused(connect: Connect):
+    client = connect(boxes([annotation for annotation, _ in KNOWN]))
+    for number, (annotation, sent) in enumerate(KNOWN):
+        assert_bound(client.post(f"/box/{number}", json={"content": sent}), box[annotation](content=sent))

@@ -1,0 +1,49 @@
+"""The public names: to add one is a decision, to lose one breaks somebody's service."""
+
+from types import ModuleType
+
+from starlette.exceptions import HTTPException
+
+import coworks_async
+
+NAMES = [
+    "AuthorizerMiddleware",
+    "Blueprint",
+    "CoWorksError",
+    "CommandError",
+    "DeclarationError",
+    "Entry",
+    "Problem",
+    "Request",
+    "RequestContextError",
+    "ReturnError",
+    "TechMicroService",
+    "UnknownEndpoint",
+    "entry",
+    "request",
+]
+
+
+def test_the_public_names_are_these():
+    assert coworks_async.__all__ == NAMES
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in NAMES:
+        assert getattr(coworks_async, name).__doc__, name
+
+
+def test_whatever_can_be_seen_is_public_or_a_room():
+    seen = {name for name, value in vars(coworks_async).items() if not isinstance(value, ModuleType)}
+    assert {name for name in seen if not name.startswith("_")} == set(NAMES)
+
+
+def test_every_error_of_an_author_is_a_coworks_error_and_every_answer_an_http_exception():
+    errors = [value for name in NAMES if isinstance(value := getattr(coworks_async, name), type)]
+    errors = [error for error in errors if issubclass(error, Exception)]
+    assert {error for error in errors if not issubclass(error, coworks_async.CoWorksError)} == {coworks_async.Problem}
+    assert issubclass(coworks_async.Problem, HTTPException)
+
+
+def test_the_version_is_told():
+    assert coworks_async.__version__.count(".") == 2
