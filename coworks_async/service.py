@@ -3,7 +3,8 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,15 +16,19 @@ from coworks_async.entries.entry import Entry, entries_of
 from coworks_async.entries.hooks import ErrorKey, Hooks
 from coworks_async.entries.naming import normal_prefix
 from coworks_async.entries.table import RouteTable
-from coworks_async.exceptions import DeclarationError
+from coworks_async.exceptions import DeclarationError, unknown_event
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware, compare_with_environment
 from coworks_async.pipeline.errors import ErrorMiddleware
 from coworks_async.pipeline.limits import MAX_BODY_SIZE, Limits
 from coworks_async.pipeline.pipeline import Pipeline, Settings
 from coworks_async.pipeline.request import current_stage
+from coworks_async.pipeline.respond import is_header_name
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from coworks_async.pipeline.urls import url_for
 from coworks_async.types import ASGIApp, Function, Verdict
+
+if TYPE_CHECKING:
+    from coworks_async.aws.handler import LambdaHandler
 
 F = TypeVar("F", bound=Function)
 
@@ -58,7 +63,7 @@ class TechMicroService(Starlette):
     authorizer_middleware: ClassVar[type[AuthorizerMiddleware]] = AuthorizerMiddleware
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset(
-        {"debug", "exception_handlers", "hooks", "logger", "max_body_size", "middleware_stack"}
+        {"debug", "exception_handlers", "hooks", "limits", "logger", "max_body_size", "middleware_stack"}
         | {"name", "router", "state", "user_middleware"}
     )
 
@@ -77,9 +82,12 @@ class TechMicroService(Starlette):
         self.name = name or type(self).__name__.lower()
         self.logger = logging.getLogger(self.name)
         self.hooks = Hooks()
+        self.limits = Limits(max_body_size, self.max_fields, self.max_files)
         self._in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
         if debug and self._in_lambda:
             raise DeclarationError(f"{self.name}: debug=True shows tracebacks to everybody; it is refused in Lambda.")
+        if not is_header_name(self.token_key):
+            raise DeclarationError(f"{type(self).__name__}.token_key is {self.token_key!r}, which is no header's name.")
         self._table: RouteTable[EntryRoute] = RouteTable()
         self._blueprints: dict[str, Blueprint] = {}
         self._pipeline: Pipeline | None = None
@@ -92,6 +100,23 @@ class TechMicroService(Starlette):
         lets in whom it tells of (found in `request.auth`); anything else lets nobody in. It sees the token alone.
         """
         return compare_with_environment(token)
+
+    async def on_event(self, event: Any, context: Any) -> Any:
+        """Handle a Lambda event that is no request, a schedule's or a queue's say; what it returns is the result.
+
+        Override it, sync or async.
+
+        Raises:
+            UnknownEvent: always, where it is not overridden; it names the event's keys, nothing of its values.
+        """
+        raise unknown_event(event)
+
+    @cached_property
+    def lambda_handler(self) -> "LambdaHandler":
+        """The handler to give to Lambda: `lambda_handler(event, context)` answers any event."""
+        from coworks_async.aws.handler import LambdaHandler
+
+        return LambdaHandler(self)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -109,7 +134,13 @@ class TechMicroService(Starlette):
             DeclarationError: a blueprint of this name is there, the prefix is no static path, an entry cannot be
                 served, or the service answers requests already.
         """
-        where = f"{type(self).__name__}.register_blueprint({blueprint.name!r})"
+        where = f"{type(self).__name__}.register_blueprint"
+        if not isinstance(blueprint, Blueprint) or not hasattr(blueprint, "name"):
+            raise DeclarationError(
+                f"{where} takes a Blueprint's instance, made by its own __init__ or one that calls super().__init__(), "
+                f"not {blueprint!r}."
+            )
+        where = f"{where}({blueprint.name!r})"
         if self._pipeline is not None:
             raise DeclarationError(f"{where} comes after the first request; register blueprints where the app is made.")
         if blueprint.name in self._blueprints:
@@ -124,7 +155,7 @@ class TechMicroService(Starlette):
             self.router.routes.append(BlueprintMount(prefix, self._add(entries, prefix), blueprint.name))
         self._blueprints[blueprint.name] = blueprint
 
-    def url_for(self, endpoint: str, _external: bool = False, **params: Any) -> str:
+    def url_for(self, endpoint: str, /, _external: bool = False, **params: Any) -> str:
         """Return the URL of an entry; parameters that its path does not take become the query.
 
         Parameters:
@@ -174,9 +205,9 @@ class TechMicroService(Starlette):
             rule=self.token_authorizer,
             token_key=self.token_key,
             authorizer=self.authorizer_middleware,
-            limits=Limits(self.max_body_size, self.max_fields, self.max_files),
+            limits=self.limits,
             logger=self.logger,
-            debug=self.debug,
+            debug=self.debug and not self._in_lambda,
             hooks=(self.hooks, *(blueprint.app_hooks for blueprint in blueprints)),
             blueprint_hooks={blueprint.name: blueprint.hooks for blueprint in blueprints},
             exception_handlers=self.exception_handlers,

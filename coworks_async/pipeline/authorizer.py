@@ -3,25 +3,30 @@
 import hmac
 import logging
 import os
+import traceback
 from collections.abc import Mapping
-from inspect import isawaitable
 from typing import Any
 
-from starlette._utils import is_async_callable
-from starlette.concurrency import run_in_threadpool
-
+from coworks_async.pipeline.call import caller
 from coworks_async.pipeline.problems import problem_response
-from coworks_async.pipeline.request import IN_AUTHORIZER, current, current_stage
-from coworks_async.types import ASGIApp, Receive, Rule, Scope, Send, Verdict
+from coworks_async.pipeline.request import current, current_stage
+from coworks_async.types import ASGIApp, Receive, Rule, Scope, Send
+
+AUTHORIZED = "coworks.authorized"
+"""The key of a scope under which an adapter tells whom a service's own rule has let in already, and which service's."""
 
 
 def compare_with_environment(token: str) -> bool:
     """The rule of a service that has none of its own: the token is the environment's `TOKEN`, which must be set.
 
-    Compared in constant time, byte by byte; headers are latin-1 (RFC 9110, section 5.5), the environment is UTF-8.
+    Compared in constant time, as the bytes that were sent: a header is read as latin-1 (RFC 9110, section 5.5).
     """
-    expected = os.environ.get("TOKEN", "")
-    return bool(expected) and hmac.compare_digest(token.encode("latin-1", "replace"), expected.encode())
+    expected = os.fsencode(os.environ.get("TOKEN", ""))
+    try:
+        sent = token.encode("latin-1")
+    except UnicodeEncodeError:  # no header's value
+        return False
+    return expected != b"" and hmac.compare_digest(sent, expected)
 
 
 class AuthorizerMiddleware:
@@ -45,37 +50,37 @@ class AuthorizerMiddleware:
         self.header = token_key.lower().encode("latin-1")
         self.challenge = challenge(realm)
         self.logger = logger
-        self._is_async = is_async_callable(rule)
+        self._ask = caller(rule)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        token = token_of(scope, self.header)
+        if scope["type"] == "lifespan":
+            return await self.app(scope, receive, send)
+        told = scope.get(AUTHORIZED)
+        if told is not None and told[0] is scope.get("app"):
+            scope["auth"] = told[1]
+            return await self.app(scope, receive, send)
+        token: bytes | None = None
+        for name, value in scope["headers"]:
+            if name == self.header:
+                # Sent twice, it is one value, which no rule takes for one of the two.
+                token = value if token is None else token + b"," + value
         if not token:
             response = problem_response(401, "A token is needed.", headers={"www-authenticate": self.challenge})
             return await response(scope, receive, send)
+        reset = current.set(None) if current.get() is not None else None
         try:
-            principal = await self.principal(token)
-        except Exception:
-            self.logger.exception("token_authorizer failed; nobody was let in")
+            verdict = await self._ask(str(token, "latin-1"))
+        except Exception as error:
+            self.logger.error("token_authorizer failed; nobody was let in\n%s", without_messages(error))
             return await problem_response(500)(scope, receive, send)
+        finally:
+            if reset is not None:
+                current.reset(reset)
+        principal = {} if verdict is True else principal_of(verdict, self.logger)
         if principal is None:
             return await problem_response(403, "The token is refused.")(scope, receive, send)
         scope["auth"] = principal
         await self.app(scope, receive, send)
-
-    async def principal(self, token: str) -> Mapping[str, Any] | None:
-        """Return whom the rule lets in with this token, None for nobody; raises what the rule raises."""
-        reset = current.set(IN_AUTHORIZER)
-        try:
-            verdict = await self._ask(token)
-        finally:
-            current.reset(reset)
-        return principal_of(verdict, self.logger)
-
-    async def _ask(self, token: str) -> Verdict:
-        if not self._is_async:
-            answer = await run_in_threadpool(self.rule, token)
-            return await answer if isawaitable(answer) else answer
-        return await self.rule(token)  # type: ignore[misc, no-any-return]
 
 
 def principal_of(verdict: object, logger: logging.Logger) -> Mapping[str, Any] | None:
@@ -92,10 +97,11 @@ def principal_of(verdict: object, logger: logging.Logger) -> Mapping[str, Any] |
     return None
 
 
-def token_of(scope: Scope, header: bytes) -> str:
-    """Return the token of a request; a header sent twice is one value, which no rule takes for one of the two."""
-    values = [value for name, value in scope["headers"] if name == header]
-    return b",".join(values).decode("latin-1") if len(values) != 1 else values[0].decode("latin-1")
+def without_messages(error: BaseException) -> str:
+    """Return the traceback of an exception and of its causes, without their messages, where the token may stand."""
+    lines = [*traceback.format_tb(error.__traceback__), type(error).__name__]
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return (f"{without_messages(cause)}\nthen\n" if cause is not None else "") + "".join(lines)
 
 
 def challenge(realm: str) -> str:

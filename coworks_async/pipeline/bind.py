@@ -5,71 +5,112 @@ plain takes a short road (one decoder, or one loop over strings); where that roa
 binds value by value and says what is wrong.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from msgspec import MsgspecError
 from starlette.types import Receive, Scope, Send
 
 from coworks_async.entries.plan import Plan, json_decoder
 from coworks_async.entries.signature import REQUIRED
 from coworks_async.exceptions import Fault, Invalid, Problem
 from coworks_async.pipeline.binding import Binding
-from coworks_async.pipeline.body import NO_BODY, Body, may_have_body, parse_body, read_body, too_deep
+from coworks_async.pipeline.body import (
+    NO_BODY,
+    Body,
+    is_plain_json,
+    may_have_body,
+    parse_body,
+    read_body,
+    receive_body,
+    too_deep,
+)
 from coworks_async.pipeline.limits import Limits
-from coworks_async.pipeline.query import parse_query, parse_single
+from coworks_async.pipeline.query import parse_query
 from coworks_async.pipeline.request import request_of
 
-Arguments = tuple[list[Any], Mapping[str, Any]]
+Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 Bind = Callable[[Scope, Receive, Send], Awaitable[Arguments]]
+BindNow = Callable[[Scope], Arguments | None]
 
-_NOTHING: dict[str, Any] = {}
+
+@dataclass(frozen=True, slots=True)
+class Binder:
+    """How an entry is bound.
+
+    `now` binds what needs no waiting, or returns None; then, or where it is None itself, `bind` takes any request.
+    """
+
+    now: BindNow | None
+    bind: Bind
 
 
-def binder(plan: Plan, method: str, limits: Limits) -> Bind:
-    """Return the binder of an entry: the shortest road that its plan allows."""
+def binder(plan: Plan, method: str, limits: Limits) -> Binder:
+    """Return the binder of an entry: the shortest road that its plan allows, before the long one."""
     long = long_binder(plan, method, limits)
     if not plan.is_plain:
-        return long
-    if method == "GET":
-        return text_binder(plan, long) if plan.is_text else long
-    return json_binder(plan, limits, long)
+        return Binder(None, long)
+    if method != "GET":
+        return Binder(None, json_binder(plan, limits, long))
+    if not plan.slots:
+        return Binder(bind_nothing, long)
+    return Binder(text_binder(plan) if plan.is_text else None, long)
 
 
-def text_binder(plan: Plan, long: Bind) -> Bind:
-    """Bind strings alone: those of the path and of a query that gives each name once."""
-    path = [(slot.name, slot.converter.scalar) for slot in plan.path]
-    named = [(slot.alias, slot.name, slot.converter.scalar, slot.parameter.default) for slot in plan.named.values()]
+_NOTHING: Arguments = ((), {})
 
-    def convert(scope: Scope) -> Arguments | None:
-        query = parse_single(scope["query_string"]) if scope["query_string"] else _NOTHING
-        if query is None:
+
+def bind_nothing(scope: Scope) -> Arguments | None:
+    """Bind nothing, where nothing was sent."""
+    return None if scope["query_string"] or may_have_body(scope) else _NOTHING
+
+
+def text_binder(plan: Plan) -> BindNow:
+    """Bind strings alone: those of the path and of a query that gives each name once, in one pass over it."""
+    slots = [*plan.path, *plan.named.values()]
+    path = [(index, slot.name, slot.converter.scalar) for index, slot in enumerate(plan.path)]
+    named = {slot.alias: (1 << index, index, slot.converter.scalar) for index, slot in enumerate(slots)}
+    defaults = [slot.parameter.default for slot in slots]
+    required = (
+        sum(1 << index for index, default in enumerate(defaults) if default is REQUIRED) >> len(path) << len(path)
+    )
+    keywords = [slot.name for slot in slots if slot.parameter.keyword]
+    of_path = (1 << len(path)) - 1
+
+    def bind_text(scope: Scope) -> Arguments | None:
+        query_string, values = scope["query_string"], scope["path_params"]
+        if may_have_body(scope):
             return None
-        values = scope["path_params"]
-        kwargs: dict[str, Any] = {}
-        taken = 0
-        for alias, name, converter, default in named:
-            raw = query.get(alias)
-            if raw is not None:
-                kwargs[name] = converter(raw)
-                taken += 1
-            elif default is REQUIRED:
+        args = defaults.copy()
+        seen = of_path
+        try:
+            for index, name, convert in path:
+                args[index] = convert(values[name])
+            query = query_string.decode()
+            if "%" in query or "+" in query:
                 return None
-        if taken != len(query):
+            for pair in query.split("&") if query else ():
+                name, _, value = pair.partition("=")
+                bit, index, convert = named[name]
+                if seen & bit:
+                    return None
+                seen |= bit
+                args[index] = convert(value)
+        except (KeyError, ValueError):
             return None
-        return [converter(values[name]) for name, converter in path], kwargs
+        if seen & required != required:
+            return None
+        return (args, _NO_NAMES) if not keywords else split_names(args, keywords)
 
-    async def bind(scope: Scope, receive: Receive, send: Send) -> Arguments:
-        if not may_have_body(scope):
-            try:
-                arguments = convert(scope)
-            except (MsgspecError, UnicodeDecodeError):
-                arguments = None
-            if arguments is not None:
-                return arguments
-        return await long(scope, receive, send)
+    return bind_text
 
-    return bind
+
+_NO_NAMES: dict[str, Any] = {}
+
+
+def split_names(args: list[Any], keywords: list[str]) -> Arguments:
+    """Split the last arguments off, which are passed by name."""
+    return args[: -len(keywords)], dict(zip(keywords, args[-len(keywords) :], strict=True))
 
 
 def json_binder(plan: Plan, limits: Limits, long: Bind) -> Bind:
@@ -80,24 +121,20 @@ def json_binder(plan: Plan, limits: Limits, long: Bind) -> Bind:
     path = [(slot.name, slot.converter.scalar) for slot in plan.path]
 
     async def bind(scope: Scope, receive: Receive, send: Send) -> Arguments:
-        if not scope["query_string"] and _is_json(scope):
-            body = await read_body(scope, receive, limits)
+        if not scope["query_string"] and is_plain_json(scope):
+            body = await receive_body(scope, receive, limits)
             if body:
-                values = scope["path_params"]
                 try:
-                    return [converter(values[name]) for name, converter in path], decode(body)
-                except (MsgspecError, UnicodeDecodeError, RecursionError):
+                    args, kwargs = decode(body)
+                    if path:
+                        values = scope["path_params"]
+                        args = (*[convert(values[name]) for name, convert in path], *args)
+                    return args, kwargs
+                except (ValueError, RecursionError):
                     pass  # the long road says what is wrong
         return await long(scope, receive, send)
 
     return bind
-
-
-def _is_json(scope: Scope) -> bool:
-    for name, value in scope["headers"]:
-        if (name == b"content-type" and value != b"application/json") or name == b"content-encoding":
-            return False
-    return True
 
 
 def long_binder(plan: Plan, method: str, limits: Limits) -> Bind:

@@ -59,14 +59,19 @@ class Binding:
             ]
 
     def twice(self) -> None:
-        """Refuse the names that stand in the query and in the body."""
-        for name in self.query.keys() & self.left.keys():
-            slot = self.plan.named.get(name)
-            expected = slot.expected if slot is not None else "nothing"
-            self.faults.append(Fault("query", name, expected, "Given in the query and in the body"))
+        """Refuse the names that stand in the query and in the body, where something takes them."""
+        for name in [name for name in self.query if name in self.left]:
+            slot = self.taker(name)
+            if slot is None:
+                continue
+            self.faults.append(Fault("query", name, slot.expected, "Given in the query and in the body"))
             del self.query[name], self.left[name]
-            if slot is not None:
-                self.values[slot.name] = None
+            self.values[slot.name] = None
+
+    def taker(self, name: str) -> Slot | None:
+        """Return what takes a name of the query or of the body."""
+        gather = (slot for alias, slot in self.plan.gather.items() if _is_within(name, alias))
+        return self.plan.named.get(name) or next(gather, self.plan.rest)
 
     def sole(self) -> None:
         """Bind a body without names to the one parameter that can take it."""
@@ -79,6 +84,8 @@ class Binding:
             return
         takers = [slot for slot in slots if slot.converter.text and self.body.form is Form.TEXT]
         takers = takers or [slot for slot in slots if slot.converter.binary]
+        if len(takers) != 1 and self._reads_for_itself:
+            return
         if len(takers) != 1:
             raise UnsupportedMedia(f"No parameter of this entry can be read from {self.body.media_type}.")
         raw = self.body.value if takers[0].converter.text and self.body.form is Form.TEXT else self.body.raw
@@ -86,15 +93,22 @@ class Binding:
             takers[0], "body", takers[0].alias, takers[0].converter.from_raw, raw
         )
 
+    @property
+    def _reads_for_itself(self) -> bool:
+        """Whether a body that no parameter takes is the entry's own affair."""
+        return self.plan.request is not None and self.plan.whole is None
+
     def _sole_value(self, slots: list[Slot]) -> None:
         takers = []
         for slot in slots:
             try:
                 takers.append((slot, slot.converter.from_json(self.body.value)))
             except ValidationError as error:
-                only = fault("body", slot.alias, slot.expected, error)
+                only = fault("body", "" if slot is self.plan.whole else slot.alias, slot.expected, error)
         if len(takers) == 1:
             slot, self.values[slot.name] = takers[0]
+        elif self._reads_for_itself:
+            return
         elif len(slots) == 1:
             self.faults.append(only)
             self.values[slots[0].name] = None
@@ -110,7 +124,7 @@ class Binding:
             if alias in self.query or alias in self.left:
                 self.values[slot.name] = self._take(slot, alias)
             elif slot.parameter.required:
-                where: Where = "query" if self.body is NO_BODY else "body"
+                where: Where = "query" if self.body is NO_BODY or self.plan.whole is not None else "body"
                 self.faults.append(Fault(where, alias, slot.expected, "Missing"))
 
     def gather(self) -> None:
@@ -118,14 +132,19 @@ class Binding:
         for alias, slot in self.plan.gather.items():
             raw: dict[str, Any] = {}
             where: Where = "query"
+            count = len(self.faults)
             for source, text in ((self.query, True), (self.left, self.body.form is Form.FIELDS)):
                 for name in [name for name in source if _is_within(name, alias)]:
                     value: Any = source.pop(name)
                     where = "query" if source is self.query else "body"
-                    raw[name[len(alias) + 1 : -1]] = value[0] if text and len(value) == 1 else value
+                    if text:
+                        value = self.convert(slot, where, name, slot.converter.items.flat, value)
+                    raw[name[len(alias) + 1 : -1]] = value
+            if len(self.faults) > count:
+                continue
             if raw:
                 self.values[slot.name] = self.convert(slot, where, alias, slot.converter.from_json, raw)
-            elif slot.parameter.required:
+            elif slot.parameter.required and slot.name not in self.values:
                 self.faults.append(Fault("query", f"{alias}[...]", slot.expected, "Missing"))
 
     def whole(self, *, from_query: bool) -> None:
@@ -160,7 +179,8 @@ class Binding:
                 self.faults += [unknown("body", name, self.plan.known) for name in self.left]
             return
         kept: dict[str, Any] = {}
-        reserved = {"self", *(parameter.name for parameter in self.plan.signature.parameters)} - {slot.name}
+        signature = self.plan.signature
+        reserved = {"self", signature.receiver, *(parameter.name for parameter in signature.parameters)} - {slot.name}
         for name in [*self.query, *self.left]:
             if name in reserved:
                 where: Where = "query" if name in self.query else "body"

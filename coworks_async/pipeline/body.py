@@ -1,25 +1,28 @@
 """The body of a request: read once, within the limits, and taken apart by its content type."""
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import Enum
 from typing import Any
 
 import msgspec
+from python_multipart.multipart import parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
+from coworks_async.entries.relax import exact as exact_number
 from coworks_async.exceptions import BadRequest, ContentTooLarge, Fault, Invalid, UnsupportedMedia
 from coworks_async.pipeline.limits import Limits
 from coworks_async.pipeline.query import parse_query
 from coworks_async.pipeline.request import BODY, STREAMED, request_of
 
 _decode = msgspec.json.Decoder().decode
-_decode_exact = msgspec.json.Decoder(float_hook=Decimal).decode
+_decode_exact = msgspec.json.Decoder(float_hook=exact_number).decode
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+_CHARSETS = ("ascii", "cp1252", "iso8859-1", "utf-16", "utf-8")
 
 
 class Form(Enum):
@@ -57,35 +60,58 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
         ContentTooLarge: it is over the limit; the rest is left unread.
         ClientDisconnect: the client left before its end, so that nothing must run on half of it.
     """
+    limits.check_length(scope)
+    return await receive_body(scope, receive, limits)
+
+
+async def receive_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+    """Read the whole body; its announced length is looked at only where it comes in parts."""
     if BODY in scope:
-        body: bytes = scope[BODY]
-        return body
+        kept: bytes = scope[BODY]
+        return kept
     if STREAMED in scope:
         raise RuntimeError(
             "A hook took the body by request.stream(); let it use `await request.body()`, which is kept."
         )
-    limits.check_length(scope)
+    message = await receive()
+    if message["type"] != "http.request" or message.get("more_body", False):
+        limits.check_length(scope)
+        body = await _receive_rest(message, receive, limits)
+    else:
+        body = message.get("body", b"")
+        limits.check_size(len(body))
+    scope[BODY] = body
+    return body
+
+
+async def _receive_rest(message: Message, receive: Receive, limits: Limits) -> bytes:
     chunks: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
+    size = 0
+    while True:
         if message["type"] == "http.disconnect":
             raise ClientDisconnect()
-        chunk = message.get("body", b"")
-        more = message.get("more_body", False)
-        size += len(chunk)
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
         limits.check_size(size)
-        chunks.append(chunk)
-    scope[BODY] = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    return scope[BODY]  # type: ignore[no-any-return]
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = await receive()
+
+
+def is_plain_json(scope: Scope) -> bool:
+    """Tell whether the headers say no more of the body than that it is JSON."""
+    for name, value in scope["headers"]:
+        if (name == b"content-type" and value != b"application/json") or name == b"content-encoding":
+            return False
+    return True
 
 
 def may_have_body(scope: Scope) -> bool:
     """Tell whether there may be a body to read (RFC 9112, section 6.3; later versions of HTTP need no header)."""
-    for name, value in scope["headers"]:
-        if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+    for name, _ in scope["headers"]:
+        if name == b"content-length" or name == b"transfer-encoding":
             return True
-    return str(scope.get("http_version", "1.1")) >= "2"
+    return bool(scope["http_version"] >= "2")
 
 
 async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits, *, exact: bool) -> Body:
@@ -106,7 +132,7 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
     if media_type == "application/x-www-form-urlencoded":
         return _parse_form(body, limits)
     if media_type == "multipart/form-data":
-        return await _parse_multipart(scope, receive, send, limits)
+        return await _parse_multipart(scope, receive, send, limits, content_type)
     if media_type.startswith("text/"):
         return Body(Form.TEXT, {}, _text(body, content_type), body, media_type)
     return Body(Form.BYTES, {}, body, body, media_type)
@@ -114,12 +140,14 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
 
 def content_type_of(scope: Scope) -> tuple[str, str]:
     """Return the media type in lower case, JSON where there is none, and the whole header."""
-    content_type = ""
+    content_type = encoding = ""
     for name, value in scope["headers"]:
         if name == b"content-type":
             content_type = value.decode("latin-1")
-        elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-            raise UnsupportedMedia(f"A body with content-encoding {value.decode('latin-1')} is not read.")
+        elif name == b"content-encoding":
+            encoding = value.decode("latin-1").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedMedia(f"A body with content-encoding {encoding} is not read.")
     return content_type.partition(";")[0].strip().lower() or "application/json", content_type
 
 
@@ -146,13 +174,22 @@ def _reason(error: Exception) -> str:
 
 
 def _text(body: bytes, content_type: str) -> str:
-    charset = _CHARSET.search(content_type)
     try:
-        return body.decode(charset[1] if charset else "utf-8")
-    except LookupError:
-        raise UnsupportedMedia("The charset of the body is not known.") from None
+        return body.decode(_charset(content_type))
     except UnicodeDecodeError:
         raise BadRequest("The body is not in the charset that it says.") from None
+
+
+def _charset(content_type: str) -> str:
+    """Return the codec of a body; Python has many that are none of the web's, and some are slow to exhaustion."""
+    found = _CHARSET.search(content_type)
+    try:
+        name = codecs.lookup(found[1] if found else "utf-8").name
+    except LookupError:
+        name = ""
+    if name not in _CHARSETS:
+        raise UnsupportedMedia("The charset of the body is not read.")
+    return name
 
 
 def _parse_form(body: bytes, limits: Limits) -> Body:
@@ -162,7 +199,10 @@ def _parse_form(body: bytes, limits: Limits) -> Body:
     return Body(Form.FIELDS, parse_query(body, "form"))
 
 
-async def _parse_multipart(scope: Scope, receive: Receive, send: Send, limits: Limits) -> Body:
+async def _parse_multipart(scope: Scope, receive: Receive, send: Send, limits: Limits, content_type: str) -> Body:
+    charset = _charset(content_type)
+    if charset not in ("ascii", "utf-8"):
+        raise UnsupportedMedia("A multipart form is read as UTF-8 alone.")
     request = request_of(scope, receive, send)
     # The whole body is within its limit already, so a part needs none of its own.
     part_size = len(scope[BODY])
@@ -172,7 +212,31 @@ async def _parse_multipart(scope: Scope, receive: Receive, send: Send, limits: L
         if error.detail.startswith("Too many"):
             raise ContentTooLarge(error.detail) from None
         raise BadRequest(f"The form cannot be parsed: {error.detail}") from None
+    _check_parts(scope[BODY], parse_options_header(content_type)[1][b"boundary"], charset)
     names: dict[str, list[Any]] = {}
     for name, value in form.multi_items():
         names.setdefault(name, []).append(value)
     return Body(Form.FIELDS, names)
+
+
+_FILE = re.compile(rb";\s*filename\*?\s*=", re.IGNORECASE)
+
+
+def _check_parts(body: bytes, boundary: bytes, charset: str) -> None:
+    """Refuse what Starlette's parser passes over: a form that is cut off, and text in it that is not in its charset.
+
+    It drops the part that has no end, and takes what it cannot read for latin-1.
+    """
+    parts: list[bytes] = []
+    for part in (b"\r\n" + body).split(b"\r\n--" + boundary)[1:]:
+        if part.startswith(b"--"):
+            break
+        parts.append(part)
+    else:
+        raise BadRequest("The form cannot be parsed: it has no end.")
+    for part in parts:
+        head = part.partition(b"\r\n\r\n")[0]
+        try:
+            (head if _FILE.search(head) else part).decode(charset)
+        except UnicodeDecodeError:
+            raise BadRequest("The form is not in the charset that it says.") from None

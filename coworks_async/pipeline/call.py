@@ -31,11 +31,11 @@ def caller(function: Function) -> AsyncFunction:
 _MAKERS = (inspect.isasyncgenfunction, inspect.isgeneratorfunction, is_async_callable)
 
 
-async def _call(function: Function, *args: Any, **kwargs: Any) -> Any:
+async def _call(function: Function, /, *args: Any, **kwargs: Any) -> Any:
     result = function(*args, **kwargs)
     return await result if isawaitable(result) else result
 
 
-async def _call_in_thread(function: Function, *args: Any, **kwargs: Any) -> Any:
-    result = await run_in_threadpool(function, *args, **kwargs)
+async def _call_in_thread(function: Function, /, *args: Any, **kwargs: Any) -> Any:
+    result = await run_in_threadpool(functools.partial(function, *args, **kwargs))
     return await result if isawaitable(result) else result

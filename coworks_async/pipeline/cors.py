@@ -25,11 +25,11 @@ class CorsMiddleware:
 
 def preflight_method(scope: Scope) -> str | None:
     """Return the method that a browser asks leave for, None where the request is no preflight."""
-    found = {name: value for name, value in scope["headers"] if name.startswith((b"origin", b"access-control-request"))}
-    method = found.get(b"access-control-request-method")
-    if scope["method"] != "OPTIONS" or method is None or b"origin" not in found:
+    headers = dict(scope["headers"])
+    method = headers.get(b"access-control-request-method")
+    if scope["method"] != "OPTIONS" or method is None or b"origin" not in headers:
         return None
-    return str(method.decode("latin-1")).upper()
+    return str(method, "latin-1").upper()
 
 
 def preflight_headers(methods: Iterable[str], token_key: str) -> dict[str, str]:

@@ -13,8 +13,8 @@ from coworks_async.entries.hooks import ErrorKey
 from coworks_async.exceptions import ContentTooLarge, ReturnError
 from coworks_async.pipeline import problems
 from coworks_async.pipeline.call import AsyncFunction, caller
-from coworks_async.pipeline.request import request_of
-from coworks_async.pipeline.respond import response_of
+from coworks_async.pipeline.request import current, request_of
+from coworks_async.pipeline.respond import checked, response_of
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
 H = TypeVar("H")
@@ -68,11 +68,11 @@ class ErrorAnswers:
             self.log(error, what)
         try:
             response = await self._handled(error, scope, receive, send)
+            if response is None:
+                response = checked(self._default(error, scope, receive, send))
         except Exception as failure:
             self.log(failure, f"the error handler for {what}")
             return problems.problem_response(500)
-        if response is None:
-            response = self._default(error, scope, receive, send)
         if isinstance(error, ContentTooLarge) and scope.get("http_version", "1.1") < "2":
             # The rest of the body is left unread, so the connection cannot serve another request.
             response.headers["connection"] = "close"
@@ -109,14 +109,15 @@ def _traceback_page(error: Exception, request: Request) -> Response:
     async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
         """The page needs a middleware, the middleware an app."""
 
-    try:
-        raise error
-    except Exception:
-        return ServerErrorMiddleware(nothing, debug=True).debug_response(request, error)
+    return ServerErrorMiddleware(nothing, debug=True).debug_response(request, error)
 
 
 class ErrorMiddleware:
-    """Answers what an app raises that is not an entry: a plain route, a mounted app, a middleware of the author's."""
+    """Answers what the author's middleware raises.
+
+    It does not watch what is sent, which would cost every request: it stands next to the server, which refuses the
+    start of a second answer.
+    """
 
     def __init__(self, app: ASGIApp, errors: ErrorAnswers, what: str) -> None:
         self.app = app
@@ -124,8 +125,40 @@ class ErrorMiddleware:
         self.what = what
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            what = self.named(scope)
+            try:
+                await self.answer(error, what, scope, receive, send)
+            except Exception as refusal:
+                self.errors.logger.warning("%s, its answer begun, gets no other: %s", what, refusal)
+
+    def named(self, scope: Scope) -> str:
+        """Return how the log names what failed; the path is the client's, and may hold line breaks."""
+        return f"{self.what} at {scope['method']} {scope['path']!r}"
+
+    async def answer(self, error: Exception, what: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer in place of what failed; the author's handlers may use `request`."""
+        reset = current.set((scope, receive, send))
+        try:
+            response = await self.errors.answer(error, what, scope, receive, send)
+            await response(scope, receive, send)
+        finally:
+            current.reset(reset)
+
+
+class RouteErrorMiddleware(ErrorMiddleware):
+    """Answers what the author's own routes and mounts raise, while nothing has been sent; logs it afterwards.
+
+    What stands around them, a compression say, would take a second answer for more of the first.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
         async def tell(message: Message) -> None:
@@ -138,8 +171,6 @@ class ErrorMiddleware:
         except ClientDisconnect:
             return
         except Exception as error:
-            what = f"{self.what} at {scope['method']} {scope['path']}"
             if started:
-                return self.errors.log(error, f"{what}, its answer half sent,")
-            response = await self.errors.answer(error, what, scope, receive, send)
-            await response(scope, receive, send)
+                return self.errors.log(error, f"{self.named(scope)}, its answer begun,")
+            await self.answer(error, self.named(scope), scope, receive, send)

@@ -1,6 +1,6 @@
 """What is no entry: the author's plain routes and mounts, the automatic OPTIONS, 404 and 405."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from starlette._utils import get_route_path
@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Router
 
+from coworks_async.entries.entry import Entry
 from coworks_async.entries.table import RouteTable
 from coworks_async.pipeline.bind import Arguments
 from coworks_async.pipeline.cors import preflight_headers, preflight_method
@@ -26,7 +27,6 @@ class Fallback:
         table: the entries, whose methods on a path count for `Allow`.
         router: Starlette's, with the routes that the author added.
         miss: answers 404 and 405, inside of the service's hooks.
-        guarded: wraps a route of the author's, so that what it raises is answered.
     """
 
     def __init__(
@@ -37,44 +37,58 @@ class Fallback:
         self.miss = miss
         self.limits = limits
         self.token_key = token_key
+        self._own: Sequence[BaseRoute] = ()
+        self._count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = get_route_path(scope)
-        allowed = self.table.methods(path)
-        for route, match, child_scope in self.matches(scope):
-            if match is Match.FULL:
-                scope.update(child_scope, route=route)
-                return await route.handle(scope, self.limited(scope, receive), send)
-            allowed |= getattr(route, "methods", None) or set()
-        if not allowed:
-            other = self.with_other_slash(scope, path)
-            if other is not None:
-                return await other(scope, receive, send)
+        allowed = self.table.methods(get_route_path(scope))
+        for spelling in self.spellings(scope):
+            for route, match, child_scope in self.matches(spelling):
+                if match is Match.FULL and isinstance(route, Mount) and spelling is not scope:
+                    return await RedirectResponse(str(URL(scope=spelling)))(scope, receive, send)
+                if match is Match.FULL:
+                    scope.update(child_scope, route=route, path=spelling["path"])
+                    return await self.hand_over(route, scope, receive, send)
+                allowed |= getattr(route, "methods", None) or set()
         if allowed and scope["method"] == "OPTIONS":
             return await self.options(allowed)(scope, receive, send)
         scope[ALLOWED] = allowed
         await self.miss(scope, receive, send)
 
+    def goes_first(self, scope: Scope, entry: Entry) -> bool:
+        """Tell whether a route of the author's answers, by a longer static path than that of this entry."""
+        full = (route for route, match, _ in self.matches(scope) if match is Match.FULL)
+        route = next(full, None)
+        return route is not None and _static(getattr(route, "path", "")).count("/") > entry.prefix.count("/")
+
     def matches(self, scope: Scope) -> Iterator[tuple[BaseRoute, Match, Scope]]:
         """Yield the author's own routes that match, fully or but for the method."""
-        for route in self.router.routes:
-            if not isinstance(route, EntryRoute | BlueprintMount):
-                match, child_scope = route.matches(scope)
-                if match is not Match.NONE:
-                    yield route, match, child_scope
+        for route in self.own:
+            match, child_scope = route.matches(scope)
+            if match is not Match.NONE:
+                yield route, match, child_scope
 
-    def with_other_slash(self, scope: Scope, path: str) -> ASGIApp | None:
-        """Return what answers the path with a trailing slash more or less: a route itself, a mount by a redirect."""
-        if path in ("", "/"):
-            return None
-        changed = scope["path"][:-1] if path.endswith("/") else scope["path"] + "/"
-        other = {**scope, "path": changed}
-        for route, _, _ in self.matches(other):
-            if isinstance(route, Mount):
-                return RedirectResponse(str(URL(scope=other)))
-            scope["path"] = changed
-            return self
-        return None
+    @property
+    def own(self) -> Sequence[BaseRoute]:
+        """The author's own routes, which may be added at any time."""
+        routes = self.router.routes
+        if len(routes) != self._count:
+            self._count = len(routes)
+            self._own = [route for route in routes if not isinstance(route, EntryRoute | BlueprintMount)]
+        return self._own
+
+    def spellings(self, scope: Scope) -> Iterator[Scope]:
+        """Yield a request as it came, then with a trailing slash more or less."""
+        yield scope
+        path: str = scope["path"]
+        if get_route_path(scope) not in ("", "/"):
+            yield {**scope, "path": path[:-1] if path.endswith("/") else f"{path}/"}
+
+    async def hand_over(self, route: BaseRoute, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a route of the author's answer."""
+        # Starlette's routes would leave what they raise to the handlers of an app in which the service is mounted.
+        scope["starlette.exception_handlers"] = ({}, {})
+        await route.handle(scope, self.limited(scope, receive), send)
 
     def options(self, allowed: set[str]) -> Response:
         """Return the automatic answer to OPTIONS, for which nobody is asked for a token."""
@@ -100,14 +114,19 @@ class Fallback:
 
         async def receive_limited() -> Message:
             nonlocal size
-            if size == 0:
-                self.limits.check_length(scope)
+            self.limits.check_length(scope)
             message = await receive()
             size += len(message.get("body", b""))
             self.limits.check_size(size)
             return message
 
         return receive_limited
+
+
+def _static(path: str) -> str:
+    """Return the whole segments before the first parameter of a path."""
+    start, brace, _ = path.partition("{")
+    return start.rpartition("/")[0] if brace else start.rstrip("/")
 
 
 def allow(methods: set[str]) -> str:

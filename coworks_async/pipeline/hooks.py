@@ -8,6 +8,7 @@ from starlette.responses import Response
 from coworks_async.entries.hooks import ErrorKey, Hooks
 from coworks_async.exceptions import ReturnError
 from coworks_async.pipeline.call import AsyncFunction, caller
+from coworks_async.pipeline.respond import checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,15 @@ def chain(places: Sequence[Hooks]) -> HookChain:
     )
 
 
-async def run_after(hooks: Sequence[AsyncFunction], response: Response) -> Response:
+async def after(hooks: Sequence[AsyncFunction], response: Response) -> Response:
     """Run the hooks that get the response and return it, or another.
 
     Raises:
-        ReturnError: a hook returned something else.
+        ReturnError: a hook returned something else, or what no server can send.
     """
+    before = (response, response.status_code, response.raw_headers.copy())
     for hook in hooks:
         response = await hook(response)
         if not isinstance(response, Response):
             raise ReturnError(f"an after_request hook returned {type(response).__name__} and not the response")
-    return response
+    return response if before == (response, response.status_code, response.raw_headers) else checked(response)

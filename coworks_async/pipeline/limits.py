@@ -28,3 +28,6 @@ class Limits:
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit():
                 self.check_size(int(value[:20]))
+
+
+DEFAULT_LIMITS = Limits()

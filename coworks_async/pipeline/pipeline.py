@@ -4,7 +4,8 @@ import functools
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
+from urllib.parse import unquote_to_bytes
 
 from starlette._utils import get_route_path
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -15,16 +16,16 @@ from starlette.types import ExceptionHandler
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.hooks import Hooks
 from coworks_async.entries.table import RouteTable
+from coworks_async.exceptions import BadRequest, DeclarationError
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware
-from coworks_async.pipeline.bind import binder
+from coworks_async.pipeline.bind import Arguments, Binder, binder
 from coworks_async.pipeline.call import AsyncFunction, caller
 from coworks_async.pipeline.cors import CorsMiddleware
 from coworks_async.pipeline.endpoint import Endpoint
-from coworks_async.pipeline.errors import ErrorAnswers, ErrorMiddleware
+from coworks_async.pipeline.errors import ErrorAnswers, RouteErrorMiddleware
 from coworks_async.pipeline.fallback import Fallback, bind_miss, raise_miss
 from coworks_async.pipeline.hooks import HookChain, chain
 from coworks_async.pipeline.limits import Limits
-from coworks_async.pipeline.request import LIMITS
 from coworks_async.pipeline.respond import response_with
 from coworks_async.pipeline.routing import EntryRoute
 from coworks_async.types import ASGIApp, Message, Receive, Rule, Scope, Send
@@ -62,9 +63,12 @@ class Pipeline:
         self.table = table
         self.settings = settings
         hooks, errors = self._around(settings.hooks)
-        miss = Endpoint("the answer to an unknown route", bind_miss, raise_miss, hooks, errors)
+        miss = Endpoint("the answer to an unknown route", Binder(None, bind_miss), raise_miss, hooks, errors)
+        self.garbled = Endpoint(
+            "the answer to a garbled path", Binder(None, bind_no_arguments), refuse_path, hooks, errors
+        )
         self.fallback = Fallback(table, router, miss, settings.limits, settings.token_key)
-        self.guarded = ErrorMiddleware(self.fallback, errors, "a route")
+        self.guarded = RouteErrorMiddleware(self.fallback, errors, "a route")
         self.errors = errors
         # What has no entries is Starlette's: WebSockets and the lifespan.
         self.others = ExceptionMiddleware(router, handlers=settings.exception_handlers)
@@ -74,7 +78,6 @@ class Pipeline:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.others(scope, receive, send)
-        scope[LIMITS] = self.settings.limits
         method = scope["method"]
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
         if method == "HEAD":
@@ -82,9 +85,11 @@ class Pipeline:
         elif method == "OPTIONS" and (answer := self.fallback.preflight(scope, path)) is not None:
             return await answer(scope, receive, send)
         found = self.table.match(method, path)
-        if found is None:
+        if found is None or (found[1] and self.fallback.own and self.fallback.goes_first(scope, found[0].entry)):
             return await self.guarded(scope, receive, send)
         route, values = found
+        if values and "\ufffd" in path and is_garbled(scope):
+            return await self.garbled(scope, receive, send)
         outer = scope.get("path_params")
         scope["path_params"] = {**outer, **values} if outer else values
         scope["route"] = route
@@ -96,8 +101,7 @@ class Pipeline:
         settings = self.settings
         of_blueprint = settings.blueprint_hooks.get(entry.blueprint or "")
         hooks, errors = self._around((*settings.hooks, of_blueprint) if of_blueprint else settings.hooks)
-        bind = binder(entry.plan, entry.method, settings.limits)
-        app: ASGIApp = Endpoint(str(entry), bind, _function(entry), hooks, errors)
+        app: ASGIApp = Endpoint(str(entry), _binder(entry, settings.limits), _function(entry), hooks, errors)
         if not entry.no_auth:
             app = settings.authorizer(
                 app, settings.rule, token_key=settings.token_key, realm=settings.name, logger=settings.logger
@@ -109,6 +113,38 @@ class Pipeline:
         settings = self.settings
         errors = ErrorAnswers(hooks.errors, settings.exception_handlers, logger=settings.logger, debug=settings.debug)
         return hooks, errors
+
+
+def _binder(entry: Entry, limits: Limits) -> Binder:
+    """Return what binds the entry; a mistake that only its first request finds, in Lambda, is an error of each."""
+    try:
+        return binder(entry.plan, entry.method, limits)
+    except DeclarationError as error:
+        mistake = error
+
+    async def bind(scope: Scope, receive: Receive, send: Send) -> NoReturn:
+        raise mistake
+
+    return Binder(None, bind)
+
+
+def is_garbled(scope: Scope) -> bool:
+    """Tell whether a path, whose decoding a server forgave, was no UTF-8 as it was sent."""
+    try:
+        unquote_to_bytes(scope.get("raw_path") or b"").decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+async def bind_no_arguments(scope: Scope, receive: Receive, send: Send) -> Arguments:
+    """Bind what refuses without looking at anything."""
+    return (), {}
+
+
+async def refuse_path() -> NoReturn:
+    """Raise the 400 of a path that is no UTF-8."""
+    raise BadRequest("The path is not UTF-8.")
 
 
 def _function(entry: Entry) -> AsyncFunction:

@@ -1,7 +1,7 @@
 """Problems: every error is answered as problem+json (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+from http import HTTPStatus, client
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ MEDIA_TYPE = "application/problem+json"
 _BODILESS = (204, 205, 304)
 
 # The phrases of RFC 9110, which Python has since 3.13 alone.
-_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+_TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
 
 
 def title_of(status: int) -> str:
@@ -32,7 +32,7 @@ def problem(status: int, detail: str | None = None, errors: Sequence[Fault] = ()
     """Return the members of a problem."""
     title = title_of(status)
     members: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
-    if detail and detail != title:
+    if detail and detail not in (title, client.responses.get(status)):
         members["detail"] = detail
     if errors:
         members["errors"] = errors
@@ -47,7 +47,7 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the response of a problem."""
-    if status in _BODILESS or status < 200:
+    if status in _BODILESS:
         return Response(status_code=status, headers=headers)
     body = msgspec.json.encode(problem(status, detail, errors))
     return Response(body, status, headers, media_type=MEDIA_TYPE)

@@ -24,16 +24,6 @@ def parse_query(query_string: bytes, what: str = "query string") -> dict[str, li
     return names
 
 
-def parse_single(query_string: bytes) -> dict[str, str] | None:
-    """Return the same where each name has one value, None where it is not as simple: the common case, at its price."""
-    names: dict[str, str] = {}
-    pairs = query_string.decode().split("&")
-    for pair in pairs:
-        name, _, value = pair.partition("=")
-        names[_decode(name)] = _decode(value)
-    return names if len(names) == len(pairs) else None
-
-
 def _decode(text: str) -> str:
     if "+" in text:
         text = text.replace("+", " ")

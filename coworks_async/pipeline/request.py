@@ -5,16 +5,17 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, NoReturn, cast
 
+from starlette._utils import AwaitableOrContextManager, AwaitableOrContextManagerWrapper
+from starlette.datastructures import FormData
 from starlette.requests import Request as StarletteRequest
 from starlette.types import Receive, Scope, Send
 
 from coworks_async.exceptions import RequestContextError
-from coworks_async.pipeline.limits import Limits
+from coworks_async.pipeline.limits import DEFAULT_LIMITS, Limits
 
 BODY = "coworks.body"
 REQUEST = "coworks.request"
 STREAMED = "coworks.streamed"
-LIMITS = "coworks.limits"
 
 
 def current_stage() -> str:
@@ -62,6 +63,19 @@ class Request(StarletteRequest):
             body = self.scope[BODY] = b"".join([chunk async for chunk in self.stream()])
         return cast(bytes, body)
 
+    def form(
+        self, *, max_files: float = 1000, max_fields: float = 1000, max_part_size: int = 1024 * 1024
+    ) -> AwaitableOrContextManager[FormData]:
+        """Return the form of the body, as Starlette does; the body is kept, for the entry's own parameters."""
+
+        async def read() -> FormData:
+            await self.body()
+            return await super(Request, self).form(
+                max_files=max_files, max_fields=max_fields, max_part_size=max_part_size
+            )
+
+        return AwaitableOrContextManagerWrapper(read())
+
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """Yield the body as it comes, up to the service's `max_body_size`."""
         body = self.scope.get(BODY)
@@ -69,7 +83,7 @@ class Request(StarletteRequest):
             yield body
             yield b""
             return
-        limits: Limits = self.scope.get(LIMITS) or Limits()
+        limits: Limits = getattr(self.scope.get("app"), "limits", DEFAULT_LIMITS)
         limits.check_length(self.scope)
         self.scope[STREAMED] = True
         size = 0
@@ -81,13 +95,8 @@ class Request(StarletteRequest):
 
 Connection = tuple[Scope, Receive, Send]
 
-current: ContextVar[Connection | str] = ContextVar("request")
-"""The connection being answered, or the reason why there is none here. The only global of the project."""
-
-IN_AUTHORIZER = (
-    "token_authorizer sees the token alone: its answer may be cached for the whole stage, so it cannot depend on the "
-    "request. Check the rest in the entry or in a before_request hook, by request.auth."
-)
+current: ContextVar[Connection | None] = ContextVar("request", default=None)
+"""The connection being answered. The only global of the project."""
 
 
 def request_of(scope: Scope, receive: Receive, send: Send) -> Request:
@@ -104,9 +113,13 @@ def current_request() -> Request:
     Raises:
         RequestContextError: there is none here; the message tells why.
     """
-    connection = current.get("`request` is used outside of a request: use it in an entry, a hook or an error handler.")
-    if isinstance(connection, str):
-        raise RequestContextError(connection)
+    connection = current.get()
+    if connection is None:
+        raise RequestContextError(
+            "There is no request here: use `request` in an entry, a hook or an error handler. token_authorizer sees "
+            "the token alone, since its answer may be cached for the whole stage; check the rest in a before_request "
+            "hook, by request.auth."
+        )
     return request_of(*connection)
 
 
@@ -137,7 +150,7 @@ class RequestProxy:
         return key in current_request()
 
     def __bool__(self) -> bool:
-        return not isinstance(current.get(""), str)
+        return current.get() is not None
 
     def __eq__(self, other: object) -> bool:
         return current_request() is (current_request() if isinstance(other, RequestProxy) else other)
@@ -146,8 +159,8 @@ class RequestProxy:
         return hash(current_request())
 
     def __repr__(self) -> str:
-        connection = current.get("outside of a request")
-        if isinstance(connection, str):
+        connection = current.get()
+        if connection is None:
             return "<request: none here>"
         return f"<request: {connection[0]['method']} {connection[0]['path']}>"
 

@@ -1,0 +1,170 @@
+"""The rule: sync or async, it sees the token alone, and lets nobody in where it fails."""
+
+import logging
+import threading
+
+import pytest
+from starlette.exceptions import HTTPException
+from starlette.types import Message
+
+from coworks_async import RequestContextError, TechMicroService, entry, request
+from tests.clients import Connect
+from tests.pipeline.checks import assert_hidden_500, warnings_and_worse
+
+
+def token(value: str) -> dict[str, str]:
+    return {"authorization": value}
+
+
+def test_a_sync_rule_runs_in_a_thread(connect: Connect):
+    threads: list[threading.Thread] = []
+
+    class Service(TechMicroService):
+        def token_authorizer(self, token: str):
+            threads.append(threading.current_thread())
+            return {"token": token}
+
+        @entry
+        async def get(self):
+            threads.append(threading.current_thread())
+            return request.auth
+
+    assert connect(Service()).get("/", headers=token("a")).json() == {"token": "a"}
+    assert threads[0] is not threads[1]
+
+
+def test_a_sync_rule_may_return_what_is_to_be_awaited(connect: Connect):
+    async def look_up(token: str):
+        return token == "token"
+
+    class Service(TechMicroService):
+        def token_authorizer(self, token: str):
+            return look_up(token)
+
+        @entry
+        async def get(self):
+            return "in"
+
+    client = connect(Service())
+    assert client.get("/", headers=token("token")).text == "in"
+    assert client.get("/", headers=token("other")).status_code == 403
+
+
+ERRORS = [ValueError(), HTTPException(200), HTTPException(401), TimeoutError("secret-token"), SystemError()]
+
+
+def test_a_rule_that_fails_is_a_500_and_lets_nobody_in(connect: Connect):
+    reached: list[str] = []
+
+    class Service(TechMicroService):
+        async def token_authorizer(self, token: str):
+            raise ERRORS[int(token)]
+
+        @entry
+        async def get(self):
+            reached.append("entry")
+
+    app = Service()
+    app.before_request(lambda: reached.append("before"))
+    app.after_request(lambda response: reached.append("after"))
+    app.teardown_request(lambda error: reached.append("teardown"))
+    app.errorhandler(Exception)(lambda error: reached.append("errorhandler"))
+    client = connect(app)
+    for number in range(len(ERRORS)):
+        assert_hidden_500(client.get("/", headers=token(str(number))))
+    assert reached == []
+
+
+def test_a_rule_that_fails_is_logged_once_with_its_place_and_without_the_token(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
+    class Service(TechMicroService):
+        def token_authorizer(self, token: str):
+            try:
+                return int(token)
+            except ValueError as error:
+                raise LookupError(token) from error
+
+        @entry
+        async def get(self):
+            return "in"
+
+    assert_hidden_500(connect(Service()).get("/", headers=token("secret-token")))
+    [record] = warnings_and_worse(caplog)
+    assert (record.name, record.levelno) == ("service", logging.ERROR)
+    lines = record.getMessage().splitlines()
+    assert lines[0] == "token_authorizer failed; nobody was let in"
+    assert "return int(token)" in [line.strip() for line in lines]
+    assert lines[-1] == "LookupError"
+    assert "ValueError" in lines
+    assert "secret-token" not in caplog.text
+
+
+def test_request_in_the_rule_raises_with_the_reason(connect: Connect):
+    reasons: list[str] = []
+
+    def peek():
+        try:
+            return request.headers["x-let-me-in"]
+        except RequestContextError as error:
+            reasons.append(str(error))
+            return bool(request)
+
+    class Async(TechMicroService):
+        async def token_authorizer(self, token: str):
+            return peek()
+
+        @entry
+        async def get(self):
+            return "in"
+
+    class Sync(Async):
+        def token_authorizer(self, token: str):
+            return peek()
+
+    for app in (Async(), Sync()):
+        assert connect(app).get("/", headers={**token("a"), "x-let-me-in": "1"}).status_code == 403
+    assert len(reasons) == 2
+    assert all("token_authorizer sees the token alone" in reason for reason in reasons)
+
+
+def test_request_in_the_rule_raises_inside_of_another_request_too(connect: Connect):
+    class Inner(TechMicroService):
+        async def token_authorizer(self, token: str):
+            return bool(request)
+
+        @entry
+        async def get(self):
+            return request.url.path
+
+    inner = Inner()
+
+    class Outer(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            sent: list[Message] = []
+
+            async def send(message):
+                sent.append(message)
+
+            scope = {**request.scope, "headers": [(b"authorization", b"any")], "path": "/", "method": "GET"}
+            del scope["coworks.request"]
+            await inner(scope, request.receive, send)
+            return {"inner": sent[0]["status"], "outer": request.url.path}
+
+    assert connect(Outer()).get("/").json() == {"inner": 403, "outer": "/"}
+
+
+def test_what_the_rule_raises_for_request_is_a_500_that_the_log_names(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
+    class Peeking(TechMicroService):
+        async def token_authorizer(self, token: str):
+            return request.method
+
+        @entry
+        async def get(self):
+            return "in"
+
+    assert_hidden_500(connect(Peeking()).get("/", headers=token("a")))
+    assert "RequestContextError" in caplog.text

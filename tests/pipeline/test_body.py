@@ -1,0 +1,282 @@
+"""Bodies: read once, taken apart by their content type, and never bound by half."""
+
+import re
+import time
+from decimal import Decimal
+from typing import Annotated
+
+import httpx2
+import msgspec
+import pytest
+from msgspec import Meta
+
+from coworks_async import TechMicroService, entry
+from tests.clients import Connect
+from tests.sending import JSON, assert_bound, assert_refused, shown
+
+
+class Notes(TechMicroService):
+    @entry(no_auth=True)
+    async def post(self, text: str = "", number: int = 0):
+        return shown(text, number)
+
+    @entry(no_auth=True)
+    async def put(self, data: bytes = b"", number: int = 0):
+        return shown(data, number)
+
+    @entry(no_auth=True)
+    async def patch(self, number: int = 0):
+        return shown(number)
+
+    @entry(no_auth=True)
+    async def delete(self, *, anything):
+        return shown(anything)
+
+    @entry(no_auth=True)
+    async def options(self, one: str = "", other: str = ""):
+        return shown(one, other)
+
+
+def typed(content_type: str) -> dict[str, str]:
+    return {"content-type": content_type}
+
+
+def assert_problem(answer: httpx2.Response, status: int, title: str, detail: str) -> None:
+    assert answer.json() == {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_no_content_type_means_json_and_every_json_type_is_json(connect: Connect):
+    client = connect(Notes())
+    types = (
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "application/merge-patch+json",
+        "application/x+json;a=b",
+    )
+    for headers in ({}, typed(""), *map(typed, types)):
+        answer = client.post("/", content=b' {"text": "\xc3\xa9\\u00e9", "number": 5}\n', headers=headers)
+        assert_bound(answer, "éé", 5)
+
+
+NO_JSON = [
+    (b"{", "Input data was truncated"),
+    (b" ", "Input data was truncated"),
+    (b"{'text': 1}", "malformed: object keys must be strings"),
+    (b'{"number": NaN}', "malformed: invalid character"),
+    (b'{"number": 1} x', "malformed: trailing characters"),
+    (b'{"number": 01}', "malformed: invalid number"),
+    (b'{"text": "\xff"}', "not UTF-8"),
+    (b'{"text": "\\udc00"}', "malformed: invalid utf-16 surrogate pair"),
+    (b"\xef\xbb\xbf{}", "malformed: invalid character"),
+    (b"number=1", "malformed: invalid character"),
+]
+
+
+def test_a_body_that_is_no_json_is_a_400_that_does_not_repeat_it(connect: Connect):
+    client = connect(Notes())
+    for body, reason in NO_JSON:
+        answer = client.post("/", content=body, headers=JSON)
+        detail = answer.json()["detail"]
+        assert re.fullmatch(rf"The body is not JSON: {reason}( \(byte [0-9]+\))?\.", detail)
+        assert_problem(answer, 400, "Bad Request", detail)
+
+
+def test_an_empty_body_is_no_body_whatever_it_says_to_be(connect: Connect):
+    client = connect(Notes())
+    for content_type in ("application/json", "text/plain", "application/pdf", "multipart/form-data"):
+        assert_bound(client.post("/?number=5", content=b"", headers=typed(content_type)), "", 5)
+
+
+def test_of_equal_keys_in_one_json_object_the_last_wins(connect: Connect):
+    client = connect(Notes())
+    assert_bound(client.post("/", content=b'{"number": 1, "number": 2}', headers=JSON), "", 2)
+    assert_bound(client.post("/", content=b'{"number": "x", "number": "2"}', headers=JSON), "", 2)
+    answer = client.post("/", content=b'{"number": 2, "number": "x"}', headers=JSON)
+    assert_refused(answer, ("body", "number", "int", "Expected `int`, got `str`"))
+
+
+def test_text_goes_to_the_one_parameter_that_is_a_string(connect: Connect):
+    client = connect(Notes())
+    for content_type in ("text/plain", "text/plain; charset=utf-8", 'TEXT/Markdown; Charset="UTF-8"', "text/csv"):
+        assert_bound(client.post("/?number=5", content="é, 5".encode(), headers=typed(content_type)), "é, 5", 5)
+    assert_bound(client.post("/", content=b"\xe9", headers=typed("text/plain; charset=latin-1")), "é", 0)
+    assert_bound(client.post("/", content="é".encode("utf-16"), headers=typed("text/plain; charset=UTF-16")), "é", 0)
+
+
+def test_text_in_the_wrong_charset_is_a_400_and_in_an_unknown_one_a_415(connect: Connect):
+    client = connect(Notes())
+    for charset in ("utf-8", "ascii"):
+        answer = client.post("/", content=b"\xe9", headers=typed(f"text/plain; charset={charset}"))
+        assert_problem(answer, 400, "Bad Request", "The body is not in the charset that it says.")
+    for charset in ("klingon", "unicode_escape", "idna", "punycode", "utf-7", "base64", "undefined"):
+        answer = client.post("/", content=b"\\ud800", headers=typed(f"text/plain; charset={charset}"))
+        assert_problem(answer, 415, "Unsupported Media Type", "The charset of the body is not read.")
+
+
+def test_bytes_go_to_the_one_parameter_that_is_bytes(connect: Connect):
+    client = connect(Notes())
+    for content_type in ("application/octet-stream", "application/pdf", "image/png"):
+        answer = client.put("/?number=5", content=b"\x00\xff", headers=typed(content_type))
+        assert_bound(answer, b"\x00\xff", 5)
+    assert_bound(client.put("/", content=b"abc", headers=typed("text/plain")), b"abc", 0)
+
+
+def test_a_content_type_that_no_parameter_can_be_read_from_is_a_415(connect: Connect):
+    client = connect(Notes())
+    for method, content_type in (
+        ("POST", "application/octet-stream"),
+        ("POST", "application/xml"),
+        ("PATCH", "text/plain"),
+        ("DELETE", "text/plain"),
+        ("OPTIONS", "text/plain"),
+    ):
+        answer = client.request(method, "/", content=b"5", headers=typed(content_type))
+        detail = f"No parameter of this entry can be read from {content_type}."
+        assert_problem(answer, 415, "Unsupported Media Type", detail)
+    answer = client.post("/?text=x", content=b"5", headers=typed("text/plain"))
+    assert_problem(answer, 415, "Unsupported Media Type", "No parameter of this entry can be read from text/plain.")
+
+
+def test_a_body_of_text_is_held_to_the_constraints(connect: Connect):
+    class Short(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, text: Annotated[str, Meta(max_length=3)] = ""):
+            return shown(text)
+
+    client = connect(Short())
+    assert_bound(client.post("/", content=b"abc", headers=typed("text/plain")), "abc")
+    wrong = ("body", "text", "str of length <= 3", "Expected `str` of length <= 3")
+    assert_refused(client.post("/", content=b"abcd", headers=typed("text/plain")), wrong)
+
+
+def test_a_compressed_body_is_a_415(connect: Connect):
+    client = connect(Notes())
+    answer = client.post("/", content=b"{}", headers={**JSON, "content-encoding": "GZip"})
+    assert_problem(answer, 415, "Unsupported Media Type", "A body with content-encoding gzip is not read.")
+    assert_bound(client.post("/", content=b"{}", headers={**JSON, "content-encoding": "identity"}), "", 0)
+
+
+class Tree(msgspec.Struct):
+    children: list["Tree"] = []
+
+
+DEEP = 100_000
+
+
+class Deep(TechMicroService):
+    @entry(no_auth=True)
+    async def post_typed(self, value: list[int] | None = None):
+        return shown(value)
+
+    @entry(no_auth=True)
+    async def post_untyped(self, value=None):
+        return "bound"
+
+    @entry(no_auth=True)
+    async def post_rest(self, **names):
+        return "bound"
+
+    @entry(no_auth=True)
+    async def post_whole(self, tree: Tree):
+        return "bound"
+
+    @entry(no_auth=True)
+    async def post_decimal(self, value=None, price: Decimal | None = None):
+        return "bound"
+
+
+NESTS = [
+    ("/typed", b'{"value": %s}'),
+    ("/untyped", b'{"value": %s}'),
+    ("/rest", b'{"value": %s}'),
+    ("/whole", b'{"children": %s}'),
+    ("/untyped", b"%s"),
+    ("/decimal", b'{"value": %s}'),
+]
+TOO_DEEP = ("body", "", "JSON", "Nested too deeply")
+
+
+def test_json_that_is_nested_too_deeply_is_refused_at_once(connect: Connect):
+    client = connect(Deep())
+    for path, nest in NESTS:
+        for inner in (b"[" * DEEP + b"]" * DEEP, b'{"a":' * DEEP + b"1" + b"}" * DEEP):
+            started = time.perf_counter()
+            answer = client.post(path, content=nest % inner, headers=JSON)
+            assert time.perf_counter() - started < 1
+            assert_refused(answer, TOO_DEEP)
+
+
+def test_no_depth_of_json_breaks_the_service(connect: Connect):
+    """How deep is too deep depends on the interpreter, and on what has to look into it."""
+    client = connect(Deep())
+    for path, nest in NESTS:
+        for depth in (100, 300, 600, 900, 1500, 5000):
+            answer = client.post(path, content=nest % (b"[" * depth + b"]" * depth), headers=JSON)
+            assert (answer.status_code, answer.text) == (200, "bound") or answer.status_code == 422
+
+
+def scope(headers: dict[bytes, bytes], **more: object) -> dict[str, object]:
+    """Return the scope of a POST to the root."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/",
+        "raw_path": b"/",
+        "query_string": b"",
+        "root_path": "",
+        "headers": list(headers.items()),
+        "client": None,
+        "server": None,
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    "content_type", [b"application/json", b"application/x-www-form-urlencoded", b"text/plain", b"multipart/form-data"]
+)
+@pytest.mark.parametrize("before", [[], [b'{"number": 1}'], [b"", b'{"number"']])
+async def test_a_client_that_leaves_in_mid_body_never_runs_the_entry(content_type: bytes, before: list[bytes]):
+    ran = []
+
+    class Once(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, number: int = 0):
+            ran.append(number)
+
+    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in before]
+    messages.append({"type": "http.disconnect"})
+
+    async def receive() -> dict[str, object]:
+        return messages.pop(0)
+
+    async def send(message: object) -> None:
+        raise AssertionError(f"nobody is there to get {message}")
+
+    await Once()(scope({b"content-type": content_type}), receive, send)
+    assert (ran, messages) == ([], [])
+
+
+async def test_a_body_that_comes_in_pieces_is_one_body():
+    bound = []
+
+    class Once(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, text: str = ""):
+            bound.append(text)
+
+    body = '{"text": "é"}'.encode()
+    pieces = [body[at : at + 1] for at in range(len(body))] + [b""]
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+
+    async def send(message: object) -> None:
+        """Nobody looks at the answer."""
+
+    await Once()(scope({}), receive, send)
+    assert bound == ["é"]

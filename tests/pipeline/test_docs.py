@@ -1,0 +1,44 @@
+"""The pages about requests and answers say what is true: their code runs, and their requests are answered so."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients import Connect
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+BLOCK = re.compile(
+    r"^```python\n(?P<code>.*?)^```$"
+    r"|^\| `(?P<method>[A-Z]+) (?P<url>\S+)`(?: with `(?P<body>[^`]*)`)?(?:, token `(?P<token>[^`]*)`)?"
+    r" \| (?P<status>\d{3})? ?(?:`(?P<answer>[^\n]*)`)? \|$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@pytest.mark.parametrize("page", ["answers", "authorization", "hooks", "request", "starlette"])
+def test_the_page_is_true(connect: Connect, page: str):
+    client, asked = None, 0
+    for block in BLOCK.finditer((DOCS / f"{page}.md").read_text()):
+        if block["code"]:
+            module: dict[str, Any] = {"__name__": page}
+            exec(block["code"], module)  # noqa: S102
+            client = connect(module["app"])
+            continue
+        assert client is not None
+        headers = {"authorization": block["token"]} if block["token"] else {}
+        response = client.request(block["method"], block["url"], content=block["body"], headers=headers)
+        assert response.status_code == int(block["status"] or 200), block[0]
+        if block["answer"] is not None:
+            assert response.text == block["answer"], block[0]
+        asked += 1
+    assert asked >= 3
+
+
+def test_every_python_block_and_every_request_of_the_pages_is_tried():
+    for page in ("answers", "authorization", "hooks", "request", "starlette"):
+        text = (DOCS / f"{page}.md").read_text()
+        rows = re.findall(r"^\| `[A-Z]+ /", text, re.MULTILINE)
+        assert len(list(BLOCK.finditer(text))) == len(rows) + text.count("```python")

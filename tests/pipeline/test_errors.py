@@ -1,0 +1,293 @@
+"""Errors: which handler answers, what it may return, and what becomes of its own mistakes."""
+
+import threading
+import traceback
+
+import pytest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from coworks_async import Blueprint, DeclarationError, Problem, TechMicroService, entry, request
+from coworks_async.exceptions import ContentTooLarge, Invalid, ReturnError
+from tests.clients import Connect
+from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, warnings_and_worse
+
+
+class Base(Exception):
+    pass
+
+
+class Near(Base):
+    pass
+
+
+ERRORS = {
+    "base": Base("why"),
+    "near": Near("why"),
+    "key": KeyError("why"),
+    "402": HTTPException(402),
+    "403": HTTPException(403, "No."),
+    "409": Problem(409, "Twice."),
+    "500": HTTPException(500, "Told."),
+}
+
+
+class Extra(Blueprint):
+    @entry(no_auth=True)
+    async def get(self, name):
+        raise ERRORS[name]
+
+
+class Service(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self, name):
+        raise ERRORS[name]
+
+    @entry
+    async def get_closed(self):
+        return "in"
+
+    @entry(no_auth=True)
+    async def get_object(self):
+        return object()
+
+    @entry(no_auth=True)
+    async def post(self, number: int = 0):
+        return number
+
+
+def say(text: str):
+    """Return an error handler that answers this."""
+
+    async def handler(error):
+        return f"{text} {type(error).__name__}"
+
+    return handler
+
+
+def test_a_handler_by_status_or_by_class_answers_with_200_unless_it_says_otherwise(connect: Connect):
+    app = Service()
+    app.errorhandler(403)(say("status"))
+    app.errorhandler(Base)(say("class"))
+    client = connect(app)
+    for path, text in [("/403", "status HTTPException"), ("/base", "class Base"), ("/near", "class Near")]:
+        answer = client.get(path)
+        assert (answer.status_code, answer.text) == (200, text)
+    assert_problem(client.get("/409"), 409, "Conflict", "Twice.")
+
+
+def test_the_nearest_class_above_wins_and_a_status_wins_over_a_class(connect: Connect):
+    app = Service()
+    app.errorhandler(Exception)(say("any"))
+    app.errorhandler(Base)(say("base"))
+    app.errorhandler(Near)(say("near"))
+    app.errorhandler(HTTPException)(say("http"))
+    app.errorhandler(Problem)(say("problem"))
+    app.errorhandler(403)(say("403"))
+    client = connect(app)
+    told = {path: client.get(f"/{path}").text.split(" ")[0] for path in ERRORS}
+    assert told == {
+        "base": "base",
+        "near": "near",
+        "key": "any",
+        "402": "http",
+        "403": "403",
+        "409": "problem",
+        "500": "http",
+    }
+    assert client.get("/nowhere/x").text == "http HTTPException"
+
+
+def test_exception_and_500_are_for_what_nothing_else_expects(connect: Connect):
+    for key in (Exception, 500):
+        app = Service()
+        app.errorhandler(key)(say("bug"))
+        client = connect(app)
+        assert client.get("/key").text == "bug KeyError"
+        assert client.get("/object").text == "bug ReturnError"
+        assert_problem(client.get("/409"), 409, "Conflict", "Twice.")
+        assert client.get("/nowhere/x").status_code == 404
+        assert (client.get("/500").text == "bug HTTPException") == (key == 500)
+
+
+def test_the_handlers_of_a_blueprint_come_before_the_apps(connect: Connect):
+    app, extra = Service(), Extra()
+    extra.errorhandler(Base)(say("blueprint"))
+    extra.app_errorhandler(KeyError)(say("blueprint's for the app"))
+    extra.errorhandler(404)(say("never"))
+    app.errorhandler(Near)(say("app"))
+    app.errorhandler(402)(say("app"))
+    app.register_blueprint(extra, url_prefix="/extra")
+    client = connect(app)
+    assert client.get("/extra/near").text == "blueprint Near"
+    assert client.get("/near").text == "app Near"
+    assert_hidden_500(client.get("/base"))
+    assert client.get("/extra/402").text == "app HTTPException"
+    assert client.get("/key").text == client.get("/extra/key").text == "blueprint's for the app KeyError"
+    assert client.get("/extra/nowhere/at/all").status_code == 404
+
+
+def test_starlettes_exception_handlers_come_last_and_get_the_request(connect: Connect):
+    async def handle(request: Request, error: Exception) -> Response:
+        return PlainTextResponse(f"{request.url.path} {type(error).__name__}", 418)
+
+    def handle_in_a_thread(request: Request, error: Exception) -> Response:
+        return PlainTextResponse(f"{request.method} {error}", 419)
+
+    app = Service(exception_handlers={Base: handle, 404: handle})
+    app.add_exception_handler(KeyError, handle_in_a_thread)
+    app.errorhandler(Near)(say("own"))
+    client = connect(app)
+    assert (client.get("/base").status_code, client.get("/base").text) == (418, "/base Base")
+    assert client.get("/nowhere/x").text == "/nowhere/x HTTPException"
+    assert client.get("/near").text == "own Near"
+    assert (client.get("/key").status_code, client.get("/key").text) == (419, "GET 'why'")
+
+
+RETURNED = {
+    "text": ("text", 200, "text"),
+    "told": (({"a": 1}, 410, {"x-kind": "told"}), 410, '{"a":1}'),
+    "response": (Response("made", 203), 203, "made"),
+    "none": (None, 204, ""),
+}
+
+
+def test_a_handler_returns_what_an_entry_may(connect: Connect):
+    app = Service()
+    app.errorhandler(404)(lambda error: RETURNED[request.url.path.rpartition("/")[2]][0])
+    client = connect(app)
+    for path, (_, status, text) in RETURNED.items():
+        answer = client.get(f"/nowhere/{path}")
+        assert (answer.status_code, answer.text) == (status, text)
+    assert client.get("/nowhere/told").headers["x-kind"] == "told"
+
+
+def test_a_handler_gets_the_exception_and_may_use_request(connect: Connect):
+    async def plain(request: Request) -> Response:
+        raise ERRORS["near"]
+
+    seen: list[Exception] = []
+    app = Service(routes=[Route("/plain/near", plain)])
+
+    @app.errorhandler(Base)
+    def handle(error):
+        seen.append(error)
+        return request.url.path
+
+    client = connect(app)
+    assert client.get("/near").text == "/near"
+    assert client.get("/plain/near").text == "/plain/near"
+    assert seen == [ERRORS["near"], ERRORS["near"]]
+
+
+def test_a_422_and_a_413_have_handlers_too(connect: Connect):
+    app = Service(max_body_size=10)
+
+    @app.errorhandler(Invalid)
+    def refuse(error):
+        return [fault.name for fault in error.errors], 400
+
+    @app.errorhandler(ContentTooLarge)
+    async def shorten(error):
+        return error.detail, 413
+
+    client = connect(app)
+    answer = client.post("/?nope=1")
+    assert (answer.status_code, answer.json()) == (400, ["nope"])
+    answer = client.post("/", content=b"1" * 11)
+    assert (answer.status_code, answer.text) == (413, "The body is over the limit of 10 bytes.")
+
+
+def test_a_401_and_a_403_of_the_authorizer_have_no_handler(connect: Connect):
+    app = Service()
+    app.errorhandler(401)(say("handled"))
+    app.errorhandler(403)(say("handled"))
+    client = connect(app)
+    assert client.get("/closed").status_code == 401
+    assert client.get("/closed", headers={"authorization": "any"}).status_code == 403
+    assert client.get("/403").text == "handled HTTPException"
+
+
+def test_what_a_handler_of_its_class_answers_is_not_logged_as_a_bug(connect: Connect, caplog: pytest.LogCaptureFixture):
+    app = Service()
+    app.errorhandler(Base)(say("expected"))
+    app.errorhandler(500)(say("bug"))
+    client = connect(app)
+    client.get("/near")
+    client.get("/409")
+    assert warnings_and_worse(caplog) == []
+    client.get("/key")
+    assert_logged_once(caplog, "GET /{name} (Service.get) failed", KeyError)
+
+
+@pytest.mark.parametrize("handler", [lambda error: object(), lambda error: 1 / 0, lambda error: ("a", {"x": "\n"})])
+def test_a_handler_that_fails_is_a_500_and_logged(connect: Connect, caplog: pytest.LogCaptureFixture, handler):
+    app = Service()
+    app.errorhandler(404)(handler)
+    assert_hidden_500(connect(app).get("/nowhere/x"))
+    [record] = warnings_and_worse(caplog)
+    assert record.getMessage().startswith("the error handler for the answer to an unknown route")
+    assert record.exc_info is not None
+    assert record.exc_info[0] in (ReturnError, ZeroDivisionError)
+
+
+def test_a_413_closes_the_connection_whose_body_is_unread(connect: Connect):
+    client = connect(Service(max_body_size=10))
+    for _ in range(2):
+        answer = client.post("/", content=b"1" * 100_000)
+        assert_problem(answer, 413, "Content Too Large", "The body is over the limit of 10 bytes.")
+        assert answer.headers["connection"] == "close"
+    assert client.post("/", content=b"1").text == "1"
+
+
+def test_an_instance_that_is_raised_again_gathers_no_frames(connect: Connect):
+    depths: list[int] = []
+    measured = threading.Event()
+    app = Service()
+
+    @app.teardown_request
+    async def measure(error):
+        depths.append(len(traceback.extract_tb(error.__traceback__)))
+        measured.set()
+
+    client = connect(app)
+    for _ in range(3):
+        assert_hidden_500(client.get("/key"))
+        assert measured.wait(5)
+        measured.clear()
+    assert depths[0] > 0
+    assert depths == [depths[0]] * 3
+
+
+@pytest.mark.parametrize("key", [200, 399, 600, True, "404", BaseException, KeyError("x"), None], ids=repr)
+def test_a_key_that_is_no_error_is_a_declaration_error(key):
+    with pytest.raises(DeclarationError, match="takes a status from 400 to 599 or a class of exceptions"):
+        Service().errorhandler(key)
+
+
+# --- debug
+
+
+def test_debug_shows_the_traceback_and_logs_it(connect: Connect, caplog: pytest.LogCaptureFixture):
+    async def plain(request: Request) -> Response:
+        raise KeyError("plain why")
+
+    client = connect(Service(debug=True, routes=[Route("/plain/key", plain)]))
+    answer = client.get("/key")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "text/plain; charset=utf-8")
+    assert "raise ERRORS[name]" in answer.text
+    assert "KeyError: 'why'" in answer.text
+    assert_logged_once(caplog, "GET /{name} (Service.get) failed", KeyError)
+    page = client.get("/plain/key", headers={"accept": "text/html"})
+    assert (page.status_code, page.headers["content-type"]) == (500, "text/html; charset=utf-8")
+    assert "plain why" in page.text
+    assert_problem(client.get("/409"), 409, "Conflict", "Twice.")
+
+
+def test_debug_is_refused_in_lambda(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "pens-dev")
+    with pytest.raises(DeclarationError, match=r"pens: debug=True shows tracebacks .* it is refused in Lambda"):
+        Service(name="pens", debug=True)
+    assert Service(name="pens").debug is False

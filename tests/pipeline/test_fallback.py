@@ -1,0 +1,234 @@
+"""The author's own routes and mounts beside entries, as if all stood in one table."""
+
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Host, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message
+
+from coworks_async import TechMicroService, entry
+from tests.clients import Connect
+from tests.pipeline.checks import (
+    assert_hidden_500,
+    assert_logged_once,
+    assert_problem,
+    scope_of,
+    warnings_and_worse,
+)
+
+
+async def plain(request: Request) -> Response:
+    return PlainTextResponse(f"plain {request.url.path} {request.path_params}")
+
+
+class Items(TechMicroService):
+    async def token_authorizer(self, token: str):
+        return token == "token"
+
+    @entry(no_auth=True)
+    async def get_items(self):
+        return "items"
+
+    @entry
+    async def get_pages(self, name):
+        return f"page {name}"
+
+    @entry(no_auth=True)
+    async def get(self, *path):
+        return f"rest {'/'.join(path)}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "app.js").write_text("alert()")
+    (tmp_path / "index.html").write_text("<p>")
+    return tmp_path
+
+
+def test_a_plain_route_is_as_open_as_its_author_made_it(connect: Connect):
+    app = Items()
+    app.add_route("/plain/{name}", plain)
+    answer = connect(app).get("/plain/x")
+    assert (answer.status_code, answer.text) == (200, "plain /plain/x {'name': 'x'}")
+
+
+def test_routes_may_be_given_to_the_constructor_and_added_at_any_time(connect: Connect):
+    app = Items(routes=[Route("/given", plain)])
+    client = connect(app)
+    assert client.get("/given").text == "plain /given {}"
+    assert client.get("/added").text == "rest added"
+    app.add_route("/added", plain)
+    assert client.get("/added").text == "plain /added {}"
+
+
+def test_allow_is_the_union_of_entries_and_plain_routes(connect: Connect):
+    app = Items()
+    app.add_route("/items", plain, methods=["PUT"])
+    app.add_route("/items", plain, methods=["DELETE"])
+    client = connect(app)
+    assert client.get("/items").text == "items"
+    assert client.put("/items").text == client.delete("/items").text == "plain /items {}"
+    refused = client.patch("/items")
+    assert_problem(refused, 405, "Method Not Allowed")
+    assert refused.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PUT"
+    options = client.options("/items")
+    assert (options.status_code, options.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, PUT")
+
+
+def test_a_trailing_slash_is_accepted_by_plain_routes_too(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def post_items(self):
+            return "made"
+
+    app = Service(routes=[Route("/items", plain), Route("/slashed/", plain)])
+    client = connect(app)
+    for path in ("/items", "/items/"):
+        assert client.get(path).text == "plain /items {}"
+        assert client.post(path).text == "made"
+        assert client.put(path).headers["allow"] == "GET, HEAD, OPTIONS, POST"
+    assert client.get("/slashed").text == client.get("/slashed/").text == "plain /slashed/ {}"
+
+
+def test_a_static_path_wins_over_parameters_whoever_made_it(connect: Connect, folder: Path):
+    app = Items(routes=[Route("/about", plain), Route("/pages/home", plain), Route("/pages/{name}", plain)])
+    app.mount("/static", StaticFiles(directory=folder))
+    client = connect(app)
+    assert client.get("/about").text == "plain /about {}"
+    assert client.get("/pages/home").text == "plain /pages/home {}"
+    assert client.get("/static/app.js").text == "alert()"
+    assert client.get("/elsewhere/app.js").text == "rest elsewhere/app.js"
+    # Where both have as long a static path, the entry answers, and asks for its token.
+    assert client.get("/pages/other").status_code == 401
+    assert client.get("/pages/other", headers={"authorization": "token"}).text == "page other"
+
+
+def test_a_mount_is_reached_without_its_slash_by_a_redirect(connect: Connect, folder: Path):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return "home"
+
+    app = Service()
+    app.mount("/static", StaticFiles(directory=folder, html=True))
+    client = connect(app)
+    answer = client.get("/static?a=1", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, f"{client.base_url}/static/?a=1")
+    assert client.get("/static/").text == "<p>"
+    assert client.head("/static/app.js").headers["content-length"] == "7"
+    assert_problem(client.get("/static/none.js"), 404, "Not Found")
+    assert_problem(client.post("/static/app.js"), 405, "Method Not Allowed")
+    assert client.get("/").text == "home"
+
+
+def test_a_mount_at_the_root_takes_what_no_entry_takes(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get_items(self, number: int):
+            return number
+
+    app = Service()
+    app.mount("/", Starlette(routes=[Route("/items/{number}", plain), Route("/other", plain)]))
+    client = connect(app)
+    assert client.get("/items/3").json() == 3
+    assert client.get("/other").text == "plain /other {}"
+    assert client.get("/nowhere").text == "Not Found"
+
+
+def test_a_host_route_is_asked_after_the_entries(connect: Connect):
+    class Only(TechMicroService):
+        @entry(no_auth=True)
+        async def get_items(self):
+            return "items"
+
+    tenants = Starlette(routes=[Route("/items", plain), Route("/own", plain)])
+    client = connect(Only(routes=[Host("{name}.example.org", tenants)]))
+    host = {"host": "a.example.org"}
+    assert client.get("/items", headers=host).text == "items"
+    assert client.get("/own", headers=host).text == "plain /own {'name': 'a'}"
+    assert client.get("/own").status_code == 404
+
+
+def test_a_class_of_starlette_is_an_endpoint(connect: Connect):
+    class Page(HTTPEndpoint):
+        async def get(self, request: Request) -> Response:
+            return PlainTextResponse("page")
+
+    client = connect(Items(routes=[Route("/page", Page)]))
+    assert client.get("/page").text == "page"
+    refused = client.post("/page")
+    assert_problem(refused, 405, "Method Not Allowed")
+    assert refused.headers["allow"] == "GET, HEAD"
+
+
+def test_what_a_plain_route_raises_is_answered_and_logged_once(connect: Connect, caplog: pytest.LogCaptureFixture):
+    async def fail(request: Request) -> Response:
+        raise ValueError("secret")
+
+    assert_hidden_500(connect(Items(routes=[Route("/fail", fail)])).get("/fail"))
+    assert_logged_once(caplog, "a route at GET '/fail' failed", ValueError)
+
+
+def test_the_body_of_a_plain_route_is_limited_as_an_entrys_is(connect: Connect):
+    async def size(request: Request) -> Response:
+        return PlainTextResponse(str(len(await request.body())))
+
+    app = Items(routes=[Route("/size", size, methods=["POST"])], max_body_size=1000)
+    app.mount("/mounted", Starlette(routes=[Route("/size", size, methods=["POST"])]))
+    client = connect(app)
+    assert client.post("/size", content=b"x" * 1000).text == "1000"
+    assert client.post("/mounted/size", content=b"x" * 1000).text == "1000"
+    told = client.post("/size", content=b"x" * 1001)
+    assert_problem(told, 413, "Content Too Large", "The body is over the limit of 1000 bytes.")
+    chunked = client.post("/size", content=iter([b"x" * 600, b"x" * 600]))
+    assert_problem(chunked, 413, "Content Too Large", "The body is over the limit of 1000 bytes.")
+    assert client.post("/mounted/size", content=b"x" * 1001).status_code == 413
+
+
+def test_a_mounted_service_answers_its_errors_itself(connect: Connect):
+    async def refuse(request: Request) -> Response:
+        raise ValueError
+
+    inner = Items(routes=[Route("/refuse", refuse), Mount("/deeper", Starlette())])
+
+    @inner.errorhandler(ValueError)
+    def handle(error):
+        return "handled", 418
+
+    client = connect(Starlette(routes=[Mount("/inner", inner)]))
+    assert (client.get("/inner/refuse").status_code, client.get("/inner/refuse").text) == (418, "handled")
+    assert client.get("/inner/items").text == "items"
+    assert_problem(client.put("/inner/items"), 405, "Method Not Allowed")
+    assert client.get("/inner/about").text == "rest about"
+
+
+def test_a_head_of_a_plain_route_that_streams_has_no_body(connect: Connect):
+    async def lines(request: Request) -> Response:
+        return StreamingResponse(iter(["a", "b"]), headers={"x-kind": "lines"})
+
+    client = connect(Items(routes=[Route("/lines", lines)]))
+    head = client.head("/lines")
+    assert (head.status_code, head.content, head.headers["x-kind"]) == (200, b"", "lines")
+    assert client.get("/lines").text == "ab"
+
+
+async def test_a_client_that_leaves_a_plain_route_in_mid_body_gets_no_answer(caplog: pytest.LogCaptureFixture):
+    async def read(request: Request) -> Response:
+        return PlainTextResponse(await request.body())
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await Items(routes=[Route("/read", read, methods=["POST"])])(scope_of("POST", "/read"), receive, send)
+    assert sent == []
+    assert warnings_and_worse(caplog) == []

@@ -1,0 +1,267 @@
+"""Hooks: what may be done before, after and at the end of a request, and what becomes of their mistakes."""
+
+import threading
+
+import anyio
+import pytest
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Message
+
+from coworks_async import DeclarationError, TechMicroService, entry, request
+from coworks_async.exceptions import ReturnError
+from tests.clients import Connect
+from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, scope_of, warnings_and_worse
+
+
+class Service(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self):
+        return "home"
+
+    @entry(no_auth=True)
+    async def get_number(self, number: int):
+        return number
+
+
+def test_before_request_sees_who_asks_and_has_the_body_unread(connect: Connect):
+    class Echo(TechMicroService):
+        async def token_authorizer(self, token: str):
+            return {"name": token}
+
+        @entry
+        async def post(self, value: int):
+            return value
+
+    app = Echo()
+    seen: list[object] = []
+
+    @app.before_request
+    async def look():
+        seen.extend([request.auth, await request.body()])
+
+    answer = connect(app).post("/1", json={}, headers={"authorization": "ann"})
+    assert answer.json() == 1
+    assert seen == [{"name": "ann"}, b"{}"]
+
+
+ANSWERS = [
+    ("from the hook", 200, "from the hook"),
+    (("later", 503, {"retry-after": "1"}), 503, "later"),
+    ({}, 200, "{}"),
+    (False, 200, "false"),
+    (Response("r", 202), 202, "r"),
+]
+
+
+def test_what_a_before_request_returns_answers_the_request(connect: Connect):
+    app = Service()
+    reached: list[str] = []
+
+    @app.before_request
+    def answer():
+        return ANSWERS[int(request.query_params["n"])][0]
+
+    @app.before_request
+    def later():
+        reached.append("a later hook")
+
+    @app.after_request
+    def after(response):
+        reached.append("after")
+        return response
+
+    client = connect(app)
+    for number, (_, status, text) in enumerate(ANSWERS):
+        for path in ("/", "/number/x", "/nowhere"):
+            answered = client.get(f"{path}?n={number}")
+            assert (answered.status_code, answered.text) == (status, text)
+    assert reached == ["after"] * 15
+
+
+def test_an_after_request_may_change_the_response_or_return_another(connect: Connect):
+    app = Service()
+
+    @app.after_request
+    async def replace(response):
+        if request.url.path == "/number/7":
+            return PlainTextResponse(f"seven, not {response.body!r}", 203)
+        return response
+
+    @app.after_request
+    def mark(response):
+        response.headers["x-kind"] = "marked"
+        response.set_cookie("a", "1")
+        return response
+
+    client = connect(app)
+    for path, status in (("/", 200), ("/nowhere", 404)):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["x-kind"], answer.cookies["a"]) == (status, "marked", "1")
+    answer = client.get("/number/7")
+    assert (answer.status_code, answer.text) == (203, "seven, not b'7'")
+    assert "x-kind" not in answer.headers
+    # A list of headers is never shared between two answers.
+    assert client.get("/").headers.get_list("set-cookie") == ["a=1; Path=/; SameSite=lax"]
+
+
+@pytest.mark.parametrize("returned", [None, ("text", 200)], ids=repr)
+def test_an_after_request_that_returns_no_response_is_a_500(
+    connect: Connect, caplog: pytest.LogCaptureFixture, returned
+):
+    app = Service()
+    app.after_request(lambda response: returned)
+    assert_hidden_500(connect(app).get("/"))
+    message = (
+        "an after_request hook of GET / (Service.get): "
+        f"an after_request hook returned {type(returned).__name__} and not the response"
+    )
+    assert_logged_once(caplog, message, ReturnError)
+
+
+def test_an_after_request_that_sets_what_no_header_can_hold_is_a_500(connect: Connect):
+    app = Service()
+
+    @app.after_request
+    def split(response):
+        response.headers["x-kind"] = "a\r\nset-cookie: b=1"
+        return response
+
+    answer = connect(app).get("/")
+    assert_hidden_500(answer)
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_before_request_that_fails_is_answered_as_the_entrys_own_failure(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
+    app = Service()
+    after: list[int] = []
+
+    @app.before_request
+    async def refuse():
+        if request.url.path == "/":
+            raise HTTPException(402, "Pay first.")
+        raise ValueError
+
+    @app.after_request
+    async def note(response):
+        after.append(response.status_code)
+        return response
+
+    client = connect(app)
+    assert_problem(client.get("/"), 402, "Payment Required", "Pay first.")
+    assert warnings_and_worse(caplog) == []
+    assert_hidden_500(client.get("/number/1"))
+    assert_logged_once(caplog, "GET /number/{number} (Service.get_number) failed", ValueError)
+    assert after == [402, 500]
+
+
+def test_an_after_request_that_fails_is_a_500_and_logged_once(connect: Connect, caplog: pytest.LogCaptureFixture):
+    app = Service()
+
+    @app.after_request
+    def fail(response):
+        raise ValueError("secret")
+
+    assert_hidden_500(connect(app).get("/"))
+    assert_logged_once(caplog, "an after_request hook of GET / (Service.get) failed", ValueError)
+
+
+def test_a_teardown_that_fails_changes_nothing_and_stops_no_other(connect: Connect, caplog: pytest.LogCaptureFixture):
+    app = Service()
+    ended = threading.Event()
+
+    @app.teardown_request
+    def last(error):
+        ended.set()
+
+    @app.teardown_request
+    async def fail(error):
+        raise ValueError
+
+    assert connect(app).get("/").text == "home"
+    assert ended.wait(5)
+    assert_logged_once(caplog, "a teardown_request hook of GET / (Service.get) failed", ValueError)
+
+
+async def nothing() -> Message:
+    """Receive what never comes."""
+    await anyio.sleep(60)
+    raise AssertionError
+
+
+async def test_teardown_runs_to_its_end_where_the_request_is_cancelled():
+    ended: list[str] = []
+
+    class Slow(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            await anyio.sleep(60)
+
+    app = Slow()
+
+    @app.teardown_request
+    async def tear(error):
+        await anyio.sleep(0.01)
+        ended.append(f"{request.url.path} {error}")
+
+    @app.teardown_request
+    def tear_in_a_thread(error):
+        ended.append(f"{request.url.path} {error}")
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    with anyio.move_on_after(0.05):
+        await app(scope_of(), nothing, send)
+    assert ended == ["/ None", "/ None"]
+    assert sent == []
+    assert not request
+
+
+async def test_a_client_that_leaves_in_mid_body_runs_the_teardown_and_gets_no_answer(caplog: pytest.LogCaptureFixture):
+    ended: list[object] = []
+
+    class Reading(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, value: int = 0):
+            ended.append("reached")
+
+    app = Reading()
+    app.teardown_request(ended.append)
+    messages: list[Message] = [
+        {"type": "http.request", "body": b'{"va', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope_of("POST"), receive, send)
+    assert (sent, ended) == ([], [None])
+    assert warnings_and_worse(caplog) == []
+
+
+def test_a_hook_that_comes_after_the_first_request_is_an_error(connect: Connect):
+    app = Service()
+    connect(app).get("/")
+    for register in (app.before_request, app.after_request, app.teardown_request, app.errorhandler(404)):
+        with pytest.raises(DeclarationError, match="comes after the first request; register hooks where the app is"):
+            register(lambda *args: None)
+
+
+def test_a_hook_with_other_parameters_is_an_error_at_once():
+    app = Service()
+    with pytest.raises(DeclarationError, match=r"before_request .* is called with no argument; change its parameters"):
+        app.before_request(lambda request: None)
+    for register in (app.after_request, app.teardown_request, app.errorhandler(404)):
+        with pytest.raises(DeclarationError, match="is called with one argument; change its parameters"):
+            register(lambda: None)

@@ -1,0 +1,173 @@
+"""How much a request may hold: each limit, and what is over it."""
+
+import socket
+import time
+import tracemalloc
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+import httpx2
+import pytest
+
+from coworks_async import Request, TechMicroService, entry
+from tests.clients import Connect, on_a_socket
+from tests.pipeline.test_body import scope
+from tests.sending import FORM, JSON, assert_bound, shown
+
+
+class Sized(TechMicroService):
+    @entry(no_auth=True)
+    async def post(self, value: str = ""):
+        return shown(len(value))
+
+    @entry(no_auth=True)
+    async def get(self):
+        return shown()
+
+    @entry(no_auth=True)
+    async def put(self, asked: Request, value: str = ""):
+        return shown(await asked.body())
+
+    @entry(no_auth=True)
+    async def post_all(self, **names):
+        return shown(len(names))
+
+
+def assert_too_large(answer: httpx2.Response, detail: str) -> None:
+    assert answer.json() == {"type": "about:blank", "title": "Content Too Large", "status": 413, "detail": detail}
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def pieces(body: bytes, size: int = 100) -> Iterator[bytes]:
+    """Send a body in chunks, without its length."""
+    for start in range(0, len(body), size):
+        yield body[start : start + size]
+
+
+def json_of(size: int) -> bytes:
+    """Return a body of so many bytes."""
+    return b'{"value": "' + b"x" * (size - 13) + b'"}'
+
+
+def test_a_body_over_the_limit_is_a_413(connect: Connect):
+    client = connect(Sized(max_body_size=1000))
+    over = "The body is over the limit of 1000 bytes."
+    for headers in (
+        JSON,
+        {},
+        FORM,
+        {"content-type": "text/plain"},
+        {"content-type": "multipart/form-data; boundary=x"},
+    ):
+        assert_bound(client.post("/", content=json_of(1000), headers=JSON), 987)
+        assert_too_large(client.post("/", content=json_of(1001), headers=headers), over)
+        assert_too_large(client.post("/?a=1", content=json_of(1001), headers=headers), over)
+    assert_too_large(client.request("GET", "/", content=json_of(1001)), over)
+    assert_too_large(client.put("/", content=json_of(1001)), over)
+
+
+def test_a_body_whose_length_is_not_told_is_held_to_the_limit_too(connect: Connect):
+    client = connect(Sized(max_body_size=1000))
+    assert_bound(client.post("/", content=pieces(json_of(1000)), headers=JSON), 987)
+    assert_bound(client.post("/", content=pieces(json_of(1000), 1000), headers=JSON), 987)
+    for size in (100, 1001):
+        answer = client.post("/", content=pieces(json_of(1001), size), headers=JSON)
+        assert_too_large(answer, "The body is over the limit of 1000 bytes.")
+
+
+def test_the_limit_is_six_megabytes_unless_told_otherwise(connect: Connect):
+    mega = 1024 * 1024
+    client = connect(Sized())
+    assert_bound(client.post("/", content=json_of(6 * mega), headers=JSON), 6 * mega - 13)
+    client = connect(Sized(max_body_size=None))
+    assert_bound(client.post("/", content=json_of(6 * mega + 1), headers=JSON), 6 * mega - 12)
+    assert_bound(client.post("/", content=pieces(json_of(7 * mega), mega), headers=JSON), 7 * mega - 13)
+
+
+def test_a_body_of_100_megabytes_is_refused_before_it_is_sent():
+    with on_a_socket(Sized()) as client, socket.create_connection((client.base_url.host, client.base_url.port)) as raw:
+        started = time.perf_counter()
+        raw.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n" + b"x" * 1000)
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+        assert time.perf_counter() - started < 1
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+    assert b"The body is over the limit of 6291456 bytes." in answer
+
+
+async def test_a_body_of_100_megabytes_in_chunks_is_read_to_the_limit_and_not_further():
+    chunk = b"x" * 65536
+    read = 0
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> dict[str, object]:
+        nonlocal read
+        read += len(chunk)
+        return {"type": "http.request", "body": bytes(chunk), "more_body": read < 100_000_000}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    tracemalloc.start()
+    started = time.perf_counter()
+    await Sized()(scope({}), receive, send)
+    assert time.perf_counter() - started < 1
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sent[0]["status"] == 413
+    assert read == 6 * 1024 * 1024 + len(chunk)
+    assert peak < 1_000_000 + 6 * 1024 * 1024
+
+
+async def test_a_length_that_is_no_number_does_not_break_the_limit():
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": json_of(1001), "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    for length in (b"many", b"-1", b"", b"9" * 5000):
+        await Sized(max_body_size=1000)(scope({b"content-length": length}), receive, send)
+        assert sent[0]["status"] == 413
+        sent.clear()
+
+
+def test_a_form_of_10_000_fields_is_refused_at_once(connect: Connect):
+    client = connect(Sized())
+    fields = [(f"f{number}", "1") for number in range(10_000)]
+    form = "&".join(f"{name}={value}" for name, value in fields)
+    started = time.perf_counter()
+    answer = client.post("/all", content=form, headers=FORM)
+    assert_too_large(answer, "The form has over 1000 fields.")
+    assert time.perf_counter() - started < 1
+    answer = client.post("/all", files=[(name, (None, value)) for name, value in fields])
+    assert_too_large(answer, "Too many fields. Maximum number of fields is 1000.")
+
+
+def test_a_service_sets_its_own_limits_of_a_form(connect: Connect):
+    class Small(Sized):
+        max_fields = 3
+        max_files = 2
+
+    client = connect(Small())
+    for count in (1, 3):
+        assert_bound(client.post("/all", data={f"f{n}": "1" for n in range(count)}), count)
+        assert_bound(client.post("/all", files=[(f"f{n}", (None, "1")) for n in range(count)]), count)
+    assert_too_large(client.post("/all", data={f"f{n}": "1" for n in range(4)}), "The form has over 3 fields.")
+    assert_too_large(
+        client.post("/all", files=[(f"f{n}", (None, "1")) for n in range(4)]),
+        "Too many fields. Maximum number of fields is 3.",
+    )
+    assert_bound(client.post("/all", files=[(f"f{n}", ("f", b"1")) for n in range(2)]), 2)
+    assert_too_large(
+        client.post("/all", files=[(f"f{n}", ("f", b"1")) for n in range(3)]),
+        "Too many files. Maximum number of files is 2.",
+    )
+
+
+@pytest.mark.parametrize("size", [0, 12])
+def test_a_body_within_any_limit_is_bound(connect: Connect, size: int):
+    assert_bound(connect(Sized(max_body_size=size)).post("/", content=b'{"value":""}'[:size]), 0)

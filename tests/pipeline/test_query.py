@@ -1,0 +1,123 @@
+"""Query strings and forms are read as the URL standard has it for forms, and strictly."""
+
+from urllib.parse import parse_qs, urlencode
+
+import httpx2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coworks_async import TechMicroService, entry
+from coworks_async.exceptions import BadRequest
+from coworks_async.pipeline.query import parse_query
+from tests.clients import Connect
+from tests.sending import FORM, assert_bound, assert_refused, shown
+
+
+class Echo(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self, q: str = "none", n: int | None = None):
+        return shown(q, n)
+
+    @entry(no_auth=True)
+    async def get_all(self, **names):
+        return shown(names)
+
+    @entry(no_auth=True)
+    async def post(self, q: str = "none", n: int | None = None):
+        return shown(q, n)
+
+    @entry(no_auth=True)
+    async def post_all(self, **names):
+        return shown(names)
+
+
+def both(client: httpx2.Client, pairs: str, path: str = "/") -> tuple[httpx2.Response, httpx2.Response]:
+    """Send the same pairs as a query and as a form."""
+    return client.get(f"{path}?{pairs}"), client.post(path, content=pairs.encode(), headers=FORM)
+
+
+PAIRS = [
+    ("q=a+b", "a b"),
+    ("q=a%20b", "a b"),
+    ("q=a%2Bb", "a+b"),
+    ("q=a%2Fb", "a/b"),
+    ("q=a%26b%3Dc", "a&b=c"),
+    ("q=a=b", "a=b"),
+    ("q=%C3%A9%F0%9F%98%80", "é😀"),
+    ("q=100%25", "100%"),
+    ("q=100%", "100%"),
+    ("q=%zz", "%zz"),
+    ("q=%00", "\0"),
+    ("q=", ""),
+    ("q", ""),
+    ("%71=x", "x"),
+    ("&q=x&&", "x"),
+    ("q=x;n=1", "x;n=1"),
+]
+
+
+def test_escapes_plus_signs_and_empty_values(connect: Connect):
+    client = connect(Echo())
+    for pairs, value in PAIRS:
+        for answer in both(client, pairs):
+            assert_bound(answer, value, None)
+
+
+def test_what_was_sent_unencoded_is_utf_8(connect: Connect):
+    answer = connect(Echo()).post("/", content="q=é😀".encode(), headers=FORM)
+    assert_bound(answer, "é😀", None)
+
+
+def test_what_is_no_utf_8_is_a_400(connect: Connect):
+    client = connect(Echo())
+    for pairs in ("q=%ff", "%ff=1", "q=%C3", "q=a&n=%ed%a0%80"):
+        for what, answer in zip(("query string", "form"), both(client, pairs), strict=True):
+            assert answer.status_code == 400
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json() == {
+                "type": "about:blank",
+                "title": "Bad Request",
+                "status": 400,
+                "detail": f"The {what} is not UTF-8.",
+            }
+
+
+def test_a_repeated_name_keeps_its_order(connect: Connect):
+    for answer in both(connect(Echo()), "b=2&a=1&b=1&b=", "/all"):
+        assert_bound(answer, {"b": ["2", "1", ""], "a": "1"})
+
+
+def test_a_name_may_be_anything(connect: Connect):
+    for answer in both(connect(Echo()), "a.b=1&c%5Bd%5D=2&é=3&=4&+=5", "/all"):
+        assert_bound(answer, {"a.b": "1", "c[d]": "2", "é": "3", "": "4", " ": "5"})
+
+
+def test_an_empty_name_is_refused_like_any_other(connect: Connect):
+    for where, answer in zip(("query", "body"), both(connect(Echo()), "=1"), strict=True):
+        assert_refused(answer, (where, "", "nothing", "Unknown name; known here: q, n"))
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(st.lists(st.tuples(NAMES, NAMES), min_size=1))
+def test_what_was_encoded_is_read_back(pairs: list[tuple[str, str]]):
+    names: dict[str, list[str]] = {}
+    for name, value in pairs:
+        names.setdefault(name, []).append(value)
+    assert parse_query(urlencode(pairs).encode()) == names
+
+
+@given(st.lists(st.tuples(NAMES, NAMES), max_size=3))
+def test_what_was_sent_raw_is_read_like_what_was_encoded(pairs: list[tuple[str, str]]):
+    raw = "&".join(f"{name}={value}" for name, value in pairs)
+    assert parse_query(raw.encode()) == parse_qs(raw, keep_blank_values=True, separator="&", max_num_fields=None)
+
+
+@given(st.binary())
+def test_no_bytes_are_replaced_or_fail_otherwise(query_string: bytes):
+    try:
+        names = parse_query(query_string)
+    except BadRequest:
+        return
+    assert parse_qs(query_string.decode(), keep_blank_values=True, errors="strict") == names

@@ -1,0 +1,285 @@
+"""`request`: the current request wherever the code stands, and nowhere else."""
+
+import asyncio
+import copy
+import pickle
+import threading
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from coworks_async import Blueprint, Request, RequestContextError, TechMicroService, entry, request
+from tests.clients import Connect
+
+NOT_HERE = r"There is no request here: use `request` in an entry, a hook or an error handler\."
+
+
+def test_outside_of_a_request_it_raises_with_the_reason():
+    for use in (
+        lambda: request.method,
+        lambda: request["path"],
+        lambda: len(request),
+        lambda: "path" in request,
+        lambda: list(request),
+        lambda: request == request,
+        lambda: hash(request),
+        lambda: setattr(request, "mark", 1),
+        lambda: delattr(request, "mark"),
+    ):
+        with pytest.raises(RequestContextError, match=NOT_HERE):
+            use()
+    assert not request
+    assert repr(request) == "<request: none here>"
+
+
+def test_in_a_request_it_is_starlettes_request_in_all_it_does(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, injected: Request, number: int = 0):
+            request.mark = "set"  # type: ignore[attr-defined]
+            marked = injected.mark  # type: ignore[attr-defined]
+            del request.mark  # type: ignore[attr-defined]
+            return {
+                "bool": bool(request),
+                "repr": repr(request),
+                "item": request["path"],
+                "contains": ["path" in request, "nothing" in request],
+                "iter": sorted(request) == sorted(injected),
+                "len": len(request) == len(injected),
+                "equal": [request == injected, request == request, request == 1],
+                "hash": hash(request) == hash(injected),
+                "set": marked,
+                "deleted": not hasattr(injected, "mark"),
+                "kind": isinstance(injected, StarletteRequest),
+                "query": request.query_params["number"],
+                "body": (await request.body()).decode(),
+                "json": await request.json(),
+                "cookies": request.cookies,
+                "client": request.client is not None,
+            }
+
+    answer = connect(Service()).post("/?number=3", json={"a": 1}, headers={"cookie": "b=2"})
+    assert answer.json() == {
+        "bool": True,
+        "repr": "<request: POST />",
+        "item": "/",
+        "contains": [True, False],
+        "iter": True,
+        "len": True,
+        "equal": [True, True, False],
+        "hash": True,
+        "set": "set",
+        "deleted": True,
+        "kind": True,
+        "query": "3",
+        "body": '{"a":1}',
+        "json": {"a": 1},
+        "cookies": {"b": "2"},
+        "client": True,
+    }
+
+
+def test_it_cannot_be_copied_or_pickled(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            refused = []
+            for use in (copy.copy, copy.deepcopy, pickle.dumps):
+                try:
+                    use(request)
+                except TypeError as error:
+                    refused.append(str(error))
+            return refused
+
+    told = "`request` stands for the current request and cannot be pickled or copied."
+    assert connect(Service()).get("/").json() == [told] * 3
+
+
+def test_it_knows_the_stage_and_that_no_lambda_is_there(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        def get(self):
+            return [request.stage, request.aws_event, request.aws_context, request.in_lambda_context, request.auth]
+
+    client = connect(Service())
+    assert client.get("/").json() == ["dev", None, None, False, None]
+    monkeypatch.setenv("CWS_STAGE", "v1")
+    assert client.get("/").json()[0] == "v1"
+    monkeypatch.setenv("CWS_STAGE", "")
+    assert client.get("/").json()[0] == "dev"
+
+
+def where() -> str:
+    """What code far from the entry sees."""
+    return f"{request.method} {request.url.path} {request.path_params}"
+
+
+def test_it_is_there_in_entries_hooks_handlers_tasks_and_threads(connect: Connect):
+    class Extra(Blueprint):
+        @entry(no_auth=True)
+        def get(self, name):
+            return where()
+
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get_task(self, name):
+            return await asyncio.create_task(self.later())
+
+        async def later(self):
+            await asyncio.sleep(0)
+            return where()
+
+        @entry(no_auth=True)
+        async def get_thread(self, name):
+            return await asyncio.to_thread(where)
+
+        @entry(no_auth=True)
+        def get_fail(self, name):
+            raise KeyError
+
+    app = Service()
+    seen: list[str] = []
+    torn = threading.Event()
+    app.register_blueprint(Extra(), url_prefix="extra")
+    app.before_request(lambda: seen.append(where()))
+
+    @app.after_request
+    async def after(response):
+        seen.append(where())
+        return response
+
+    @app.errorhandler(KeyError)
+    def handle(error):
+        return where()
+
+    @app.teardown_request
+    def tear(error):
+        seen.append(where())
+        torn.set()
+
+    client = connect(app)
+    for path in ("/task/a", "/thread/b", "/extra/c", "/fail/d"):
+        assert client.get(path).text == f"GET {path} {{'name': '{path[-1]}'}}"
+        assert torn.wait(5)
+        torn.clear()
+        assert seen == [f"GET {path} {{'name': '{path[-1]}'}}"] * 3
+        seen.clear()
+
+
+def test_it_is_its_own_again_after_a_call_of_another_service(connect: Connect):
+    class Inner(TechMicroService):
+        @entry(no_auth=True)
+        def get(self, name):
+            return f"{where()} {request.app.name}"
+
+    inner = Inner()
+
+    class Outer(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self, name):
+            transport = httpx2.ASGITransport(app=inner)
+            before = where()
+            async with httpx2.AsyncClient(transport=transport, base_url="http://inner") as client:
+                answer = await client.get("/other")
+            return [before, answer.text, f"{where()} {request.app.name}"]
+
+    assert connect(Outer()).get("/own").json() == [
+        "GET /own {'name': 'own'}",
+        "GET /other {'name': 'other'} inner",
+        "GET /own {'name': 'own'} outer",
+    ]
+
+
+def test_it_is_not_there_in_a_plain_route(connect: Connect):
+    async def plain(given: StarletteRequest) -> Response:
+        return JSONResponse([given.url.path, bool(request)])
+
+    app = TechMicroService(routes=[Route("/plain", plain)])
+    assert connect(app).get("/plain").json() == ["/plain", False]
+
+
+def test_request_state_is_the_requests_own_and_starts_as_the_lifespans(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            request.state.count = getattr(request.state, "count", 0) + 1
+            return request.state.count
+
+    client = connect(Service())
+    assert [client.get("/").json() for _ in range(3)] == [1, 1, 1]
+
+
+def test_a_parameter_of_starlettes_own_type_gets_the_request_too(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, given: StarletteRequest):
+            form = await given.form()
+            return {"own": isinstance(given, Request), "form": dict(form), "query": dict(given.query_params)}
+
+    answer = connect(Service()).post("/?free=1", data={"a": "b"})
+    assert answer.json() == {"own": True, "form": {"a": "b"}, "query": {"free": "1"}}
+
+
+def test_the_body_may_be_read_again_and_streamed(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, given: Request):
+            streamed = b"".join([chunk async for chunk in given.stream()])
+            try:
+                await given.body()
+            except RuntimeError as error:
+                return [len(streamed), str(error)]
+
+        @entry(no_auth=True)
+        async def post_twice(self, given: Request):
+            body = await given.body()
+            return [len(body), len(await request.body()), len(b"".join([chunk async for chunk in given.stream()]))]
+
+    client = connect(Service())
+    assert client.post("/", content=b"x" * 100_000).json() == [100_000, "Stream consumed"]
+    assert client.post("/twice", content=b"x" * 100_000).json() == [100_000] * 3
+
+
+def test_what_an_entry_reads_for_itself_is_limited(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, given: Request):
+            return len(await given.body())
+
+    client = connect(Service(max_body_size=1000))
+    assert client.post("/", content=b"x" * 1000).json() == 1000
+    assert client.post("/", content=b"x" * 1001).status_code == 413
+    assert client.post("/", content=iter([b"x" * 600, b"x" * 600])).status_code == 413
+    assert connect(Service(max_body_size=None)).post("/", content=b"x" * 7_000_000).json() == 7_000_000
+
+
+async def test_the_limit_of_a_request_alone_is_the_default_one():
+    async def receive():
+        return {"type": "http.request", "body": b"x" * 7_000_000, "more_body": False}
+
+    alone = Request({"type": "http", "headers": []}, receive)
+    with pytest.raises(Exception, match="413: The body is over the limit of 6291456 bytes"):
+        await alone.body()
+
+
+def test_a_service_in_a_service_has_its_own_app_and_path(connect: Connect):
+    class Inner(TechMicroService):
+        @entry(no_auth=True)
+        async def get_items(self, key):
+            return [request.app.name, request.url.path, request.scope["root_path"], request.path_params]
+
+    class Outer(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return request.app.name
+
+    outer = Outer(routes=[Mount("/tenants/{tenant}", Inner())])
+    client = connect(Starlette(routes=[Mount("/outer", outer)]))
+    assert client.get("/outer/").text == "outer"
+    path = "/outer/tenants/a/items/1"
+    params = {"tenant": "a", "key": "1"}
+    assert client.get(path).json() == ["inner", path, "/outer/tenants/a", params]

@@ -1,0 +1,225 @@
+"""Generators: streamed as they come; what fails before the first chunk is an answer of its own."""
+
+import asyncio
+import threading
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+
+from coworks_async import Problem, TechMicroService, entry, request
+from coworks_async.exceptions import ReturnError
+from tests.clients import Connect, in_process, on_a_socket
+from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, warnings_and_worse
+
+CHUNKS: list[list[str | bytes | bytearray | memoryview]] = [
+    ["a", "é"],
+    [b"\xff", b""],
+    [bytearray(b"x"), memoryview(b"y")],
+    [],
+    [""],
+]
+
+
+def test_an_async_and_a_sync_generator_are_streamed(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get_async(self, number: int):
+            for chunk in CHUNKS[number]:
+                yield chunk
+
+        @entry(no_auth=True)
+        def get_sync(self, number: int):
+            yield from CHUNKS[number]
+
+        @entry(no_auth=True)
+        async def get_made(self, number: int):
+            return (chunk for chunk in CHUNKS[number])
+
+    client = connect(Service())
+    for number, chunks in enumerate(CHUNKS):
+        body = b"".join(chunk.encode() if isinstance(chunk, str) else bytes(chunk) for chunk in chunks)
+        is_text = bool(chunks) and isinstance(chunks[0], str)
+        for kind in ("async", "sync", "made"):
+            answer = client.get(f"/{kind}/{number}")
+            assert (answer.status_code, answer.content) == (200, body)
+            expected = "text/plain; charset=utf-8" if is_text else "application/octet-stream"
+            assert answer.headers["content-type"] == expected
+
+
+def test_a_generator_may_come_with_a_status_and_headers(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return self.lines(), 202, {"content-type": "text/csv", "x-kind": "lines"}
+
+        async def lines(self):
+            yield "a;b\n"
+            yield "1;2\n"
+
+    answer = connect(Service()).get("/")
+    assert (answer.status_code, answer.text) == (202, "a;b\n1;2\n")
+    assert answer.headers.get_list("content-type") == ["text/csv"]
+    assert answer.headers["x-kind"] == "lines"
+
+
+def test_a_first_chunk_that_fails_is_a_500(connect: Connect, caplog: pytest.LogCaptureFixture):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            raise KeyError("secret")
+            yield
+
+        @entry(no_auth=True)
+        def get_sync(self):
+            raise KeyError("secret")
+            yield
+
+    client = connect(Service())
+    assert_hidden_500(client.get("/"))
+    assert_logged_once(caplog, f"GET / ({Service.__qualname__}.get) failed", KeyError)
+    caplog.clear()
+    assert_hidden_500(client.get("/sync"))
+    assert_logged_once(caplog, f"GET /sync ({Service.__qualname__}.get_sync) failed", KeyError)
+
+
+def test_a_problem_before_the_first_chunk_is_the_answer(connect: Connect, caplog: pytest.LogCaptureFixture):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            raise Problem(409, "Twice.")
+            yield
+
+    assert_problem(connect(Service()).get("/"), 409, "Conflict", "Twice.")
+    assert warnings_and_worse(caplog) == []
+
+
+def test_a_first_chunk_of_a_wrong_type_is_a_500_and_closes_the_generator(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
+    closed: list[str] = []
+
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            try:
+                yield {"no": "chunk"}
+            finally:
+                closed.append("closed")
+
+        @entry(no_auth=True)
+        def get_sync(self):
+            try:
+                yield 1
+            finally:
+                closed.append("closed")
+
+    client = connect(Service())
+    assert_hidden_500(client.get("/"))
+    message = f"GET / ({Service.__qualname__}.get): a stream of str or bytes yielded dict"
+    assert_logged_once(caplog, message, ReturnError)
+    assert_hidden_500(client.get("/sync"))
+    assert closed == ["closed", "closed"]
+
+
+def breaking_later() -> TechMicroService:
+    class Breaking(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            yield "begun"
+            raise KeyError("secret")
+
+        @entry(no_auth=True)
+        def get_sync(self):
+            yield "begun"
+            raise KeyError("secret")
+
+        @entry(no_auth=True)
+        async def get_wrong(self):
+            yield "begun"
+            yield 1
+
+    return Breaking()
+
+
+@pytest.mark.parametrize("path", ["/", "/sync", "/wrong"])
+def test_a_later_failure_truncates_the_answer_over_a_socket(path: str, caplog: pytest.LogCaptureFixture):
+    with on_a_socket(breaking_later()) as client, client.stream("GET", path) as answer:
+        assert answer.status_code == 200
+        received: list[str] = []
+        with pytest.raises(httpx2.RemoteProtocolError, match="incomplete chunked read"):
+            received.extend(answer.iter_text())
+        assert "".join(received) == "begun"
+    traced = [record for record in warnings_and_worse(caplog) if record.exc_info]
+    assert len(traced) == 1
+    assert traced[0].name == "breaking"
+    # The server's own line, which has no traceback.
+    assert len(warnings_and_worse(caplog)) == 2
+
+
+@pytest.mark.parametrize("path", ["/", "/sync", "/wrong"])
+def test_a_later_failure_is_logged_once(path: str, caplog: pytest.LogCaptureFixture):
+    with in_process(breaking_later()) as client:
+        assert client.get(path).text == "begun"
+    [record] = warnings_and_worse(caplog)
+    assert "its answer begun," in record.getMessage()
+    assert record.exc_info is not None
+
+
+def test_the_request_is_there_to_the_end_of_a_generator(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self, name: str = ""):
+            for _ in range(3):
+                yield f"{request.query_params['name']} {request.url.path}\n"
+                await asyncio.sleep(0)
+
+        @entry(no_auth=True)
+        def get_sync(self, name: str = ""):
+            for _ in range(3):
+                yield f"{request.query_params['name']} {request.url.path}\n"
+
+    client = connect(Service())
+    assert client.get("/?name=a").text == "a /\n" * 3
+    assert client.get("/sync?name=b").text == "b /sync\n" * 3
+
+
+def test_an_error_handler_may_return_a_generator(connect: Connect):
+    async def plain(request: Request):
+        raise KeyError
+
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            raise KeyError
+
+    app = Service()
+    app.add_route("/plain", plain)
+
+    @app.errorhandler(KeyError)
+    async def lines(error):
+        yield "one\n"
+        yield "two\n"
+
+    client = connect(app)
+    for path in ("/", "/plain"):
+        assert (client.get(path).status_code, client.get(path).text) == (200, "one\ntwo\n")
+
+
+def test_a_stream_leaves_at_once_chunk_by_chunk():
+    release = threading.Event()
+
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        def get(self):
+            yield "first\n"
+            release.wait(5)
+            yield "second\n"
+
+    app: Starlette = Service()
+    with on_a_socket(app) as client, client.stream("GET", "/") as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == "first"
+        release.set()
+        assert next(lines) == "second"

@@ -1,0 +1,179 @@
+"""Generators are closed whatever becomes of the answer."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+from starlette.background import BackgroundTask
+from starlette.responses import StreamingResponse
+from starlette.types import Message
+
+from coworks_async import TechMicroService, entry, request
+from tests.clients import Connect, in_process, on_a_socket
+from tests.pipeline.checks import assert_logged_once, scope_of, warnings_and_worse
+
+
+class Log:
+    """What happened, and an event to wait for it."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.closed = threading.Event()
+
+    def close(self) -> None:
+        self.lines.append("closed")
+        self.closed.set()
+
+
+def test_a_head_closes_the_generator_and_runs_the_background(connect: Connect):
+    log = Log()
+    ran = threading.Event()
+
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            try:
+                yield "first"
+                log.lines.append("second")
+                yield "second"
+            finally:
+                log.close()
+
+        @entry(no_auth=True)
+        async def get_response(self):
+            return StreamingResponse(iter(["a", "b"]), 203, {"x-kind": "stream"}, background=BackgroundTask(ran.set))
+
+    client = connect(Service())
+    head = client.head("/")
+    assert (head.status_code, head.content, head.headers["content-type"]) == (200, b"", "text/plain; charset=utf-8")
+    assert log.closed.wait(5)
+    assert log.lines == ["closed"]
+    head = client.head("/response")
+    assert (head.status_code, head.content, head.headers["x-kind"]) == (203, b"", "stream")
+    assert ran.wait(5)
+
+
+def test_a_status_without_body_closes_the_generator(connect: Connect):
+    log = Log()
+
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return self.chunks(), 204
+
+        async def chunks(self):
+            try:
+                yield "first"
+            finally:
+                log.close()
+
+    answer = connect(Service()).get("/")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert log.lines == ["closed"]
+
+
+def endless(log: Log) -> TechMicroService:
+    class Endless(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            try:
+                while True:
+                    yield "more\n"
+                    await asyncio.sleep(0.01)
+            finally:
+                log.close()
+
+        @entry(no_auth=True)
+        def get_sync(self) -> Iterator[str]:
+            try:
+                while not log.closed.wait(0.01):
+                    yield "more\n"
+            finally:
+                log.close()
+
+    return Endless()
+
+
+@pytest.mark.parametrize("transport", [in_process, on_a_socket])
+@pytest.mark.parametrize("path", ["/", "/sync"])
+def test_a_client_that_leaves_closes_the_generator(transport, path: str, caplog: pytest.LogCaptureFixture):
+    log = Log()
+    with transport(endless(log)) as client:
+        with client.stream("GET", path) as answer:
+            assert next(answer.iter_text()).startswith("more\n")
+        assert log.closed.wait(5)
+    assert log.lines == ["closed"]
+    assert warnings_and_worse(caplog) == []
+
+
+def test_a_generator_whose_answer_an_after_request_replaces_is_closed(connect: Connect):
+    log = Log()
+
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            try:
+                yield "first"
+            finally:
+                log.close()
+
+        @entry(no_auth=True)
+        async def get_wrapped(self):
+            yield "first"
+            yield "second"
+
+    app = Service()
+
+    @app.after_request
+    async def replace(response):
+        if request.url.path == "/":
+            return StreamingResponse(iter(["replaced"]))
+        return StreamingResponse(shout(response.body_iterator))
+
+    async def shout(chunks):
+        async for chunk in chunks:
+            yield chunk.upper()
+
+    client = connect(app)
+    assert client.get("/").text == "replaced"
+    assert log.closed.wait(5)
+    assert client.get("/wrapped").text == "FIRSTSECOND"
+
+
+def test_a_generator_that_fails_at_its_end_is_logged_once(connect: Connect, caplog: pytest.LogCaptureFixture):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            try:
+                yield "first"
+            finally:
+                raise KeyError("at the end")
+
+    app = Service()
+    torn = threading.Event()
+
+    @app.teardown_request
+    def tear(error):
+        torn.set()
+
+    connect(app).head("/")
+    assert torn.wait(5)
+    assert_logged_once(caplog, f"the end of the generator of GET / ({Service.__qualname__}.get) failed", KeyError)
+
+
+async def test_a_server_that_tells_of_the_leave_by_an_error_gets_the_generator_closed(caplog: pytest.LogCaptureFixture):
+    """As ASGI has it since 2.4: sending to a client that left is an OSError."""
+    log = Log()
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        log.lines.append(message["type"])
+        if message["type"] == "http.response.body":
+            raise OSError
+
+    await endless(log)(scope_of(asgi={"spec_version": "2.4"}), receive, send)
+    assert log.lines == ["http.response.start", "http.response.body", "closed"]
+    assert warnings_and_worse(caplog) == []

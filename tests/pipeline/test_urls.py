@@ -1,0 +1,189 @@
+"""`url_for`: the URL of an entry, which leads back to it with the same values."""
+
+import socket
+import threading
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+import uvicorn
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from coworks_async import Blueprint, RequestContextError, TechMicroService, UnknownEndpoint, entry, request
+from tests.clients import Connect
+
+
+class Colour(Enum):
+    DARK_RED = "dark red"
+
+
+class Admin(Blueprint):
+    @entry(no_auth=True)
+    async def get_route(self):
+        return "routes"
+
+
+class Shop(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self):
+        return [self.url_for("get"), self.url_for("get", _external=True)]
+
+    @entry(no_auth=True)
+    async def get_pens(self, key, page__number__: int = 0, filter__: dict[str, str] | None = None, q: str = ""):
+        return {"key": key, "page": page__number__, "filter": filter__, "q": q}
+
+    @entry(no_auth=True)
+    async def get_kinds(self, on: date, colour: Colour, flag: bool, *, at: datetime, ident: UUID, price: Decimal):
+        return [on, colour, flag, at, ident, price]
+
+    @entry(no_auth=True)
+    async def get_files(self, *path, tags: list[str] = []):  # noqa: B006
+        return {"path": list(path), "tags": tags}
+
+    @entry(no_auth=True)
+    async def get_starlette(self):
+        return [str(request.url_for("get_pens", key="blue")), str(request.url_for("admin:get_route"))]
+
+    @entry(no_auth=True)
+    async def get_urls(self):
+        return [
+            self.url_for("get_pens", key="a"),
+            self.url_for("admin.get_route", _external=True),
+            self.url_for("get_pens", _external=True, key="é", q="a b"),
+        ]
+
+
+def shop() -> Shop:
+    app = Shop()
+    app.register_blueprint(Admin(), url_prefix="/admin")
+    return app
+
+
+def test_an_endpoint_is_the_methods_name_after_its_blueprints():
+    app = shop()
+    assert app.url_for("get") == "/"
+    assert app.url_for("get_pens", key="blue") == "/pens/blue"
+    assert app.url_for("admin.get_route") == "/admin/route"
+
+
+def test_what_the_path_does_not_take_becomes_the_query():
+    url = shop().url_for("get_pens", key="b", q="a&b", new="x y", several=["1", "2"], none=None, empty=[], flag=True)
+    assert url == "/pens/b?q=a%26b&new=x+y&several=1&several=2&flag=true"
+
+
+def test_a_parameter_is_written_by_the_name_that_a_client_uses():
+    url = shop().url_for("get_pens", key="b", page__number__=3, filter__={"a.b": "c", "d": "e"})
+    assert url == "/pens/b?page%5Bnumber%5D=3&filter%5Ba.b%5D=c&filter%5Bd%5D=e"
+
+
+def test_the_rest_of_a_path_is_a_sequence_or_a_string():
+    app = shop()
+    assert app.url_for("get_files") == "/files"
+    assert app.url_for("get_files", path=["a", "b c"]) == app.url_for("get_files", path="a/b c") == "/files/a/b%20c"
+    assert app.url_for("get_files", path=(1, True), tags={"x"}) == "/files/1/true?tags=x"
+
+
+def test_segments_are_encoded():
+    assert shop().url_for("get_pens", key="a b?c#d%2F=é") == "/pens/a%20b%3Fc%23d%252F%3D%C3%A9"
+
+
+def test_a_url_leads_back_to_the_entry_with_the_same_values(connect: Connect):
+    app = shop()
+    client = connect(app)
+    values: dict[str, Any] = {"key": "a b?é%", "page__number__": 3, "filter__": {"a.b": "c&d"}, "q": "+ %20"}
+    answer = client.get(app.url_for("get_pens", **values)).json()
+    assert answer == {"key": "a b?é%", "page": 3, "filter": {"a.b": "c&d"}, "q": "+ %20"}
+    moment = datetime(2024, 2, 29, 12, 30, 0, 5, tzinfo=UTC)
+    ident = UUID("12345678-1234-5678-1234-567812345678")
+    path: dict[str, Any] = {"on": moment.date(), "colour": Colour.DARK_RED, "flag": False}
+    url = app.url_for("get_kinds", **path, at=moment, ident=ident, price=Decimal(1))
+    assert client.get(url).json() == ["2024-02-29", "dark red", False, "2024-02-29T12:30:00.000005Z", str(ident), "1"]
+    files = client.get(app.url_for("get_files", path=["a", "é b"], tags=["x&y", ""])).json()
+    assert files == {"path": ["a", "é b"], "tags": ["x&y", ""]}
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1).filter(
+    lambda text: text not in (".", "..")  # a client takes these away
+)
+
+
+names = st.from_regex("[a-z.]+", fullmatch=True)
+
+
+@given(texts, st.integers(-(2**63), 2**63), st.dictionaries(names, texts), texts)
+def test_any_values_come_back_as_they_were(key: str, page: int, filters: dict[str, str], q: str):
+    answer = CLIENT.get(APP.url_for("get_pens", key=key, page__number__=page, filter__=filters, q=q))
+    assert answer.json() == {"key": key, "page": page, "filter": filters or None, "q": q}
+
+
+APP = shop()
+CLIENT = TestClient(APP)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "params", "message"),
+    [
+        ("get_nothing", {}, r"No entry has the endpoint 'get_nothing'; there are: admin\.get_route, get, get_files, "),
+        ("get_route", {}, "No entry has the endpoint 'get_route'"),
+        ("get_pens", {}, r"The path of 'get_pens' takes key\."),
+        ("get_kinds", {"on": 1}, r"The path of 'get_kinds' takes colour, flag\."),
+        ("get_pens", {"key": ""}, r"The path of 'get_pens' takes one segment as key, not ''\."),
+        ("get_pens", {"key": "a/b"}, r"The path of 'get_pens' takes one segment as key, not 'a/b'\."),
+    ],
+)
+def test_what_leads_nowhere_is_an_error(endpoint: str, params: dict[str, Any], message: str):
+    with pytest.raises(UnknownEndpoint, match=message):
+        shop().url_for(endpoint, **params)
+
+
+def test_an_external_url_has_the_scheme_and_host_of_the_request(connect: Connect):
+    client = connect(shop())
+    base = str(client.base_url).rstrip("/")
+    assert client.get("/").json() == ["/", f"{base}/"]
+    assert client.get("/urls").json() == ["/pens/a", f"{base}/admin/route", f"{base}/pens/%C3%A9?q=a+b"]
+    assert client.get("/", headers={"host": "shop.example:8080"}).json()[1] == "http://shop.example:8080/"
+
+
+def test_an_external_url_outside_of_a_request_is_an_error():
+    with pytest.raises(RequestContextError, match="There is no request here"):
+        shop().url_for("get", _external=True)
+
+
+def test_a_mounted_service_knows_where_it_is(connect: Connect):
+    client = connect(Starlette(routes=[Mount("/out/{name}", Starlette(routes=[Mount("/in", shop())]))]))
+    base = str(client.base_url).rstrip("/")
+    root = "/out/a%20b/in"
+    assert client.get(f"{root}/").json() == [f"{root}/", f"{base}{root}/"]
+    assert client.get(f"{root}/urls").json()[:2] == [f"{root}/pens/a", f"{base}{root}/admin/route"]
+
+
+def test_the_root_path_of_the_server_is_kept():
+    config = uvicorn.Config(shop(), log_config=None, root_path="/api")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            with httpx2.Client(base_url=base) as client:
+                assert client.get("/").json() == ["/api/", f"{base}/api/"]
+                assert client.get("/starlette").json() == [f"{base}/api/pens/blue", f"{base}/api/admin/route"]
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def test_starlettes_own_url_for_works_too(connect: Connect):
+    app = shop()
+    client = connect(app)
+    base = str(client.base_url).rstrip("/")
+    assert client.get("/starlette").json() == [f"{base}/pens/blue", f"{base}/admin/route"]
+    assert app.url_path_for("get_files", path="a/b") == "/files/a/b"

@@ -1,0 +1,194 @@
+"""The service: what its constructor takes, what it tells of itself, and the first example of the design as it is."""
+
+import logging
+
+import pytest
+from starlette.testclient import TestClient
+
+from coworks_async import Blueprint, DeclarationError, TechMicroService, entry, request
+from tests.clients import Connect
+from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem
+
+
+class SimpleMicroService(TechMicroService):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.value = 0
+
+    async def token_authorizer(self, token: str) -> bool | str:
+        return token == "token"
+
+    @entry
+    async def get(self):
+        return f"Stored value {self.value}.\n"
+
+    @entry
+    async def post(self, value: int | None = None):
+        if value is not None:
+            self.value = value
+        return f"Value stored ({value}).\n"
+
+
+TOKEN = {"authorization": "token"}
+
+
+def test_the_first_example_answers_as_the_quickstart_says(connect: Connect):
+    client = connect(SimpleMicroService(name="sample-first-microservice"))
+    refused = client.get("/")
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"] == 'Token realm="sample-first-microservice"'
+    assert client.head("/", headers={"authorization": "any"}).status_code == 403
+    assert client.get("/", headers=TOKEN).text == "Stored value 0.\n"
+    assert client.post("/", json={"value": 20}, headers=TOKEN).text == "Value stored (20).\n"
+    assert client.get("/", headers=TOKEN).text == "Stored value 20.\n"
+    assert client.post("/", headers=TOKEN).text == "Value stored (None).\n"
+    answer = client.get("/?nope=1", headers=TOKEN)
+    assert (answer.status_code, [error["name"] for error in answer.json()["errors"]]) == (422, ["nope"])
+
+
+def test_the_name_is_the_classs_in_lower_case_unless_it_is_given():
+    assert SimpleMicroService().name == "simplemicroservice"
+    app = SimpleMicroService(name="pens")
+    assert (app.name, app.logger.name) == ("pens", "pens")
+    assert isinstance(app.logger, logging.Logger)
+
+
+def test_the_app_logs_by_its_own_logger(connect: Connect, caplog: pytest.LogCaptureFixture):
+    class Logging(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            self.logger.warning("at %s", request.url.path)
+
+    assert connect(Logging(name="shop")).get("/").status_code == 204
+    assert [(record.name, record.getMessage()) for record in caplog.records] == [("shop", "at /")]
+
+
+def test_the_entries_are_listed_with_method_path_endpoint_and_options():
+    class Extra(Blueprint):
+        @entry(no_auth=True, no_cors=False)
+        async def get_pens(self, key):
+            return key
+
+    app = SimpleMicroService()
+    app.register_blueprint(Extra(name="more"), url_prefix="extra")
+    listed = [
+        (each.method, each.path, each.endpoint, each.blueprint, each.no_auth, each.no_cors) for each in app.entries
+    ]
+    assert listed == [
+        ("GET", "/", "get", None, False, True),
+        ("POST", "/", "post", None, False, True),
+        ("GET", "/extra/pens/{key}", "more.get_pens", "more", True, False),
+    ]
+
+
+def test_each_instance_has_entries_hooks_and_state_of_its_own(connect: Connect):
+    first, second = SimpleMicroService(), SimpleMicroService()
+    seen: list[str] = []
+    first.before_request(lambda: seen.append("first"))
+    one, two = connect(first), connect(second)
+    one.post("/", json={"value": 1}, headers=TOKEN)
+    assert one.get("/", headers=TOKEN).text == "Stored value 1.\n"
+    assert two.get("/", headers=TOKEN).text == "Stored value 0.\n"
+    assert seen == ["first"] * 2
+
+
+def test_a_service_without_entries_is_all_404(connect: Connect):
+    assert_problem(connect(TechMicroService()).get("/"), 404, "Not Found")
+
+
+def test_options_that_starlette_does_not_have_are_refused():
+    with pytest.raises(TypeError, match="no_such_option"):
+        TechMicroService(no_such_option=True)  # type: ignore[call-arg]
+
+
+def test_the_body_is_limited_to_what_lambda_takes_unless_told_otherwise(connect: Connect):
+    class Sized(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, data: str = ""):
+            return len(data)
+
+    big = {"data": "x" * (6 * 1024 * 1024)}
+    assert connect(Sized()).post("/", json=big).status_code == 413
+    assert connect(Sized(max_body_size=10_000_000)).post("/", json=big).json() == 6 * 1024 * 1024
+    assert connect(Sized(max_body_size=None)).post("/", json=big).status_code == 200
+
+
+def test_a_form_is_limited_in_fields_and_files(connect: Connect):
+    class Limited(TechMicroService):
+        max_fields = 3
+        max_files = 1
+
+        @entry(no_auth=True)
+        async def post(self, **names):
+            return sorted(names)
+
+    client = connect(Limited())
+    assert client.post("/", data={"a": 1, "b": 2, "c": 3}).json() == ["a", "b", "c"]
+    assert client.post("/", data={"a": 1, "b": 2, "c": 3, "d": 4}).status_code == 413
+    assert client.post("/", files={"a": b"1"}).json() == ["a"]
+    assert client.post("/", files={"a": b"1", "b": b"2"}).status_code == 413
+
+
+def test_a_blueprint_that_comes_after_the_first_request_is_an_error():
+    app = SimpleMicroService()
+    TestClient(app).get("/")
+    with pytest.raises(
+        DeclarationError, match=r"SimpleMicroService\.register_blueprint\('extra'\) comes after the first"
+    ):
+        app.register_blueprint(Blueprint(name="extra"))
+
+
+def test_in_lambda_a_plan_is_compiled_when_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    class Wrong(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self, value: int | complex = 0):
+            return value
+
+        @entry(no_auth=True)
+        async def post(self, value: int = 0):
+            return value
+
+    with pytest.raises(DeclarationError, match=r"Wrong\.get: the parameter 'value' cannot be converted"):
+        Wrong()
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "wrong-dev")
+    client = TestClient(Wrong())
+    assert client.post("/?value=3").json() == 3
+    assert_hidden_500(client.get("/"))
+    assert_logged_once(caplog, f"GET / ({Wrong.__qualname__}.get) failed", DeclarationError)
+
+
+def test_a_route_used_before_the_app_is_served_is_the_same():
+    app = SimpleMicroService()
+    client = TestClient(app.routes[0], headers=TOKEN)
+    assert client.get("/").text == "Stored value 0.\n"
+    assert TestClient(app, headers=TOKEN).get("/").text == "Stored value 0.\n"
+
+
+def test_everything_at_once_on_one_service(connect: Connect):
+    class Admin(Blueprint):
+        @entry(no_auth=True)
+        async def get(self):
+            return {"entries": [each.endpoint for each in request.app.entries]}
+
+    app = SimpleMicroService()
+    admin = Admin()
+    app.register_blueprint(admin, url_prefix="/admin")
+
+    @admin.after_request
+    def mark(response):
+        response.headers["x-admin"] = "yes"
+        return response
+
+    @app.errorhandler(404)
+    async def missing(error):
+        return {"missing": request.url.path}, 404
+
+    client = connect(app)
+    answer = client.get("/admin")
+    assert answer.json() == {"entries": ["get", "post", "admin.get"]}
+    assert answer.headers["x-admin"] == "yes"
+    answer = client.get("/nowhere")
+    assert (answer.status_code, answer.json()) == (404, {"missing": "/nowhere"})
+    assert "x-admin" not in answer.headers
