@@ -15,7 +15,7 @@ PYTEST := pytest -n $(WORKERS) $(ARGS)
 # What the tests start that is no Python package: the name of the program is the name of its Debian package.
 TOOLS := curl wrk
 
-.PHONY: help run test test-all check lint coverage format bench clean tools
+.PHONY: help run test test-all check lint coverage parity format bench clean tools
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -44,6 +44,9 @@ coverage: $(VENV)/.dev ## the tests, and every line and branch of coworks_async 
 	$(BIN)/coverage run -m $(PYTEST)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+parity: $(VENV)/.dev ## the contract over every transport, as a table
+	$(BIN)/python -m pytest -p tests.parity -n $(WORKERS) -q -rfE
 
 format: $(VENV)/.dev ## put the code in the project's form
 	$(BIN)/ruff check --fix-only .

@@ -1,15 +1,26 @@
-"""The transports that the contract is tested over: the same test, the same client, whatever brings the request."""
+"""The transports that the contract is tested over: the same test, the same client, whatever brings the request.
 
+`CWS_TRANSPORTS=asgi,rest` chooses some of them.
+"""
+
+import asyncio
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 
 import httpx2
 import pytest
 import uvicorn
 from starlette.applications import Starlette
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient as StarletteTestClient
+
+from coworks_async import TechMicroService
+from coworks_async.aws.standin import VIAS, Via
+from coworks_async.testing import TestClient
+from tests.differences import mark_difference
 
 Connect = Callable[[Starlette], httpx2.Client]
 
@@ -17,15 +28,24 @@ Connect = Callable[[Starlette], httpx2.Client]
 @contextmanager
 def in_process(app: Starlette) -> Iterator[httpx2.Client]:
     """Yield a client that calls the app in this process, its lifespan started."""
-    with TestClient(app, base_url="http://testserver", follow_redirects=False) as client:
+    with StarletteTestClient(app, base_url="http://testserver", follow_redirects=False) as client:
         yield client
+
+
+class PromptServer(uvicorn.Server):
+    """A uvicorn that is told to end and ends, where the real one looks up every tenth of a second."""
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        while not self.should_exit:  # noqa: ASYNC110 - a thread sets it, as signals do
+            await asyncio.sleep(0.002)
 
 
 @contextmanager
 def on_a_socket(app: Starlette) -> Iterator[httpx2.Client]:
     """Yield a client of a uvicorn that serves the app on a port of its own."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+        server = PromptServer(uvicorn.Config(app, log_config=None, lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -37,11 +57,27 @@ def on_a_socket(app: Starlette) -> Iterator[httpx2.Client]:
             thread.join()
 
 
-TRANSPORTS = {"asgi": in_process, "uvicorn": on_a_socket}
+@contextmanager
+def through_a_gateway(via: Via, app: Starlette) -> Iterator[httpx2.Client]:
+    """Yield a client whose requests reach the app's Lambda handler as the events of a gateway."""
+    if not isinstance(app, TechMicroService):
+        pytest.skip("an app that is no service has no Lambda handler")
+    with TestClient(app, via=via, follow_redirects=False) as client:
+        yield client
 
 
-@pytest.fixture(params=TRANSPORTS)
+TRANSPORTS: dict[str, Callable[[Starlette], AbstractContextManager[httpx2.Client]]] = {
+    "asgi": in_process,
+    "uvicorn": on_a_socket,
+    **{via: partial(through_a_gateway, via) for via in VIAS},
+}
+
+CHOSEN = [name for name in TRANSPORTS if name in os.environ.get("CWS_TRANSPORTS", ",".join(TRANSPORTS)).split(",")]
+
+
+@pytest.fixture(params=CHOSEN)
 def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
     """What opens a client of a service, over each transport in turn; all are closed at the end of the test."""
+    mark_difference(request, request.param)
     with ExitStack() as stack:
         yield lambda app: stack.enter_context(TRANSPORTS[request.param](app))

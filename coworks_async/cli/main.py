@@ -23,6 +23,7 @@ from coworks_async.cli.project import (
 from coworks_async.exceptions import CommandError
 
 COMMANDS: Mapping[str, str] = {
+    "invoke": "coworks_async.cli.invoke:invoke",
     "run": "coworks_async.cli.run:run",
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import click
 
+from coworks_async.aws.exchange import VIAS, Via
 from coworks_async.cli.project import Project, load_environment
 from coworks_async.exceptions import CommandError
 
@@ -36,13 +37,26 @@ def _between(low: int, high: int) -> Callable[[click.Context, click.Parameter, s
     callback=_between(1, 999),
     help="How many processes share the port.",
 )
+@click.option(
+    "--lambda",
+    "in_lambda",
+    is_flag=True,
+    help="Send each request through a gateway's event and the Lambda handler, one at a time per worker.",
+)
+@click.option(
+    "--via",
+    type=click.Choice(VIAS),
+    help="With --lambda: which gateway stands in between.  [default: rest]",
+)
 @click.pass_obj
-def run(project: Project, host: str, port: int, reload: bool, workers: int) -> None:
+def run(project: Project, host: str, port: int, reload: bool, workers: int, in_lambda: bool, via: Via | None) -> None:
     """Serve the app over HTTP until Ctrl-C."""
     if reload and workers > 1:
         raise CommandError("--reload and --workers exclude each other.")
+    if via is not None and not in_lambda:
+        raise CommandError("--via names the gateway of --lambda, which is missing.")
     from coworks_async.cli.loader import load_app, locate
-    from coworks_async.cli.server import configure_logging, listen, prepare, url
+    from coworks_async.cli.server import behind_gateway, configure_logging, listen, prepare, url
 
     stage = load_environment(project)
     location = locate(project.app_spec(), project.directory)
@@ -50,8 +64,12 @@ def run(project: Project, host: str, port: int, reload: bool, workers: int) -> N
     configure_logging()
     # Here too when child processes will serve: what is wrong with the app is told once, by this process.
     app = load_app(location)
+    name = getattr(app, "name", location.spec)
+    if in_lambda:
+        app = behind_gateway(app, location, via or VIAS[0])
     with listen(host, port) as listener:
         serve = prepare(app, location, listener, reload=reload, workers=workers)
-        click.echo(f" * Service {getattr(app, 'name', location.spec)} (stage {stage})")
+        through = f", through Lambda by {via or VIAS[0]} events" if in_lambda else ""
+        click.echo(f" * Service {name} (stage {stage}){through}")
         click.echo(f" * Running on {url(host, listener)} (Press CTRL+C to quit)")
         serve()

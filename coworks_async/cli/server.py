@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import uvicorn
@@ -20,11 +20,16 @@ from starlette.types import ASGIApp
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
+from coworks_async.aws.exchange import Via
 from coworks_async.cli.loader import AppLocation, load_app, locate
 from coworks_async.cli.project import APP_VARIABLE, DIRECTORY_VARIABLE
+from coworks_async.cli.service import service_of
 from coworks_async.exceptions import CommandError
 
 BACKLOG = 2048
+
+# How the child processes of `cws run --lambda` know of it.
+VIA_VARIABLE = "CWS_RUN_VIA"
 
 
 class DeveloperFilter(logging.Filter):
@@ -75,6 +80,17 @@ def url(host: str, listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
+def behind_gateway(app: ASGIApp, location: AppLocation, via: Via) -> ASGIApp:
+    """Put a stand-in gateway and the Lambda handler in front of a service, in child processes too.
+
+    Raises `CommandError` where the app is no service, and so has no handler.
+    """
+    from coworks_async.aws.standin import GatewayFront
+
+    os.environ[VIA_VARIABLE] = via
+    return GatewayFront(service_of(app, location), via)
+
+
 def prepare(
     app: ASGIApp, location: AppLocation, listener: socket.socket, *, reload: bool, workers: int
 ) -> Callable[[], None]:
@@ -102,7 +118,10 @@ def served_app() -> ASGIApp:
         # uvicorn handles it by now: see _wait_for_ctrl_c.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
-        return load_app(locate(os.environ[APP_VARIABLE], Path(os.environ[DIRECTORY_VARIABLE])))
+        location = locate(os.environ[APP_VARIABLE], Path(os.environ[DIRECTORY_VARIABLE]))
+        app = load_app(location)
+        via = os.environ.get(VIA_VARIABLE)
+        return app if via is None else behind_gateway(app, location, cast(Via, via))
     except CommandError as error:
         click.echo(f"Error: {error}", err=True)
         # What tells uvicorn not to try again (with --reload: not before the next change).

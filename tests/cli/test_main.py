@@ -49,7 +49,8 @@ def shown(*arguments: str, **environment: str) -> Project:
 def test_the_help_lists_options_and_commands() -> None:
     result = invoke("--help")
     assert result.exit_code == 0
-    for words in ("--app", "CWS_APP, FLASK_APP", "--project-dir", "--stage", "--env-file", "  run  Serve the app"):
+    options = ("--app", "CWS_APP, FLASK_APP", "--project-dir", "--stage", "--env-file")
+    for words in (*options, "  run     Serve the app", "  invoke  Call the Lambda"):
         assert words in result.output
 
 

@@ -1,0 +1,181 @@
+"""One container: one event loop and one lifespan, from the first event to the end."""
+
+import asyncio
+import atexit
+import logging
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from types import FrameType
+from typing import Any, TypeVar
+
+from coworks_async.exceptions import StartupError
+from coworks_async.types import ASGIApp, Message
+
+T = TypeVar("T")
+
+
+class Container:
+    """Runs coroutines on one kept loop, one after the other, with the app's lifespan started before the first.
+
+    Nothing is started when it is made, so that a snapshot of it (SnapStart) holds no socket. What the lifespan yields
+    is in `state`. A start that fails is tried again at the next event. The loop is set as nobody's current loop, so
+    that neither `asyncio.run` nor another thread takes it away.
+    """
+
+    def __init__(self, app: ASGIApp, logger: logging.Logger) -> None:
+        self.app = app
+        self.logger = logger
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.lifespan: Lifespan | None = None
+        self._runner: asyncio.Runner | None = None
+        self._lock = threading.RLock()
+        self._sigterm: SigtermHandler | None = None
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the lifespan has yielded."""
+        return self.lifespan.state if self.lifespan is not None else {}
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run `work` to its end, once the lifespan has started.
+
+        Raises:
+            StartupError: the lifespan did not start.
+            RuntimeError: this thread runs a loop already.
+        """
+        with self._lock:
+            loop = self.loop or self._open()
+            try:
+                if self.lifespan is None:
+                    run_to_end(loop, self._start)
+                return run_to_end(loop, work)
+            finally:
+                if self._sigterm is not None and self._sigterm.waits:
+                    # Once more, now that it can be: signals are for the main thread, which this need not be.
+                    os.kill(os.getpid(), signal.SIGTERM)
+
+    def _open(self) -> asyncio.AbstractEventLoop:
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self.loop = self._runner.get_loop()
+        atexit.register(self.close)
+        return self.loop
+
+    async def _start(self) -> None:
+        lifespan = Lifespan(self.app)
+        await lifespan.start()
+        self.lifespan = lifespan
+        if self._sigterm is None and _is_main_thread():
+            self._sigterm = SigtermHandler(self)
+
+    def close(self) -> None:
+        """End the lifespan and the loop; what fails in it is logged. The next event would start both again."""
+        runner, loop, lifespan = self._runner, self.loop, self.lifespan
+        if runner is None or loop is None or loop.is_running():
+            return
+        self._runner = self.loop = self.lifespan = None
+        atexit.unregister(self.close)
+        if self._sigterm is not None and _is_main_thread():
+            self._sigterm.remove()
+            self._sigterm = None
+        try:
+            if lifespan is not None:
+                run_to_end(loop, lifespan.stop)
+        except Exception as error:
+            self.logger.error("The shutdown of the service failed", exc_info=error)
+        finally:
+            runner.close()
+
+
+def _is_main_thread() -> bool:
+    """Tell whether a signal's handler may be set here."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def run_to_end(loop: asyncio.AbstractEventLoop, work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work` on a loop that is not running: as `run_until_complete`, in one round of the loop less."""
+
+    async def stop_at_end() -> T:
+        try:
+            return await work()
+        finally:
+            loop.stop()
+
+    task = asyncio.Task(stop_at_end(), loop=loop, name="event")
+    try:
+        # Others may stop the loop too.
+        while not task.done():
+            loop.run_forever()
+    except BaseException:
+        if task.done() and not task.cancelled():
+            task.exception()  # it is the one that is raised here
+        task.cancel()
+        raise
+    return task.result()
+
+
+class SigtermHandler:
+    """Ends the container when Lambda does, which tells so only where an extension is registered.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown
+    Then the signal does what it did before. One that comes in the midst of an event waits for its end.
+    """
+
+    def __init__(self, container: Container) -> None:
+        self.container = container
+        self.waits = False
+        self.previous = signal.signal(signal.SIGTERM, self) or signal.SIG_DFL
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        loop = self.container.loop
+        self.waits = loop is not None and loop.is_running()
+        if self.waits:
+            return
+        self.container.close()
+        if callable(self.previous):
+            self.previous(number, frame)
+        else:
+            signal.signal(signal.SIGTERM, self.previous)
+            signal.raise_signal(signal.SIGTERM)
+
+    def remove(self) -> None:
+        """Let the signal do what it did before, where nobody has taken it since."""
+        present: object = signal.getsignal(signal.SIGTERM)
+        if present is self:
+            signal.signal(signal.SIGTERM, self.previous)
+
+
+class Lifespan:
+    """The app's lifespan (https://asgi.readthedocs.io/en/latest/specs/lifespan.html), held open by a task."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.state: dict[str, Any] = {}
+        self._received: asyncio.Queue[Message] = asyncio.Queue()
+        self._sent: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def start(self) -> None:
+        """Start; raises `StartupError`, caused by what the lifespan raised."""
+        self._task = asyncio.create_task(self._run())
+        if await self._ask("startup") != "lifespan.startup.complete":
+            # It is ending, and tells better what failed.
+            [error] = await asyncio.gather(self._task, return_exceptions=True)
+            told = f"{type(error).__name__}: {error}" if error else "it ended"
+            raise StartupError(f"The startup of the service failed ({told}); the next event tries again.") from error
+
+    async def stop(self) -> None:
+        """Stop; raises what the lifespan raised."""
+        await self._ask("shutdown")
+        await self._task
+
+    async def _run(self) -> None:
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
+        try:
+            await self.app(scope, self._received.get, self._sent.put)
+        finally:
+            self._sent.put_nowait({"type": "lifespan.ended"})
+
+    async def _ask(self, what: str) -> str:
+        await self._received.put({"type": f"lifespan.{what}"})
+        return str((await self._sent.get())["type"])

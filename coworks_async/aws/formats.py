@@ -1,0 +1,201 @@
+"""What the formats of gateway events share: bodies, headers, and the scope that they make.
+
+Each format is a class in a file of its own (`rest`, `http_api`, `alb`), a subclass of Mangum's, which reads an event
+into a scope and writes an answer as its gateway wants it.
+"""
+
+import base64
+import json
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote_plus
+
+from mangum.types import LambdaConfig
+
+from coworks_async.types import Scope
+
+Event = dict[str, Any]
+RawHeaders = list[tuple[bytes, bytes]]
+HeaderLists = dict[str, list[str]]
+
+LAMBDA_LIMIT = 6 * 1024 * 1024
+"""What a Lambda may answer at once: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+CONFIG = LambdaConfig(api_gateway_base_path="/", text_mime_types=[], exclude_headers=[])
+"""What Mangum's classes are made with; ours tell the base path and the text by themselves."""
+
+_TEXT = re.compile(
+    r"text/.*|application/(.*\+)?(json|xml|javascript|x-www-form-urlencoded|yaml|graphql)|image/svg\+xml"
+)
+
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
+
+# A gateway has connections of its own (RFC 9110, section 7.6.1).
+_HOP_BY_HOP = frozenset(
+    (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
+)
+
+
+def body_of(event: Event) -> bytes:
+    """Return the body of a request's event."""
+    body = event.get("body")
+    if not body:
+        return b""
+    return base64.b64decode(body) if event.get("isBase64Encoded") else str.encode(body)
+
+
+def _length(body: str, is_base64: bool | None) -> int:
+    return len(body) * 3 // 4 - body.count("=", -2) if is_base64 else len(body.encode())
+
+
+def multi_headers(multi: Mapping[str, Sequence[str]] | None, single: Mapping[str, str] | None) -> RawHeaders:
+    """Return the headers of a multi-value mapping, or of the single-value one where it lacks, as ASGI has them."""
+    if not multi:
+        return raw_headers((single or {}).items())
+    try:
+        return [(header_name(name), value.encode("latin-1")) for name, values in multi.items() for value in values]
+    except UnicodeEncodeError:
+        return raw_headers([(name, value) for name, values in multi.items() for value in values])
+
+
+def raw_headers(pairs: Collection[tuple[str, str]]) -> RawHeaders:
+    """Return headers as ASGI has them."""
+    try:
+        return [(header_name(name), value.encode("latin-1")) for name, value in pairs]
+    except UnicodeEncodeError:
+        return [(header_name(name), octets(value)) for name, value in pairs]
+
+
+@lru_cache(maxsize=1024)
+def header_name(name: str) -> bytes:
+    """Return a header's name as ASGI has it."""
+    return octets(name.lower())
+
+
+def octets(value: str) -> bytes:
+    """Return the bytes of a header; what a gateway decoded as UTF-8 goes back to them."""
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode(errors="replace")
+
+
+def multi_pairs(
+    multi: Mapping[str, Sequence[str]] | None, single: Mapping[str, str] | None
+) -> Collection[tuple[str, str]]:
+    """Return the pairs of a multi-value mapping, or of the single-value one where it lacks."""
+    if multi:
+        return [(name, value) for name, values in multi.items() for value in values]
+    return single.items() if single else ()
+
+
+def encoded_query(pairs: Collection[tuple[str, str]]) -> bytes:
+    """Return the query string of decoded names and values."""
+    if not pairs:
+        return b""
+    return "&".join([f"{_encoded(name)}={_encoded(value)}" for name, value in pairs]).encode()
+
+
+def _encoded(text: str) -> str:
+    return text if _UNRESERVED.fullmatch(text) else quote_plus(text, errors="replace")
+
+
+def http_scope(
+    event: Event,
+    context: Any,
+    *,
+    method: str,
+    path: str,
+    root_path: str,
+    query_string: bytes,
+    headers: RawHeaders,
+    source_ip: str | None,
+) -> Scope:
+    """Return the ASGI scope of a request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
+    names = dict(headers)
+    if event.get("body") and b"content-length" not in names:
+        # Some gateways leave it out, and without it a request has no body (RFC 9112, section 6.3).
+        headers.append((b"content-length", b"%d" % _length(event["body"], event.get("isBase64Encoded"))))
+    scheme, server = _asked(
+        names.get(b"host", b"localhost"), names.get(b"x-forwarded-proto", b"https"), names.get(b"x-forwarded-port", b"")
+    )
+    return {
+        "type": "http",
+        # Nobody leaves before the end, so nothing has to listen for that while an answer is streamed (since 2.4).
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": scheme,
+        "path": root_path + path,
+        "raw_path": None,
+        "root_path": root_path,
+        "query_string": query_string,
+        "headers": headers,
+        "server": server,
+        "client": (source_ip, 0) if source_ip else None,
+        "aws.event": event,
+        "aws.context": context,
+    }
+
+
+@lru_cache(maxsize=256)
+def _asked(host: bytes, proto: bytes, port: bytes) -> tuple[str, tuple[str, int]]:
+    """Return the scheme and the server that a client asked for, by what the gateway tells of it."""
+    scheme, text, forwarded = (value.decode("latin-1") for value in (proto, host, port))
+    name, colon, own = text.rpartition(":")
+    if colon and _is_port(own):
+        return scheme, (name.strip("[]"), int(own))
+    if _is_port(forwarded):
+        return scheme, (text.strip("[]"), int(forwarded))
+    return scheme, (text.strip("[]"), 443 if scheme == "https" else 80)
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5
+
+
+def header_lists(headers: Iterable[Iterable[bytes]]) -> HeaderLists:
+    """Return the headers of an answer by name, in lower case, each with its values."""
+    lists: HeaderLists = {}
+    for name, value in headers:
+        if name not in _HOP_BY_HOP:
+            lists.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+    return lists
+
+
+def encoded_body(body: bytes, headers: HeaderLists) -> tuple[str, bool]:
+    """Return the body of an answer as a gateway takes it, text where it is text, else base64, and which it is."""
+    if not body:
+        return "", False
+    if "content-encoding" not in headers and _is_text(headers.get("content-type", _NONE)[0]):
+        try:
+            return body.decode(), False
+        except UnicodeDecodeError:
+            pass  # text of another charset
+    return base64.b64encode(body).decode(), True
+
+
+_NONE = [""]
+
+
+@lru_cache(maxsize=256)
+def _is_text(content_type: str) -> bool:
+    return _TEXT.fullmatch(content_type.partition(";")[0].strip().lower()) is not None
+
+
+def size_over(limit: int, answer: Mapping[str, Any]) -> int:
+    """Return the bytes of an answer's JSON, as Lambda counts them, where they are over a limit; else 0."""
+    # No character takes more than six bytes, and headers a gateway lets through are small.
+    if len(answer["body"]) * 6 < limit - 64 * 1024:
+        return 0
+    size = len(json.dumps(answer, ensure_ascii=_is_ascii_runtime()).encode(errors="replace"))
+    return size if size > limit else 0
+
+
+def _is_ascii_runtime() -> bool:
+    """Tell whether the runtime escapes what is not ASCII, as those before Python 3.12 do: a character may take more."""
+    found = re.fullmatch(r"AWS_Lambda_python3\.(\d+)", os.environ.get("AWS_EXECUTION_ENV", ""))
+    return found is None or int(found[1]) < 12

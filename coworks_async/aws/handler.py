@@ -1,0 +1,153 @@
+"""The Lambda handler: from an event to its answer."""
+
+import logging
+from asyncio import CancelledError
+from collections.abc import Awaitable
+from time import perf_counter
+from typing import Any, Protocol, cast
+
+from mangum.types import Response as Answer
+from starlette.responses import Response
+
+from coworks_async.aws import authorizer
+from coworks_async.aws.alb import AlbEvent
+from coworks_async.aws.container import Container
+from coworks_async.aws.cycle import HttpCycle
+from coworks_async.aws.formats import CONFIG, Event, size_over
+from coworks_async.aws.http_api import FunctionUrlEvent, HttpApiEvent
+from coworks_async.aws.log import log_request
+from coworks_async.aws.rest import RestEvent
+from coworks_async.exceptions import AuthorizerError, StartupError
+from coworks_async.pipeline.authorizer import AUTHORIZED, principal_of, without_messages
+from coworks_async.pipeline.call import caller
+from coworks_async.pipeline.problems import problem_response
+from coworks_async.types import Receive, Scope, Send
+
+Format = RestEvent | HttpApiEvent | AlbEvent
+
+FORMATS: tuple[type[Format], ...] = (RestEvent, FunctionUrlEvent, HttpApiEvent, AlbEvent)
+
+
+class Service(Protocol):
+    """What the handler knows of a service."""
+
+    @property
+    def token_key(self) -> str: ...
+
+    logger: logging.Logger
+
+    def token_authorizer(self, token: str) -> Any: ...
+
+    def on_event(self, event: Any, context: Any) -> Any: ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+class LambdaHandler:
+    """Answers events: a gateway's question about a token, a request in any format, or whatever else comes.
+
+    Mangum's event classes read and write the formats. Its adapter is not used: that would start and end the lifespan
+    at every event.
+
+    A request is always answered: what would be raised is a 500, since a gateway makes a bare 502 of an exception. Any
+    other event fails with what is raised.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.logger = service.logger
+        self.container = Container(service, service.logger)
+        self.cold = True
+        self.warned_of_streams = False
+
+    def __call__(self, event: Any, context: Any) -> Any:
+        start = perf_counter()
+        cold, self.cold = self.cold, False
+        kind = format_of(event)
+        if kind is not None:
+            return self.respond(kind(event, context, CONFIG), start, cold)
+        work = self.authorize if isinstance(event, dict) and authorizer.is_authorizer_event(event) else self.handle
+        return self.container.run(lambda: work(event, context))
+
+    def close(self) -> None:
+        """End the lifespan and the loop, as the end of a container does; the next event would start them again."""
+        self.container.close()
+
+    async def authorize(self, event: Event, context: Any) -> dict[str, Any]:
+        """Answer a gateway that asks about a token.
+
+        Raises:
+            AuthorizerError: the rule failed; the event fails as well, since a deny would be cached.
+        """
+        token = authorizer.token_of(event, self.service.token_key)
+        if not token:
+            if authorizer.is_simple(event):
+                return authorizer.answer(event, context, None)
+            # The very word of which a REST API makes a 401.
+            raise AuthorizerError("Unauthorized")
+        try:
+            verdict = await caller(self.service.token_authorizer)(token)
+        except Exception as error:
+            self.logger.error("token_authorizer failed; nobody was let in\n%s", without_messages(error))
+            raise AuthorizerError("token_authorizer failed; nobody was let in") from None
+        return authorizer.answer(event, context, principal_of(verdict, self.logger))
+
+    async def handle(self, event: Any, context: Any) -> Any:
+        """Hand an event that is no request to the service's `on_event`."""
+        return await caller(self.service.on_event)(event, context)
+
+    def respond(self, request: Format, start: float, cold: bool) -> dict[str, Any]:
+        """Answer a request, whatever happens."""
+        scope: Scope = {}
+        detail = None
+        try:
+            scope = request.scope
+            answer = request(self._answer(request, scope))
+            size = size_over(request.limit, answer)
+            if size:
+                detail = f"The answer is over the limit of {request.limit} bytes."
+                self.logger.error("An answer of %d bytes is over the limit of %d for its caller", size, request.limit)
+        except StartupError as error:
+            detail = ""
+            self.logger.error("A request came before the service could start: %s", error, exc_info=error.__cause__)
+        except (Exception, CancelledError) as error:
+            detail = ""
+            self.logger.error("A request was not answered", exc_info=error)
+        if detail is not None:
+            answer = request(whole(problem_response(500, detail)))
+        log_request(self.logger, scope, answer["statusCode"], start=start, context=request.context, cold=cold)
+        return answer
+
+    def _answer(self, request: Format, scope: Scope) -> Answer:
+        principal = authorizer.principal_of(request.event, request.context)
+        if principal is not None:
+            scope[AUTHORIZED] = (self.service, principal)
+        cycle = HttpCycle(scope, request.body)
+
+        def start() -> Awaitable[None]:
+            scope["state"] = self.container.state.copy()
+            return cycle.run(self.service)
+
+        self.container.run(start)
+        if cycle.late_failure is not None:
+            self.logger.error("The service failed after its answer", exc_info=cycle.late_failure)
+        if cycle.streamed and not self.warned_of_streams:
+            self.warned_of_streams = True
+            self.logger.warning("An answer was streamed; in Lambda it is sent when it is whole.")
+        return cycle.answer
+
+
+def format_of(event: Any) -> type[Format] | None:
+    """Return the format of a request's event, None for any other event."""
+    request_context = event.get("requestContext") if isinstance(event, dict) else None
+    if not isinstance(request_context, dict) or authorizer.is_authorizer_event(event):
+        return None
+    for kind in FORMATS:
+        if kind.infer(event, None, CONFIG):
+            return kind
+    return None
+
+
+def whole(response: Response) -> Answer:
+    """Return a response as the formats take it."""
+    return {"status": response.status_code, "headers": cast(Any, response.raw_headers), "body": bytes(response.body)}

@@ -1,0 +1,101 @@
+"""HTTP APIs (payload format 2.0) and function URLs, which use the same format.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+"""
+
+import os
+from typing import Any
+from urllib.parse import unquote
+
+from mangum.handlers import HTTPGateway
+from mangum.types import Response as Answer
+
+from coworks_async.aws.formats import LAMBDA_LIMIT, Event, body_of, encoded_body, header_lists, http_scope, raw_headers
+from coworks_async.aws.rest import without_stage
+from coworks_async.types import Scope
+
+
+class HttpApiEvent(HTTPGateway):
+    """A request through an HTTP API, whose path comes decoded and holds the stage where that has a name.
+
+    Mends of Mangum's class: authorizer events are none of its own, the path is not decoded twice, the stage is a root
+    path by segments, headers are read and written as latin-1, an answer without a body gets no content type.
+    """
+
+    limit = LAMBDA_LIMIT
+
+    @classmethod
+    def infer(cls, event: Event, context: Any, config: Any) -> bool:
+        return "rawPath" in event and "http" in event["requestContext"]
+
+    @property
+    def body(self) -> bytes:
+        return body_of(self.event)
+
+    @property
+    def scope(self) -> Scope:
+        event = self.event
+        http = event["requestContext"]["http"]
+        root_path, path = self.split_path()
+        headers = raw_headers((event.get("headers") or {}).items())
+        cookies = event.get("cookies")
+        if cookies:
+            headers = [pair for pair in headers if pair[0] != b"cookie"]
+            headers += raw_headers([("cookie", "; ".join(cookies))])
+        return http_scope(
+            event,
+            self.context,
+            method=http["method"],
+            path=path,
+            root_path=root_path,
+            query_string=(event.get("rawQueryString") or "").encode(errors="replace"),
+            headers=headers,
+            source_ip=http.get("sourceIp"),
+        )
+
+    def split_path(self) -> tuple[str, str]:
+        """Return the root path and the service's own path.
+
+        The raw path holds a named stage, on a custom domain too, whose URLs have none: there the root path is the base
+        path that the API is mapped to. AWS tells it in no event, so that the environment has to (`CWS_BASE_PATH`).
+        """
+        request_context = self.event["requestContext"]
+        raw_path: str = self.event["rawPath"] or "/"
+        root_path, path = without_stage(raw_path, request_context)
+        outer: str = request_context["http"].get("path") or raw_path
+        if outer != raw_path and outer.endswith(path):
+            return outer[: len(outer) - len(path)], path
+        if is_custom_domain(request_context.get("domainName") or ""):
+            base_path = os.environ.get("CWS_BASE_PATH", "").strip("/")
+            return f"/{base_path}" if base_path else "", path
+        return root_path, path
+
+    def __call__(self, response: Answer) -> dict[str, Any]:
+        lists = header_lists(response["headers"])
+        body, is_base64 = encoded_body(response["body"], lists)
+        cookies = lists.pop("set-cookie", None)
+        answer = {
+            "statusCode": response["status"],
+            "headers": {name: values[0] if len(values) == 1 else ", ".join(values) for name, values in lists.items()},
+            "body": body,
+            "isBase64Encoded": is_base64,
+        }
+        return {**answer, "cookies": cookies} if cookies else answer
+
+
+def is_custom_domain(domain: str) -> bool:
+    """Tell whether a domain is neither an API's own nor that of a machine where a service is tried."""
+    return "." in domain and ".execute-api." not in domain and not domain.rpartition(".")[2].isdigit()
+
+
+class FunctionUrlEvent(HttpApiEvent):
+    """A request to a function's own URL, whose path comes as it was sent."""
+
+    @classmethod
+    def infer(cls, event: Event, context: Any, config: Any) -> bool:
+        domain = event["requestContext"].get("domainName") or ""
+        return HttpApiEvent.infer(event, context, config) and ".lambda-url." in domain
+
+    def split_path(self) -> tuple[str, str]:
+        return "", unquote(self.event["rawPath"] or "/")

@@ -1,0 +1,182 @@
+"""`cws invoke`: one request through a gateway's event and the Lambda handler, or an event from a file."""
+
+import json
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
+
+import click
+
+from coworks_async.aws.exchange import VIAS, GatewayRequest, Via
+from coworks_async.cli.project import Project, load_environment
+from coworks_async.exceptions import CommandError
+
+if TYPE_CHECKING:
+    from coworks_async.aws.exchange import GatewayAnswer
+    from coworks_async.aws.standin import Gateway
+    from coworks_async.service import TechMicroService
+
+# What a path may hold as it is (RFC 3986, section 3.3), `%` since it may be encoded already.
+_PATH_SAFE = "/%:@!$&'()*+,;=~"
+
+
+@click.command()
+@click.argument("method", required=False)
+@click.argument("path", required=False, default="/")
+@click.option("-q", "--query", metavar="NAME=VALUE", multiple=True, help="A parameter of the query; may come again.")
+@click.option("-H", "--header", metavar="NAME:VALUE", multiple=True, help="A header; may come again.")
+@click.option("-d", "--data", help="The body; '@file' is what a file holds, '@-' the standard input.")
+@click.option("--via", type=click.Choice(VIAS), default=VIAS[0], show_default=True, help="The gateway in between.")
+@click.option(
+    "--event",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file that holds an event in JSON, for the handler itself.",
+)
+@click.option("-i", "--include", is_flag=True, help="Print the status and the headers too.")
+@click.option("--json", "raw", is_flag=True, help="Print what the Lambda returned, as it is.")
+@click.pass_obj
+def invoke(
+    project: Project,
+    method: str | None,
+    path: str,
+    query: Sequence[str],
+    header: Sequence[str],
+    data: str | None,
+    via: Via,
+    event: Path | None,
+    include: bool,
+    raw: bool,
+) -> None:
+    """Call the Lambda handler once: `cws invoke GET /items/3`.
+
+    The exit code is 0 for an answer of 2xx and 3xx, and 1 for any other and for an event that fails.
+    """
+    if (method is None) == (event is None):
+        raise CommandError("Name a method and a path, as in 'cws invoke GET /', or a file with --event.")
+    if event is not None and (query or header or data is not None):
+        raise CommandError("--event is a whole event: it goes with no -q, -H or -d.")
+    # Read before the service is, so that what is wrong with them is told first.
+    request = _request(method, path, query, header, data) if method is not None else None
+    given = _read_event(event) if event is not None else None
+    from coworks_async.aws.standin import Gateway
+
+    service = _service(project)
+    gateway = Gateway(service, via)
+    try:
+        done = _ask(gateway, request, raw, include) if request is not None else _send(gateway, given, raw, include)
+    finally:
+        service.lambda_handler.container.close()
+    sys.exit(0 if done else 1)
+
+
+def _service(project: Project) -> "TechMicroService":
+    from coworks_async.cli.loader import load_app, locate
+    from coworks_async.cli.service import service_of
+
+    load_environment(project)
+    location = locate(project.app_spec(), project.directory)
+    # The answer alone goes to stdout.
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s:     %(message)s")
+    return service_of(load_app(location), location)
+
+
+def _ask(gateway: "Gateway", request: GatewayRequest, raw: bool, include: bool) -> bool:
+    """Send a request through the gateway, print its answer, and tell whether it is a good one."""
+    answer = gateway.answer(request)
+    if raw:
+        # Where the gateway answers alone nothing was returned; its answer is told in the same form.
+        alone = {"statusCode": answer.status, "headers": dict(answer.headers), "body": answer.body.decode("latin-1")}
+        _print_json(answer.raw if answer.raw is not None else alone)
+    else:
+        _print(answer, include)
+    return answer.status < 400
+
+
+def _send(gateway: "Gateway", event: Any, raw: bool, include: bool) -> bool:
+    """Give an event to the handler, print what it returns, and tell whether it is a good answer."""
+    from coworks_async.aws.standin import answer_of, report
+
+    via = _via_of(event)
+    try:
+        returned = gateway.invoke(event, "invoke")
+        answer = answer_of(via, "", returned) if via is not None else None
+    except Exception as error:
+        report(error)
+        return False
+    if answer is None or raw:
+        _print_json(returned)
+    else:
+        _print(answer, include)
+    return answer is None or answer.status < 400
+
+
+def _via_of(event: Any) -> Via | None:
+    """Tell which gateway takes the answer to an event, None where it is no request."""
+    context = event.get("requestContext") if isinstance(event, Mapping) else None
+    if not isinstance(context, Mapping) or "type" in event:
+        return None
+    if "elb" in context:
+        return "alb"
+    return "http" if "http" in context else "rest"
+
+
+def _print(answer: "GatewayAnswer", include: bool) -> None:
+    """Print an answer as curl does: the body's bytes, and with `-i` the head before them."""
+    if include:
+        click.echo(f"HTTP/1.1 {answer.status}")
+        for name, value in answer.headers:
+            click.echo(f"{name}: {value}")
+        click.echo()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(answer.body)
+    sys.stdout.buffer.flush()
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+def _request(method: str, path: str, query: Sequence[str], header: Sequence[str], data: str | None) -> GatewayRequest:
+    path, _, sent = path.partition("?")
+    if not path.startswith("/"):
+        raise CommandError(f"The path {path!r} does not start with a slash.")
+    pairs = [f"{quote_plus(name)}={quote_plus(value)}" for name, value in (_pair(text, "=") for text in query)]
+    headers = [(name, value.strip()) for name, value in (_pair(text, ":") for text in header)]
+    if not any(name.lower() == "host" for name, _ in headers):
+        headers.insert(0, ("Host", "localhost"))
+    return GatewayRequest(
+        method=method.upper(),
+        path=quote(path, safe=_PATH_SAFE),
+        query="&".join(filter(None, [sent, *pairs])),
+        headers=tuple(headers),
+        body=_body(data) if data is not None else b"",
+    )
+
+
+def _pair(text: str, separator: str) -> tuple[str, str]:
+    name, found, value = text.partition(separator)
+    if not found or not name.strip():
+        # What stands after the separator may be a token: it is not repeated.
+        raise CommandError(f"{name!r} is no name{separator}value.")
+    return name.strip(), value
+
+
+def _body(data: str) -> bytes:
+    if not data.startswith("@"):
+        return data.encode()
+    if data == "@-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(data[1:]).read_bytes()
+    except OSError as error:
+        raise CommandError(f"The file {data[1:]!r} cannot be read: {error.strerror}.") from error
+
+
+def _read_event(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"The event {path} is no JSON: {error}.") from error
