@@ -1,0 +1,121 @@
+"""A fresh process that plays a Lambda: it imports a handler, gives it events, and prints what that took, as JSON.
+
+python benchmarks/lambda_process.py HANDLER cold | warm EVENTS | grow EVENTS
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.pop(0)
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import gc
+import json
+from collections.abc import Callable
+from statistics import median
+from time import process_time
+from typing import Any, cast
+
+from benchmarks.apps import OURS, STARLETTE
+from benchmarks.cases import MEASURED, Case
+from benchmarks.events import Context, Event, copies, http_event, rest_event
+
+Handler = Callable[[Event, Any], dict[str, Any]]
+TURNS = 5
+
+
+def make_handler(name: str) -> Handler:
+    """The handler as an author would make it; Mangum is told of no lifespan, which would cost it as much again."""
+    if name == OURS:
+        from benchmarks.apps import coworks_app
+
+        ours: Handler = coworks_app.app.lambda_handler
+        return ours
+    from mangum import Mangum
+
+    if name == STARLETTE:
+        from benchmarks.apps import starlette_app
+
+        return cast(Handler, Mangum(starlette_app.app, lifespan="off"))
+    from benchmarks.apps import fastapi_app
+
+    return cast(Handler, Mangum(fastapi_app.app, lifespan="off"))
+
+
+def cold(name: str) -> None:
+    """Answer one event: the parent takes what this process costs from its start to its end."""
+    answer = make_handler(name)(rest_event(MEASURED[0]), Context())
+    assert answer["statusCode"] == 200
+    print("{}", flush=True)
+
+
+def warm(name: str, number: int) -> None:
+    """Print the µs an event of each kind, and the resident memory in the end."""
+    handler = make_handler(name)
+    times = {}
+    for case in MEASURED:
+        events = {"rest": rest_event(case), "http": http_event(case)}
+        if name == OURS:
+            events["marked"] = rest_event(case, marked=True)
+        for kind, event in events.items():
+            check(name, case, handler, event)
+            times[f"{kind} {case.name}"] = time_events(handler, event, number)
+    print(json.dumps({"times": times, "memory": resident()}))
+
+
+def check(name: str, case: Case, handler: Handler, event: Event) -> None:
+    """Assert that the answer is the one that every app must give."""
+    answer = handler(event, Context())
+    headers = {key: value for key, [value] in answer.get("multiValueHeaders", {}).items()} | answer.get("headers", {})
+    body = answer["body"].encode()
+    case.check(name, answer["statusCode"], headers["content-type"], body)
+
+
+def time_events(handler: Handler, event: Event, number: int) -> float:
+    """The µs of processor time an event: the median of some turns, after one that the interpreter specializes in."""
+
+    context = Context()
+    turns = []
+    for _ in range(TURNS + 1):
+        events = copies(event, number)
+        gc.collect()
+        start = process_time()
+        for one in events:
+            handler(one, context)
+        turns.append((process_time() - start) / number * 1e6)
+    return median(turns[1:])
+
+
+def grow(name: str, number: int) -> None:
+    """Print the resident memory after a tenth of the events and after all of them."""
+
+    handler, context = make_handler(name), Context()
+    kinds = [make(case) for case in MEASURED for make in (rest_event, http_event)]
+    memory = []
+    for turn in range(10):
+        for _ in range(number // 600):
+            for event in (one for kind in kinds for one in copies(kind, 10)):
+                handler(event, context)
+        if turn in (0, 9):
+            gc.collect()
+            memory.append(resident())
+    print(json.dumps({"first": memory[0], "last": memory[1]}))
+
+
+def resident() -> float:
+    """The resident memory of this process in MB."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmRSS:")]
+        return int(line.split()[1]) / 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / (1024 if sys.platform == "darwin" else 1)
+
+
+if __name__ == "__main__":
+    _, app, what, *count = sys.argv
+    if what == "cold":
+        cold(app)
+    else:
+        {"warm": warm, "grow": grow}[what](app, int(count[0]))
