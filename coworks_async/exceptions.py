@@ -7,6 +7,7 @@
     ├── UnknownEndpoint         `url_for` is asked for what is not there
     ├── LambdaError             an event of Lambda's fails
     │   ├── AuthorizerError     `token_authorizer` failed, or its answer cannot be told to a gateway
+    │   ├── BackgroundError     an envelope is no asynchronous call of this service's
     │   ├── StartupError        the lifespan did not start
     │   └── UnknownEvent        nothing handles the event
     └── CommandError            a command is used the wrong way
@@ -27,7 +28,7 @@ from typing import Literal
 
 from starlette.exceptions import HTTPException
 
-Where = Literal["path", "query", "body"]
+Where = Literal["path", "query", "body", "header"]
 
 
 class CoWorksError(Exception):
@@ -60,6 +61,10 @@ class LambdaError(CoWorksError):
 
 class AuthorizerError(LambdaError):
     """`token_authorizer` failed, or its answer cannot be told to a gateway, and must not be cached as a no."""
+
+
+class BackgroundError(LambdaError):
+    """An envelope holds no asynchronous call that this service takes."""
 
 
 class StartupError(LambdaError):

@@ -7,7 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, Lifespan
 
@@ -19,6 +21,7 @@ from coworks_async.entries.table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware, compare_with_environment
 from coworks_async.pipeline.errors import ErrorMiddleware
+from coworks_async.pipeline.invocation import StoreIn, check_store_in
 from coworks_async.pipeline.limits import MAX_BODY_SIZE, Limits
 from coworks_async.pipeline.pipeline import Pipeline, Settings
 from coworks_async.pipeline.request import current_stage
@@ -45,6 +48,7 @@ class TechMicroService(Starlette):
         token_key: the header that holds the token.
         max_fields, max_files: how many a form may have; over it is a 413.
         authorizer_middleware: what guards each entry.
+        store_in: where answers of asynchronous calls may be stored, key prefixes by bucket; nowhere by default.
 
     Raises:
         DeclarationError: the class declares what cannot be served.
@@ -61,6 +65,7 @@ class TechMicroService(Starlette):
     max_fields: ClassVar[int] = 1000
     max_files: ClassVar[int] = 100
     authorizer_middleware: ClassVar[type[AuthorizerMiddleware]] = AuthorizerMiddleware
+    store_in: ClassVar[StoreIn] = {}
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset(
         {"debug", "exception_handlers", "hooks", "limits", "logger", "max_body_size", "middleware_stack"}
@@ -88,6 +93,7 @@ class TechMicroService(Starlette):
             raise DeclarationError(f"{self.name}: debug=True shows tracebacks to everybody; it is refused in Lambda.")
         if not is_header_name(self.token_key):
             raise DeclarationError(f"{type(self).__name__}.token_key is {self.token_key!r}, which is no header's name.")
+        check_store_in(type(self).__name__, self.store_in)
         self._table: RouteTable[EntryRoute] = RouteTable()
         self._blueprints: dict[str, Blueprint] = {}
         self._pipeline: Pipeline | None = None
@@ -111,6 +117,16 @@ class TechMicroService(Starlette):
         """
         raise unknown_event(event)
 
+    async def store_response(self, response: Response, headers: Headers) -> None:
+        """Keep the answer of an asynchronous call: in S3, where its request's headers say so and `store_in` allows it.
+
+        Override it, sync or async; it gets the whole answer, an error's too, and the request's headers without the
+        token. What it raises is logged, and in Lambda makes the event fail, so that it is tried again.
+        """
+        from coworks_async.aws.background import store_in_s3
+
+        await store_in_s3(response, headers, self.store_in)
+
     @cached_property
     def lambda_handler(self) -> "LambdaHandler":
         """The handler to give to Lambda: `lambda_handler(event, context)` answers any event."""
@@ -122,6 +138,11 @@ class TechMicroService(Starlette):
     def entries(self) -> tuple[Entry, ...]:
         """The entries that the service answers, the blueprints' too."""
         return tuple(self._table.entries)
+
+    def entry_at(self, method: str, path: str) -> Entry | None:
+        """Return the entry that answers a method on a path below the service's root, None where none does."""
+        found = self._table.match(method, path)
+        return found[0].entry if found is not None else None
 
     def register_blueprint(self, blueprint: Blueprint, url_prefix: str = "", hide_routes: bool = False) -> None:
         """Mount a blueprint's entries under a prefix.
@@ -206,6 +227,7 @@ class TechMicroService(Starlette):
             token_key=self.token_key,
             authorizer=self.authorizer_middleware,
             limits=self.limits,
+            store_in=self.store_in,
             logger=self.logger,
             debug=self.debug and not self._in_lambda,
             hooks=(self.hooks, *(blueprint.app_hooks for blueprint in blueprints)),

@@ -11,7 +11,16 @@ from tests.tools import find_tool
 __all__ = ["connect"]
 
 # What a developer's shell may set for a service of theirs, and would change ours.
-SERVICE_VARIABLES = ("CWS_APP", "CWS_PROJECT_DIR", "CWS_STAGE", "FLASK_APP", "TOKEN")
+SERVICE_VARIABLES = (
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "CWS_BASE_PATH",
+    "CWS_APP",
+    "CWS_PROJECT_DIR",
+    "CWS_STAGE",
+    "FLASK_APP",
+    "TOKEN",
+)
 
 
 def pytest_configure() -> None:

@@ -81,6 +81,7 @@ DIFFERENCES: Mapping[str, Difference] = {
             "test_authorizer.py::test_anything_else_lets_nobody_in_and_is_an_error_in_the_log",
             "test_authorizer_rule.py::test_a_rule_that_fails_is_a_500_and_lets_nobody_in",
             "test_authorizer_rule.py::test_a_rule_that_fails_is_logged_once_with_its_place_and_without_the_token",
+            "test_authorizer_rule.py::test_a_principal_over_4_kb_or_without_json_is_a_500_everywhere",
             "test_authorizer_rule.py::test_what_the_rule_raises_for_request_is_a_500_that_the_log_names",
             "test_cors.py::test_the_headers_are_on_every_answer_of_an_entry_that_is_open",
             "test_problems.py::test_each_status_of_the_contract_is_a_problem",

@@ -10,15 +10,11 @@ from typing import Any
 import msgspec
 
 from coworks_async.aws.formats import Event, octets
-from coworks_async.exceptions import AuthorizerError, ReturnError
 from coworks_async.pipeline.request import current_stage
-from coworks_async.pipeline.respond import encode_json
 from coworks_async.types import Principal
 
 MARK = "coworks"
 PRINCIPAL = "principal"
-
-_CONTEXT_LIMIT = 4096
 
 
 def is_authorizer_event(event: Event) -> bool:
@@ -62,12 +58,9 @@ def answer(event: Event, context: Any, principal: Principal | None) -> dict[str,
     """Return the answer to an authorizer event, for the whole stage, so that it may be cached for all routes.
 
     Parameters:
-        principal: whom the rule lets in, None for nobody.
-
-    Raises:
-        AuthorizerError: the principal has no JSON, or one over 4 KB.
+        principal: whom the rule lets in, as JSON keeps it; None for nobody.
     """
-    told = {} if principal is None else {MARK: mark_of(context), PRINCIPAL: _encoded(principal)}
+    told = {} if principal is None else {MARK: mark_of(context), PRINCIPAL: msgspec.json.encode(principal).decode()}
     if is_simple(event):
         return {"isAuthorized": principal is not None, "context": told}
     return {
@@ -95,16 +88,6 @@ def whole_stage(arn: str) -> str:
     """
     api, stage, *_ = arn.split("/")
     return f"{api}/{stage}/*"
-
-
-def _encoded(principal: Principal) -> str:
-    try:
-        encoded = encode_json(dict(principal))
-    except ReturnError as error:
-        raise AuthorizerError(f"token_authorizer {error}") from None
-    if len(encoded) > _CONTEXT_LIMIT:
-        raise AuthorizerError(f"token_authorizer returned a mapping of {len(encoded)} bytes, over {_CONTEXT_LIMIT}")
-    return encoded.decode()
 
 
 def principal_of(event: Event, context: Any) -> Principal | None:

@@ -7,9 +7,10 @@ from time import perf_counter
 from typing import Any, Protocol, cast
 
 from mangum.types import Response as Answer
+from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from coworks_async.aws import authorizer
+from coworks_async.aws import authorizer, background
 from coworks_async.aws.alb import AlbEvent
 from coworks_async.aws.container import Container
 from coworks_async.aws.cycle import HttpCycle
@@ -17,8 +18,10 @@ from coworks_async.aws.formats import CONFIG, Event, size_over
 from coworks_async.aws.http_api import FunctionUrlEvent, HttpApiEvent
 from coworks_async.aws.log import log_request
 from coworks_async.aws.rest import RestEvent
+from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AuthorizerError, StartupError
-from coworks_async.pipeline.authorizer import AUTHORIZED, principal_of, without_messages
+from coworks_async.pipeline.authorizer import AUTHORIZED, log_failure, principal_of
+from coworks_async.pipeline.background import DISPATCH, run_call
 from coworks_async.pipeline.call import caller
 from coworks_async.pipeline.problems import problem_response
 from coworks_async.types import Receive, Scope, Send
@@ -40,6 +43,10 @@ class Service(Protocol):
 
     def on_event(self, event: Any, context: Any) -> Any: ...
 
+    def entry_at(self, method: str, path: str) -> Entry | None: ...
+
+    def store_response(self, response: Response, headers: Headers) -> Any: ...
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
@@ -59,13 +66,19 @@ class LambdaHandler:
         self.container = Container(service, service.logger)
         self.cold = True
         self.warned_of_streams = False
+        self.dispatch = background.Dispatcher()
 
     def __call__(self, event: Any, context: Any) -> Any:
         start = perf_counter()
         cold, self.cold = self.cold, False
         kind = format_of(event)
         if kind is not None:
-            return self.respond(kind(event, context, CONFIG), start, cold)
+            answer = self.respond(kind(event, context, CONFIG), start, cold)
+            if self.dispatch.kept:
+                self.run_kept(context)
+            return answer
+        if background.is_envelope(event):
+            return self.container.run(lambda: self.run_background(event, context, start, cold))
         work = self.authorize if isinstance(event, dict) and authorizer.is_authorizer_event(event) else self.handle
         return self.container.run(lambda: work(event, context))
 
@@ -86,15 +99,39 @@ class LambdaHandler:
             # The very word of which a REST API makes a 401.
             raise AuthorizerError("Unauthorized")
         try:
-            verdict = await caller(self.service.token_authorizer)(token)
+            principal = principal_of(await caller(self.service.token_authorizer)(token), self.logger)
         except Exception as error:
-            self.logger.error("token_authorizer failed; nobody was let in\n%s", without_messages(error))
-            raise AuthorizerError("token_authorizer failed; nobody was let in") from None
-        return authorizer.answer(event, context, principal_of(verdict, self.logger))
+            log_failure(error, self.logger)
+            told = str(error) if isinstance(error, AuthorizerError) else "token_authorizer failed"
+            raise AuthorizerError(f"{told}; nobody was let in") from None
+        return authorizer.answer(event, context, principal)
 
     async def handle(self, event: Any, context: Any) -> Any:
         """Hand an event that is no request to the service's `on_event`."""
         return await caller(self.service.on_event)(event, context)
+
+    async def run_background(self, event: Event, context: Any, start: float, cold: bool) -> dict[str, Any]:
+        """Run an asynchronous call, and return its request id and the status that its entry answered.
+
+        Raises:
+            BackgroundError: the envelope holds no call that this service takes.
+            Exception: what `store_response` raised.
+        """
+        call = background.call_of(event, context, self.service)
+        told = {"aws.event": event, "aws.context": context, "state": self.container.state.copy()}
+        status = await run_call(call, self.service, told)
+        log_request(
+            self.logger, {"method": call.method, "path": call.path}, status, start=start, context=context, cold=cold
+        )
+        return {"request_id": call.request_id, "status": status}
+
+    def run_kept(self, context: Any) -> None:
+        """Take the second invocations that no Lambda is there to take; they are none of the first one's affair."""
+        for envelope in self.dispatch.take():
+            try:
+                self(envelope, context)
+            except Exception as error:
+                self.logger.error("An asynchronous call failed as an event", exc_info=error)
 
     def respond(self, request: Format, start: float, cold: bool) -> dict[str, Any]:
         """Answer a request, whatever happens."""
@@ -122,6 +159,7 @@ class LambdaHandler:
         principal = authorizer.principal_of(request.event, request.context)
         if principal is not None:
             scope[AUTHORIZED] = (self.service, principal)
+        scope[DISPATCH] = self.dispatch
         cycle = HttpCycle(scope, request.body)
 
         def start() -> Awaitable[None]:

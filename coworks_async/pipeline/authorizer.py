@@ -7,13 +7,21 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from coworks_async.exceptions import AuthorizerError, ReturnError
 from coworks_async.pipeline.call import caller
 from coworks_async.pipeline.problems import problem_response
 from coworks_async.pipeline.request import current, current_stage
+from coworks_async.pipeline.respond import encode_json
 from coworks_async.types import ASGIApp, Receive, Rule, Scope, Send
 
 AUTHORIZED = "coworks.authorized"
 """The key of a scope under which an adapter tells whom a service's own rule has let in already, and which service's."""
+
+
+PRINCIPAL_LIMIT = 4096
+"""How many bytes of JSON a principal may be: a gateway has to hand it on with each request."""
 
 
 def compare_with_environment(token: str) -> bool:
@@ -39,7 +47,8 @@ class AuthorizerMiddleware:
         realm: the service's name, for the challenge of a 401.
         logger: where a rule that fails is told, without the token.
 
-    Answers 401 without a token, 403 when it is refused, 500 when the rule itself fails; none of them runs a hook.
+    Answers 401 without a token, 403 when it is refused, 500 when the rule itself fails or tells of a principal that
+    JSON cannot keep; none of them runs a hook.
     """
 
     def __init__(
@@ -53,30 +62,30 @@ class AuthorizerMiddleware:
         self._ask = caller(rule)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            return await self.app(scope, receive, send)
-        told = scope.get(AUTHORIZED)
-        if told is not None and told[0] is scope.get("app"):
-            scope["auth"] = told[1]
+        if AUTHORIZED in scope and scope[AUTHORIZED][0] is scope.get("app"):
+            scope["auth"] = scope[AUTHORIZED][1]
             return await self.app(scope, receive, send)
         token: bytes | None = None
-        for name, value in scope["headers"]:
-            if name == self.header:
+        header = self.header
+        for name, value in scope.get("headers", ()):
+            if name == header:
                 # Sent twice, it is one value, which no rule takes for one of the two.
                 token = value if token is None else token + b"," + value
         if not token:
+            if scope["type"] == "lifespan":
+                return await self.app(scope, receive, send)
             response = problem_response(401, "A token is needed.", headers={"www-authenticate": self.challenge})
             return await response(scope, receive, send)
         reset = current.set(None) if current.get() is not None else None
         try:
             verdict = await self._ask(str(token, "latin-1"))
+            principal = {} if verdict is True else principal_of(verdict, self.logger)
         except Exception as error:
-            self.logger.error("token_authorizer failed; nobody was let in\n%s", without_messages(error))
+            log_failure(error, self.logger)
             return await problem_response(500)(scope, receive, send)
         finally:
             if reset is not None:
                 current.reset(reset)
-        principal = {} if verdict is True else principal_of(verdict, self.logger)
         if principal is None:
             return await problem_response(403, "The token is refused.")(scope, receive, send)
         scope["auth"] = principal
@@ -84,7 +93,11 @@ class AuthorizerMiddleware:
 
 
 def principal_of(verdict: object, logger: logging.Logger) -> Mapping[str, Any] | None:
-    """Return whom a verdict lets in: `{}` for a plain yes, the mapping for a principal, None for nobody."""
+    """Return whom a verdict lets in: `{}` for a plain yes, a principal as JSON keeps it, None for nobody.
+
+    Raises:
+        AuthorizerError: the principal has no JSON, or one over 4 KB.
+    """
     if verdict is True:
         return {}
     if verdict is None or verdict is False:
@@ -92,9 +105,33 @@ def principal_of(verdict: object, logger: logging.Logger) -> Mapping[str, Any] |
     if isinstance(verdict, str):
         return {} if verdict == current_stage() else None
     if isinstance(verdict, Mapping):
-        return verdict
+        return through_json(verdict)
     logger.error("token_authorizer returned %s, which lets nobody in", type(verdict).__name__)
     return None
+
+
+def through_json(principal: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a principal as a gateway hands it on, so that `request.auth` is the same whatever brings a request.
+
+    Raises:
+        AuthorizerError: it has no JSON, or one over 4 KB.
+    """
+    try:
+        encoded = encode_json(dict(principal))
+    except ReturnError as error:
+        raise AuthorizerError(f"token_authorizer {error}") from None
+    if len(encoded) > PRINCIPAL_LIMIT:
+        raise AuthorizerError(f"token_authorizer returned a mapping of {len(encoded)} bytes, over {PRINCIPAL_LIMIT}")
+    decoded: dict[str, Any] = msgspec.json.decode(encoded)
+    return decoded
+
+
+def log_failure(error: Exception, logger: logging.Logger) -> None:
+    """Log that nobody was let in: what is wrong with a principal, or where the rule failed, without the token."""
+    if isinstance(error, AuthorizerError):
+        logger.error("%s; nobody was let in", error)
+    else:
+        logger.error("token_authorizer failed; nobody was let in\n%s", without_messages(error))
 
 
 def without_messages(error: BaseException) -> str:

@@ -25,6 +25,7 @@ from coworks_async.pipeline.body import (
     receive_body,
     too_deep,
 )
+from coworks_async.pipeline.invocation import invocation_fault
 from coworks_async.pipeline.limits import Limits
 from coworks_async.pipeline.query import parse_query
 from coworks_async.pipeline.request import request_of
@@ -144,6 +145,8 @@ def long_binder(plan: Plan, method: str, limits: Limits) -> Bind:
         query = parse_query(scope["query_string"])
         body = NO_BODY if method == "GET" else await _body(plan, scope, receive, send, limits)
         binding = Binding(plan, query, body)
+        if (fault := invocation_fault(scope)) is not None:
+            binding.faults.append(fault)
         if (
             method == "GET"
             and plan.request is None

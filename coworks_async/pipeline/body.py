@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from coworks_async.entries.relax import exact as exact_number
 from coworks_async.exceptions import BadRequest, ContentTooLarge, Fault, Invalid, UnsupportedMedia
+from coworks_async.pipeline.invocation import INVOCATION_TYPE
 from coworks_async.pipeline.limits import Limits
 from coworks_async.pipeline.query import parse_query
 from coworks_async.pipeline.request import BODY, STREAMED, request_of
@@ -98,20 +99,28 @@ async def _receive_rest(message: Message, receive: Receive, limits: Limits) -> b
         message = await receive()
 
 
+_TELLING = frozenset((b"content-encoding", INVOCATION_TYPE))
+_ANNOUNCING = frozenset((b"content-length", b"transfer-encoding", INVOCATION_TYPE))
+
+
 def is_plain_json(scope: Scope) -> bool:
-    """Tell whether the headers say no more of the body than that it is JSON."""
+    """Tell whether the headers say no more than that the body is JSON."""
     for name, value in scope["headers"]:
-        if (name == b"content-type" and value != b"application/json") or name == b"content-encoding":
+        if (name == b"content-type" and value != b"application/json") or name in _TELLING:
             return False
     return True
 
 
 def may_have_body(scope: Scope) -> bool:
-    """Tell whether there may be a body to read (RFC 9112, section 6.3; later versions of HTTP need no header)."""
+    """Tell whether there may be a body to read (RFC 9112, section 6.3; later versions of HTTP need no header).
+
+    So may there be with an invocation type, which is for the long road to judge.
+    """
     for name, _ in scope["headers"]:
-        if name == b"content-length" or name == b"transfer-encoding":
+        if name in _ANNOUNCING:
             return True
-    return bool(scope["http_version"] >= "2")
+    http_version: str = scope["http_version"]
+    return http_version >= "2"
 
 
 async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits, *, exact: bool) -> Body:

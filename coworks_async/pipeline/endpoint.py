@@ -50,7 +50,7 @@ class Endpoint:
                 else:
                     bound = self.bind_now(scope) if self.bind_now is not None else None
                     args, kwargs = bound if bound is not None else await self.bind(scope, receive, send)
-                    returned = await self.function(*args, **kwargs)
+                    returned = await (self.function(*args, **kwargs) if kwargs else self.function(*args))
                 plain = PLAIN.get(type(returned))
                 answer = plain(returned) if plain is not None else await response_of(returned)
             except ClientDisconnect:
@@ -59,12 +59,12 @@ class Endpoint:
                 failure = error
                 answer = await self.errors.answer(error, self.what, scope, receive, send)
             last = await self.run_after(answer, scope, receive, send) if self.after else answer
-            if isinstance(last, Response):
-                await self.send(last, scope, receive, send)
-            else:
+            if isinstance(last, tuple):
                 status, headers, body = last
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": body})
+            else:
+                await self.send(last, scope, receive, send)
         finally:
             try:
                 if self.teardown or failure is not None or REQUEST in scope or isinstance(answer, Stream):

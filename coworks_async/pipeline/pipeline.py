@@ -18,6 +18,7 @@ from coworks_async.entries.hooks import Hooks
 from coworks_async.entries.table import RouteTable
 from coworks_async.exceptions import BadRequest, DeclarationError
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware
+from coworks_async.pipeline.background import BackgroundMiddleware, Running
 from coworks_async.pipeline.bind import Arguments, Binder, binder
 from coworks_async.pipeline.call import AsyncFunction, caller
 from coworks_async.pipeline.cors import CorsMiddleware
@@ -25,6 +26,7 @@ from coworks_async.pipeline.endpoint import Endpoint
 from coworks_async.pipeline.errors import ErrorAnswers, RouteErrorMiddleware
 from coworks_async.pipeline.fallback import Fallback, bind_miss, raise_miss
 from coworks_async.pipeline.hooks import HookChain, chain
+from coworks_async.pipeline.invocation import StoreIn
 from coworks_async.pipeline.limits import Limits
 from coworks_async.pipeline.respond import response_with
 from coworks_async.pipeline.routing import EntryRoute
@@ -43,6 +45,7 @@ class Settings:
     token_key: str
     authorizer: type[AuthorizerMiddleware]
     limits: Limits
+    store_in: StoreIn
     logger: logging.Logger
     debug: bool
     hooks: tuple[Hooks, ...]
@@ -62,6 +65,7 @@ class Pipeline:
     def __init__(self, table: RouteTable[EntryRoute], router: Router, settings: Settings) -> None:
         self.table = table
         self.settings = settings
+        self.running = Running()
         hooks, errors = self._around(settings.hooks)
         miss = Endpoint("the answer to an unknown route", Binder(None, bind_miss), raise_miss, hooks, errors)
         self.garbled = Endpoint(
@@ -77,6 +81,8 @@ class Pipeline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                receive = self.running.before_shutdown(receive)
             return await self.others(scope, receive, send)
         method = scope["method"]
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
@@ -102,6 +108,16 @@ class Pipeline:
         of_blueprint = settings.blueprint_hooks.get(entry.blueprint or "")
         hooks, errors = self._around((*settings.hooks, of_blueprint) if of_blueprint else settings.hooks)
         app: ASGIApp = Endpoint(str(entry), _binder(entry, settings.limits), _function(entry), hooks, errors)
+        if entry.background:
+            app = BackgroundMiddleware(
+                app,
+                entry,
+                errors,
+                token_key=settings.token_key,
+                limits=settings.limits,
+                store_in=settings.store_in,
+                running=self.running,
+            )
         if not entry.no_auth:
             app = settings.authorizer(
                 app, settings.rule, token_key=settings.token_key, realm=settings.name, logger=settings.logger

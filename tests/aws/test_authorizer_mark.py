@@ -139,3 +139,13 @@ def test_where_nothing_tells_the_function_there_is_no_mark(invoke: Invoke, ask: 
 def test_a_requests_event_with_an_arn_in_its_body_or_query_is_a_request(ask: Ask):
     event = rest_event(path="/open", query=[("type", "TOKEN"), ("methodArn", METHOD_ARN)], host=HOST)
     assert ask(Ruled(), event).status == 422
+
+
+def test_whom_this_service_let_in_is_a_stranger_to_a_service_that_is_mounted_in_it(invoke: Invoke, ask: Ask):
+    outer, inner = Ruled(name="outer"), ruled_by({"inner": True})
+    outer.mount("/inner", inner)
+    told = invoke(outer, token_event("ann"))["context"]
+    assert ask(outer, rest_event(authorizer=told)).json == {"auth": ANN}
+    assert ask(outer, rest_event(path="/inner/", authorizer=told)).status == 401
+    headers = [("authorization", "inner")]
+    assert ask(outer, rest_event(path="/inner/", headers=headers, authorizer=told)).json == {"auth": {}}

@@ -2,6 +2,9 @@
 
 import logging
 import threading
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from starlette.exceptions import HTTPException
@@ -168,3 +171,38 @@ def test_what_the_rule_raises_for_request_is_a_500_that_the_log_names(
 
     assert_hidden_500(connect(Peeking()).get("/", headers=token("a")))
     assert "RequestContextError" in caplog.text
+
+
+def test_a_principal_is_the_same_as_a_gateway_would_hand_it_on(connect: Connect):
+    principal = {"id": UUID(int=7), "limit": Decimal("1.50"), "days": (date(2026, 1, 2),), 7: {"deep": {"a": None}}}
+    told = {"id": str(UUID(int=7)), "limit": "1.50", "days": ["2026-01-02"], "7": {"deep": {"a": None}}}
+    seen: list[object] = []
+
+    class Service(TechMicroService):
+        async def token_authorizer(self, token: str):
+            return principal
+
+        @entry
+        async def get(self):
+            seen.append(request.auth)
+
+    assert connect(Service()).get("/", headers=token("a")).status_code == 204
+    assert [repr(auth) for auth in seen] == [repr(told)]
+
+
+@pytest.mark.parametrize("principal", [{"name": "x" * 4086}, {"set": object()}, {"nan": float("nan")}])
+def test_a_principal_over_4_kb_or_without_json_is_a_500_everywhere(
+    connect: Connect, caplog: pytest.LogCaptureFixture, principal: dict[str, object]
+):
+    class Service(TechMicroService):
+        async def token_authorizer(self, token: str):
+            return principal
+
+        @entry
+        async def get(self):
+            return "in"
+
+    assert_hidden_500(connect(Service()).get("/", headers=token("a")))
+    [record] = warnings_and_worse(caplog)
+    assert record.getMessage().startswith("token_authorizer returned")
+    assert record.getMessage().endswith("; nobody was let in")
