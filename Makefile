@@ -55,6 +55,7 @@ format: $(VENV)/.dev ## put the code in the project's form
 bench: $(VENV)/.dev ## measure against Starlette, FastAPI and raw ASGI (needs wrk)
 	$(BIN)/python benchmarks/http.py
 	$(BIN)/python benchmarks/inprocess.py
+	$(BIN)/python benchmarks/aws.py
 
 clean: ## remove what these commands made
 	rm -rf .venv .venv-* .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \

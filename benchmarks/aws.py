@@ -24,11 +24,12 @@ from typing import Any
 
 from benchmarks.apps import FASTAPI, OURS, STARLETTE
 from benchmarks.cases import MEASURED
+from benchmarks.events import WITH_LIFESPAN
 from benchmarks.options import parser, positive
 from benchmarks.report import Goal, median_ratio, report_goals, table
 from benchmarks.server import ROOT, cores, pin
 
-APPS = (OURS, STARLETTE, FASTAPI)
+APPS = (OURS, STARLETTE, WITH_LIFESPAN, FASTAPI)
 CASES = [case.name for case in MEASURED]
 COLD_STARTS = 3
 
@@ -114,7 +115,7 @@ def describe_run(options: argparse.Namespace) -> str:
     machine = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return (
         f"{machine}Medians of {options.rounds} rounds, {options.events:,} events a turn, fresh processes on one core; "
-        f"{STARLETTE} and {FASTAPI} under Mangum without a lifespan.\n"
+        f"{STARLETTE} and {FASTAPI} under Mangum, without a lifespan where none is named.\n"
     )
 
 

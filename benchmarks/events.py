@@ -11,6 +11,9 @@ Event = dict[str, Any]
 HOST = "abcdef123.execute-api.eu-west-1.amazonaws.com"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:bench"
 
+# Starlette under Mangum as Mangum is by default, beside the one that is told of no lifespan.
+WITH_LIFESPAN = "starlette, lifespan"
+
 _ADDED = {
     "Accept": "*/*",
     "Accept-Encoding": "gzip, deflate",

@@ -1,6 +1,8 @@
 """A fresh process that plays a Lambda: it imports a handler, gives it events, and prints what that took, as JSON.
 
-python benchmarks/lambda_process.py HANDLER cold | warm EVENTS | grow EVENTS
+    python benchmarks/lambda_process.py HANDLER cold | warm EVENTS | grow EVENTS
+
+`aws.py` starts it.
 """
 
 import sys
@@ -18,14 +20,14 @@ from typing import Any, cast
 
 from benchmarks.apps import OURS, STARLETTE
 from benchmarks.cases import MEASURED, Case
-from benchmarks.events import Context, Event, copies, http_event, rest_event
+from benchmarks.events import WITH_LIFESPAN, Context, Event, copies, http_event, rest_event
 
 Handler = Callable[[Event, Any], dict[str, Any]]
 TURNS = 5
 
 
 def make_handler(name: str) -> Handler:
-    """The handler as an author would make it; Mangum is told of no lifespan, which would cost it as much again."""
+    """The handler as an author would make it; Mangum starts a lifespan at every event, or is told of none."""
     if name == OURS:
         from benchmarks.apps import coworks_app
 
@@ -33,10 +35,10 @@ def make_handler(name: str) -> Handler:
         return ours
     from mangum import Mangum
 
-    if name == STARLETTE:
+    if name in (STARLETTE, WITH_LIFESPAN):
         from benchmarks.apps import starlette_app
 
-        return cast(Handler, Mangum(starlette_app.app, lifespan="off"))
+        return cast(Handler, Mangum(starlette_app.app, lifespan="off" if name == STARLETTE else "on"))
     from benchmarks.apps import fastapi_app
 
     return cast(Handler, Mangum(fastapi_app.app, lifespan="off"))

@@ -8,7 +8,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("starlette", "msgspec", "fastapi", "pydantic", "uvicorn", "httptools", "uvloop")
+PACKAGES = ("starlette", "msgspec", "mangum", "fastapi", "pydantic", "uvicorn", "httptools", "uvloop")
 
 
 def describe() -> str:
