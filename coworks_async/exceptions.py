@@ -23,10 +23,16 @@ What derives from `CoWorksError` is for the author of a service, what derives fr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from starlette.exceptions import HTTPException
+
+MAX_UNKNOWN = 100
+MAX_FAULTS = 300
+"""How many unknown names of one place, and how many faults at all, a 422 lists before it only counts them."""
+
+MAX_TEXT = 500
 
 Where = Literal["path", "query", "body", "header"]
 
@@ -77,10 +83,11 @@ class UnknownEvent(LambdaError):
 
 def unknown_event(event: object) -> UnknownEvent:
     """Return the error of an event that nothing handles: it names its keys and its source, nothing of its values."""
-    keys = ", ".join(sorted(map(str, event))) if isinstance(event, dict) else type(event).__name__
-    source = event.get("source") if isinstance(event, dict) else None
-    told = f" from {source}" if isinstance(source, str) else ""
-    return UnknownEvent(f"An event{told} with {keys} is no request; override on_event to handle it.")
+    if not isinstance(event, dict):
+        return UnknownEvent(f"An event that is a {type(event).__name__} is no request; override on_event to handle it.")
+    told = f" from {event['source']}" if isinstance(event.get("source"), str) else ""
+    keys = ", ".join(sorted(map(str, event)))
+    return UnknownEvent(f"An event{told} with the keys {keys} is no request; override on_event to handle it.")
 
 
 class CommandError(CoWorksError):
@@ -132,6 +139,25 @@ class Invalid(Problem):
     """422: the request was understood and is refused, for all the reasons in `errors`."""
 
     def __init__(self, errors: Sequence[Fault]) -> None:
-        names = ", ".join(dict.fromkeys(fault.name or f"the {fault.where}" for fault in errors))
+        listed = [_shortened(fault) for fault in errors[:MAX_FAULTS]]
+        if len(errors) > MAX_FAULTS:
+            listed.append(more_faults(errors[MAX_FAULTS].where, len(errors) - MAX_FAULTS))
+        names = ", ".join(dict.fromkeys(fault.name or f"the {fault.where}" for fault in listed))
         super().__init__(422, f"Refused: {names}.")
-        self.errors = tuple(errors)
+        self.errors = tuple(listed)
+
+
+def more_faults(where: Where, count: int) -> Fault:
+    """Return the fault that stands for those that an answer has no room for."""
+    return Fault(where, "", "nothing", f"And {count} more")
+
+
+def _shortened(fault: Fault) -> Fault:
+    """A client may send a name of megabytes, which need not come back."""
+    if len(fault.name) <= MAX_TEXT and len(fault.detail) <= MAX_TEXT:
+        return fault
+    return replace(fault, name=_cut(fault.name), detail=_cut(fault.detail))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"

@@ -21,11 +21,11 @@ from coworks_async.entries.table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware, compare_with_environment
 from coworks_async.pipeline.errors import ErrorMiddleware
+from coworks_async.pipeline.headers import is_header_name
 from coworks_async.pipeline.invocation import StoreIn, check_store_in
 from coworks_async.pipeline.limits import MAX_BODY_SIZE, Limits
 from coworks_async.pipeline.pipeline import Pipeline, Settings
 from coworks_async.pipeline.request import current_stage
-from coworks_async.pipeline.respond import is_header_name
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from coworks_async.pipeline.urls import url_for
 from coworks_async.types import ASGIApp, Function, Verdict
@@ -148,7 +148,7 @@ class TechMicroService(Starlette):
         """Mount a blueprint's entries under a prefix.
 
         Parameters:
-            url_prefix: a static path; its leading slash may lack.
+            url_prefix: a static path; with or without its leading slash.
             hide_routes: none of its entries exist, its hooks do.
 
         Raises:

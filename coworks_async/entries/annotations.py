@@ -41,7 +41,32 @@ def is_structured(annotation: Any) -> bool:
 def _has_fields(member: Any) -> bool:
     if not isinstance(member, type):
         return False
-    return issubclass(member, msgspec.Struct) or is_dataclass(member) or typing.is_typeddict(member) or is_model(member)
+    return issubclass(member, msgspec.Struct) or is_dataclass(member) or is_typed_dict(member) or is_model(member)
+
+
+def is_typed_dict(kind: Any) -> bool:
+    """Tell whether a type is a TypedDict, of `typing` or of `typing_extensions`, which before 3.13 are not the same."""
+    return isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+
+
+# Whose constraints, put into an Annotated, msgspec does not see.
+_FOREIGN = ("annotated_types", "pydantic", "pydantic_core")
+
+
+def foreign_constraint(annotation: Any, seen: tuple[Any, ...] = ()) -> Any:
+    """Return a constraint inside of an annotation that would never be looked at, None where there is none."""
+    if is_model(annotation) or annotation in seen:
+        return None
+    if get_origin(annotation) is Annotated:
+        for extra in get_args(annotation)[1:]:
+            if type(extra).__module__.partition(".")[0] in _FOREIGN:
+                return extra
+    inner: list[Any] = list(get_args(annotation))
+    kind = get_origin(annotation) or annotation
+    if _has_fields(kind):
+        inner += typing.get_type_hints(kind, include_extras=True).values()
+    found = (foreign_constraint(part, (*seen, annotation)) for part in inner if not isinstance(part, str | int))
+    return next((constraint for constraint in found if constraint is not None), None)
 
 
 _NO_STRINGS = (list, tuple, set, frozenset, dict, UploadFile)

@@ -1,8 +1,10 @@
 """Converters: from what a client sent to what an annotation asks for, compiled once per parameter."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
@@ -13,7 +15,7 @@ from starlette.datastructures import UploadFile
 from coworks_async.entries.annotations import is_model, members, show
 from coworks_async.entries.models import convert_model
 from coworks_async.entries.relax import ARRAYS, alternatives, relax_bool, relax_float, relax_int, relaxer, same
-from coworks_async.exceptions import Fault, Where
+from coworks_async.exceptions import MAX_UNKNOWN, Fault, Where, more_faults
 
 T = TypeVar("T")
 
@@ -51,16 +53,20 @@ class Converter:
         self._many = any(isinstance(member, ARRAYS) for member in each)
         self._only_many = self._many and all(isinstance(member, (*ARRAYS, types.NoneType)) for member in each)
         self._hashes = holds(info, types.SetType) or holds(info, types.FrozenSetType)
+        self._dataclasses = holds(info, types.DataclassType)
         self._relax = relaxer(info)
 
     def from_json(self, value: Any) -> Any:
         """Convert a value out of a JSON body; raises `msgspec.ValidationError`."""
         try:
-            return msgspec.convert(self._relax(value), self.annotation, dec_hook=custom)
+            converted = msgspec.convert(self._relax(value), self.annotation, dec_hook=custom)
         except TypeError:
             if not self._hashes:
                 raise
             raise ValidationError("A set cannot hold an array or an object") from None
+        if self._dataclasses:
+            fill_defaults(converted)
+        return converted
 
     def from_text(self, values: Sequence[Any]) -> Any:
         """Convert what one name has in a query or a form (strings, or files); raises `msgspec.ValidationError`."""
@@ -92,6 +98,24 @@ class Converter:
         return True
 
 
+def fill_defaults(value: Any) -> None:
+    """Give each dataclass the defaults that msgspec leaves to its class, where neither `vars` nor its encoder look."""
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            left.extend(item.values())
+        elif isinstance(item, list | tuple | set | frozenset):
+            left.extend(item)
+        elif isinstance(item, msgspec.Struct):
+            left.extend(getattr(item, name) for name in item.__struct_fields__)
+        elif is_dataclass(item) and hasattr(item, "__dict__"):
+            for field in fields(item):
+                if field.name not in vars(item) and field.default is not MISSING:
+                    object.__setattr__(item, field.name, field.default)
+            left.extend(vars(item).values())
+
+
 def custom(kind: Any, value: Any) -> Any:
     """Convert to the types that msgspec leaves to us: files, and pydantic models inside of other types."""
     if is_model(kind):
@@ -115,10 +139,12 @@ def fault(where: Where, name: str, expected: str, error: Exception) -> Fault:
 _PLACE = re.compile(r" - at `(?:key` in `)?\$[^`]*`$")
 
 
-def unknown(where: Where, name: str, known: Sequence[str]) -> Fault:
-    """Return the fault of a name that nothing takes."""
+def unknown(where: Where, names: Collection[str], known: Sequence[str]) -> list[Fault]:
+    """Return the faults of names that nothing takes; of very many only the first, and a count."""
     listed = ", ".join(known)
-    return Fault(where, name, "nothing", f"Unknown name; known here: {listed}" if listed else "Nothing is taken here")
+    detail = f"Unknown name; known here: {listed}" if listed else "Nothing is taken here"
+    faults = [Fault(where, name, "nothing", detail) for name in islice(names, MAX_UNKNOWN)]
+    return faults if len(names) <= MAX_UNKNOWN else [*faults, more_faults(where, len(names) - MAX_UNKNOWN)]
 
 
 def holds(info: types.Type, kind: type[types.Type]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from coworks_async.entries.annotations import is_model, is_structured, members
+from coworks_async.entries.annotations import foreign_constraint, is_model, is_structured, members
 from coworks_async.entries.collect import Declaration
 from coworks_async.entries.converter import Converter
 from coworks_async.entries.models import ModelConverter
@@ -148,11 +148,12 @@ def _converter(parameter: Parameter, declaration: Declaration) -> AnyConverter:
 
 
 def _converter_to(annotation: Any) -> AnyConverter:
-    if not is_structured(annotation):
-        return Converter(annotation)
     if any(is_model(member) for member in members(annotation)):
         return ModelConverter(annotation)
-    return WholeConverter(annotation)
+    constraint = foreign_constraint(annotation)
+    if constraint is not None:
+        raise TypeError(f"{constraint!r} would not be looked at; write msgspec.Meta(...), or use a pydantic model")
+    return WholeConverter(annotation) if is_structured(annotation) else Converter(annotation)
 
 
 # A service has few types and many parameters; a converter has no state.

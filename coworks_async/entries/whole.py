@@ -41,7 +41,7 @@ class WholeConverter(Converter):
         if not fields:
             single = {name: values[0] if len(values) == 1 else values for name, values in raw.items()} if text else raw
             return self._attempt(single, where)
-        faults = [unknown(where, name, list(fields)) for name in raw if name not in fields]
+        faults = unknown(where, [name for name in raw if name not in fields], list(fields))
         if not faults:
             try:
                 flat = {name: fields[name].converter.flat(values) for name, values in raw.items()} if text else raw

@@ -175,8 +175,8 @@ class Binding:
         slot = self.plan.rest
         if slot is None:
             if self.plan.request is None:
-                self.faults += [unknown("query", name, self.plan.known) for name in self.query]
-                self.faults += [unknown("body", name, self.plan.known) for name in self.left]
+                self.faults += unknown("query", self.query, self.plan.known)
+                self.faults += unknown("body", self.left, self.plan.known)
             return
         kept: dict[str, Any] = {}
         signature = self.plan.signature

@@ -136,7 +136,7 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
     if not body:
         return NO_BODY
     media_type, content_type = content_type_of(scope)
-    if media_type == "application/json" or media_type.endswith("+json"):
+    if media_type == "application/json" or re.fullmatch(r"application/.+\+json", media_type):
         return parse_json(body, exact=exact)
     if media_type == "application/x-www-form-urlencoded":
         return _parse_form(body, limits)

@@ -12,7 +12,7 @@ from coworks_async.pipeline.call import AsyncFunction
 from coworks_async.pipeline.errors import ErrorAnswers
 from coworks_async.pipeline.hooks import HookChain, after
 from coworks_async.pipeline.request import REQUEST, current
-from coworks_async.pipeline.respond import PLAIN, Parts, Reply, Stream, response_of
+from coworks_async.pipeline.respond import PLAIN, Parts, Reply, Stream, response_of, without_body
 from coworks_async.types import Message, Receive, Scope, Send
 
 Answer = Parts | Response
@@ -40,7 +40,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         reset = current.set((scope, receive, send))
         answer: Answer | None = None
-        failure: Exception | None = None
+        failure: BaseException | None = None
         try:
             try:
                 for hook in self.before:
@@ -58,13 +58,18 @@ class Endpoint:
             except Exception as error:
                 failure = error
                 answer = await self.errors.answer(error, self.what, scope, receive, send)
-            last = await self.run_after(answer, scope, receive, send) if self.after else answer
+            last: Answer = answer
+            if self.after:
+                last, failure = await self.run_after(answer, failure, scope, receive, send)
             if isinstance(last, tuple):
                 status, headers, body = last
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": body})
             else:
-                await self.send(last, scope, receive, send)
+                failure = await self.send(last, scope, receive, send) or failure
+        except BaseException as error:
+            failure = error  # the request is cancelled, or its server is gone
+            raise
         finally:
             try:
                 if self.teardown or failure is not None or REQUEST in scope or isinstance(answer, Stream):
@@ -72,14 +77,21 @@ class Endpoint:
             finally:
                 current.reset(reset)
 
-    async def run_after(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> Response:
-        """After_request, on errors too; where a hook fails, that is the error."""
-        try:
-            return await after(self.after, answer if isinstance(answer, Response) else Reply(answer))
-        except Exception as error:
-            return await self.errors.answer(error, f"an after_request hook of {self.what}", scope, receive, send)
+    async def run_after(
+        self, answer: Answer, failure: BaseException | None, scope: Scope, receive: Receive, send: Send
+    ) -> tuple[Response, BaseException | None]:
+        """After_request, on errors too; where a hook fails, that is the error, which the hooks after it get."""
+        response = answer if isinstance(answer, Response) else Reply(answer)
+        for hook in self.after:
+            try:
+                response = await after(hook, response)
+            except Exception as error:
+                failure = error
+                what = f"an after_request hook of {self.what}"
+                response = await self.errors.answer(error, what, scope, receive, send)
+        return response, failure
 
-    async def end(self, answer: Answer | None, failure: Exception | None, scope: Scope) -> None:
+    async def end(self, answer: Answer | None, failure: BaseException | None, scope: Scope) -> None:
         """Close the generator, run teardown_request, close the files of a form: all, even of a cancelled request."""
         with CancelScope(shield=True):
             if isinstance(answer, Stream):
@@ -98,9 +110,10 @@ class Endpoint:
         except Exception as error:
             self.errors.log(error, what)
 
-    async def send(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send a response; what it raises is answered while nothing has been sent, and logged afterwards."""
+    async def send(self, response: Response, scope: Scope, receive: Receive, send: Send) -> Exception | None:
+        """Send a response, and return what it raised: answered while nothing was sent, logged afterwards."""
         started = False
+        without_body(response)
 
         async def tell(message: Message) -> None:
             nonlocal started
@@ -115,9 +128,12 @@ class Endpoint:
             else:
                 await response(scope, receive, tell)
         except ClientDisconnect:
-            return
+            return None
         except Exception as error:
             if started:
-                return self.errors.log(error, f"{self.what}, its answer begun,")
-            answer = await self.errors.answer(error, self.what, scope, receive, send)
-            await answer(scope, receive, send)
+                self.errors.log(error, f"{self.what}, its answer begun,")
+            else:
+                answer = await self.errors.answer(error, self.what, scope, receive, send)
+                await answer(scope, receive, send)
+            return error
+        return None

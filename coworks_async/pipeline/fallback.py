@@ -57,7 +57,12 @@ class Fallback:
 
     def goes_first(self, scope: Scope, entry: Entry) -> bool:
         """Tell whether a route of the author's answers, by a longer static path than that of this entry."""
-        full = (route for route, match, _ in self.matches(scope) if match is Match.FULL)
+        full = (
+            route
+            for spelling in self.spellings(scope)
+            for route, match, _ in self.matches(spelling)
+            if match is Match.FULL and (spelling is scope or not isinstance(route, Mount))
+        )
         route = next(full, None)
         return route is not None and _static(getattr(route, "path", "")).count("/") > entry.prefix.count("/")
 

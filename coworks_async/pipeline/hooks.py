@@ -39,15 +39,14 @@ def chain(places: Sequence[Hooks]) -> HookChain:
     )
 
 
-async def after(hooks: Sequence[AsyncFunction], response: Response) -> Response:
-    """Run the hooks that get the response and return it, or another.
+async def after(hook: AsyncFunction, response: Response) -> Response:
+    """Run a hook that gets the response and returns it, or another.
 
     Raises:
-        ReturnError: a hook returned something else, or what no server can send.
+        ReturnError: it returned something else, or what no server can send.
     """
     before = (response, response.status_code, response.raw_headers.copy())
-    for hook in hooks:
-        response = await hook(response)
-        if not isinstance(response, Response):
-            raise ReturnError(f"an after_request hook returned {type(response).__name__} and not the response")
+    response = await hook(response)
+    if not isinstance(response, Response):
+        raise ReturnError(f"an after_request hook returned {type(response).__name__} and not the response")
     return response if before == (response, response.status_code, response.raw_headers) else checked(response)

@@ -2,9 +2,8 @@
 
 import dataclasses
 import math
-import re
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from inspect import isasyncgen, isgenerator
@@ -16,9 +15,9 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from coworks_async.exceptions import ReturnError
+from coworks_async.pipeline.headers import Headers, check_headers, raw_headers, set_headers
 from coworks_async.types import Receive, Scope, Send
 
-Headers = list[tuple[bytes, bytes]]
 Parts = tuple[int, Headers, bytes]
 
 TEXT = (b"content-type", b"text/plain; charset=utf-8")
@@ -26,15 +25,6 @@ BINARY = (b"content-type", b"application/octet-stream")
 JSON = (b"content-type", b"application/json")
 
 _BODILESS = (204, 205, 304)
-
-# RFC 9110, sections 5.1 and 5.5.
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-
-
-def is_header_name(name: object) -> bool:
-    """Tell whether a value is the name of a header."""
-    return isinstance(name, str) and name.isascii() and _NAME.fullmatch(name.encode()) is not None
 
 
 def encode_hook(value: Any) -> Any:
@@ -73,8 +63,18 @@ def encode_json(value: Any) -> bytes:
     return body
 
 
+def _plain_hook(value: Any) -> Any:
+    """What stands for a value where only its numbers are looked at: pydantic's own JSON writes NaN as null too."""
+    if _is_model(value):
+        return value.model_dump()
+    try:
+        return encode_hook(value)
+    except TypeError:
+        return None
+
+
 def _is_finite(value: Any) -> bool:
-    left = [msgspec.to_builtins(value, enc_hook=encode_hook, str_keys=True, builtin_types=(Decimal,))]
+    left = [msgspec.to_builtins(value, enc_hook=_plain_hook, str_keys=True, builtin_types=(Decimal,))]
     while left:
         item = left.pop()
         if isinstance(item, dict):
@@ -179,19 +179,13 @@ def checked(response: Response) -> Response:
         ReturnError: its status is not a final one, or a header is none.
     """
     _check_status(response.status_code)
-    _check_headers(response.raw_headers)
+    check_headers(response.raw_headers)
     return response
 
 
 def _check_status(status: int) -> None:
     if not 200 <= status <= 599:
         raise ReturnError(f"{status} is no final status")
-
-
-def _check_headers(headers: Headers) -> None:
-    for name, value in headers:
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise ReturnError(f"{name.decode('latin-1')!r} is no header's name, or its value is not of one line")
 
 
 async def _told(value: tuple[Any, ...]) -> Response:
@@ -203,7 +197,7 @@ async def _told(value: tuple[Any, ...]) -> Response:
         raise ReturnError("a tuple is (body, status), (body, headers) or (body, status, headers)")
     if told is not None:
         _check_status(told)
-    raw = _raw(headers)
+    raw = raw_headers(headers)
     response = await response_of(body)
     status = response.status_code if told is None else int(told)
     if body is None or status in _BODILESS:
@@ -212,24 +206,25 @@ async def _told(value: tuple[Any, ...]) -> Response:
         # These two have no length either (RFC 9110, section 8.6).
         response = Reply((status, [] if status in (204, 304) else [content_length(0)], b""))
     response.status_code = status
-    _set(response, raw)
+    set_headers(response, raw)
+    _check_length(response, raw)
     return response
 
 
-def _set(response: Response, raw: Headers) -> None:
-    """Set headers as told: each replaces those of its name, and pairs of one name are all sent."""
-    names = {name for name, _ in raw}
-    response.raw_headers[:] = [pair for pair in response.raw_headers if pair[0] not in names] + raw
+def without_body(response: Response) -> None:
+    """Take the body from a response whose status has none: what follows on the connection would be lost."""
+    if response.status_code in _BODILESS and getattr(response, "body", None):
+        response.body = b""
+        response.raw_headers[:] = [pair for pair in response.raw_headers if pair[0] != b"content-length"]
 
 
-def _raw(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
-    try:
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
-        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
-    except (TypeError, ValueError, AttributeError):
-        raise ReturnError("headers map names to values, both strings of latin-1") from None
-    _check_headers(raw)
-    return raw
+def _check_length(response: Response, raw: Headers) -> None:
+    """Refuse a length, told by hand, at which a client would wait or cut."""
+    names = dict(raw)
+    if b"transfer-encoding" in names or (
+        not isinstance(response, Stream) and names.get(b"content-length") not in (None, b"%d" % len(response.body))
+    ):
+        raise ReturnError("content-length and transfer-encoding are set from the body itself; leave them out")
 
 
 async def response_with(headers: Sequence[tuple[str, str]], returned: Any) -> Response:
@@ -239,8 +234,8 @@ async def response_with(headers: Sequence[tuple[str, str]], returned: Any) -> Re
     if response is returned:
         own = {name for name, _ in response.raw_headers}
     elif isinstance(returned, tuple) and not isinstance(returned[-1], int):
-        own = {name for name, _ in _raw(returned[-1])}
-    _set(response, [pair for pair in _raw(headers) if pair[0] not in own])
+        own = {name for name, _ in raw_headers(returned[-1])}
+    set_headers(response, [pair for pair in raw_headers(headers) if pair[0] not in own])
     return response
 
 

@@ -8,7 +8,7 @@ import logging
 import pytest
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from coworks_async import TechMicroService, entry, request
 from tests.aws.lambdas import Ask, Echo, alb, everywhere, http, rest, url
@@ -168,7 +168,8 @@ def test_headers_of_an_answer_are_latin_1_and_those_of_the_connection_stay_here(
     class Headers(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
-            return "x", {"X-Name": "é", "Connection": "close", "Keep-Alive": "1", "Transfer-Encoding": "chunked"}
+            of_the_connection = {"Connection": "close", "Keep-Alive": "1", "Transfer-Encoding": "chunked"}
+            return PlainTextResponse("x", headers={"X-Name": "é", **of_the_connection})
 
     for name, event in everywhere("GET", "/").items():
         answer = ask(Headers(), event)

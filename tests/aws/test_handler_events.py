@@ -62,13 +62,13 @@ def test_a_warm_up_ping_starts_the_container_for_the_next_request(invoke: Invoke
 
 
 def test_an_unknown_event_fails_and_names_its_keys_and_source_but_no_value(invoke: Invoke):
-    with pytest.raises(UnknownEvent, match=r"An event from aws.events with detail, .*source, version is no request"):
+    with pytest.raises(UnknownEvent, match=r"from aws.events with the keys detail, .*source, version is no request"):
         invoke(TechMicroService(name="any"), {**PING, "detail": {"card": "secret"}})
     with pytest.raises(UnknownEvent) as failed:
         invoke(TechMicroService(name="any"), {"card": "secret", "body": "secret"})
     assert "body, card" in str(failed.value)
     assert "secret" not in str(failed.value)
-    with pytest.raises(UnknownEvent, match="with list"):
+    with pytest.raises(UnknownEvent, match="An event that is a list is no request"):
         invoke(TechMicroService(name="any"), ["secret"])
 
 

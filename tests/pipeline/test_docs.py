@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from tests.clients import Connect
 
 DOCS = Path(__file__).parents[2] / "docs"
+STARLETTE = (DOCS / "starlette.md").read_text()
 
 BLOCK = re.compile(
     r"^```python\n(?P<code>.*?)^```$"
@@ -42,3 +45,44 @@ def test_every_python_block_and_every_request_of_the_pages_is_tried():
         text = (DOCS / f"{page}.md").read_text()
         rows = re.findall(r"^\| `[A-Z]+ /", text, re.MULTILINE)
         assert len(list(BLOCK.finditer(text))) == len(rows) + text.count("```python")
+
+
+@pytest.mark.parametrize(
+    ("returned", "lets"),
+    [
+        (True, True),
+        ({}, True),
+        ({"name": "ann"}, True),
+        ("dev", True),
+        (False, False),
+        (None, False),
+        ("prod", False),
+        ("", False),
+        (1, False),
+        (["dev"], False),
+    ],
+)
+def test_the_websocket_of_the_page_is_guarded_as_an_entry_is(returned: object, lets: bool):
+    code = next(block["code"] for block in BLOCK.finditer(STARLETTE) if "WebSocketRoute" in (block["code"] or ""))
+    module: dict[str, Any] = {"__name__": "starlette"}
+    exec(code, module)  # noqa: S102
+    client = TestClient(module["app"])
+    with client.websocket_connect("/prices", headers={"Authorization": "token"}) as socket:
+        assert socket.receive_text() == "1.50"
+    for headers in ({}, {"Authorization": "other"}):
+        assert not lets_in(client, headers)
+
+    async def rule(self: object, token: str) -> object:
+        return returned
+
+    module["Prices"].token_authorizer = rule
+    assert lets_in(client, {"Authorization": "any"}) is lets
+
+
+def lets_in(client: TestClient, headers: dict[str, str]) -> bool:
+    """Tell whether a WebSocket is opened, or closed before it is."""
+    try:
+        with client.websocket_connect("/prices", headers=headers) as socket:
+            return socket.receive_text() == "1.50"
+    except WebSocketDisconnect:
+        return False

@@ -204,11 +204,11 @@ async def test_teardown_runs_to_its_end_where_the_request_is_cancelled():
     @app.teardown_request
     async def tear(error):
         await anyio.sleep(0.01)
-        ended.append(f"{request.url.path} {error}")
+        ended.append(f"{request.url.path} {type(error).__name__}")
 
     @app.teardown_request
     def tear_in_a_thread(error):
-        ended.append(f"{request.url.path} {error}")
+        ended.append(f"{request.url.path} {type(error).__name__}")
 
     sent: list[Message] = []
 
@@ -217,7 +217,7 @@ async def test_teardown_runs_to_its_end_where_the_request_is_cancelled():
 
     with anyio.move_on_after(0.05):
         await app(scope_of(), nothing, send)
-    assert ended == ["/ None", "/ None"]
+    assert ended == ["/ CancelledError", "/ CancelledError"]
     assert sent == []
     assert not request
 

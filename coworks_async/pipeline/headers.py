@@ -1,0 +1,47 @@
+"""The headers of an answer, held to what a server can send."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from starlette.responses import Response
+
+from coworks_async.exceptions import ReturnError
+
+Headers = list[tuple[bytes, bytes]]
+
+# RFC 9110, sections 5.1 and 5.5: a value neither starts nor ends with white space.
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(rb"(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?")
+
+
+def is_header_name(name: object) -> bool:
+    """Tell whether a value is the name of a header."""
+    return isinstance(name, str) and name.isascii() and _NAME.fullmatch(name.encode()) is not None
+
+
+def check_headers(headers: Headers) -> None:
+    """Refuse what no server sends, or one sends and another does not; raises `ReturnError`."""
+    for name, value in headers:
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise ReturnError(
+                f"{name.decode('latin-1')!r} is no header's name, or its value is not of one line without outer space"
+            )
+
+
+def raw_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
+    """Return headers as ASGI has them; raises `ReturnError` for what are none."""
+    try:
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
+    except (TypeError, ValueError, AttributeError):
+        raise ReturnError(
+            "headers map names to values, both strings of latin-1; return a list, not a tuple, for an array of JSON"
+        ) from None
+    check_headers(raw)
+    return raw
+
+
+def set_headers(response: Response, raw: Headers) -> None:
+    """Set headers as told: each replaces those of its name, and pairs of one name are all sent."""
+    names = {name for name, _ in raw}
+    response.raw_headers[:] = [pair for pair in response.raw_headers if pair[0] not in names] + raw
