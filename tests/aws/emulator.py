@@ -33,6 +33,9 @@ def environment(place: Path) -> Path:
 
     With `CWS_TEST_ALL=1` the test fails instead.
     """
+    # What a Lambda of this test run imports was installed for this Python.
+    place = place / f"{sys.version_info.major}.{sys.version_info.minor}"
+    place.mkdir(exist_ok=True)
     program = place / "venv" / "bin" / "ministack"
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
