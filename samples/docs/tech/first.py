@@ -6,7 +6,7 @@ class SimpleMicroService(TechMicroService):
         super().__init__(**kwargs)
         self.value = 0
 
-    async def token_authorizer(self, token: str) -> bool | str:
+    async def token_authorizer(self, token: str) -> bool:
         return token == "token"
 
     @entry
