@@ -1,11 +1,12 @@
 """`cws invoke`: one request through a gateway's event and the Lambda handler, or an event from a file."""
 
 import json
-import logging
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import quote, quote_plus
 
 import click
@@ -21,6 +22,28 @@ if TYPE_CHECKING:
 
 # What a path may hold as it is (RFC 3986, section 3.3), `%` since it may be encoded already.
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where the answer goes, and nothing else: what the service prints meanwhile goes to stderr."""
+
+    stream: TextIO
+    include: bool
+    raw: bool
+
+    def answer(self, answer: "GatewayAnswer") -> None:
+        """Print an answer as curl does: the body's bytes, and with `-i` the head before them."""
+        if self.include:
+            head = [f"HTTP/1.1 {answer.status}", *(f"{name}: {value}" for name, value in answer.headers), ""]
+            click.echo("\n".join(head), self.stream)
+        self.stream.flush()
+        self.stream.buffer.write(answer.body)
+        self.stream.buffer.flush()
+
+    def json(self, value: Any) -> None:
+        """Print a value as JSON."""
+        click.echo(json.dumps(value, indent=2), self.stream)
 
 
 @click.command()
@@ -61,41 +84,49 @@ def invoke(
     # Read before the service is, so that what is wrong with them is told first.
     request = _request(method, path, query, header, data) if method is not None else None
     given = _read_event(event) if event is not None else None
+    output = Output(sys.stdout, include, raw)
+    with redirect_stdout(sys.stderr):
+        done = _call(project, via, request, given, output)
+    sys.exit(0 if done else 1)
+
+
+def _call(project: Project, via: Via, request: GatewayRequest | None, event: Any, output: Output) -> bool:
+    """Call the handler with a request or an event, print what comes, and tell whether it is a good answer."""
     from coworks_async.aws.standin import Gateway
 
     service = _service(project)
     gateway = Gateway(service, via)
     try:
-        done = _ask(gateway, request, raw, include) if request is not None else _send(gateway, given, raw, include)
+        return _ask(gateway, request, output) if request is not None else _send(gateway, event, output)
     finally:
         service.lambda_handler.container.close()
-    sys.exit(0 if done else 1)
 
 
 def _service(project: Project) -> "TechMicroService":
     from coworks_async.cli.loader import load_app, locate
+    from coworks_async.cli.logs import configure_service_log
     from coworks_async.cli.service import service_of
 
     load_environment(project)
     location = locate(project.app_spec(), project.directory)
-    # The answer alone goes to stdout.
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s:     %(message)s")
-    return service_of(load_app(location), location)
+    app = load_app(location)
+    configure_service_log()
+    return service_of(app, location)
 
 
-def _ask(gateway: "Gateway", request: GatewayRequest, raw: bool, include: bool) -> bool:
+def _ask(gateway: "Gateway", request: GatewayRequest, output: Output) -> bool:
     """Send a request through the gateway, print its answer, and tell whether it is a good one."""
     answer = gateway.answer(request)
-    if raw:
+    if output.raw:
         # Where the gateway answers alone nothing was returned; its answer is told in the same form.
         alone = {"statusCode": answer.status, "headers": dict(answer.headers), "body": answer.body.decode("latin-1")}
-        _print_json(answer.raw if answer.raw is not None else alone)
+        output.json(answer.raw if answer.raw is not None else alone)
     else:
-        _print(answer, include)
+        output.answer(answer)
     return answer.status < 400
 
 
-def _send(gateway: "Gateway", event: Any, raw: bool, include: bool) -> bool:
+def _send(gateway: "Gateway", event: Any, output: Output) -> bool:
     """Give an event to the handler, print what it returns, and tell whether it is a good answer."""
     from coworks_async.aws.standin import answer_of, report
 
@@ -106,10 +137,10 @@ def _send(gateway: "Gateway", event: Any, raw: bool, include: bool) -> bool:
     except Exception as error:
         report(error)
         return False
-    if answer is None or raw:
-        _print_json(returned)
+    if answer is None or output.raw:
+        output.json(returned)
     else:
-        _print(answer, include)
+        output.answer(answer)
     return answer is None or answer.status < 400
 
 
@@ -121,22 +152,6 @@ def _via_of(event: Any) -> Via | None:
     if "elb" in context:
         return "alb"
     return "http" if "http" in context else "rest"
-
-
-def _print(answer: "GatewayAnswer", include: bool) -> None:
-    """Print an answer as curl does: the body's bytes, and with `-i` the head before them."""
-    if include:
-        click.echo(f"HTTP/1.1 {answer.status}")
-        for name, value in answer.headers:
-            click.echo(f"{name}: {value}")
-        click.echo()
-    sys.stdout.flush()
-    sys.stdout.buffer.write(answer.body)
-    sys.stdout.buffer.flush()
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2))
 
 
 def _request(method: str, path: str, query: Sequence[str], header: Sequence[str], data: str | None) -> GatewayRequest:

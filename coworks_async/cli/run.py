@@ -56,6 +56,7 @@ def run(project: Project, host: str, port: int, reload: bool, workers: int, in_l
     if via is not None and not in_lambda:
         raise CommandError("--via names the gateway of --lambda, which is missing.")
     from coworks_async.cli.loader import load_app, locate
+    from coworks_async.cli.logs import configure_service_log
     from coworks_async.cli.server import behind_gateway, configure_logging, listen, prepare, url
 
     stage = load_environment(project)
@@ -64,12 +65,13 @@ def run(project: Project, host: str, port: int, reload: bool, workers: int, in_l
     configure_logging()
     # Here too when child processes will serve: what is wrong with the app is told once, by this process.
     app = load_app(location)
+    configure_service_log()
     name = getattr(app, "name", location.spec)
     if in_lambda:
         app = behind_gateway(app, location, via or VIAS[0])
     with listen(host, port) as listener:
-        serve = prepare(app, location, listener, reload=reload, workers=workers)
         through = f", through Lambda by {via or VIAS[0]} events" if in_lambda else ""
-        click.echo(f" * Service {name} (stage {stage}){through}")
-        click.echo(f" * Running on {url(host, listener)} (Press CTRL+C to quit)")
-        serve()
+        banner = (
+            f" * Service {name} (stage {stage}){through}\n * Running on {url(host, listener)} (Press CTRL+C to quit)"
+        )
+        prepare(app, location, listener, banner, reload=reload, workers=workers)()

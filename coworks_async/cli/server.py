@@ -22,6 +22,7 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from coworks_async.aws.exchange import Via
 from coworks_async.cli.loader import AppLocation, load_app, locate
+from coworks_async.cli.logs import configure_service_log
 from coworks_async.cli.project import APP_VARIABLE, DIRECTORY_VARIABLE
 from coworks_async.cli.service import service_of
 from coworks_async.exceptions import CommandError
@@ -91,21 +92,48 @@ def behind_gateway(app: ASGIApp, location: AppLocation, via: Via) -> ASGIApp:
     return GatewayFront(service_of(app, location), via)
 
 
+class Server(uvicorn.Server):
+    """A server that prints a banner once it serves."""
+
+    def __init__(self, config: uvicorn.Config, banner: str) -> None:
+        super().__init__(config)
+        self.banner = banner
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # It exits where the lifespan fails.
+        await super().startup(sockets=sockets)
+        click.echo(self.banner)
+
+
+class Workers(Multiprocess):
+    """Several servers, and a banner once the first of them serves."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], banner: str) -> None:
+        super().__init__(config, sockets)
+        self.banner = banner
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        if self.banner and not self.should_exit.is_set() and any(process.is_ready() for process in self.processes):
+            click.echo(self.banner)
+            self.banner = ""
+
+
 def prepare(
-    app: ASGIApp, location: AppLocation, listener: socket.socket, *, reload: bool, workers: int
+    app: ASGIApp, location: AppLocation, listener: socket.socket, banner: str, *, reload: bool, workers: int
 ) -> Callable[[], None]:
-    """Make ready what serves, and give what starts it.
+    """Make ready what serves, and give what starts it; `banner` is printed once it serves, at a reload again.
 
     From here on CTRL+C and SIGTERM end it the same way: the requests in flight are answered and the process exits
     with 0. With `reload` or several workers child processes import the app by its location. Where the app's start-up
     (its lifespan) fails, the process exits with uvicorn's 3.
     """
     if reload:
-        return _reloading(location, listener)
+        return _reloading(location, listener, banner)
     if workers > 1:
-        return _in_workers(location, listener, workers)
+        return _in_workers(location, listener, banner, workers)
     # `interface`: a plain `__call__` that returns a coroutine would be taken for ASGI 2.
-    server = uvicorn.Server(uvicorn.Config(lambda: app, factory=True, interface="asgi3", log_config=None))
+    server = Server(uvicorn.Config(lambda: app, factory=True, interface="asgi3", log_config=None), banner)
     for number in (signal.SIGINT, signal.SIGTERM):
         # Once done uvicorn raises the signal again, for whoever handled it before: nobody but itself.
         signal.signal(number, server.handle_exit)
@@ -120,6 +148,7 @@ def served_app() -> ASGIApp:
     try:
         location = locate(os.environ[APP_VARIABLE], Path(os.environ[DIRECTORY_VARIABLE]))
         app = load_app(location)
+        configure_service_log()
         via = os.environ.get(VIA_VARIABLE)
         return app if via is None else behind_gateway(app, location, cast(Via, via))
     except CommandError as error:
@@ -128,17 +157,17 @@ def served_app() -> ASGIApp:
         sys.exit(STARTUP_FAILURE)
 
 
-def _reloading(location: AppLocation, listener: socket.socket) -> Callable[[], None]:
+def _reloading(location: AppLocation, listener: socket.socket, banner: str) -> Callable[[], None]:
     watched = [str(folder) for folder in location.import_path]
     config = _children_config(location, reload=True, reload_dirs=watched)
-    supervisor = ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener])
+    supervisor = ChangeReload(config, target=Server(config, banner).run, sockets=[listener])
     signal.signal(signal.SIGTERM, supervisor.signal_handler)
     _wait_for_ctrl_c(supervisor.should_exit)
     return supervisor.run
 
 
-def _in_workers(location: AppLocation, listener: socket.socket, workers: int) -> Callable[[], None]:
-    supervisor = Multiprocess(_children_config(location, workers=workers), sockets=[listener])
+def _in_workers(location: AppLocation, listener: socket.socket, banner: str, workers: int) -> Callable[[], None]:
+    supervisor = Workers(_children_config(location, workers=workers), [listener], banner)
     _wait_for_ctrl_c(supervisor.should_exit)
 
     def run() -> None:

@@ -61,7 +61,7 @@ mode = pytest.mark.parametrize("mode", MODES, ids=["one", "workers", "reload"])
 
 @dataclass(frozen=True)
 class Served:
-    """A `cws run` that has printed its banner."""
+    """A `cws run` that has printed its banner, if the test did not choose otherwise."""
 
     process: subprocess.Popen[bytes]
     url: str
@@ -104,7 +104,7 @@ def run_cws(*arguments: str, cwd: Path, **environment: str) -> subprocess.Comple
 
 
 @contextmanager
-def serving(*arguments: str, cwd: Path, **environment: str) -> Iterator[Served]:
+def serving(*arguments: str, cwd: Path, until_started: bool = True, **environment: str) -> Iterator[Served]:
     """A `cws` whose arguments make it serve, from its banner on; it is stopped at the end if the test did not."""
     with TemporaryDirectory() as logs:
         # Not in the project: a log that grows would be a change to watch.
@@ -120,8 +120,9 @@ def serving(*arguments: str, cwd: Path, **environment: str) -> Iterator[Served]:
                 start_new_session=True,
             )
         try:
-            until(lambda: "(Press CTRL+C to quit)\n" in out.read_text() or process.poll() is not None)
-            assert process.poll() is None, err.read_text()
+            if until_started:
+                until(lambda: "(Press CTRL+C to quit)\n" in out.read_text() or process.poll() is not None)
+                assert process.poll() is None, err.read_text()
             address = out.read_text().partition(" * Running on ")[2].partition(" (Press")[0]
             yield Served(process, address, out, err)
         finally:

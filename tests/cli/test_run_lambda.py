@@ -1,6 +1,9 @@
 """`cws run --lambda`: uvicorn in front, each request through a gateway's event and the Lambda handler."""
 
+import re
 import signal
+import sys
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -99,6 +102,28 @@ def test_the_lifespan_starts_at_the_first_event_and_ends_with_the_server(number:
         assert served.stop(number) == 0
         assert "Traceback" not in served.err.read_text()
     assert len(list(project.glob("ended-*"))) == 1
+
+
+def peak_memory(pid: int) -> int:
+    """The megabytes that a process has had at once."""
+    [size] = re.findall(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(size) // 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of another process")
+@pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
+def test_a_body_of_a_hundred_megabytes_is_a_413_that_takes_no_memory(chunked: bool, write: Write, project: Path):
+    write("app.py", SERVICE)
+    headers = {} if chunked else {"Content-Length": str(100 * 1024 * 1024)}
+    with serving("run", "--lambda", "--port", "0", cwd=project) as served:
+        before = peak_memory(served.process.pid)
+        connection = HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE)
+        parts = (b"x" * 1024 * 1024 for _ in range(100))
+        connection.request("POST", "/", parts, headers, encode_chunked=chunked)
+        with connection.getresponse() as answer:
+            assert (answer.status, answer.read()) == (413, b'{"message": "Request Too Long"}')
+        connection.close()
+        assert peak_memory(served.process.pid) - before < 60
 
 
 def test_an_app_that_is_no_service_is_one_line(write: Write, project: Path):

@@ -83,9 +83,51 @@ def test_a_lifespan_that_fails_is_shown_and_ends_it(mode: list[str], write: Writ
         """,
     )
     done = run_cws("run", "--port", "0", *mode, cwd=project)
-    assert done.returncode == 3
+    assert (done.returncode, done.stdout) == (3, "")
     assert "RuntimeError: no database" in done.stderr
     assert "Application startup failed. Exiting." in done.stderr
+
+
+STARTING = """
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from coworks_async import TechMicroService
+
+@asynccontextmanager
+async def lifespan(app):
+    print("started", flush=True)
+    yield
+
+app = TechMicroService(name="small", lifespan=lifespan)
+"""
+
+
+@mode
+def test_the_banner_comes_once_the_service_has_started(mode: list[str], write: Write, project: Path) -> None:
+    write("app.py", STARTING)
+    with serving("run", "--port", "0", *mode, cwd=project) as served:
+        assert served.out.read_text().replace("started\n", "") == (
+            f" * Service small (stage dev)\n * Running on {served.url} (Press CTRL+C to quit)\n"
+        )
+        assert served.out.read_text().startswith("started\n")
+        assert served.stop() == 0
+        assert served.out.read_text().count("Running on") == 1
+
+
+def test_with_reload_the_banner_comes_with_the_change_that_starts(write: Write, project: Path) -> None:
+    failing = STARTING.replace("    yield", "    yield (Path('mended').exists() or 1 / 0) and None")
+    write("app.py", failing)
+    with serving("run", "--port", "0", "--reload", cwd=project, until_started=False) as served:
+        until(lambda: "ZeroDivisionError" in served.err.read_text())
+        assert "Running on" not in served.out.read_text()
+
+        def mended() -> bool:
+            write("mended", "")
+            write("app.py", STARTING)
+            return "Running on" in served.out.read_text()
+
+        until(mended, pause=0.5)
 
 
 def test_an_app_that_fails_in_the_workers_alone_ends_it(write: Write, project: Path) -> None:

@@ -6,10 +6,13 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from anyio import to_thread
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 
 from coworks_async.aws.exchange import GatewayAnswer, GatewayRequest, Via
-from coworks_async.aws.standin.gateway import Deployable, Gateway
+from coworks_async.aws.standin.gateway import TOO_LONG, Deployable, Gateway
+from coworks_async.exceptions import ContentTooLarge
+from coworks_async.pipeline.body import read_body
+from coworks_async.pipeline.limits import Limits
 from coworks_async.types import Receive, Scope, Send
 
 T = TypeVar("T")
@@ -23,7 +26,8 @@ class GatewayFront:
     """Serves a service by any ASGI server, or test client, as Lambda would serve it.
 
     The Lambda's container is one thread: its loop and its lifespan start there at the first event, and events wait
-    for each other. The container ends with the server's own lifespan.
+    for each other. The container ends with the server's own lifespan. A body over the gateway's limit is a 413 of the
+    gateway's, its rest left unread.
 
     Parameters:
         app: the service.
@@ -46,13 +50,19 @@ class GatewayFront:
             # No gateway here speaks WebSocket: refused, as a server refuses what it does not know.
             return await send({"type": "websocket.close", "code": 1000})
         try:
-            body = await Request(scope, receive).body()
+            answer = await self._answer(scope, receive)
         except ClientDisconnect:
             return
-        answer: GatewayAnswer = await self._in_container(lambda: self.gateway.answer(request_of(scope, body)))
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> GatewayAnswer:
+        try:
+            body = await read_body(scope, receive, Limits(self.gateway.body_limit))
+        except ContentTooLarge:
+            return TOO_LONG
+        return await self._in_container(lambda: self.gateway.answer(request_of(scope, body)))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -24,6 +24,11 @@ from coworks_async.pipeline.request import current_stage
 
 LAMBDA_LIMIT = 6 * 1024 * 1024
 ALB_LIMIT = 1024 * 1024
+API_LIMIT = 10 * 1024 * 1024
+"""What a REST or an HTTP API takes of a body, whatever becomes of it:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
+
+TOO_LONG = message(413, "Request Too Long")
 
 
 class Deployable(Described, Protocol):
@@ -51,6 +56,7 @@ class Gateway:
         self.app = app
         self.via = via
         self.base_path = base_path.rstrip("/")
+        self.body_limit = {"alb": ALB_LIMIT, "url": LAMBDA_LIMIT}.get(via, API_LIMIT)
         self.plan: GatewayPlan | None = None
         if via in ("rest", "http", "http-stage"):
             self.plan = gateway_plan(app, "rest" if via == "rest" else "http")
@@ -101,7 +107,7 @@ class Gateway:
     def _call(self, request: GatewayRequest, event: Event) -> GatewayAnswer:
         size = len(request.body) if self.via == "alb" else len(json.dumps(event))
         if size > (ALB_LIMIT if self.via == "alb" else LAMBDA_LIMIT):
-            return message(413, "Request Too Long")
+            return TOO_LONG
         raw = None
         try:
             raw = self.invoke(event, request.id)
