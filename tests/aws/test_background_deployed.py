@@ -89,7 +89,7 @@ def _zipped(name: str, text: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def aws(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    cache = request.config.cache
+    cache = getattr(request.config, "cache", None)  # which `-p no:cacheprovider` leaves out
     with emulator(environment(cache.mkdir("ministack") if cache else tmp_path_factory.getbasetemp())) as url:
         yield Aws(url)
 
