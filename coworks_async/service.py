@@ -2,9 +2,9 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -15,7 +15,7 @@ from starlette.types import ExceptionHandler, Lifespan
 
 from coworks_async.entries.blueprint import Blueprint
 from coworks_async.entries.entry import Entry, entries_of
-from coworks_async.entries.hooks import ErrorKey, Hooks
+from coworks_async.entries.hooks import HasHooks, Hooks
 from coworks_async.entries.naming import normal_prefix
 from coworks_async.entries.table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event
@@ -28,15 +28,13 @@ from coworks_async.pipeline.pipeline import Pipeline, Settings
 from coworks_async.pipeline.request import current_stage
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from coworks_async.pipeline.urls import url_for
-from coworks_async.types import ASGIApp, Function, Verdict
+from coworks_async.types import ASGIApp, Verdict
 
 if TYPE_CHECKING:
     from coworks_async.aws.handler import LambdaHandler
 
-F = TypeVar("F", bound=Function)
 
-
-class TechMicroService(Starlette):
+class TechMicroService(HasHooks, Starlette):
     """A microservice: a subclass's methods are its entries, and its instance is an ASGI app.
 
     Parameters:
@@ -188,22 +186,6 @@ class TechMicroService(Starlette):
             RequestContextError: `_external` outside of a request.
         """
         return url_for(self.entries, endpoint, params, external=_external)
-
-    def before_request(self, hook: F) -> F:
-        """Register what runs before each entry, once authorized; what it returns, if anything, is the answer."""
-        return self.hooks.add_before(hook)
-
-    def after_request(self, hook: F) -> F:
-        """Register what gets each response and returns it, or another; the last registered runs first."""
-        return self.hooks.add_after(hook)
-
-    def teardown_request(self, hook: F) -> F:
-        """Register what runs when an answer is sent, with the exception that broke it or None."""
-        return self.hooks.add_teardown(hook)
-
-    def errorhandler(self, key: ErrorKey) -> Callable[[F], F]:
-        """Register what answers a status or an exception: it gets the exception and returns what an entry may."""
-        return self.hooks.error_adder(key)
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return what answers requests: the pipeline, within the author's middleware if there is any."""

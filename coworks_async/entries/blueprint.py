@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
-from coworks_async.entries.hooks import ErrorKey, Hooks
+from coworks_async.entries.hooks import ErrorKey, HasHooks, Hooks
 from coworks_async.types import Function
 
 F = TypeVar("F", bound=Function)
 
 
-class Blueprint:
+class Blueprint(HasHooks):
     """A class of entries to mount on a service, under whatever prefix the service likes.
 
     Parameters:
@@ -28,22 +28,6 @@ class Blueprint:
         self.name = name or type(self).__name__.lower()
         self.hooks = Hooks()
         self.app_hooks = Hooks()
-
-    def before_request(self, hook: F) -> F:
-        """Register what runs before each of the blueprint's entries; what it returns, if anything, is the answer."""
-        return self.hooks.add_before(hook)
-
-    def after_request(self, hook: F) -> F:
-        """Register what gets the response of each of the blueprint's entries and returns it, or another."""
-        return self.hooks.add_after(hook)
-
-    def teardown_request(self, hook: F) -> F:
-        """Register what runs when the blueprint's answer is sent, with the exception that broke it or None."""
-        return self.hooks.add_teardown(hook)
-
-    def errorhandler(self, key: ErrorKey) -> Callable[[F], F]:
-        """Register what answers a status or an exception of the blueprint's entries."""
-        return self.hooks.error_adder(key)
 
     def before_app_request(self, hook: F) -> F:
         """Register what runs before each entry of the whole service."""

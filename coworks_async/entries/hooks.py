@@ -58,3 +58,25 @@ class Hooks:
             takes = "no argument" if count == 0 else "one argument"
             raise DeclarationError(f"{what} {name} is called with {takes}; change its parameters.") from None
         return hook
+
+
+class HasHooks:
+    """What hooks are registered on: a service, for all its entries, or a blueprint, for its own."""
+
+    hooks: Hooks
+
+    def before_request(self, hook: F) -> F:
+        """Register what runs before each entry, once authorized; what it returns, if anything, is the answer."""
+        return self.hooks.add_before(hook)
+
+    def after_request(self, hook: F) -> F:
+        """Register what gets each response and returns it, or another; the last registered runs first."""
+        return self.hooks.add_after(hook)
+
+    def teardown_request(self, hook: F) -> F:
+        """Register what runs when an answer is sent, with the exception that broke it or None."""
+        return self.hooks.add_teardown(hook)
+
+    def errorhandler(self, key: ErrorKey) -> Callable[[F], F]:
+        """Register what answers a status or an exception: it gets the exception and returns what an entry may."""
+        return self.hooks.error_adder(key)
