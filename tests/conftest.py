@@ -36,6 +36,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("requires_tool"):
         for name in mark.args:
             find_tool(name)
+    if item.get_closest_marker("end_to_end") and os.environ.get("CWS_TEST_ALL") != "1":
+        pytest.skip("a whole deploy takes a while; `make test-all` runs it")
 
 
 @pytest.fixture(scope="session")
