@@ -10,6 +10,7 @@
     │   ├── BackgroundError     an envelope is no asynchronous call of this service's
     │   ├── StartupError        the lifespan did not start
     │   └── UnknownEvent        nothing handles the event
+    ├── DeployError             a deploy, or a step of it, failed
     └── CommandError            a command is used the wrong way
 
     starlette.exceptions.HTTPException
@@ -23,10 +24,14 @@ What derives from `CoWorksError` is for the author of a service, what derives fr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from msgspec import Struct
+from msgspec.structs import replace
 from starlette.exceptions import HTTPException
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_UNKNOWN = 100
 MAX_FAULTS = 300
@@ -90,12 +95,23 @@ def unknown_event(event: object) -> UnknownEvent:
     return UnknownEvent(f"An event{told} with the keys {keys} is no request; override on_event to handle it.")
 
 
+class DeployError(CoWorksError):
+    """A deploy, or a step of it, failed: its message is the one line that is printed, before the exit with code 1.
+
+    Attributes:
+        log: the file that holds all that was said, where there is one.
+    """
+
+    def __init__(self, message: str, log: "Path | None" = None) -> None:
+        super().__init__(message)
+        self.log = log
+
+
 class CommandError(CoWorksError):
     """A command is used the wrong way: its message is the one line that is printed, before the exit with code 2."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that is wrong with a request: a member of the `errors` of a 422.
 
     `name` is the parameter as the client wrote it (empty for a body as a whole), `expected` a type as Python writes

@@ -27,7 +27,6 @@ from coworks_async.pipeline.limits import MAX_BODY_SIZE, Limits
 from coworks_async.pipeline.pipeline import Pipeline, Settings
 from coworks_async.pipeline.request import current_stage
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
-from coworks_async.pipeline.urls import url_for
 from coworks_async.types import ASGIApp, Verdict
 
 if TYPE_CHECKING:
@@ -185,6 +184,8 @@ class TechMicroService(HasHooks, Starlette):
             UnknownEndpoint: there is no such entry, or a parameter of its path lacks.
             RequestContextError: `_external` outside of a request.
         """
+        from coworks_async.pipeline.urls import url_for
+
         return url_for(self.entries, endpoint, params, external=_external)
 
     def build_middleware_stack(self) -> ASGIApp:

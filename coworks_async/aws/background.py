@@ -1,11 +1,6 @@
-"""Asynchronous calls in Lambda: the envelope of a second invocation, and answers kept in S3.
-
-- https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-- https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
-"""
+"""Asynchronous calls in a second invocation: the call that an envelope holds, and answers kept in S3."""
 
 import importlib
-import os
 from typing import Any, Protocol
 
 import msgspec
@@ -15,24 +10,12 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from coworks_async.aws.authorizer import mark_of
+from coworks_async.aws.dispatch import ENVELOPE
 from coworks_async.aws.formats import Event
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import BackgroundError
 from coworks_async.pipeline.background import BackgroundCall
 from coworks_async.pipeline.invocation import StoreIn, store_target
-from coworks_async.types import Scope
-
-ENVELOPE = "coworks.background"
-
-
-def is_envelope(event: Any) -> bool:
-    """Tell whether an event is an envelope: this one key and no other, as no gateway makes it."""
-    return isinstance(event, dict) and event.keys() == {ENVELOPE}
-
-
-def envelope(encoded: bytes, context: Any) -> bytes:
-    """Return the envelope of an encoded call, with the mark of this function and stage."""
-    return b'{"%s":{"mark":%s,"call":%s}}' % (ENVELOPE.encode(), msgspec.json.encode(mark_of(context)), encoded)
 
 
 class Table(Protocol):
@@ -66,31 +49,6 @@ def call_of(event: Event, context: Any, service: Table) -> BackgroundCall:
 class _Envelope(msgspec.Struct, frozen=True):
     mark: str
     call: BackgroundCall
-
-
-class Dispatcher:
-    """Invokes this function a second time; where no Lambda runs it, keeps the envelope for the handler to take."""
-
-    def __init__(self) -> None:
-        self.kept: list[bytes] = []
-        self._lambda: Any = None
-
-    async def __call__(self, encoded: bytes, scope: Scope) -> None:
-        context = scope["aws.context"]
-        payload = envelope(encoded, context)
-        if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-            await run_in_threadpool(self._invoke, context.invoked_function_arn, payload)
-        else:
-            self.kept.append(payload)
-
-    def _invoke(self, function: str, payload: bytes) -> None:
-        self._lambda = self._lambda or aws_client("lambda")
-        self._lambda.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
-
-    def take(self) -> list[Event]:
-        """Return the envelopes that were kept."""
-        kept, self.kept = self.kept, []
-        return [msgspec.json.decode(payload) for payload in kept]
 
 
 async def store_in_s3(response: Response, headers: Headers, store_in: StoreIn) -> None:

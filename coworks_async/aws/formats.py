@@ -27,11 +27,8 @@ LAMBDA_LIMIT = 6 * 1024 * 1024
 CONFIG = LambdaConfig(api_gateway_base_path="/", text_mime_types=[], exclude_headers=[])
 """What Mangum's classes are made with; ours tell the base path and the text by themselves."""
 
-_TEXT = re.compile(
-    r"text/.*|application/(.*\+)?(json|xml|javascript|x-www-form-urlencoded|yaml|graphql)|image/svg\+xml"
-)
-
-_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
+_TEXT = frozenset(("json", "xml", "javascript", "x-www-form-urlencoded", "yaml", "graphql"))
+"""The subtypes of `application/` that are text, alone or behind a `+`."""
 
 # A gateway has connections of its own (RFC 9110, section 7.6.1).
 _HOP_BY_HOP = frozenset(
@@ -100,7 +97,7 @@ def encoded_query(pairs: Collection[tuple[str, str]]) -> bytes:
 
 
 def _encoded(text: str) -> str:
-    return text if _UNRESERVED.fullmatch(text) else quote_plus(text, errors="replace")
+    return text if text.isalnum() and text.isascii() else quote_plus(text, errors="replace")
 
 
 def http_scope(
@@ -183,7 +180,13 @@ _NONE = [""]
 
 @lru_cache(maxsize=256)
 def _is_text(content_type: str) -> bool:
-    return _TEXT.fullmatch(content_type.partition(";")[0].strip().lower()) is not None
+    media_type = content_type.partition(";")[0].strip().lower()
+    kind, _, subtype = media_type.partition("/")
+    return (
+        media_type.startswith("text/")
+        or (kind == "application" and subtype.rpartition("+")[2] in _TEXT)
+        or media_type == "image/svg+xml"
+    )
 
 
 def size_over(limit: int, answer: Mapping[str, Any]) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 from asyncio import CancelledError
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Protocol, cast
 
@@ -10,10 +10,11 @@ from mangum.types import Response as Answer
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from coworks_async.aws import authorizer, background
+from coworks_async.aws import authorizer
 from coworks_async.aws.alb import AlbEvent
 from coworks_async.aws.container import Container
 from coworks_async.aws.cycle import HttpCycle
+from coworks_async.aws.dispatch import Dispatcher, is_envelope
 from coworks_async.aws.formats import CONFIG, Event, size_over
 from coworks_async.aws.http_api import FunctionUrlEvent, HttpApiEvent
 from coworks_async.aws.log import log_request
@@ -21,8 +22,8 @@ from coworks_async.aws.rest import RestEvent
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AuthorizerError, StartupError
 from coworks_async.pipeline.authorizer import AUTHORIZED, log_failure, principal_of
-from coworks_async.pipeline.background import DISPATCH, run_call
 from coworks_async.pipeline.call import caller
+from coworks_async.pipeline.invocation import DISPATCH
 from coworks_async.pipeline.problems import problem_response
 from coworks_async.types import Receive, Scope, Send
 
@@ -57,7 +58,8 @@ class LambdaHandler:
     at every event.
 
     A request is always answered: what would be raised is a 500, since a gateway makes a bare 502 of an exception. Any
-    other event fails with what is raised.
+    other event fails with what is raised. What stands in `after_event` runs at the end of each, before the container
+    may be frozen.
     """
 
     def __init__(self, service: Service) -> None:
@@ -66,9 +68,18 @@ class LambdaHandler:
         self.container = Container(service, service.logger)
         self.cold = True
         self.warned_of_streams = False
-        self.dispatch = background.Dispatcher()
+        self.dispatch = Dispatcher()
+        self.after_event: list[Callable[[], None]] = []
 
     def __call__(self, event: Any, context: Any) -> Any:
+        try:
+            return self.take(event, context)
+        finally:
+            for step in self.after_event:
+                step()
+
+    def take(self, event: Any, context: Any) -> Any:
+        """Handle an event of any kind."""
         start = perf_counter()
         cold, self.cold = self.cold, False
         kind = format_of(event)
@@ -77,7 +88,7 @@ class LambdaHandler:
             if self.dispatch.kept:
                 self.run_kept(context)
             return answer
-        if background.is_envelope(event):
+        if is_envelope(event):
             return self.container.run(lambda: self.run_background(event, context, start, cold))
         work = self.authorize if isinstance(event, dict) and authorizer.is_authorizer_event(event) else self.handle
         return self.container.run(lambda: work(event, context))
@@ -117,7 +128,11 @@ class LambdaHandler:
             BackgroundError: the envelope holds no call that this service takes.
             Exception: what `store_response` raised.
         """
-        call = background.call_of(event, context, self.service)
+        # Loaded with the first call: most containers see none.
+        from coworks_async.aws.background import call_of
+        from coworks_async.pipeline.background import run_call
+
+        call = call_of(event, context, self.service)
         told = {"aws.event": event, "aws.context": context, "state": self.container.state.copy()}
         status = await run_call(call, self.service, told)
         log_request(

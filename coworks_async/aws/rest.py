@@ -20,7 +20,7 @@ from coworks_async.aws.formats import (
 )
 from coworks_async.types import Scope
 
-_PARAMETER = re.compile(r"\{([^{}+]+)\+?\}")
+_PARAMETER = r"\{([^{}+]+)\+?\}"
 
 
 class RestEvent(APIGateway):
@@ -93,7 +93,7 @@ def split_path(event: Event) -> tuple[str, str]:
 def _before_resource(event: Event, path: str) -> str | None:
     """Return what stands in a path before the resource that matched; None where the two do not fit."""
     parameters = event.get("pathParameters") or {}
-    own = _PARAMETER.sub(lambda found: parameters.get(found[1]) or found[0], event.get("resource") or "")
+    own = re.sub(_PARAMETER, lambda found: parameters.get(found[1]) or found[0], event.get("resource") or "")
     whole = path.rstrip("/")
     if own.startswith("/"):
         # Parameters come encoded or not, which nobody promises.

@@ -2,8 +2,9 @@
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from coworks_async.entries.declaration import EntryOptions, options_of
 from coworks_async.entries.naming import HEAD, VERBS, route_of
@@ -11,8 +12,7 @@ from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """An entry as a class declares it, before its signature is read; `owner` is the class whose body it stands in."""
 
     cls: type

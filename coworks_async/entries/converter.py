@@ -128,7 +128,7 @@ def custom(kind: Any, value: Any) -> Any:
 def fault(where: Where, name: str, expected: str, error: Exception) -> Fault:
     """Return the fault that a failed conversion is to a client, without the value."""
     detail = str(error)
-    found = _PLACE.search(detail)
+    found = re.search(_PLACE, detail)
     place = found[0] if found else ""
     detail = detail.removesuffix(place)
     if detail.startswith(("Invalid enum value ", "Invalid value ")):
@@ -136,7 +136,7 @@ def fault(where: Where, name: str, expected: str, error: Exception) -> Fault:
     return Fault(where, name, expected, detail + place.replace("`$", f"`{name}"))
 
 
-_PLACE = re.compile(r" - at `(?:key` in `)?\$[^`]*`$")
+_PLACE = r" - at `(?:key` in `)?\$[^`]*`$"
 
 
 def unknown(where: Where, names: Collection[str], known: Sequence[str]) -> list[Fault]:

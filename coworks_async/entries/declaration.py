@@ -3,8 +3,9 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar, overload
+
+from msgspec import Struct
 
 from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
@@ -14,12 +15,11 @@ F = TypeVar("F", bound=Function)
 MARK = "__coworks_entry__"
 
 # RFC 9110, sections 5.1 and 5.5.
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_HEADER_VALUE = r"[\t\x20-\x7e\x80-\xff]*"
 
 
-@dataclass(frozen=True, slots=True)
-class EntryOptions:
+class EntryOptions(Struct, frozen=True):
     """The options of one `@entry`, as given."""
 
     no_auth: bool = False
@@ -136,8 +136,8 @@ def _headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     if not isinstance(headers, Mapping):
         raise DeclarationError(f"@entry(binary_headers=...) maps names to values; it is no mapping, but {headers!r}.")
     for name, value in headers.items():
-        if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
+        if not (isinstance(name, str) and re.fullmatch(_HEADER_NAME, name)):
             raise DeclarationError(f"@entry(binary_headers=...): {name!r} is no name of a header.")
-        if not (isinstance(value, str) and _HEADER_VALUE.fullmatch(value)):
+        if not (isinstance(value, str) and re.fullmatch(_HEADER_VALUE, value)):
             raise DeclarationError(f"@entry(binary_headers=...): {name} has {value!r}, which is no line of latin-1.")
     return tuple(headers.items())

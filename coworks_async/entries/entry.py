@@ -1,9 +1,10 @@
 """An entry, as the service serves it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct
 
 from coworks_async.entries.collect import Declaration, declarations
 from coworks_async.entries.declaration import EntryOptions
@@ -12,8 +13,7 @@ from coworks_async.entries.signature import Kind, Signature, read_signature
 from coworks_async.types import Function
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True, dict=True):
     """One HTTP method on one path, and the method of a class that answers it.
 
     Attributes:

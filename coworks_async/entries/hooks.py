@@ -2,8 +2,9 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
@@ -13,8 +14,7 @@ F = TypeVar("F", bound=Function)
 ErrorKey = int | type[Exception]
 
 
-@dataclass(slots=True)
-class Hooks:
+class Hooks(Struct):
     """What is registered in one place; `frozen` once requests are answered."""
 
     before: list[Function] = field(default_factory=list)

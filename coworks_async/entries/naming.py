@@ -34,7 +34,7 @@ def route_of(name: str) -> tuple[str, str]:
     return verb.upper(), "/" + rest.replace("_", "/") if rest else "/"
 
 
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*")
+_PREFIX = r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*"
 
 
 def normal_prefix(prefix: str) -> str:
@@ -50,7 +50,7 @@ def normal_prefix(prefix: str) -> str:
     if not isinstance(prefix, str):
         raise ValueError(f"the prefix is {prefix!r}, which is no string")
     normal = "/" + prefix.strip("/") if prefix.strip("/") else ""
-    if not _PREFIX.fullmatch(normal) or any(part in (".", "..") for part in normal.split("/")):
+    if not re.fullmatch(_PREFIX, normal) or any(part in (".", "..") for part in normal.split("/")):
         raise ValueError(
             f"the prefix {prefix!r} is no static path: letters, digits and -._~!$&'()*+,;=:@ between slashes; "
             "take a parameter in the entries instead"

@@ -1,25 +1,25 @@
 """The plan of an entry: its parameters with their converters, compiled once and followed by each request."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from coworks_async.entries.annotations import foreign_constraint, is_model, is_structured, members
+from coworks_async.entries.annotations import foreign_constraint, is_model, is_structured, members, show
 from coworks_async.entries.collect import Declaration
-from coworks_async.entries.converter import Converter
-from coworks_async.entries.models import ModelConverter
 from coworks_async.entries.signature import Kind, Parameter, Signature
-from coworks_async.entries.whole import WholeConverter
 from coworks_async.exceptions import DeclarationError
 
-AnyConverter = Converter | WholeConverter | ModelConverter
+if TYPE_CHECKING:
+    from coworks_async.entries.converter import Converter
+    from coworks_async.entries.models import ModelConverter
+    from coworks_async.entries.whole import WholeConverter
+
+    AnyConverter = Converter | WholeConverter | ModelConverter
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True):
     """A parameter and what converts to it."""
 
     parameter: Parameter
@@ -38,8 +38,7 @@ class Slot:
         return str(self.converter.expected)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What a request's values go to.
 
     `named` and `gather` are keyed by what a client writes. `rest` is `**kwargs`, `request` the parameter that gets the
@@ -136,10 +135,12 @@ def compile_plan(declaration: Declaration, signature: Signature) -> Plan:
     return plan
 
 
-def _converter(parameter: Parameter, declaration: Declaration) -> AnyConverter:
+def _converter(parameter: Parameter, declaration: Declaration) -> "AnyConverter":
     annotation = parameter.annotation
     try:
-        return _cached_converter(annotation) if isinstance(annotation, Hashable) else _converter_to(annotation)
+        if isinstance(annotation, Hashable):
+            return _cached_converter(annotation, show(annotation))
+        return _converter_to(annotation)
     except Exception as error:  # what msgspec and pydantic raise for a wrong type is their own affair
         raise DeclarationError(
             f"{declaration.where}: the parameter {parameter.name!r} cannot be converted: {error}; "
@@ -147,7 +148,12 @@ def _converter(parameter: Parameter, declaration: Declaration) -> AnyConverter:
         ) from error
 
 
-def _converter_to(annotation: Any) -> AnyConverter:
+def _converter_to(annotation: Any) -> "AnyConverter":
+    # Loaded with the first parameter: in Lambda the plan of an entry is compiled when that is first called.
+    from coworks_async.entries.converter import Converter
+    from coworks_async.entries.models import ModelConverter
+    from coworks_async.entries.whole import WholeConverter
+
     if any(is_model(member) for member in members(annotation)):
         return ModelConverter(annotation)
     constraint = foreign_constraint(annotation)
@@ -156,8 +162,10 @@ def _converter_to(annotation: Any) -> AnyConverter:
     return WholeConverter(annotation) if is_structured(annotation) else Converter(annotation)
 
 
-# A service has few types and many parameters; a converter has no state.
-_cached_converter = lru_cache(maxsize=1024)(_converter_to)
+@lru_cache(maxsize=1024)
+def _cached_converter(annotation: Any, shown: str) -> "AnyConverter":
+    """A service has few types and many parameters; `int | str` and `str | int` are equal, but not shown alike."""
+    return _converter_to(annotation)
 
 
 def _refuse_hidden(plan: Plan, declaration: Declaration) -> None:

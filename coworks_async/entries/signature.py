@@ -1,14 +1,13 @@
 """From a method's signature to its parameters: which come from the path, which by name, which take the whole body."""
 
 import inspect
-import re
 import typing
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from types import SimpleNamespace
 from typing import Any
 
+from msgspec import Struct
 from starlette.requests import Request
 
 from coworks_async.entries.annotations import is_scalar, is_structured, show, substitute, type_variables, unknowns
@@ -31,8 +30,7 @@ class Kind(Enum):
     REST = "the names that are left"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One parameter of an entry.
 
     `alias` is its name as a client writes it, `annotation` is `Any` where there is none, and `default` is `REQUIRED`
@@ -53,8 +51,7 @@ class Parameter:
         return self.default is REQUIRED
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """The parameters of an entry in the order of its signature, and what it says that it returns."""
 
     parameters: tuple[Parameter, ...]
@@ -173,9 +170,9 @@ def _kind(parameter: inspect.Parameter, annotation: Any) -> Kind:
         return Kind.WHOLE
     if parameter.default is REQUIRED and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
         return Kind.PATH
-    if re.fullmatch(r"[^_](?:.*[^_])?__", parameter.name) and "__" not in parameter.name[:-2]:
-        return Kind.GATHER
-    return Kind.NAMED
+    head = parameter.name.removesuffix("__")
+    is_gather = head not in ("", parameter.name) and head == head.strip("_") and "__" not in head
+    return Kind.GATHER if is_gather else Kind.NAMED
 
 
 def _check(parameters: tuple[Parameter, ...], declaration: Declaration) -> None:

@@ -3,7 +3,6 @@
 import dataclasses
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NotRequired, Required, get_args, get_origin
 
 import msgspec
@@ -14,8 +13,7 @@ from coworks_async.entries.converter import Converter, Raw, fault, unknown
 from coworks_async.exceptions import Fault, Where
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """A field of a structured type, by the name that a client uses."""
 
     converter: Converter

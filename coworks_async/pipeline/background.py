@@ -9,7 +9,6 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -23,14 +22,11 @@ from coworks_async.pipeline.authorizer import AUTHORIZED
 from coworks_async.pipeline.body import read_body
 from coworks_async.pipeline.call import caller
 from coworks_async.pipeline.errors import ErrorAnswers, ErrorMiddleware
-from coworks_async.pipeline.invocation import INVOCATION_TYPE, StoreIn, is_asynchronous, store_target
+from coworks_async.pipeline.invocation import DISPATCH, INVOCATION_TYPE, StoreIn, is_asynchronous, store_target
 from coworks_async.pipeline.limits import Limits
 from coworks_async.pipeline.problems import problem_response
 from coworks_async.pipeline.respond import encode_json
 from coworks_async.types import ASGIApp, Message, Principal, Receive, Scope, Send
-
-DISPATCH = "coworks.dispatch"
-"""The key of a scope under which an adapter tells what runs an encoded call; it gets the call and the scope."""
 
 RUNNING = "coworks.background"
 """The key of a scope under which stands the call that it runs, so that no call makes another."""
@@ -42,8 +38,7 @@ CALL_LIMIT = 999_000
 room for an envelope (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html)."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackgroundCall:
+class BackgroundCall(msgspec.Struct, frozen=True):
     """A request that is to be run later; text is latin-1 where ASGI has bytes, but the body."""
 
     endpoint: str

@@ -6,37 +6,22 @@ binds value by value and says what is wrong.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from coworks_async.entries.plan import Plan, json_decoder
 from coworks_async.entries.signature import REQUIRED
-from coworks_async.exceptions import Fault, Invalid, Problem
-from coworks_async.pipeline.binding import Binding
-from coworks_async.pipeline.body import (
-    NO_BODY,
-    Body,
-    is_plain_json,
-    may_have_body,
-    parse_body,
-    read_body,
-    receive_body,
-    too_deep,
-)
-from coworks_async.pipeline.invocation import invocation_fault
+from coworks_async.pipeline.body import is_plain_json, may_have_body, receive_body
 from coworks_async.pipeline.limits import Limits
-from coworks_async.pipeline.query import parse_query
-from coworks_async.pipeline.request import request_of
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 Bind = Callable[[Scope, Receive, Send], Awaitable[Arguments]]
 BindNow = Callable[[Scope], Arguments | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Binder:
+class Binder(Struct, frozen=True):
     """How an entry is bound.
 
     `now` binds what needs no waiting, or returns None; then, or where it is None itself, `bind` takes any request.
@@ -142,40 +127,9 @@ def long_binder(plan: Plan, method: str, limits: Limits) -> Bind:
     """Return the binder that takes any request, and tells all that is wrong with one."""
 
     async def bind(scope: Scope, receive: Receive, send: Send) -> Arguments:
-        query = parse_query(scope["query_string"])
-        body = NO_BODY if method == "GET" else await _body(plan, scope, receive, send, limits)
-        binding = Binding(plan, query, body)
-        if (fault := invocation_fault(scope)) is not None:
-            binding.faults.append(fault)
-        if (
-            method == "GET"
-            and plan.request is None
-            and may_have_body(scope)
-            and await read_body(scope, receive, limits)
-        ):
-            binding.faults.append(Fault("body", "", "nothing", f"A {scope['method']} takes no body"))
-        try:
-            binding.bind(scope["path_params"], from_query=method == "GET")
-        except RecursionError:
-            raise too_deep() from None
-        if binding.faults:
-            raise Invalid(binding.faults)
-        if plan.request is not None:
-            binding.values[plan.request.name] = request_of(scope, receive, send)
-        return plan.arguments(binding.values)
+        # What a container's first requests may never need is not loaded before (a tenth of all that is ours).
+        from coworks_async.pipeline.binding import bind_any
+
+        return await bind_any(plan, method, limits, scope, receive, send)
 
     return bind
-
-
-async def _body(plan: Plan, scope: Scope, receive: Receive, send: Send, limits: Limits) -> Body:
-    """Take the body apart; that of an entry which reads for itself is left alone, or at least not judged."""
-    if plan.request is None:
-        return await parse_body(scope, receive, send, limits, exact=plan.exact)
-    if not plan.reads:
-        return NO_BODY
-    try:
-        return await parse_body(scope, receive, send, limits, exact=plan.exact)
-    except Problem as problem:
-        if problem.status_code == 413:
-            raise
-        return NO_BODY

@@ -7,11 +7,58 @@ from collections.abc import Callable
 from typing import Any
 
 from msgspec import ValidationError
+from starlette.types import Receive, Scope, Send
 
 from coworks_async.entries.converter import fault, unknown
 from coworks_async.entries.plan import Plan, Slot
-from coworks_async.exceptions import Fault, UnsupportedMedia, Where
-from coworks_async.pipeline.body import NO_BODY, Body, Form
+from coworks_async.exceptions import Fault, Invalid, Problem, UnsupportedMedia, Where
+from coworks_async.pipeline.body import may_have_body, read_body
+from coworks_async.pipeline.invocation import invocation_fault
+from coworks_async.pipeline.limits import Limits
+from coworks_async.pipeline.parse import NO_BODY, Body, Form, parse_body, too_deep
+from coworks_async.pipeline.query import parse_query
+from coworks_async.pipeline.request import request_of
+
+
+async def bind_any(
+    plan: Plan, method: str, limits: Limits, scope: Scope, receive: Receive, send: Send
+) -> tuple[list[Any], dict[str, Any]]:
+    """Bind a request, whatever it brings, and return the arguments of its entry.
+
+    Raises:
+        Invalid: something that was sent is not bound; it names all of that.
+        Problem: the body cannot be read.
+    """
+    query = parse_query(scope["query_string"])
+    body = NO_BODY if method == "GET" else await _body(plan, scope, receive, send, limits)
+    binding = Binding(plan, query, body)
+    if (refused := invocation_fault(scope)) is not None:
+        binding.faults.append(refused)
+    if method == "GET" and plan.request is None and may_have_body(scope) and await read_body(scope, receive, limits):
+        binding.faults.append(Fault("body", "", "nothing", f"A {scope['method']} takes no body"))
+    try:
+        binding.bind(scope["path_params"], from_query=method == "GET")
+    except RecursionError:
+        raise too_deep() from None
+    if binding.faults:
+        raise Invalid(binding.faults)
+    if plan.request is not None:
+        binding.values[plan.request.name] = request_of(scope, receive, send)
+    return plan.arguments(binding.values)
+
+
+async def _body(plan: Plan, scope: Scope, receive: Receive, send: Send, limits: Limits) -> Body:
+    """Take the body apart; that of an entry which reads for itself is left alone, or at least not judged."""
+    if plan.request is None:
+        return await parse_body(scope, receive, send, limits, exact=plan.exact)
+    if not plan.reads:
+        return NO_BODY
+    try:
+        return await parse_body(scope, receive, send, limits, exact=plan.exact)
+    except Problem as problem:
+        if problem.status_code == 413:
+            raise
+        return NO_BODY
 
 
 class Binding:

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from anyio import CancelScope
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
@@ -93,6 +92,8 @@ class Endpoint:
 
     async def end(self, answer: Answer | None, failure: BaseException | None, scope: Scope) -> None:
         """Close the generator, run teardown_request, close the files of a form: all, even of a cancelled request."""
+        from anyio import CancelScope  # loaded with the first that needs it, which the first requests seldom do
+
         with CancelScope(shield=True):
             if isinstance(answer, Stream):
                 await self.attempt(answer.close(), f"the end of the generator of {self.what}")

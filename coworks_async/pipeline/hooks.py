@@ -1,8 +1,8 @@
 """The hooks around an entry, put in the order in which they run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from coworks_async.entries.hooks import ErrorKey, Hooks
@@ -11,8 +11,7 @@ from coworks_async.pipeline.call import AsyncFunction, caller
 from coworks_async.pipeline.respond import checked
 
 
-@dataclass(frozen=True, slots=True)
-class HookChain:
+class HookChain(Struct, frozen=True):
     """The hooks of one entry, ready to be awaited.
 
     `before` runs in order; `after` and `teardown` are in the order in which they run, the last registered first.

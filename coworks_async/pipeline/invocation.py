@@ -1,4 +1,4 @@
-"""The headers of asynchronous calls: `InvocationType`, `X-CWS-S3Bucket` and `X-CWS-S3Key`."""
+"""What asks for an asynchronous call, and tells of it: `InvocationType`, `X-CWS-S3Bucket` and `X-CWS-S3Key`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +8,9 @@ from coworks_async.exceptions import DeclarationError, Fault, Invalid
 from coworks_async.types import Scope
 
 INVOCATION_TYPE = b"invocationtype"
+
+DISPATCH = "coworks.dispatch"
+"""The key of a scope under which an adapter tells what runs an encoded call; it gets the call and the scope."""
 
 StoreIn = Mapping[str, Sequence[str]]
 """Where a service stores the answers of asynchronous calls: the prefixes of keys, by bucket."""

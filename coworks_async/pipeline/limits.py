@@ -1,7 +1,6 @@
 """How much a request may hold."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from starlette.types import Scope
 
 from coworks_async.exceptions import ContentTooLarge
@@ -10,8 +9,7 @@ MAX_BODY_SIZE = 6 * 1024 * 1024
 """Lambda's own limit for a synchronous call: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The limits of a service: the bytes of a body (None for no limit), the fields and the files of a form."""
 
     body_size: int | None = MAX_BODY_SIZE

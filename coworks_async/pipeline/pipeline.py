@@ -3,10 +3,11 @@
 import functools
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
+from msgspec import Struct
 from starlette._utils import get_route_path
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import Response
@@ -18,7 +19,6 @@ from coworks_async.entries.hooks import Hooks
 from coworks_async.entries.table import RouteTable
 from coworks_async.exceptions import BadRequest, DeclarationError
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware
-from coworks_async.pipeline.background import BackgroundMiddleware, Running
 from coworks_async.pipeline.bind import Arguments, Binder, binder
 from coworks_async.pipeline.call import AsyncFunction, caller
 from coworks_async.pipeline.cors import CorsMiddleware
@@ -32,9 +32,11 @@ from coworks_async.pipeline.respond import response_with
 from coworks_async.pipeline.routing import EntryRoute
 from coworks_async.types import ASGIApp, Message, Receive, Rule, Scope, Send
 
+if TYPE_CHECKING:
+    from coworks_async.pipeline.background import Running
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+
+class Settings(Struct, frozen=True):
     """What a service tells its pipeline, once it is built.
 
     `hooks` are the service's own and those that blueprints set on all of it; `blueprint_hooks` are by blueprint.
@@ -65,7 +67,6 @@ class Pipeline:
     def __init__(self, table: RouteTable[EntryRoute], router: Router, settings: Settings) -> None:
         self.table = table
         self.settings = settings
-        self.running = Running()
         hooks, errors = self._around(settings.hooks)
         miss = Endpoint("the answer to an unknown route", Binder(None, bind_miss), raise_miss, hooks, errors)
         self.garbled = Endpoint(
@@ -81,7 +82,7 @@ class Pipeline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            if scope["type"] == "lifespan":
+            if scope["type"] == "lifespan" and any(entry.background for entry in self.table.entries):
                 receive = self.running.before_shutdown(receive)
             return await self.others(scope, receive, send)
         method = scope["method"]
@@ -102,6 +103,13 @@ class Pipeline:
         scope["endpoint"] = route.endpoint
         await route.app(scope, receive, send)
 
+    @cached_property
+    def running(self) -> "Running":
+        """The asynchronous calls of this process; what they need is loaded where an entry takes them."""
+        from coworks_async.pipeline.background import Running
+
+        return Running()
+
     def build(self, entry: Entry) -> ASGIApp:
         """Return the ASGI app of an entry: its endpoint, behind its authorizer, open to browsers if it says so."""
         settings = self.settings
@@ -109,6 +117,8 @@ class Pipeline:
         hooks, errors = self._around((*settings.hooks, of_blueprint) if of_blueprint else settings.hooks)
         app: ASGIApp = Endpoint(str(entry), _binder(entry, settings.limits), _function(entry), hooks, errors)
         if entry.background:
+            from coworks_async.pipeline.background import BackgroundMiddleware
+
             app = BackgroundMiddleware(
                 app,
                 entry,

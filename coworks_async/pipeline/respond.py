@@ -10,7 +10,6 @@ from inspect import isasyncgen, isgenerator
 from typing import Any
 
 import msgspec
-from anyio import CancelScope
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
@@ -278,6 +277,8 @@ async def _stream(generator: Any) -> Response:
 
 
 async def _close(generator: Any) -> None:
+    from anyio import CancelScope  # no other answer needs it loaded
+
     with CancelScope(shield=True):
         if isasyncgen(generator):
             await generator.aclose()
