@@ -1,15 +1,23 @@
 """The group `cws`: the options that every command shares, and where the commands are."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
+from click.core import ParameterSource
 from click.exceptions import NoArgsIsHelpError
 
+from coworks_async.cli.configuration import (
+    DEFAULT_NAME,
+    DEFAULT_SUFFIX,
+    Configuration,
+    find_configuration,
+    read_configuration,
+)
+from coworks_async.cli.errors import PLACES, one_line_errors
 from coworks_async.cli.project import (
     APP_VARIABLE,
     DEFAULT_APP,
@@ -19,36 +27,21 @@ from coworks_async.cli.project import (
     Project,
     check_stage,
     default_directory,
+    stage_of,
 )
 from coworks_async.exceptions import CommandError
 
 COMMANDS: Mapping[str, str] = {
+    "config": "coworks_async.cli.config:config",
     "invoke": "coworks_async.cli.invoke:invoke",
     "run": "coworks_async.cli.run:run",
 }
 
-
-class WrongUse(click.ClickException):
-    """A wrong use of a command, printed as one line, without the usage that click would put above it."""
-
-    exit_code = 2
+_CONFIGURATION = "coworks_async.configuration"
 
 
-@contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Turn every wrong use, whoever found it, into a `WrongUse`."""
-    try:
-        yield
-    except NoArgsIsHelpError:
-        raise
-    except click.UsageError as error:
-        raise WrongUse(error.format_message()) from error
-    except CommandError as error:
-        raise WrongUse(str(error)) from error
-
-
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for.
+class CommandGroup(click.Group):
+    """The commands of `cws`, imported when they are asked for, and those that the project file adds or replaces.
 
     `lazy_commands` maps a command's name to `"module:attribute"`. `--help` imports them all for their first lines, so
     the module of a command imports what is heavy inside its functions.
@@ -57,29 +50,143 @@ class LazyGroup(click.Group):
     def __init__(self, *args: Any, lazy_commands: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lazy_commands = lazy_commands
+        # Where there is no argument `parse_args` shows the help itself, once it knows which project it is for.
+        self.no_args_is_help = False
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        configuration = configuration_of(ctx)
+        # The stage is asked for only where it matters: `.env` may have to be read for it.
+        own = configuration.commands(stage_of(project_of(ctx))) if configuration.sections else ()
+        return sorted({*self.builtin_commands(ctx), *own})
+
+    def builtin_commands(self, ctx: click.Context) -> list[str]:
+        """List the commands there are without a project file."""
         return sorted({*super().list_commands(ctx), *self.lazy_commands})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.lazy_commands:
-            return super().get_command(ctx, cmd_name)
-        module, _, attribute = self.lazy_commands[cmd_name].partition(":")
+        command = self._own_command(ctx, cmd_name) or self.builtin_command(ctx, cmd_name)
+        if command is None:
+            return None
+        from coworks_async.cli.defaults import with_variables
+
+        return with_variables(command, cmd_name)
+
+    def builtin_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Give the command that there is without a project file."""
+        if name not in self.lazy_commands:
+            return super().get_command(ctx, name)
+        module, _, attribute = self.lazy_commands[name].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def _own_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        configuration, project = configuration_of(ctx), project_of(ctx)
+        named = configuration.class_of(name, stage_of(project)) if configuration.sections else None
+        if named is None:
+            return None
+        from coworks_async.cli.custom import load_command
+
+        return load_command(name, named, project.directory, lambda: self.builtin_command(ctx, name))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        configuration = configuration_of(ctx)
+        if name is not None and command is not None and configuration.sections and not ctx.resilient_parsing:
+            from coworks_async.cli.defaults import default_map, settings_of
+
+            settings = settings_of(command, name, configuration, stage_of(project_of(ctx)))
+            ctx.default_map = {name: default_map(command, settings)}
+            ctx.meta[PLACES] = {parameter: setting.place for parameter, setting in settings.items()}
+        return name, command, rest
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            # After the options that tell which project's commands there are to list, which are eager.
+            option.is_eager = False
+        return option
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        nothing = not args and not ctx.resilient_parsing
+        rest = super().parse_args(ctx, args)
+        if nothing:
+            raise NoArgsIsHelpError(ctx)
+        return rest
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        with one_line_errors():
+        # Before it is parsed, so that what is wrong with the other options shows its traceback too.
+        with one_line_errors(debug="--debug" in args):
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with one_line_errors():
+        with one_line_errors(debug=ctx.params.get("debug", False)):
             return super().invoke(ctx)
 
 
-@click.group(cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+def project_of(context: click.Context) -> Project:
+    """Give the project that the global options tell; `context` is the group's."""
+    values = context.params
+    directory = values.get("project_dir") or default_directory()
+    return Project(directory=Path(directory).resolve(), app=values.get("app"), env_file=values.get("env_file"))
+
+
+def configuration_of(context: click.Context) -> Configuration:
+    """Give the project file's content, read at the first call; `context` is the group's.
+
+    Raises `CommandError` where the file is wrong, or asked for and not there.
+    """
+    if _CONFIGURATION not in context.meta:
+        context.meta[_CONFIGURATION] = _read_configuration(context)
+    configuration: Configuration = context.meta[_CONFIGURATION]
+    return configuration
+
+
+def _read_configuration(context: click.Context) -> Configuration:
+    # Where the shell completes a line, what it does not name has no value.
+    name, suffix = context.params.get("config_file"), context.params.get("config_file_suffix")
+    sources = [context.get_parameter_source(option) for option in ("config_file", "config_file_suffix")]
+    try:
+        path = find_configuration(
+            project_of(context).directory,
+            DEFAULT_NAME if name is None else name,
+            DEFAULT_SUFFIX if suffix is None else suffix,
+            named=any(source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT) for source in sources),
+        )
+        if path is None:
+            return Configuration()
+        configuration = read_configuration(path)
+        configuration.check_commands(cast(CommandGroup, context.command).builtin_commands(context))
+        return configuration
+    except CommandError:
+        if context.resilient_parsing:
+            # The shell completes a line: no place to tell of a mistake.
+            return Configuration()
+        raise
+
+
+def _use_stage(context: click.Context, parameter: click.Parameter, stage: str | None) -> str | None:
+    """Set the stage for all that follows, the import of a command of the project's own too."""
+    if stage is not None:
+        os.environ[STAGE_VARIABLE] = check_stage(stage)
+    return stage
+
+
+def _print_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from importlib.metadata import version
+    from platform import python_version
+
+    packages = ", ".join(f"{name} {version(name.lower())}" for name in ("Starlette", "uvicorn", "Mangum"))
+    click.echo(f"cws, version {version('coworks-async')} (Python {python_version()}, {packages})")
+    context.exit()
+
+
+@click.group(cls=CommandGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "-A",
     "--app",
@@ -96,13 +203,37 @@ class LazyGroup(click.Group):
     show_envvar=True,
     default=default_directory,
     show_default="'tech' where there is one, else '.'",
+    is_eager=True,
     help="The folder of the service's modules, put first on the import path.",
+)
+@click.option(
+    "-c",
+    "--config-file",
+    metavar="NAME",
+    envvar="CWS_CONFIG_FILE",
+    show_envvar=True,
+    default=DEFAULT_NAME,
+    show_default=True,
+    is_eager=True,
+    help="The project file, sought in the project's folder, then in the current one.",
+)
+@click.option(
+    "--config-file-suffix",
+    metavar="SUFFIX",
+    envvar="CWS_CONFIG_FILE_SUFFIX",
+    show_envvar=True,
+    default=DEFAULT_SUFFIX,
+    show_default=True,
+    is_eager=True,
+    help="What is added to the name of the project file, unless it ends in '.yml' or '.yaml'.",
 )
 @click.option(
     "-s",
     "--stage",
     envvar=STAGE_VARIABLE,
     show_envvar=True,
+    callback=_use_stage,
+    is_eager=True,
     help=f"The stage the service runs as.  [default: {DEFAULT_STAGE}]",
 )
 @click.option(
@@ -111,10 +242,16 @@ class LazyGroup(click.Group):
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="One more file of variables, over '.env' and '.env.<stage>'.",
 )
-@click.version_option(package_name="coworks-async", prog_name="cws")
+@click.option("--debug", is_flag=True, help="Show the traceback of every error.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version, and those of Python and of what serves, and exit.",
+)
 @click.pass_context
-def cws(context: click.Context, app: str | None, project_dir: Path, stage: str | None, env_file: Path | None) -> None:
+def cws(context: click.Context, /, **options: Any) -> None:
     """Run the services of CoWorks Async."""
-    if stage is not None:
-        os.environ[STAGE_VARIABLE] = check_stage(stage)
-    context.obj = Project(directory=project_dir.resolve(), app=app, env_file=env_file)
+    context.obj = project_of(context)

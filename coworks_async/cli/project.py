@@ -45,6 +45,16 @@ def check_stage(stage: str) -> str:
     return stage
 
 
+def stage_of(project: Project) -> str:
+    """Tell the stage: `CWS_STAGE`, which `.env` may set, else `dev`; nothing is loaded into the process.
+
+    Raises `CommandError` where `.env` cannot be read, or the stage is no name.
+    """
+    return check_stage(
+        os.environ.get(STAGE_VARIABLE) or _value(_read_found(project, ".env"), STAGE_VARIABLE) or DEFAULT_STAGE
+    )
+
+
 def load_environment(project: Project) -> str:
     """Load the project's environment files into the process, and give the stage.
 
@@ -57,19 +67,38 @@ def load_environment(project: Project) -> str:
         project = Project(directory=Path("tech").resolve())
         stage = load_environment(project)
     """
-    texts = _read_found(project, ".env")
-    stage = check_stage(os.environ.get(STAGE_VARIABLE) or _value(texts, STAGE_VARIABLE) or DEFAULT_STAGE)
     # Set before the files are loaded, so that `.env.v1` cannot make a `v2` of the stage that chose it.
-    os.environ[STAGE_VARIABLE] = stage
-    texts += _read_found(project, f".env.{stage}")
-    if project.env_file is not None:
-        texts.append(_read(project.env_file))
-    if texts:
+    stage = os.environ[STAGE_VARIABLE] = stage_of(project)
+    text = _texts(project, stage)
+    if text:
         from dotenv import load_dotenv
 
-        # One text: a later file's ${NAME} sees what an earlier one set, and the shell's value wins inside it too.
-        load_dotenv(stream=StringIO("\n".join(texts)), override=False)
+        load_dotenv(stream=StringIO(text), override=False)
     return stage
+
+
+def stage_variables(project: Project) -> dict[str, str]:
+    """Give what the environment files set, as it becomes the Lambda's variables: values that are never to be printed.
+
+    The files are those of `load_environment`. Here a file's value wins over the shell's, inside a `${NAME}` as well,
+    so that the same files make the same Lambda on every machine; the shell's is taken where no file sets the name.
+    `CWS_STAGE` is left out: it is what the deploy says. To be asked before `load_environment`: after it, a value that
+    builds on itself (`PATH=${PATH}:/opt`) would find itself in the process.
+
+    Raises `CommandError` as `load_environment` does.
+
+        stage_variables(Project(directory=Path("tech").resolve()))
+    """
+    values = _values(_texts(project, stage_of(project)))
+    return {name: value for name, value in values.items() if value is not None and name != STAGE_VARIABLE}
+
+
+def _texts(project: Project, stage: str) -> str:
+    """All the files as one text, so that a later one's ${NAME} sees what an earlier one set."""
+    texts = _read_found(project, ".env") + _read_found(project, f".env.{stage}")
+    if project.env_file is not None:
+        texts.append(_read(project.env_file))
+    return "\n".join(texts)
 
 
 def _read_found(project: Project, name: str) -> list[str]:
@@ -98,8 +127,12 @@ def _read(path: Path) -> str:
 
 
 def _value(texts: list[str], name: str) -> str | None:
-    if not texts:
-        return None
+    return _values("\n".join(texts)).get(name)
+
+
+def _values(text: str) -> dict[str, str | None]:
+    if not text:
+        return {}
     from dotenv import dotenv_values
 
-    return dotenv_values(stream=StringIO("\n".join(texts))).get(name)
+    return dotenv_values(stream=StringIO(text))

@@ -4,14 +4,16 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
-from coworks_async.cli.main import LazyGroup, cws
+from coworks_async.cli.main import CommandGroup, cws
 from coworks_async.cli.project import Project
-from coworks_async.exceptions import CommandError
+from coworks_async.exceptions import CommandError, DeployError
 from tests.cli.serving import run_cws
 
 
@@ -32,14 +34,21 @@ def refuse() -> None:
     raise CommandError("Never.")
 
 
-lazy = LazyGroup("lazy", lazy_commands={"show": f"{__name__}:show"}, params=cws.params, callback=cws.callback)
+@click.command()
+def fail() -> None:
+    """Fail."""
+    raise DeployError("Not applied.", log=Path("apply.log"))
+
+
+lazy = CommandGroup("lazy", lazy_commands={"show": f"{__name__}:show"}, params=cws.params, callback=cws.callback)
 lazy.add_command(refuse)
+lazy.add_command(fail)
 
 
 def shown(*arguments: str, **environment: str) -> Project:
     """The options as a command gets them."""
     seen: list[Project] = []
-    group = LazyGroup("seen", lazy_commands={}, params=cws.params, callback=cws.callback)
+    group = CommandGroup("seen", lazy_commands={}, params=cws.params, callback=cws.callback)
     group.command("keep")(click.pass_obj(seen.append))
     result = CliRunner(env=environment).invoke(group, [*arguments, "keep"])
     assert result.exit_code == 0, result.output
@@ -50,8 +59,9 @@ def test_the_help_lists_options_and_commands() -> None:
     result = invoke("--help")
     assert result.exit_code == 0
     options = ("--app", "CWS_APP, FLASK_APP", "--project-dir", "--stage", "--env-file")
-    for words in (*options, "  run     Serve the app", "  invoke  Call the Lambda"):
-        assert words in result.output
+    told = " ".join(result.output.split())
+    for words in (*options, "run Serve the app", "invoke Call the Lambda"):
+        assert words in told
 
 
 def test_no_argument_shows_the_help() -> None:
@@ -60,19 +70,14 @@ def test_no_argument_shows_the_help() -> None:
     assert result.output == invoke("--help").output
 
 
-def test_the_help_loads_nothing_heavy(project: Path) -> None:
-    code = "from coworks_async.cli import main; import sys; main(['--help'], standalone_mode=False)"
-    report = "; print('MODULES', *sys.modules)"
-    run = subprocess.run(
-        [sys.executable, "-c", code + report], cwd=project, capture_output=True, text=True, check=True, timeout=60
-    )
-    loaded = set(run.stdout.partition("MODULES ")[2].split())
-    assert "click" in loaded
-    assert loaded.isdisjoint({"uvicorn", "dotenv", "coworks_async.cli.server", "coworks_async.cli.loader"})
+def test_the_version_is_told_with_those_of_what_serves() -> None:
+    packages = ", ".join(f"{name} {version(name)}" for name in ("Starlette", "uvicorn", "Mangum"))
+    told = f"cws, version {version('coworks-async')} (Python {python_version()}, {packages})\n"
+    assert invoke("--version").output == told
 
 
-def test_the_version() -> None:
-    assert invoke("--version").output == f"cws, version {version('coworks-async')}\n"
+def test_a_variable_that_looks_like_one_of_click_asks_for_no_version() -> None:
+    assert CliRunner(env={"CWS_VERSION": "1", "CWS_HELP": "1"}).invoke(lazy, ["show"]).output.startswith("Project(")
 
 
 def test_commands_are_imported_when_asked_for() -> None:
@@ -96,6 +101,12 @@ def test_commands_are_imported_when_asked_for() -> None:
         (["run", "--reload", "--workers", "2"], "--reload and --workers exclude each other."),
         (["-s", "../v1", "run"], "The stage '../v1' is not a name made of letters, digits, '-' and '_'."),
         (["-s", "", "run"], "The stage '' is not a name made of letters, digits, '-' and '_'."),
+        (["-s", "a b", "--help"], "The stage 'a b' is not a name made of letters, digits, '-' and '_'."),
+        (["run", "-s", "v1"], "No such option '-s'."),
+        (["-A"], "Option '-A' requires an argument."),
+        (["-s"], "Option '-s' requires an argument."),
+        (["--debug=yes", "run"], "Option '--debug' does not take a value."),
+        (["--stag", "run"], "No such option '--stag'. Did you mean '--stage'?"),
     ],
 )
 def test_a_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], words: str) -> None:
@@ -105,13 +116,128 @@ def test_a_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], words: st
     assert result.stderr == f"Error: {words}\n"
 
 
-def test_a_folder_or_a_file_that_is_not_there_is_one_line() -> None:
-    for option in ("--project-dir", "--env-file"):
-        result = invoke(option, "absent", "run")
-        assert result.exit_code == 2
-        assert result.stderr.count("\n") == 1
-        assert option in result.stderr
-        assert "'absent' does not exist" in result.stderr
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-p", "absent", "run"], ("'--project-dir'", "'absent' does not exist")),
+        (["-p", "absent", "--help"], ("'--project-dir'", "'absent' does not exist")),
+        (["-p", "file", "run"], ("'--project-dir'", "'file' is a file")),
+        (["-e", "absent", "run"], ("'--env-file'", "'absent' does not exist")),
+        (["-e", ".", "run"], ("'--env-file'", "'.' is a directory")),
+        (["-c", "absent", "run"], ("'absent.cws.yml'",)),
+        (["-c", "absent.yml", "config"], ("'absent.yml'",)),
+        (["-c", "absent", "--help"], ("'absent.cws.yml'",)),
+        (["--config-file-suffix", ".absent", "run"], ("'project.absent'",)),
+        (["-c", "file", "--config-file-suffix", "", "run"], ("file:1:", "'name: value' lines")),
+        (["-c", "tab.yml", "run"], ("tab.yml:2:", "a tab")),
+        (["-c", "tab.yml", "--help"], ("tab.yml:2:", "a tab")),
+        (["-c", "typo.yml", "run"], ("typo.yml:1:", "did you mean 'run'?")),
+    ],
+)
+def test_a_folder_or_a_file_that_will_not_do_is_one_line(
+    arguments: list[str], words: tuple[str, ...], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    (project / "file").write_text("nothing")
+    (project / "tab.yml").write_text("commands:\n\trun:\n")
+    (project / "typo.yml").write_text("commands: {rum: {}}\n")
+    result = invoke(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
+    assert all(word in result.stderr for word in words), result.stderr
+
+
+@pytest.mark.parametrize("variable", ["CWS_PROJECT_DIR", "CWS_CONFIG_FILE", "CWS_CONFIG_FILE_SUFFIX", "CWS_STAGE"])
+def test_a_variable_for_a_global_option_is_checked_as_the_option_is(variable: str) -> None:
+    result = CliRunner(env={variable: "./absent"}).invoke(cws, ["run"])
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "absent" in result.stderr
+
+
+def test_the_line_says_which_file_or_variable_holds_the_value(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    (project / "project.cws.yml").write_text("commands:\n  run:\n    via: a\n")
+    told = "Invalid value for '--via': 'a' is not one of 'rest', 'http', 'http-stage', 'alb', 'url'."
+    assert invoke("run").stderr == f"Error: project.cws.yml:3: {told}\n"
+    assert CliRunner(env={"CWS_RUN_VIA": "a"}).invoke(cws, ["run"]).stderr == f"Error: CWS_RUN_VIA: {told}\n"
+    assert invoke("run", "--via", "a").stderr == f"Error: {told}\n"
+
+
+def port(*arguments: str, **environment: str) -> str:
+    """The port of `run`, as the one that is refused."""
+    result = CliRunner(env=environment).invoke(cws, [*arguments])
+    return result.stderr.rpartition("'--port': '")[2].partition("'")[0]
+
+
+def test_the_line_wins_over_the_variable_over_the_workspace_over_the_common(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    text = "commands: {run: {port: common}}\nworkspaces: {prod: {commands: {run: {port: prod}}}}\n"
+    (project / "project.cws.yml").write_text(text)
+    assert port("run") == "common"
+    assert port("-s", "prod", "run") == "prod"
+    assert port("run", CWS_STAGE="prod") == "prod"
+    assert port("-s", "prod", "run", CWS_RUN_PORT="variable") == "variable"
+    assert port("-s", "prod", "run", "--port", "line", CWS_RUN_PORT="variable") == "line"
+    (project / ".env").write_text("CWS_STAGE=prod\nCWS_RUN_PORT=file\n")
+    assert port("run") == "prod"
+
+
+def test_another_project_file_is_named_by_its_name_or_by_its_suffix(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    for name in ("project.cws.yml", "project.other.yml", "team.cws.yml"):
+        (project / name).write_text(f"commands: {{run: {{port: {name}}}}}")
+    assert port("run") == "project.cws.yml"
+    assert port("--config-file-suffix", ".other.yml", "run") == "project.other.yml"
+    assert port("run", CWS_CONFIG_FILE_SUFFIX=".other.yml") == "project.other.yml"
+    for name in ("team", "team.cws.yml"):
+        assert port("-c", name, "run") == port("run", CWS_CONFIG_FILE=name) == "team.cws.yml"
+
+
+def test_a_group_may_go_without_help() -> None:
+    group = CommandGroup("bare", lazy_commands={}, add_help_option=False)
+    assert CliRunner().invoke(group, ["--help"]).stderr == "Error: No such option '--help'.\n"
+
+
+def test_no_argument_lists_the_commands_of_the_project_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "project.cws.yml").write_text("commands: {own: {class: a.b}}\n")
+    result = CliRunner(env={"CWS_PROJECT_DIR": str(project)}).invoke(cws, [])
+    assert result.exit_code == 2
+    assert "\n  own " in result.output
+    assert "\n  own " in invoke("--help", "-p", str(project)).output
+
+
+@pytest.mark.parametrize("text", ["version: 3", "commands: [", "commands: {rum: {}}"])
+def test_the_shell_completes_whatever_the_project_file_holds(
+    text: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    (project / "project.cws.yml").write_text(text)
+    completion = ShellComplete(cws, {}, "cws", "_CWS_COMPLETE")
+    assert "run" in [item.value for item in completion.get_completions([], "r")]
+    assert "--port" in [item.value for item in completion.get_completions(["run"], "--p")]
+
+
+def test_debug_shows_the_traceback_of_every_error() -> None:
+    for arguments in (
+        ["absent"],
+        ["--absent"],
+        ["-p", "absent", "run"],
+        ["-s", "../v1", "run"],
+        ["run", "--port", "a"],
+    ):
+        plain, debug = invoke(*arguments), invoke("--debug", *arguments)
+        assert debug.exit_code == plain.exit_code == 2
+        assert debug.stderr.startswith("Traceback (most recent call last):\n")
+        assert debug.stderr.endswith(f"\n{plain.stderr}")
+
+
+def test_what_fails_in_a_deploy_is_exit_code_1_and_names_its_log() -> None:
+    result = CliRunner().invoke(lazy, ["fail"])
+    assert (result.exit_code, result.stderr) == (1, "Error: Not applied.\nLog: apply.log\n")
 
 
 def test_what_a_command_refuses_is_one_line() -> None:

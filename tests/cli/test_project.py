@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coworks_async.cli.project import Project, load_environment
+from coworks_async.cli.project import Project, load_environment, stage_of, stage_variables
 from coworks_async.exceptions import CommandError
 from tests.cli.conftest import Write
 
@@ -136,3 +136,52 @@ def test_a_file_that_cannot_be_read_is_refused(project: Path) -> None:
 def test_a_stage_that_is_no_name_is_refused(write: Write, project: Path) -> None:
     write(".env", "CWS_STAGE=../v1\n")
     assert "'../v1'" in refusal(project)
+
+
+def variables(project: Path, env_file: Path | None = None) -> dict[str, str]:
+    return stage_variables(Project(directory=project, env_file=env_file))
+
+
+def test_the_stage_is_told_without_loading_anything(write: Write, project: Path) -> None:
+    assert stage_of(Project(directory=project)) == "dev"
+    write(".env", "CWS_STAGE=v1\nFIRST=one\n")
+    assert stage_of(Project(directory=project)) == "v1"
+    assert {"CWS_STAGE", "FIRST"}.isdisjoint(os.environ)
+
+
+def test_the_lambda_s_variables_are_what_the_files_set(write: Write, project: Path) -> None:
+    assert variables(project) == {}
+    write(".env", "FIRST=common\nSECOND=common\nNAMED\n")
+    write(".env.dev", "SECOND=dev\n")
+    write(".env.v1", "SECOND=v1\n")
+    before = dict(os.environ)
+    assert variables(project) == {"FIRST": "common", "SECOND": "dev"}
+    assert variables(project, write("more", "SECOND=more\nTHIRD=\n")) == {
+        "FIRST": "common",
+        "SECOND": "more",
+        "THIRD": "",
+    }
+    assert os.environ == before
+
+
+def test_the_lambda_s_variables_leave_out_the_stage(write: Write, project: Path) -> None:
+    write(".env", "CWS_STAGE=v1\n")
+    write(".env.v1", "FIRST=v1\nCWS_STAGE=v2\n")
+    assert variables(project) == {"FIRST": "v1"}
+
+
+def test_the_shell_gives_the_lambda_only_what_a_file_asks_for(
+    write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOST", "shell")
+    monkeypatch.setenv("DOMAIN", "example.org")
+    monkeypatch.setenv("UNASKED", "shell")
+    write(".env", "HOST=file\nURL=http://${HOST}.${DOMAIN}/${ABSENT:-none}\n")
+    assert variables(project) == {"HOST": "file", "URL": "http://file.example.org/none"}
+
+
+def test_a_wrong_file_is_refused_for_the_lambda_too(write: Write, project: Path) -> None:
+    path = write(".env", "='secret'\n")
+    with pytest.raises(CommandError) as caught:
+        variables(project)
+    assert str(caught.value) == f"The environment file {path} has no NAME=value on line 1."
