@@ -34,6 +34,7 @@ from coworks_async.exceptions import CommandError
 COMMANDS: Mapping[str, str] = {
     "config": "coworks_async.cli.config:config",
     "invoke": "coworks_async.cli.invoke:invoke",
+    "routes": "coworks_async.cli.routes:routes",
     "run": "coworks_async.cli.run:run",
 }
 

@@ -1,0 +1,162 @@
+"""The law: what the document allows is never refused, and what it forbids always is, but for strings that convert."""
+
+import json
+import os
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from coworks_async.openapi import openapi
+from tests.openapi.judging import allows, allows_text, judged_names, only_operation, parts
+from tests.openapi.structured import STRUCTURED
+from tests.pipeline.families import Sent, Taker, requests, service_of, signatures
+from tests.sending import taking_whole
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+EXAMPLES = 1000 if os.environ.get("CWS_TEST_ALL") == "1" else 100
+
+
+@st.composite
+def asked(draw: st.DrawFn) -> tuple[list[Taker], str, Sent]:
+    """Draw a signature, a method and a request; the query of a POST is left out, since its names are the body's."""
+    takers = draw(signatures())
+    method = draw(st.sampled_from(["get", "post", "delete"]))
+    sent = draw(requests(takers, body=method == "post"))
+    return takers, method, Sent(sent.path, [] if method == "post" else sent.query, sent.form, sent.json)
+
+
+def judged(takers: list[Taker], method: str, sent: Sent, document: dict[str, Any]) -> tuple[bool, bool]:
+    """Tell whether a request is allowed, and if not, whether it must be refused."""
+    operation = only_operation(document)
+    parameters = operation.get("parameters", [])
+    in_path = [parameter["schema"] for parameter in parameters if parameter["in"] == "path"]
+    last = in_path[-1:] * (len(sent.path) - len(in_path))
+    verdicts = [
+        (allows_text(document, schema, [text]), False)
+        for schema, text in zip([*in_path, *last], sent.path, strict=False)
+    ]
+    content = operation.get("requestBody", {"content": {}, "required": False})
+    given: dict[str, list[str]] = {}
+    for name, value in sent.form or sent.query:
+        given.setdefault(name, []).append(value)
+    if sent.form:
+        verdicts.append(_judged_body(document, content, FORM, given))
+    elif sent.json is not None:
+        verdicts.append(_judged_body(document, content, JSON, sent.json))
+    elif content["required"]:
+        verdicts.append((False, True))
+    if not sent.form:
+        verdicts.append(judged_names(document, _query_schema(parameters), given, text=True))
+    return all(allowed for allowed, _ in verdicts), any(must for _, must in verdicts)
+
+
+def _judged_body(document: dict[str, Any], body: dict[str, Any], media_type: str, given: Any) -> tuple[bool, bool]:
+    if media_type not in body["content"]:
+        return given == {}, given != {}
+    schema = body["content"][media_type]["schema"]
+    schema = schema["oneOf"][0] if "oneOf" in schema else schema
+    return judged_names(document, schema, given, text=media_type == FORM)
+
+
+def _query_schema(parameters: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the query as one object: a free-form parameter has the names that no other has."""
+    query = [parameter for parameter in parameters if parameter["in"] == "query"]
+    [rest] = [parameter["schema"] for parameter in query if parameter.get("style") == "form"] or [{}]
+    named = [parameter for parameter in query if parameter.get("style") is None]
+    return {
+        "properties": {parameter["name"]: parameter["schema"] for parameter in named},
+        "required": [parameter["name"] for parameter in named if parameter.get("required")],
+        "additionalProperties": rest.get("additionalProperties", False),
+        "propertyNames": rest.get("propertyNames", {}),
+    }
+
+
+@given(asked())
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+def test_a_request_is_answered_as_the_document_says(one: tuple[list[Taker], str, Sent]):
+    takers, method, sent = one
+    service = service_of(takers, method, [])
+    document = openapi(service)
+    allowed, must_be_refused = judged(takers, method, sent, document)
+    headers = {"content-type": FORM} if sent.form is not None else {}
+    body = urlencode(sent.form) if sent.form is not None else json.dumps(sent.json) if sent.json is not None else None
+    url = "/" + "/".join(quote(text, safe="") for text in sent.path) + f"?{urlencode(sent.query)}"
+    status = TestClient(service).request(method, url, content=body, headers=headers).status_code
+    if allowed:
+        assert status == 200, document
+    elif must_be_refused:
+        assert status == 422, document
+    else:
+        assert status in (200, 422)
+
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False).filter(lambda number: not number.is_integer())
+    | st.sampled_from(["", "x", "red", "cat", "dog", "2024-02-29", "P1D", "P1Y", "1.50", "YQ==", "7", "yes"])
+    | st.sampled_from(["12345678-1234-5678-1234-567812345678", "2024-02-29T10:00:00Z", "10:00:00"])
+)
+NAMES = ["x", "y", "z", "type", "parts", "made", "1", "nope"]
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4)
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4) | VALUES, st.sampled_from(list(STRUCTURED)))
+@settings(max_examples=EXAMPLES)
+@example({"x": 1, "y": "P1Y"}, "duration")
+@example({"x": 1, "made": "x"}, "data")
+@example({"x": "1.50"}, "decimal")
+@example({"x": 1, "nope": 1}, "data")
+@example(None, "optional")
+@example([1, 2, 3, 4], "array")
+def test_a_structured_body_is_answered_as_its_schema_says(value: Any, name: str):
+    service = taking_whole(STRUCTURED[name])
+    document = openapi(service)
+    body = document["paths"]["/"]["post"]["requestBody"]
+    allowed = allows(document, body["content"][JSON]["schema"], value) and not _read_only(document, value)
+    status = TestClient(service).post("/", content=json.dumps(value)).status_code
+    if allowed:
+        assert status == 200, document
+    elif not any(isinstance(part, str) for part in parts(value)):
+        assert status == 422, document
+    else:
+        assert status in (200, 422)
+
+
+def _read_only(document: dict[str, Any], value: Any) -> bool:
+    """Tell whether a field that only answers have is sent: a validator has no opinion of that."""
+    names = {
+        name
+        for schema in document["components"]["schemas"].values()
+        for name, field in schema.get("properties", {}).items()
+        if field.get("readOnly")
+    }
+    return any(isinstance(part, dict) and names & set(part) for part in parts(value))
+
+
+@st.composite
+def alone(draw: st.DrawFn) -> tuple[list[Taker], Any]:
+    """Draw the signature of a POST, and JSON that is no object."""
+    takers = [taker for taker in draw(signatures()) if taker.place in ("named", "keyword")]
+    return takers, draw(VALUES.filter(lambda value: not isinstance(value, dict)))
+
+
+@given(alone())
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+def test_a_body_that_is_no_object_is_answered_as_the_document_says(one: tuple[list[Taker], Any]):
+    takers, value = one
+    service = service_of(takers, "post", [])
+    document = openapi(service)
+    content = only_operation(document).get("requestBody", {"content": {JSON: {"schema": {"not": {}}}}})["content"]
+    status = TestClient(service).post("/", content=json.dumps(value)).status_code
+    if any(isinstance(part, str) for part in parts(value)):
+        assert status in (200, 422)
+    else:
+        assert status == (200 if allows(document, content[JSON]["schema"], value) else 422), document

@@ -1,0 +1,81 @@
+"""Paths that are one in OpenAPI are one in the document, and each operation has a place of its own."""
+
+from coworks_async import Blueprint, TechMicroService, entry
+from tests.openapi.judging import described
+
+
+def names(operation) -> list[str]:
+    return [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"]
+
+
+def test_paths_that_differ_in_the_names_of_parameters_are_one():
+    class Items(TechMicroService):
+        @entry
+        async def get_items(self, item: int):
+            return item
+
+        @entry
+        async def delete_items(self, name: str):
+            return None
+
+    [path] = described(Items())["paths"].items()
+    assert path[0] == "/items/{item}"
+    assert names(path[1]["get"]) == names(path[1]["delete"]) == ["item"]
+    schemas = [path[1][method]["parameters"][0]["schema"] for method in ("get", "delete")]
+    assert schemas == [{"type": "integer"}, {"type": "string"}]
+
+
+def test_the_rest_of_a_path_is_one_segment_like_each_of_them():
+    class Files(TechMicroService):
+        @entry
+        async def get_files(self, bucket, *path: int):
+            return list(path)
+
+    [[path, methods]] = described(Files())["paths"].items()
+    assert path == "/files/{bucket}/{path}"
+    parameter = methods["get"]["parameters"][1]
+    assert parameter["schema"] == {"type": "integer"}
+    assert parameter["description"] == "The rest of the path: any number of segments, perhaps none."
+
+
+def test_the_rest_of_a_path_gives_way_to_what_is_counted():
+    class Files(TechMicroService):
+        @entry
+        async def get_files(self, *path: str):
+            return list(path)
+
+        @entry
+        async def get_files_(self, name: str):
+            return name
+
+        @entry
+        async def get_files__(self, name: str, page: int):
+            return name
+
+        @entry
+        async def delete_files(self, *path: str):
+            return None
+
+    paths = described(Files())["paths"]
+    assert {path: sorted(methods) for path, methods in paths.items()} == {
+        "/files/{path}/{path2}/{path3}": ["get"],
+        "/files/{name}": ["delete", "get"],
+        "/files/{name}/{page}": ["get"],
+    }
+    assert names(paths["/files/{path}/{path2}/{path3}"]["get"]) == ["path", "path2", "path3"]
+
+
+def test_the_root_and_prefixes_are_as_they_are_routed():
+    class Bare(Blueprint):
+        @entry
+        async def get(self):
+            return ""
+
+        @entry
+        async def get_(self, key: str):
+            return key
+
+    service = TechMicroService(name="shop")
+    service.register_blueprint(Bare())
+    service.register_blueprint(Bare(name="two"), url_prefix="a_b/c")
+    assert set(described(service)["paths"]) == {"/", "/{key}", "/a_b/c", "/a_b/c/{key}"}
