@@ -3,6 +3,8 @@
 PYTHON ?= python3
 # The sample that `make run` serves.
 APP ?= first
+# Where `make emulator` serves.
+PORT ?= 4566
 # How many processes share the tests; 0 runs them in one.
 WORKERS ?= auto
 # More words for pytest, as in `make test ARGS="-k binding"`.
@@ -15,7 +17,7 @@ PYTEST := pytest -n $(WORKERS) $(ARGS)
 # What the tests start that is no Python package: the name of the program is the name of its Debian package.
 TOOLS := curl wrk
 
-.PHONY: help run test test-all check lint coverage parity format bench clean tools
+.PHONY: help run emulator test test-all check lint coverage parity format bench clean tools
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -24,6 +26,9 @@ help: ## list these commands
 
 run: $(VENV)/.run ## serve samples/docs/tech/first.py on http://127.0.0.1:5000, or another: APP=simple
 	@cd samples/docs && exec "$(CURDIR)/$(BIN)/cws" -A $(APP) -p tech run
+
+emulator: $(VENV)/.run ## an AWS on http://127.0.0.1:4566 for `cws deploy --local`; another port: PORT=4567
+	@exec $(BIN)/python scripts/emulator --port $(PORT) --bin $(BIN)
 
 test: $(VENV)/.dev ## run the tests; one that lacks a tool is skipped, and says so
 	$(BIN)/python -m $(PYTEST)

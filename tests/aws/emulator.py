@@ -1,6 +1,5 @@
 """An AWS on this machine: S3 and Lambda by `ministack`, in an environment of its own."""
 
-import fcntl
 import os
 import signal
 import socket
@@ -16,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-# Of its own: the Lambdas that it runs see its packages. boto3 is there as it is in Lambda's runtime.
-PACKAGES = ("ministack==1.5.33", "boto3>=1.35")
+from scripts.toolchain import InstallError, install_emulator
+
 PATIENCE = 60.0
 
 CREDENTIALS = {
@@ -35,22 +34,12 @@ def environment(place: Path) -> Path:
     """
     # What a Lambda of this test run imports was installed for this Python.
     place = place / f"{sys.version_info.major}.{sys.version_info.minor}"
-    place.mkdir(exist_ok=True)
-    program = place / "venv" / "bin" / "ministack"
-    with (place / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if (place / "made").exists():
-            return program
-        pip = [str(place / "venv" / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        for command in ([sys.executable, "-m", "venv", "--clear", str(place / "venv")], [*pip, *PACKAGES]):
-            made = subprocess.run(command, capture_output=True, text=True, check=False)
-            if made.returncode:
-                reason = f"ministack cannot be installed: {(made.stderr.strip() or 'no reason').splitlines()[-1]}"
-                if os.environ.get("CWS_TEST_ALL") == "1":
-                    pytest.fail(reason, pytrace=False)
-                pytest.skip(reason)
-        (place / "made").touch()
-    return program
+    try:
+        return install_emulator(place)
+    except InstallError as error:
+        if os.environ.get("CWS_TEST_ALL") == "1":
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
 
 
 @contextmanager

@@ -1,0 +1,28 @@
+variable "region" {
+  description = "Region of everything."
+  type        = string
+  default     = "eu-west-1"
+}
+
+variable "name" {
+  description = "Name of the function and of its API."
+  type        = string
+  default     = "items-dev"
+}
+
+variable "bucket" {
+  description = "Bucket that holds the function's archive."
+  type        = string
+}
+
+variable "key" {
+  description = "Key of the archive, a zip with handler.py in it."
+  type        = string
+  default     = "handler.zip"
+}
+
+variable "access_logs" {
+  description = "Whether requests are logged."
+  type        = bool
+  default     = true
+}

@@ -1,0 +1,116 @@
+module "routes" {
+  source = "./routes"
+
+  name               = var.name
+  function_name      = var.function_name
+  function_qualifier = var.function_qualifier
+  routes             = var.routes
+  token_header       = var.token_header
+  authorizer_ttl     = var.authorizer_ttl
+  tags               = var.tags
+}
+
+locals {
+  is_throttled = var.throttling_rate_limit >= 0 || var.throttling_burst_limit >= 0
+
+  # Where one of the two is told, the other is what AWS gives a new account: left out, it would be 0 and refuse all.
+  # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+  rate_limit  = var.throttling_rate_limit >= 0 ? var.throttling_rate_limit : 10000
+  burst_limit = var.throttling_burst_limit >= 0 ? var.throttling_burst_limit : 5000
+
+  domains = flatten(aws_apigatewayv2_domain_name.this[*].domain_name_configuration)
+}
+
+resource "aws_apigatewayv2_stage" "this" {
+  api_id      = module.routes.id
+  name        = var.stage_name
+  auto_deploy = true
+  tags        = var.tags
+
+  dynamic "access_log_settings" {
+    for_each = aws_cloudwatch_log_group.access
+
+    content {
+      destination_arn = access_log_settings.value.arn
+      # Neither a header nor the path as it came: tokens and names of people may be in them.
+      format = jsonencode({
+        requestId          = "$context.requestId"
+        requestTime        = "$context.requestTime"
+        method             = "$context.httpMethod"
+        route              = "$context.routeKey"
+        status             = "$context.status"
+        errorType          = "$context.error.responseType"
+        responseLength     = "$context.responseLength"
+        responseLatency    = "$context.responseLatency"
+        integrationStatus  = "$context.integration.status"
+        integrationLatency = "$context.integration.latency"
+        integrationError   = "$context.integration.error"
+        authorizerError    = "$context.authorizer.error"
+      })
+    }
+  }
+
+  dynamic "default_route_settings" {
+    for_each = local.is_throttled ? ["*"] : []
+
+    content {
+      throttling_rate_limit  = local.rate_limit
+      throttling_burst_limit = local.burst_limit
+    }
+  }
+
+  # The first deployment then holds every route.
+  depends_on = [module.routes]
+}
+
+resource "aws_cloudwatch_log_group" "access" {
+  count = var.access_logs ? 1 : 0
+
+  # With this prefix no resource policy grows by each group, which has a limit.
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
+  name              = "/aws/vendedlogs/apigateway/${var.name}"
+  retention_in_days = var.log_retention_days
+  tags              = var.tags
+}
+
+resource "aws_lambda_permission" "invoke" {
+  statement_id  = "${trimprefix(var.stage_name, "$")}-invoke"
+  function_name = var.function_arn == "" ? var.function_name : var.function_arn
+  qualifier     = var.function_qualifier == "" ? null : var.function_qualifier
+  action        = "lambda:InvokeFunction"
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${module.routes.execution_arn}/${var.stage_name}/*"
+}
+
+resource "aws_lambda_permission" "authorize" {
+  count = module.routes.has_authorizer ? 1 : 0
+
+  statement_id  = "${trimprefix(var.stage_name, "$")}-authorize"
+  function_name = var.function_arn == "" ? var.function_name : var.function_arn
+  qualifier     = var.function_qualifier == "" ? null : var.function_qualifier
+  action        = "lambda:InvokeFunction"
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${module.routes.execution_arn}/authorizers/${module.routes.authorizer_id}"
+}
+
+resource "aws_apigatewayv2_domain_name" "this" {
+  count = var.domain_name == "" ? 0 : 1
+
+  domain_name = var.domain_name
+  tags        = var.tags
+
+  domain_name_configuration {
+    certificate_arn = var.certificate_arn
+    endpoint_type   = "REGIONAL"
+    security_policy = "TLS_1_2"
+  }
+}
+
+resource "aws_apigatewayv2_api_mapping" "this" {
+  count = var.domain_name == "" ? 0 : 1
+
+  api_id          = module.routes.id
+  stage           = aws_apigatewayv2_stage.this.id
+  domain_name     = aws_apigatewayv2_domain_name.this[0].id
+  api_mapping_key = var.base_path == "" ? null : var.base_path
+}

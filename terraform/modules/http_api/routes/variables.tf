@@ -1,0 +1,40 @@
+# As http_api/variables.tf has them, where each is described in full and checked.
+
+variable "name" {
+  description = "Name of the API and of its authorizer."
+  type        = string
+}
+
+variable "function_name" {
+  description = "Name of the Lambda function."
+  type        = string
+}
+
+variable "function_qualifier" {
+  description = "Alias or version of the function."
+  type        = string
+}
+
+variable "routes" {
+  description = "One method on one path each."
+  type = list(object({
+    method     = string
+    path       = string
+    authorized = bool
+  }))
+}
+
+variable "token_header" {
+  description = "Header that holds the token."
+  type        = string
+}
+
+variable "authorizer_ttl" {
+  description = "Seconds for which the authorizer's answer is kept."
+  type        = number
+}
+
+variable "tags" {
+  description = "Tags of the API."
+  type        = map(string)
+}

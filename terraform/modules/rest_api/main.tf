@@ -1,0 +1,149 @@
+# Applied in two steps, first `-target` the module `routes`, then the rest: a deployment is a snapshot, and Terraform
+# makes a new one before it destroys what was removed.
+
+module "routes" {
+  source = "./routes"
+
+  name               = var.name
+  function_name      = var.function_name
+  function_qualifier = var.function_qualifier
+  routes             = var.routes
+  token_header       = var.token_header
+  authorizer_ttl     = var.authorizer_ttl
+  gateway_responses  = var.gateway_responses
+  binary_media_types = var.binary_media_types
+  endpoint_type      = var.endpoint_type
+  vpc_endpoint_ids   = var.vpc_endpoint_ids
+  tags               = var.tags
+}
+
+locals {
+  is_throttled = var.throttling_rate_limit >= 0 || var.throttling_burst_limit >= 0
+
+  # Where one of the two is told, the other is what AWS gives a new account.
+  # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+  rate_limit  = var.throttling_rate_limit >= 0 ? var.throttling_rate_limit : 10000
+  burst_limit = var.throttling_burst_limit >= 0 ? var.throttling_burst_limit : 5000
+
+  # Of inputs alone: a hash of what AWS answers would change with each deployment, and deploy for ever.
+  snapshot = sha256(jsonencode([
+    var.function_name,
+    var.function_qualifier,
+    sort([for route in var.routes : jsonencode(route)]),
+    var.token_header,
+    var.authorizer_ttl,
+    sort([for response in var.gateway_responses : jsonencode(response)]),
+    sort(var.binary_media_types),
+    var.endpoint_type,
+    sort(var.vpc_endpoint_ids),
+    [for file in sort(fileset(path.module, "routes/*.tf")) : filesha256("${path.module}/${file}")],
+  ]))
+}
+
+resource "aws_api_gateway_deployment" "this" {
+  rest_api_id = module.routes.id
+  triggers    = { snapshot = local.snapshot }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+
+  depends_on = [module.routes]
+}
+
+resource "aws_api_gateway_stage" "this" {
+  rest_api_id          = module.routes.id
+  stage_name           = var.stage_name
+  deployment_id        = aws_api_gateway_deployment.this.id
+  xray_tracing_enabled = var.xray_tracing
+  tags                 = var.tags
+
+  dynamic "access_log_settings" {
+    for_each = aws_cloudwatch_log_group.access
+
+    content {
+      destination_arn = access_log_settings.value.arn
+      # Neither a header nor the path as it came: tokens and names of people may be in them.
+      format = jsonencode({
+        requestId          = "$context.requestId"
+        extendedRequestId  = "$context.extendedRequestId"
+        requestTime        = "$context.requestTime"
+        method             = "$context.httpMethod"
+        route              = "$context.resourcePath"
+        status             = "$context.status"
+        errorType          = "$context.error.responseType"
+        responseLength     = "$context.responseLength"
+        responseLatency    = "$context.responseLatency"
+        integrationStatus  = "$context.integration.status"
+        integrationLatency = "$context.integration.latency"
+        integrationError   = "$context.integration.error"
+        authorizerStatus   = "$context.authorizer.status"
+        authorizerLatency  = "$context.authorizer.latency"
+        authorizerError    = "$context.authorizer.error"
+      })
+    }
+  }
+}
+
+resource "aws_api_gateway_method_settings" "all" {
+  count = local.is_throttled ? 1 : 0
+
+  rest_api_id = module.routes.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  method_path = "*/*"
+
+  settings {
+    throttling_rate_limit  = local.rate_limit
+    throttling_burst_limit = local.burst_limit
+  }
+}
+
+resource "aws_cloudwatch_log_group" "access" {
+  count = var.access_logs ? 1 : 0
+
+  name              = "/aws/apigateway/${var.name}"
+  retention_in_days = var.log_retention_days
+  tags              = var.tags
+}
+
+resource "aws_lambda_permission" "invoke" {
+  statement_id  = "${var.stage_name}-invoke"
+  function_name = var.function_arn == "" ? var.function_name : var.function_arn
+  qualifier     = var.function_qualifier == "" ? null : var.function_qualifier
+  action        = "lambda:InvokeFunction"
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${module.routes.execution_arn}/${var.stage_name}/*"
+}
+
+resource "aws_lambda_permission" "authorize" {
+  count = module.routes.has_authorizer ? 1 : 0
+
+  statement_id  = "${var.stage_name}-authorize"
+  function_name = var.function_arn == "" ? var.function_name : var.function_arn
+  qualifier     = var.function_qualifier == "" ? null : var.function_qualifier
+  action        = "lambda:InvokeFunction"
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${module.routes.execution_arn}/authorizers/${module.routes.authorizer_id}"
+}
+
+resource "aws_api_gateway_domain_name" "this" {
+  count = var.domain_name == "" ? 0 : 1
+
+  domain_name              = var.domain_name
+  regional_certificate_arn = var.certificate_arn
+  security_policy          = "TLS_1_2"
+  tags                     = var.tags
+
+  endpoint_configuration {
+    types = ["REGIONAL"]
+  }
+}
+
+resource "aws_api_gateway_base_path_mapping" "this" {
+  count = var.domain_name == "" ? 0 : 1
+
+  api_id      = module.routes.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  domain_name = aws_api_gateway_domain_name.this[0].domain_name
+  base_path   = var.base_path == "" ? null : var.base_path
+}

@@ -1,0 +1,54 @@
+"""The Terraform that the tests run behaves as the one that users have."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from tests.deploy.toolchain import Toolchain
+
+SLOW = """
+resource "terraform_data" "first" {
+  provisioner "local-exec" { command = "touch started; sleep 1" }
+}
+resource "terraform_data" "second" { depends_on = [terraform_data.first] }
+"""
+
+AWS = """
+terraform {
+  required_providers { aws = { source = "hashicorp/aws" } }
+}
+"""
+
+
+def test_terraform_tells_a_version_that_a_deploy_takes(toolchain: Toolchain, tmp_path: Path):
+    told = json.loads(toolchain.run(tmp_path, "version", "-json").stdout)
+    assert tuple(map(int, told["terraform_version"].split("."))) >= (1, 10)
+
+
+def test_the_provider_is_linked_without_a_registry(toolchain: Toolchain, tmp_path: Path):
+    (tmp_path / "main.tf").write_text(AWS)
+    toolchain.run(tmp_path, "init", "-backend=false")
+    assert list(tmp_path.glob(".terraform/providers/*/hashicorp/aws/3.39.0/*"))
+
+
+def test_one_interrupt_lets_terraform_finish_its_step_and_write_its_state(toolchain: Toolchain, tmp_path: Path):
+    (tmp_path / "main.tf").write_text(SLOW)
+    toolchain.run(tmp_path, "init")
+    apply = subprocess.Popen(
+        [toolchain.program, "apply", "-auto-approve", "-json"],
+        cwd=tmp_path,
+        env=toolchain.environment(),
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 30
+    while not (tmp_path / "started").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    apply.send_signal(signal.SIGINT)
+    assert apply.wait(30) == 1
+    assert toolchain.run(tmp_path, "state", "list").stdout.split() == ["terraform_data.first"]
+    toolchain.run(tmp_path, "apply", "-auto-approve")
+    assert len(toolchain.run(tmp_path, "state", "list").stdout.split()) == 2

@@ -1,0 +1,61 @@
+"""A scanner's findings on the plans of the examples are the ones that the docs argue."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts.toolchain import InstallError, install_packages
+from tests.deploy.conftest import cached
+from tests.deploy.toolchain import Toolchain
+from tests.terraform.applying import ROOT, example
+
+pytestmark = pytest.mark.end_to_end
+
+DOCS = ROOT / "docs" / "terraform-modules.md"
+RULE = re.compile(r"CKV2?_AWS_\d+")
+
+
+@pytest.fixture(scope="module")
+def checkov(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    try:
+        return install_packages(cached(request, tmp_path_factory, "checkov"), ["checkov==3.3.30"])
+    except InstallError as error:
+        if os.environ.get("CWS_TEST_ALL") == "1":
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+
+
+def findings(checkov: Path, plan: Path) -> set[str]:
+    command: list[str | Path] = [
+        checkov / "python",
+        checkov / "checkov",
+        "--file",
+        plan,
+        "--framework",
+        "terraform_plan",
+    ]
+    environment = {"PATH": f"{checkov}{os.pathsep}{os.environ['PATH']}", "HOME": str(plan.parent)}
+    options = ["--output", "json", "--skip-download", "--soft-fail"]
+    done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert told["summary"]["passed"] > 10
+    return {check["check_id"] for check in told["results"]["failed_checks"]}
+
+
+def test_every_finding_is_argued_and_every_argument_is_needed(
+    toolchain: Toolchain, emulator: str, tmp_path: Path, checkov: Path
+):
+    modules, environment = example(tmp_path, emulator), toolchain.environment(emulator)
+    found: set[str] = set()
+    for kind in ("rest_api", "http_api"):
+        place = modules / kind / "examples" / "complete"
+        toolchain.run(place, "init", environment=environment)
+        toolchain.run(place, "plan", "-out=plan", "-var", "bucket=my-bucket", environment=environment)
+        plan = place / "plan.json"
+        plan.write_text(toolchain.run(place, "show", "-json", "plan", environment=environment).stdout)
+        found |= findings(checkov, plan)
+    assert found == set(RULE.findall(DOCS.read_text()))

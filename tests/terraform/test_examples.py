@@ -1,0 +1,53 @@
+"""The examples, applied as their READMEs say, called and destroyed."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.deploy.toolchain import Toolchain
+from tests.terraform.applying import client, example, zipped
+
+pytestmark = pytest.mark.end_to_end
+
+
+@pytest.mark.parametrize("kind", ["rest_api", "http_api"])
+def test_the_complete_example_answers_and_is_destroyed(toolchain: Toolchain, emulator: str, tmp_path: Path, kind: str):
+    account = "000000000000"  # the one whose APIs can be called
+    place = example(tmp_path, emulator) / kind / "examples" / "complete"
+    bucket = client(emulator, account, "s3")
+    bucket.create_bucket(Bucket="my-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    bucket.put_object(Bucket="my-bucket", Key="handler.zip", Body=zipped(handler=(place / "handler.py").read_text()))
+    environment = toolchain.environment(emulator, account)
+    words = ("-auto-approve", "-var", "bucket=my-bucket", "-var", f"name=example-{kind.replace('_', '-')}")
+    toolchain.run(place, "init", environment=environment)
+    toolchain.run(place, "apply", *words, environment=environment)
+    toolchain.run(place, "plan", "-detailed-exitcode", *words[1:], environment=environment)
+    outputs = json.loads(toolchain.run(place, "output", "-json", environment=environment).stdout)
+    url = f"{emulator}/_aws/execute-api/{outputs['id']['value']}/dev"
+    assert httpx.get(f"{url}/items/3").status_code == 401
+    assert httpx.get(f"{url}/items/3", headers={"Authorization": "no"}).status_code == 403
+    answer = httpx.get(f"{url}/items/3", headers={"Authorization": "token"})
+    assert answer.json() == {"id": "3", "by": f"example-{kind.replace('_', '-')}"}
+    assert httpx.get(f"{url}/").status_code == 200
+    assert httpx.get(f"{url}/static/a/b").status_code == 200
+    assert httpx.get(f"{url}/nowhere").status_code == (404 if kind == "rest_api" else 200)
+    toolchain.run(place, "destroy", *words, environment=environment)
+    assert toolchain.run(place, "state", "list", environment=environment).stdout == ""
+    for each in bucket.list_objects_v2(Bucket="my-bucket")["Contents"]:
+        bucket.delete_object(Bucket="my-bucket", Key=each["Key"])
+    bucket.delete_bucket(Bucket="my-bucket")
+
+
+def test_the_account_example_gives_rest_apis_a_role_to_write_logs(
+    toolchain: Toolchain, emulator: str, tmp_path: Path, account: str
+):
+    place = example(tmp_path, emulator) / "rest_api" / "examples" / "account"
+    environment = toolchain.environment(emulator, account)
+    toolchain.run(place, "init", environment=environment)
+    toolchain.run(place, "apply", "-auto-approve", environment=environment)
+    role = client(emulator, account, "apigateway").get_account()["cloudwatchRoleArn"]
+    assert role == f"arn:aws:iam::{account}:role/api-gateway-logs-eu-west-1"
+    toolchain.run(place, "plan", "-detailed-exitcode", environment=environment)
+    toolchain.run(place, "destroy", "-auto-approve", environment=environment)
