@@ -55,7 +55,7 @@ def main() -> int:
     figures = measure(options)
     print(describe_run(options))
     print(tables(figures))
-    growth, _ = run(options.python, OURS, "grow", str(options.growth))
+    growth, _, _ = run(options.python, OURS, "grow", str(options.growth))
     more = growth["last"] - growth["first"]
     print(f"Memory of {OURS} after {options.growth // 10:,} events: {growth['first']:.1f} MB; ", end="")
     print(f"after {options.growth:,}: {growth['last']:.1f} MB.\n")
@@ -73,8 +73,8 @@ def parse_options() -> argparse.Namespace:
     return made.parse_args()
 
 
-def run(python: str, app: str, what: str, *count: str) -> tuple[dict[str, Any], float]:
-    """What a fresh process prints, and how much processor time it has used, in ms."""
+def run(python: str, app: str, what: str, *count: str) -> tuple[dict[str, Any], float, float]:
+    """What a fresh process prints, how much processor time it has used, in ms, and its largest memory, in MB."""
     command = [python, str(ROOT / "benchmarks" / "lambda_process.py"), app, what, *count]
     process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, preexec_fn=pin(cores()[0]))
     assert process.stdout is not None
@@ -84,7 +84,7 @@ def run(python: str, app: str, what: str, *count: str) -> tuple[dict[str, Any], 
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{app} ended with exit code {process.returncode}")
-    return printed, (usage.ru_utime + usage.ru_stime) * 1000
+    return printed, (usage.ru_utime + usage.ru_stime) * 1000, usage.ru_maxrss / 1024
 
 
 def measure(options: argparse.Namespace) -> Figures:
@@ -100,9 +100,10 @@ def measure(options: argparse.Namespace) -> Figures:
         first = number % len(APPS)
         for app in APPS[first:] + APPS[:first]:
             for _ in range(COLD_STARTS):
-                add("cold", app, run(options.python, app, "cold")[1])
-            printed, _ = run(options.python, app, "warm", str(options.events))
-            add("memory", app, printed["memory"])
+                _, time, memory = run(options.python, app, "cold")
+                add("cold", app, time)
+                add("memory", app, memory)
+            printed, _, _ = run(options.python, app, "warm", str(options.events))
             for name, time in printed["times"].items():
                 add(name, app, time)
         print(f"Round {number + 1} of {options.rounds} is done.", file=sys.stderr)
@@ -115,7 +116,8 @@ def describe_run(options: argparse.Namespace) -> str:
     machine = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return (
         f"{machine}Medians of {options.rounds} rounds, {options.events:,} events a turn, fresh processes on one core; "
-        f"{STARLETTE} and {FASTAPI} under Mangum, without a lifespan where none is named.\n"
+        f"{WITH_LIFESPAN} is Mangum(app), as Mangum is by itself; {STARLETTE} and {FASTAPI} are Mangum(app, "
+        'lifespan="off"), which no service can use that opens anything.\n'
     )
 
 
@@ -152,9 +154,10 @@ def ratio(figures: Figures, kind: str, case: str, other: str) -> float:
 
 def goals(figures: Figures, since_3_13: bool) -> list[Goal]:
     made = []
-    for case, bound in AT_MOST_OF_STARLETTE.items():
-        bound = AT_MOST_OF_STARLETTE_SINCE_3_13 if since_3_13 else bound
-        made.append(Goal(f"REST, {case}, {OURS} / {STARLETTE}", ratio(figures, "rest", case, STARLETTE), at_most=bound))
+    for other in (WITH_LIFESPAN, STARLETTE):
+        for case, bound in AT_MOST_OF_STARLETTE.items():
+            bound = AT_MOST_OF_STARLETTE_SINCE_3_13 if since_3_13 else bound
+            made.append(Goal(f"REST, {case}, {OURS} / {other}", ratio(figures, "rest", case, other), at_most=bound))
     for case in CASES:
         found = ratio(figures, "rest", case, FASTAPI)
         made.append(Goal(f"REST, {case}, {OURS} / {FASTAPI}", found, at_most=AT_MOST_OF_FASTAPI))

@@ -52,7 +52,7 @@ def cold(name: str) -> None:
 
 
 def warm(name: str, number: int) -> None:
-    """Print the µs an event of each kind, and the resident memory in the end."""
+    """Print the µs an event of each kind."""
     handler = make_handler(name)
     times = {}
     for case in MEASURED:
@@ -62,7 +62,7 @@ def warm(name: str, number: int) -> None:
         for kind, event in events.items():
             check(name, case, handler, event)
             times[f"{kind} {case.name}"] = time_events(handler, event, number)
-    print(json.dumps({"times": times, "memory": resident()}))
+    print(json.dumps({"times": times}))
 
 
 def check(name: str, case: Case, handler: Handler, event: Event) -> None:

@@ -1,20 +1,25 @@
 """CoWorks Async: one Python class is a local ASGI service, a Lambda function and a Terraform plan."""
 
-from coworks_async.entries.blueprint import Blueprint
-from coworks_async.entries.declaration import entry
-from coworks_async.entries.entry import Entry
-from coworks_async.exceptions import (
-    CommandError,
-    CoWorksError,
-    DeclarationError,
-    Problem,
-    RequestContextError,
-    ReturnError,
-    UnknownEndpoint,
-)
-from coworks_async.pipeline.authorizer import AuthorizerMiddleware
-from coworks_async.pipeline.request import Request, request
-from coworks_async.service import TechMicroService
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coworks_async.entries.blueprint import Blueprint
+    from coworks_async.entries.declaration import entry
+    from coworks_async.entries.entry import Entry
+    from coworks_async.exceptions import (
+        CommandError,
+        CoWorksError,
+        DeclarationError,
+        DeployError,
+        Problem,
+        RequestContextError,
+        ReturnError,
+        UnknownEndpoint,
+    )
+    from coworks_async.pipeline.authorizer import AuthorizerMiddleware
+    from coworks_async.pipeline.request import Request, request
+    from coworks_async.service import TechMicroService
 
 __version__ = "0.1.0"
 
@@ -24,6 +29,7 @@ __all__ = [
     "CoWorksError",
     "CommandError",
     "DeclarationError",
+    "DeployError",
     "Entry",
     "Problem",
     "Request",
@@ -34,3 +40,26 @@ __all__ = [
     "entry",
     "request",
 ]
+
+_ROOMS = {
+    "AuthorizerMiddleware": "pipeline.authorizer",
+    "Blueprint": "entries.blueprint",
+    "Entry": "entries.entry",
+    "Request": "pipeline.request",
+    "TechMicroService": "service",
+    "entry": "entries.declaration",
+    "request": "pipeline.request",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is asked for: `cws` starts at once, since its parts need few of them."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'exceptions')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

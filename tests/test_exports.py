@@ -1,7 +1,9 @@
 """The public names: to add one is a decision, to lose one breaks somebody's service."""
 
-from types import ModuleType
+import subprocess
+import sys
 
+import pytest
 from starlette.exceptions import HTTPException
 
 import coworks_async
@@ -12,6 +14,7 @@ NAMES = [
     "CoWorksError",
     "CommandError",
     "DeclarationError",
+    "DeployError",
     "Entry",
     "Problem",
     "Request",
@@ -33,9 +36,20 @@ def test_every_public_name_is_there_and_documented():
         assert getattr(coworks_async, name).__doc__, name
 
 
-def test_whatever_can_be_seen_is_public_or_a_room():
-    seen = {name for name, value in vars(coworks_async).items() if not isinstance(value, ModuleType)}
-    assert {name for name in seen if not name.startswith("_")} == set(NAMES)
+def test_whatever_can_be_seen_is_public():
+    assert set(dir(coworks_async)) == {*NAMES, "__version__"}
+
+
+def test_any_other_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'coworks_async' has no attribute 'nothing'"):
+        _ = coworks_async.nothing
+
+
+def test_a_public_name_is_imported_when_it_is_asked_for():
+    loaded = "print('starlette' in sys.modules)"
+    script = f"import sys, coworks_async; {loaded}; coworks_async.entry; {loaded}"
+    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert told.stdout.split() == ["False", "True"]
 
 
 def test_every_error_of_an_author_is_a_coworks_error_and_every_answer_an_http_exception():

@@ -43,7 +43,7 @@ FORBIDDEN = {
     "yaml",
 }
 
-IMPORT = "import coworks_async"
+IMPORT = "from coworks_async import *"
 
 SERVE = """
 import asyncio
