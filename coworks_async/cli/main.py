@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "invoke": "coworks_async.cli.invoke:invoke",
     "routes": "coworks_async.cli.routes:routes",
     "run": "coworks_async.cli.run:run",
+    "zip": "coworks_async.cli.zip:zip_",
 }
 
 _CONFIGURATION = "coworks_async.configuration"

@@ -1,0 +1,74 @@
+"""`cws zip`: the archive of the service alone."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from coworks_async.cli.options import archive_of, archive_options
+from coworks_async.cli.project import Project, load_environment
+
+if TYPE_CHECKING:
+    from coworks_async.deploy.archive import Archive, ArchiveOptions
+    from coworks_async.deploy.stack import Architecture
+
+
+@click.command("zip")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write.  [default: <name of the service>.zip in the current folder]",
+)
+@archive_options
+@click.option("--list", "listed", is_flag=True, help="Print what is in it, too.")
+@click.pass_obj
+def zip_(
+    project: Project,
+    output: Path | None,
+    python: str,
+    arch: "Architecture",
+    ignore: Sequence[str],
+    layer_provides: Sequence[str],
+    module_name: Sequence[str],
+    listed: bool,
+) -> None:
+    """Build the archive that a deploy uploads, and print what it weighs."""
+    from coworks_async.cli.loader import load_app, locate
+    from coworks_async.cli.service import service_of
+    from coworks_async.deploy.archive import build_archive
+    from coworks_async.deploy.stack import slug
+
+    # What the service prints while it is imported is no part of the report.
+    with redirect_stdout(sys.stderr):
+        load_environment(project)
+        location = locate(project.app_spec(), project.directory)
+        service = service_of(load_app(location), location)
+    options = archive_of(
+        project,
+        location,
+        service,
+        python=python,
+        arch=arch,
+        ignore=ignore,
+        layer_provides=layer_provides,
+        module_name=module_name,
+    )
+    archive = build_archive(options, output or Path(f"{slug(service.name)}.zip"))
+    click.echo("\n".join(_report(archive, options, listed)))
+
+
+def _report(archive: "Archive", options: "ArchiveOptions", listed: bool) -> list[str]:
+    from coworks_async.deploy.archive import LARGEST, megabytes
+
+    sizes = f"{megabytes(archive.size)}, {megabytes(archive.unpacked)} unpacked"
+    lines = [f"{archive.path}: {sizes}, for Python {options.python} on {options.architecture}"]
+    lines += [f"{megabytes(part.size):>10}  {part.name}" for part in archive.parts[:LARGEST]]
+    lines += [f"Content hash {archive.content_hash}"]
+    lines += [f"Note: {note}" for note in archive.notes]
+    if listed:
+        lines += [f"{member.size:>10}  {member.path}" for member in archive.members]
+    return lines

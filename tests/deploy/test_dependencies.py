@@ -1,0 +1,335 @@
+"""Which dependencies go into the archive, and what is said of one that cannot be had."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
+from hashlib import sha256
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from uv import find_uv_bin
+
+from coworks_async.deploy.dependencies import Installer, Target
+from coworks_async.deploy.requirements import find_requirements
+from coworks_async.exceptions import CommandError, DeployError
+from tests.deploy.wheels import index, make_wheel
+
+__all__ = ["index"]
+
+Install = Callable[..., list[str]]
+
+ARM = Target("3.13", "arm64")
+OWN = ("mangum", "msgspec", "python-multipart", "starlette")
+
+PROJECT = """
+[project]
+name = "orders"
+version = "1"
+requires-python = ">=3.11"
+dependencies = [{}]
+
+[dependency-groups]
+dev = ["tool"]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def install(project: Path, tmp_path: Path) -> Install:
+    """Install what a project requires; what is at the top of the folder then, without metadata."""
+
+    def install(target: Target = ARM, layer_provides: tuple[str, ...] = ("coworks-async",)) -> list[str]:
+        work, tree = tmp_path / "work", tmp_path / "tree"
+        for folder in (work, tree):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        Installer(target, work, tmp_path / "logs" / "archive.log").install(
+            find_requirements(project, project), tree, layer_provides
+        )
+        names = sorted(path.name for path in tree.iterdir() if path.suffix != ".dist-info")
+        return [name for name in names if name not in (".lock", "bin")]
+
+    return install
+
+
+def require(project: Path, *lines: str) -> None:
+    (project / "requirements.txt").write_text("".join(f"{line}\n" for line in lines))
+
+
+def uv(*command: str, cwd: Path) -> None:
+    subprocess.run([find_uv_bin(), *command], cwd=cwd, check=True, capture_output=True)
+
+
+# For which platform.
+
+
+def test_the_platform_is_that_of_the_lambdas_runtime():
+    assert Target("3.11", "x86_64").platform == "x86_64-manylinux_2_17"
+    assert Target("3.12", "x86_64").platform == "x86_64-manylinux_2_34"
+    assert Target("3.14", "arm64").platform == "aarch64-manylinux_2_34"
+    with pytest.raises(CommandError, match=r"^Python '3\.10' cannot be deployed to: choose one of 3\.11, 3\.12, 3\.1"):
+        Target("3.10", "arm64")
+
+
+@pytest.mark.usefixtures("index")
+def test_a_wheel_of_the_lambdas_python_and_processor_is_taken(project: Path, index: Path, install: Install):
+    for python, machine in (("cp313", "aarch64"), ("cp313", "x86_64"), ("cp312", "aarch64")):
+        text = f"built = {python + machine!r}\n"
+        make_wheel(index, "fast", tag=f"{python}-{python}-manylinux_2_28_{machine}", files={"fast.py": text})
+    require(project, "fast")
+    assert install() == ["fast.py"]
+    assert "cp313aarch64" in (project.parent / "tree" / "fast.py").read_text()
+
+
+def test_markers_are_those_of_the_lambda(project: Path, index: Path, install: Install):
+    for name in ("old", "new", "arm", "mac"):
+        make_wheel(index, name)
+    require(
+        project,
+        "old; python_version < '3.14'",
+        "new; python_version >= '3.14'",
+        "arm; platform_machine == 'aarch64'",
+        "mac; sys_platform == 'darwin'",
+    )
+    assert install(Target("3.14", "arm64")) == ["arm.py", "new.py"]
+
+
+@pytest.mark.parametrize("tag", ["cp312-cp312-manylinux_2_34_aarch64", "cp313-cp313-manylinux_2_39_aarch64"])
+def test_a_dependency_without_such_a_wheel_is_named(project: Path, index: Path, install: Install, tag: str):
+    make_wheel(index, "fast", tag=tag)
+    require(project, "fast")
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert str(caught.value) == (
+        "requirements.txt: fast has no wheel for Python 3.13 on arm64: take another version, or have a layer bring it "
+        "(--layer-provides fast)."
+    )
+    assert caught.value.log is not None
+    assert "no wheels" in caught.value.log.read_text()
+
+
+# Which go in.
+
+
+def test_development_groups_stay_out(project: Path, index: Path, install: Install):
+    make_wheel(index, "a")
+    make_wheel(index, "tool")
+    (project / "pyproject.toml").write_text(PROJECT.format('"a"'))
+    assert install() == ["a.py"]
+    uv("lock", cwd=project)
+    assert install() == ["a.py"]
+
+
+@pytest.fixture
+def serve(index: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """List the wheels of the index with their hashes on a server, as an index on the network does."""
+
+    class Silent(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            """Log nothing."""
+
+    def serve() -> None:
+        links = [f"{path.name}#sha256={sha256(path.read_bytes()).hexdigest()}" for path in index.glob("*.whl")]
+        (index / "index.html").write_text("".join(f'<a href="{link}">{link}</a>' for link in links))
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=str(index))) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.delenv("UV_CONFIG_FILE")
+        for name in ("UV_DEFAULT_INDEX", "UV_FIND_LINKS"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_port}/")
+        yield serve
+        server.shutdown()
+
+
+def test_the_lock_pins_versions_and_their_hashes(
+    project: Path, index: Path, install: Install, serve: Callable[[], None]
+):
+    make_wheel(index, "b")
+    make_wheel(index, "a", requires=["b"])
+    serve()
+    (project / "pyproject.toml").write_text(PROJECT.format('"a"').replace('dev = ["tool"]', ""))
+    uv("lock", cwd=project)
+    make_wheel(index, "b", "2.0")
+    serve()
+    assert install() == ["a.py", "b.py"]
+    assert (project.parent / "tree" / "b.py").read_text() == "version = '1.0'\n"
+    lock = (project / "uv.lock").read_text()
+    digest = sha256((index / "a-1.0-py3-none-any.whl").read_bytes()).hexdigest()
+    assert digest in lock
+    (project / "uv.lock").write_text(lock.replace(digest, "0" * 64))
+    with pytest.raises(DeployError, match=r"^uv\.lock: a does not have the hash that is pinned\.$"):
+        install()
+
+
+def test_a_lock_that_is_out_of_date_is_refused(project: Path, index: Path, install: Install):
+    make_wheel(index, "a")
+    (project / "pyproject.toml").write_text(PROJECT.format("").replace('dev = ["tool"]', ""))
+    uv("lock", cwd=project)
+    (project / "pyproject.toml").write_text(PROJECT.format('"a"').replace('dev = ["tool"]', ""))
+    with pytest.raises(DeployError, match=r"^uv\.lock: it does not fit pyproject\.toml any more: run 'uv lock'\.$"):
+        install()
+
+
+def test_the_hashes_of_a_list_are_checked(project: Path, index: Path, install: Install):
+    digest = sha256(make_wheel(index, "a").read_bytes()).hexdigest()
+    require(project, f"a==1.0 --hash=sha256:{digest}")
+    assert install() == ["a.py"]
+    require(project, f"a==1.0 --hash=sha256:{'0' * 64}")
+    with pytest.raises(DeployError, match=r"^requirements\.txt: a does not have the hash that is pinned\.$"):
+        install()
+
+
+def test_boto3_and_what_only_it_brings_stay_out(project: Path, index: Path, install: Install):
+    make_wheel(index, "boto3", requires=["botocore", "s3transfer", "jmespath"])
+    make_wheel(index, "botocore", requires=["urllib3", "python-dateutil"])
+    make_wheel(index, "requests", requires=["urllib3"])
+    make_wheel(index, "urllib3")
+    require(project, "boto3", "requests")
+    assert install() == ["requests.py", "urllib3.py"]
+
+
+def test_what_a_layer_provides_stays_out_with_what_only_it_brings(project: Path, index: Path, install: Install):
+    make_wheel(index, "big.data", requires=["big-core", "shared"])
+    make_wheel(index, "small", requires=["shared"])
+    make_wheel(index, "shared")
+    require(project, "big-data", "small")
+    assert install(layer_provides=("Big_Data", "coworks-async")) == ["shared.py", "small.py"]
+    with pytest.raises(
+        CommandError, match=r"^--layer-provides takes the name of a distribution, which 'a b' is not\.$"
+    ):
+        install(layer_provides=("a b",))
+
+
+def test_nothing_is_installed_where_nothing_is_required_and_a_layer_brings_coworks(install: Install):
+    assert install() == []
+
+
+# CoWorks itself.
+
+
+@pytest.fixture
+def own_dependencies(index: Path) -> None:
+    for name in OWN:
+        make_wheel(index, name, "1.10" if name == "starlette" else "0.30")
+    make_wheel(index, "markdown-it-py", "9")
+    make_wheel(index, "nh3", "9")
+    make_wheel(index, "uvicorn")
+
+
+def own(*more: str) -> list[str]:
+    return sorted(["coworks_async", *(f"{name.replace('-', '_')}.py" for name in (*OWN, *more))])
+
+
+@pytest.mark.usefixtures("own_dependencies")
+@pytest.mark.parametrize("requirement", [None, "coworks-async", "coworks_async[standard]==99", "CoWorks-Async<0.0.1"])
+def test_coworks_goes_in_as_the_package_that_runs_whatever_names_it(
+    project: Path, install: Install, requirement: str | None
+):
+    if requirement is not None:
+        require(project, requirement)
+    assert install(layer_provides=()) == own()
+    package = project.parent / "tree" / "coworks_async"
+    assert (package / "service.py").read_bytes() == (
+        Path(__file__).parents[2] / "coworks_async" / "service.py"
+    ).read_bytes()
+    assert not [name for name in ("cli", "deploy", "terraform", "__pycache__") if (package / name).exists()]
+
+
+@pytest.mark.usefixtures("own_dependencies")
+def test_its_extras_count_but_for_the_one_of_the_tools(project: Path, index: Path, install: Install):
+    make_wheel(index, "shop", requires=["coworks-async[standard,admin]>=3"])
+    require(project, "shop")
+    assert install(layer_provides=()) == own("markdown-it-py", "nh3", "shop")
+
+
+@pytest.mark.usefixtures("own_dependencies")
+def test_the_projects_pins_count_for_its_dependencies(project: Path, index: Path, install: Install):
+    make_wheel(index, "mangum", "0.22.5")
+    require(project, "mangum==0.22.5")
+    assert install(layer_provides=()) == own()
+    assert "0.22.5" in (project.parent / "tree" / "mangum.py").read_text()
+
+
+# What is no wheel.
+
+
+def test_a_folder_that_is_required_is_built_anew_each_time(project: Path, index: Path, install: Install):
+    library = project / "library"
+    (library / "backend").mkdir(parents=True)
+    (library / "pyproject.toml").write_text(
+        '[project]\nname = "library"\nversion = "1"\n'
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["backend"]\n'
+    )
+    (library / "backend" / "backend.py").write_text(
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        "from pathlib import Path\n"
+        "def build_wheel(folder, settings=None, metadata=None):\n"
+        "    import zipfile\n"
+        "    name = 'library-1-py3-none-any.whl'\n"
+        "    info = 'library-1.dist-info/'\n"
+        "    with zipfile.ZipFile(Path(folder, name), 'w') as wheel:\n"
+        "        wheel.writestr('library.py', Path('library.py').read_text())\n"
+        "        wheel.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: library\\nVersion: 1\\n')\n"
+        "        wheel.writestr(info + 'WHEEL', "
+        "'Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')\n"
+        "        wheel.writestr(info + 'RECORD', '')\n"
+        "    return name\n"
+    )
+    require(project, "-e ./library")
+    for text in ("first = 1\n", "second = 2\n"):
+        (library / "library.py").write_text(text)
+        assert install() == ["library.py"]
+        assert (project.parent / "tree" / "library.py").read_text() == text
+    (library / "library.py").unlink()
+    with pytest.raises(DeployError, match=r"^requirements\.txt: Failed to build `library"):
+        install()
+
+
+# What cannot be had.
+
+
+@pytest.mark.usefixtures("index")
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["no-such-thing"], "no-such-thing is not in the package index."),
+        (["a==9"], "a has no version ==9."),
+        (["a==="], "Couldn't parse requirement in `requirements.txt` at position 0: Unexpected end of version "),
+        (["./nowhere"], "Distribution not found at: file://"),
+        (["a", "b"], "Because only a==1.0 is available and all versions of b depend on a>3, we can conclude "),
+        (["-r other.txt"], "Error parsing included file in `requirements.txt` at position 0: failed to read from "),
+    ],
+)
+def test_a_dependency_that_cannot_be_had_is_one_line_that_names_it(
+    project: Path, index: Path, install: Install, lines: list[str], told: str
+):
+    make_wheel(index, "a")
+    make_wheel(index, "b", requires=["a>3"])
+    require(project, *lines)
+    with pytest.raises(DeployError) as caught:
+        install()
+    message = str(caught.value)
+    assert message.startswith(f"requirements.txt: {told}")
+    assert "\n" not in message
+
+
+def test_a_network_that_is_not_there_is_one_line_without_the_secrets_of_addresses(
+    project: Path, install: Install, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    require(project, "x @ https://user:s3cr3t@127.0.0.1:9/x-1-py3-none-any.whl")
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert str(caught.value).startswith("requirements.txt: the package index cannot be reached: Connection refused")
+    assert caught.value.log is not None
+    assert "s3cr3t" not in caught.value.log.read_text() + str(caught.value)
