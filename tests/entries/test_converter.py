@@ -293,6 +293,21 @@ def test_without_an_annotation_a_value_stays_as_it_came(connect: Connect):
         assert_bound(client.post("/", json={"value": value}), value)
 
 
+def test_a_union_is_told_in_the_order_that_its_entry_has_though_another_writes_it_the_other_way(connect: Connect):
+    class Both(TechMicroService):
+        @entry(no_auth=True)
+        async def get_one(self, *, value: date | bool):
+            return shown(value)
+
+        @entry(no_auth=True)
+        async def get_other(self, *, value: bool | date):
+            return shown(value)
+
+    client = connect(Both())
+    told = [client.get(f"/{path}?value=never").json()["errors"][0]["expected"] for path in ("one", "other")]
+    assert told == ["date | bool", "bool | date"]
+
+
 @pytest.mark.parametrize("annotation", [Decimal | str, date | str, Colour | str, object, complex, Connect])
 def test_an_annotation_that_cannot_be_told_apart_or_converted_is_a_declaration_error(annotation: Any):
     with pytest.raises(DeclarationError, match=r"Taking\.get_query_x: the parameter 'value' cannot be converted: .+"):
