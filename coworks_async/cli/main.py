@@ -33,6 +33,9 @@ from coworks_async.exceptions import CommandError
 
 COMMANDS: Mapping[str, str] = {
     "config": "coworks_async.cli.config:config",
+    "deploy": "coworks_async.cli.deploy:deploy",
+    "deployed": "coworks_async.cli.deployed:deployed",
+    "destroy": "coworks_async.cli.destroy:destroy",
     "invoke": "coworks_async.cli.invoke:invoke",
     "routes": "coworks_async.cli.routes:routes",
     "run": "coworks_async.cli.run:run",

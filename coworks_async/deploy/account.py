@@ -174,7 +174,7 @@ def _functions(session: Any, service: str, prefix: str) -> Iterator[tuple[dict[s
     client = session.client("lambda")
     with aws_errors("The account's functions cannot be listed"):
         for page in client.get_paginator("list_functions").paginate():
-            for told in page["Functions"]:
+            for told in page.get("Functions", ()):
                 if told["FunctionName"].startswith(prefix):
                     tags = client.list_tags(Resource=told["FunctionArn"]).get("Tags", {})
                     if tags.get(SERVICE_TAG) == service and STAGE_TAG in tags:

@@ -23,7 +23,30 @@ _BASE_PATH = re.compile(r"[A-Za-z0-9$_.+!*'()-]+")
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, and for the authorizer
 # https://docs.aws.amazon.com/apigateway/latest/api/API_CreateAuthorizer.html
-_RANGES = {"memory_size": (128, 10_240), "timeout": (1, 900), "authorizer_ttl": (0, 3600)}
+_RANGES = {
+    "memory_size": (128, 10_240),
+    "timeout": (1, 900),
+    "authorizer_ttl": (0, 3600),
+    "reserved_concurrency": (0, 100_000),
+}
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+_RETENTIONS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+
+# What each may look like, and an example. Old buckets may have capitals and underscores:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_SHAPES = {
+    "bucket": (re.compile(r"[A-Za-z0-9._-]{3,255}"), "my-archives"),
+    "tf_bucket": (re.compile(r"[A-Za-z0-9._-]{3,255}"), "my-states"),
+    "key": (re.compile(r"[^/\s][^\s]{0,900}"), "releases/shop.zip"),
+    "region": (re.compile(r"[a-z]{2}(-[a-z]+)+-\d+"), "eu-west-1"),
+    "certificate": (re.compile(r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/\S+"), "arn:aws:acm:…:certificate/…"),
+    "subnets": (re.compile(r"subnet-[0-9a-f]+"), "subnet-0123abcd"),
+    "security_groups": (re.compile(r"sg-[0-9a-f]+"), "sg-0123abcd"),
+}
 
 # https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
 _WITHOUT_SNAP_START = ("3.11",)
@@ -191,17 +214,40 @@ def _check(options: DeployOptions) -> None:
         value = getattr(options, name)
         if value is not None and not low <= value <= high:
             raise CommandError(f"--{name.replace('_', '-')} is {low} to {high}, not {value}.")
-    wrong = [layer for layer in options.layers if not _LAYER.fullmatch(layer)]
-    if wrong:
-        raise CommandError(f"--layers {wrong[0]!r} is no ARN like arn:aws:lambda:eu-west-1:123456789012:layer:name:1.")
-    if len(options.layers) > _MAX_LAYERS:
-        raise CommandError(f"--layers: a function has {_MAX_LAYERS} at most, not {len(options.layers)}.")
-    if bool(options.subnets) != bool(options.security_groups):
-        raise CommandError("--subnets and --security-groups go together: a function in a VPC needs both.")
-    if options.snap_start and options.python in _WITHOUT_SNAP_START:
-        raise CommandError(f"--snap-start needs Python 3.12 or later, not {options.python}: name one by --python.")
+    for name, (shape, example) in _SHAPES.items():
+        value = getattr(options, name)
+        values = [value] if isinstance(value, str) else value or ()
+        wrong = next((each for each in values if not shape.fullmatch(each)), None)
+        if wrong is not None:
+            raise CommandError(f"--{name.replace('_', '-')} {wrong!r} is none that AWS takes, like {example}.")
+    if options.log_retention not in _RETENTIONS:
+        raise CommandError(
+            f"--log-retention is one of {', '.join(map(str, _RETENTIONS))}, not {options.log_retention}."
+        )
+    _check_layers(options.layers)
+    _check_together(options)
     for key, value in options.tags:
         if not key or not _TAG.fullmatch(key) or not _TAG.fullmatch(value):
             raise CommandError(f"--tags {key}={value}: AWS takes letters, digits, blanks and any of . _ : / = + @ -")
         if key.lower().startswith(("aws:", "coworks:")):
             raise CommandError(f"--tags {key}: a tag of one's own begins neither with 'aws:' nor with 'coworks:'.")
+
+
+def _check_layers(layers: Sequence[str]) -> None:
+    wrong = [layer for layer in layers if not _LAYER.fullmatch(layer)]
+    if wrong:
+        raise CommandError(f"--layers {wrong[0]!r} is no ARN like arn:aws:lambda:eu-west-1:123456789012:layer:name:1.")
+    if len(layers) > _MAX_LAYERS:
+        raise CommandError(f"--layers: a function has {_MAX_LAYERS} at most, not {len(layers)}.")
+
+
+def _check_together(options: DeployOptions) -> None:
+    """Check the options that need another one."""
+    if bool(options.subnets) != bool(options.security_groups):
+        raise CommandError("--subnets and --security-groups go together: a function in a VPC needs both.")
+    if options.certificate is not None and options.domain is None:
+        raise CommandError("--certificate is a domain's: name it by --domain.")
+    if options.workspace is not None and options.terraform_cloud is None:
+        raise CommandError("--workspace is one of Terraform Cloud's: name your organization by --terraform-cloud.")
+    if options.snap_start and options.python in _WITHOUT_SNAP_START:
+        raise CommandError(f"--snap-start needs Python 3.12 or later, not {options.python}: name one by --python.")

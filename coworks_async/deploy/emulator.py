@@ -20,16 +20,14 @@ _ACCOUNT = re.compile(r"\d{12}")
 def override(stack: Stack, url: str) -> dict[str, Any]:
     """Return what an emulator at a URL needs besides the root.
 
-    - Any version of the provider: the one that `make emulator` installs is older than what the root asks for. It knows
-      no newer runtime either; an override of a block makes Terraform leave out the arguments that a provider lacks.
+    - Any version of the provider, as `older_provider` has it.
     - All endpoints, EC2's too, which each start of the provider would else look up for 20 seconds.
     - Few retries: the provider's 25 would last for minutes where the emulator answers wrongly.
     - Layers by name: an emulator lists no versions by ARN.
 
     No keys: `environment` has them.
     """
-    content: dict[str, Any] = {
-        "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 3.39"}}},
+    content: dict[str, Any] = older_provider() | {
         "provider": {
             "aws": {
                 "endpoints": dict.fromkeys(_SERVICES, url),
@@ -38,13 +36,23 @@ def override(stack: Stack, url: str) -> dict[str, Any]:
                 "skip_metadata_api_check": True,
             }
         },
-        "resource": {"aws_lambda_function": {"service": {"runtime": "python3.8"}}},
     }
     layers = stack.function.unversioned_layers
     if layers:
         named = {name: {"layer_name": arn.rpartition(":")[2]} for name, arn in layers.items()}
         content["data"] = {"aws_lambda_layer_version": named}
     return content
+
+
+def older_provider() -> dict[str, Any]:
+    """Return what has any version of the provider take a root, the one that `make emulator` installs say.
+
+    It knows no newer runtime; an override of a block makes Terraform leave out the arguments that a provider lacks.
+    """
+    return {
+        "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 3.39"}}},
+        "resource": {"aws_lambda_function": {"service": {"runtime": "python3.8"}}},
+    }
 
 
 def environment(variables: Mapping[str, str], url: str, region: str | None = None) -> dict[str, str]:

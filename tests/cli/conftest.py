@@ -8,6 +8,10 @@ from textwrap import dedent
 
 import pytest
 
+from tests.deploy.conftest import account, emulator, new_account, toolchain
+
+__all__ = ["account", "emulator", "new_account", "toolchain"]
+
 Write = Callable[[str, str], Path]
 
 

@@ -124,9 +124,10 @@ def test_a_domains_certificate_is_sought_unless_it_is_named():
     assert content["module"]["api"]["certificate_arn"] == "${data.aws_acm_certificate.domain.arn}"
     assert (content["module"]["api"]["domain_name"], content["module"]["api"]["base_path"]) == ("api.example.com", "v1")
     assert content["output"]["shop_domain_target"]["value"] == "${module.api.domain_target}"
-    named = root(stack(domain="api.example.com", certificate="arn:aws:acm:x"))
+    arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
+    named = root(stack(domain="api.example.com", certificate=arn))
     assert "data" not in named
-    assert named["module"]["api"]["certificate_arn"] == "arn:aws:acm:x"
+    assert named["module"]["api"]["certificate_arn"] == arn
 
 
 def test_everything_carries_the_tags_of_service_and_stage_and_the_users():
@@ -166,7 +167,10 @@ def test_no_text_of_the_users_is_an_expression():
 
 @pytest.mark.parametrize("kind", ["rest", pytest.param("http", marks=pytest.mark.end_to_end)])
 def test_terraform_finds_a_root_with_every_option_valid(kind: Kind, toolchain: Toolchain, tmp_path: Path):
-    options = {name: getattr(EVERYTHING, name) for name in EVERYTHING.__slots__} | {"gateway": kind, "tf_bucket": "x"}
+    options = {name: getattr(EVERYTHING, name) for name in EVERYTHING.__slots__} | {
+        "gateway": kind,
+        "tf_bucket": "states",
+    }
     made = stack(Jobs(), **options)
     write_root(made, tmp_path / "dev", override=emulator.override(made, "http://127.0.0.1:1"))
     toolchain.run(tmp_path / "dev", "init", "-backend=false")

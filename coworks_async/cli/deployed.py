@@ -1,0 +1,39 @@
+"""`cws deployed`: the stages of a service that are in AWS."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from coworks_async.cli.project import Project
+from coworks_async.cli.stage import Place, account_options, open_place
+
+if TYPE_CHECKING:
+    from coworks_async.deploy.account import DeployedStage
+
+
+@click.command()
+@account_options
+@click.pass_obj
+def deployed(project: Project, profile_name: str | None, region: str | None, local: str | None) -> None:
+    """List the service's stages that are in AWS, whoever deployed them."""
+    from coworks_async.deploy.account import stages_of
+    from coworks_async.deploy.description import function_prefix
+
+    place = open_place(project, profile_name, region, local)
+    stages = stages_of(place.session(), place.service.name, function_prefix(place.service.name))
+    if not stages:
+        click.echo(f"No stage of {place.service.name} is deployed.")
+    for stage in stages:
+        click.echo("\n".join(_lines(stage, place)))
+
+
+def _lines(stage: "DeployedStage", place: Place) -> list[str]:
+    """Return what is told of a stage, the addresses first."""
+    lines = [stage.stage]
+    for api, url in zip(stage.api_ids, stage.urls, strict=True):
+        lines.append(f"  {place.address(api, stage.stage, url)}  (API {api})")
+    if not stage.api_ids:
+        lines.append("  no API")
+    if stage.function is None:
+        return [*lines, "  no function"]
+    return [*lines, f"  {stage.function}, deployed {stage.modified}", f"  archive {stage.archive}"]

@@ -1,0 +1,103 @@
+"""`cws destroy`: delete a stage."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from coworks_async.cli.project import Project
+from coworks_async.cli.stage import (
+    Place,
+    account_options,
+    find_program,
+    open_place,
+    open_terraform,
+    terraform_folder,
+    terraform_options,
+)
+from coworks_async.exceptions import DeployError
+
+if TYPE_CHECKING:
+    from coworks_async.deploy.stack import Stack
+
+
+@click.command()
+@account_options
+@terraform_options
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def destroy(
+    project: Project,
+    /,
+    profile_name: str | None,
+    region: str | None,
+    local: str | None,
+    terraform: str | None,
+    terraform_dir: Path | None,
+    yes: bool,
+    **options: Any,
+) -> None:
+    """Delete the service's stage, and its archives: `cws -s prod destroy`.
+
+    What would be deleted is printed first, and asked about.
+    """
+    from coworks_async.cli.progress import terraform_progress
+    from coworks_async.deploy.bucket import archive_of
+    from coworks_async.deploy.deployment import destroy_stage
+    from coworks_async.deploy.description import DeployOptions, stack_of
+
+    place = open_place(project, profile_name, region, local)
+    program = find_program(terraform)
+    session = place.session()
+    # Nothing is made, so that there is no archive, and its bucket need not be known.
+    stack = stack_of(place.service, place.stage, DeployOptions("unknown", region=place.region, **options), "")
+    folder = _folder(place, stack, terraform_folder(project, terraform_dir))
+    archive = archive_of(folder)
+    opened = open_terraform(program, folder, {})
+    opened.init()
+
+    def confirm(lines: list[str]) -> None:
+        click.echo("\n".join(lines))
+        if not yes:
+            click.confirm(f"Delete these {len(lines)}, which are the stage {place.stage!r}?", abort=True)
+
+    if destroy_stage(opened, terraform_progress, place.stage, confirm):
+        _remove_archives(session, stack, archive)
+    else:
+        _check_gone(session, stack)
+        click.echo(f"No stage {stack.stage!r} of {stack.service} is deployed: nothing is deleted.")
+
+
+def _folder(place: Place, stack: "Stack", directory: Path) -> Path:
+    """Return the stage's folder; where there was no deploy from here, its root only tells where the state is."""
+    from coworks_async.deploy.emulator import override
+    from coworks_async.deploy.folder import ROOT, own_files, stage_folder, write_root
+
+    folder = stage_folder(directory, stack.service, stack.stage, local=place.url is not None)
+    if not (folder / ROOT).exists():
+        write_root(stack, folder, own_files(directory), override(stack, place.url) if place.url is not None else None)
+    return folder
+
+
+def _remove_archives(session: Any, stack: "Stack", archive: tuple[str, str] | None) -> None:
+    from coworks_async.deploy.bucket import remove_archives
+
+    if archive is None:
+        click.echo("The archives stay: which bucket they are in is known where the stage was deployed from.")
+        return
+    for name in remove_archives(session, stack, *archive):
+        click.echo(f"Deleted {name}")
+
+
+def _check_gone(session: Any, stack: "Stack") -> None:
+    """Check that a stage which no state knows is not in AWS either."""
+    from coworks_async.deploy.account import stages_of
+    from coworks_async.deploy.description import function_prefix
+
+    for stage in stages_of(session, stack.service, function_prefix(stack.service)):
+        if stage.stage == stack.stage:
+            there = [*(f"API {api}" for api in stage.api_ids), *([stage.function] if stage.function else [])]
+            raise DeployError(
+                f"The stage {stage.stage!r} is in AWS ({', '.join(there)}), and not in the state here: name its "
+                "--tf-bucket or --terraform-cloud, or deploy it from here, which takes it over, and then destroy it."
+            )

@@ -1,0 +1,16 @@
+"""What a root module would make, told from its description alone."""
+
+from coworks_async.deploy.root import root
+from coworks_async.deploy.stack import Stack
+
+
+def resources_of(stack: Stack) -> list[str]:
+    """Return a line for each resource of the root and for each route of its gateway."""
+    content = root(stack)
+    kind = "REST API" if stack.gateway.kind == "rest" else "HTTP API"
+    lines = [f"{kind} {stack.function.name}, stage {stack.stage}, {len(stack.gateway.routes)} routes:"]
+    lines += [
+        f"  {route.key}{', for which a token is asked' if route.authorized else ''}" for route in stack.gateway.routes
+    ]
+    resources = content["resource"]
+    return lines + [f"{kind}.{name}" for kind in sorted(resources) for name in sorted(resources[kind])]
