@@ -14,8 +14,8 @@ VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST := pytest -n $(WORKERS) $(ARGS)
-# What the tests start that is no Python package: the name of the program is the name of its Debian package.
-TOOLS := curl wrk
+# What the tests start that is no Python package: the name of the program is that of its Debian package, but for one.
+TOOLS := chromium chromedriver curl fish git make wrk zsh
 
 .PHONY: help run emulator test test-all check lint coverage parity format bench clean tools
 .DEFAULT_GOAL := help
@@ -50,8 +50,9 @@ coverage: $(VENV)/.dev ## the tests, and every line and branch of coworks_async 
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-parity: $(VENV)/.dev ## the contract over every transport, as a table
-	$(BIN)/python -m pytest -p tests.parity -n $(WORKERS) -q -rfE
+parity: $(VENV)/.dev ## the contract over every transport, and deployed, as a table
+	@# A file stays in one process, so that what is deployed is deployed once.
+	CWS_TEST_ALL=1 $(BIN)/python -m pytest -p tests.parity -n $(WORKERS) --dist loadfile -q -rfE
 
 format: $(VENV)/.dev ## put the code in the project's form
 	$(BIN)/ruff check --fix-only .
@@ -71,6 +72,7 @@ tools: ## install what tests start that is no Python package
 	@missing=; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	[ -z "$$missing" ] && exit 0; \
 	command -v apt-get >/dev/null || { echo "Missing:$$missing. Install them, then run this again." >&2; exit 1; }; \
+	missing=$$(echo "$$missing" | sed s/chromedriver/chromium-driver/); \
 	echo "Installing with apt-get:$$missing"; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -qq && $$sudo apt-get install -qq --yes --no-install-recommends $$missing
@@ -78,7 +80,7 @@ tools: ## install what tests start that is no Python package
 # A stamp tells when an install ended, so that the next command starts at once unless pyproject.toml is newer.
 $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@echo "Installing CoWorks Async and what it runs on in $(VENV)"
-	@$(PIP) --editable '.[standard]'
+	@$(PIP) --editable '.[admin,profiler,standard,xray]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run

@@ -1,10 +1,12 @@
 """The table of `make parity`: the contract's tests by groups, over every transport.
 
-A plugin of pytest: `pytest -p tests.parity`. It runs the tests that take `connect` and no others. A cell is how many
-passed of those that ran; `+2` are known differences (`docs/lambda-differences.md`), shown to be so.
+A plugin of pytest: `pytest -p tests.parity`. It runs the tests that take `connect`, and each request that is sent to
+what is deployed (`tests/deployed`), and no others. A cell is how many passed of those that ran; `+2` are known
+differences (`docs/lambda-differences.md`), shown to be so.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import PurePath
 
 import pytest
@@ -14,13 +16,26 @@ from tests.clients import CHOSEN
 Cell = tuple[str, str]
 
 
+DEPLOYED = ("deployed-rest", "deployed-http")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    contract = [item for item in items if "connect" in getattr(item, "fixturenames", ())]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(contract)])
-    items[:] = contract
-    for item in contract:
-        transport = item.callspec.params["connect"]  # type: ignore[attr-defined]
-        item.user_properties.append(("transport", transport))
+    cells = {item: cell for item in items if (cell := _cell_of(item)) is not None}
+    config.hook.pytest_deselected(items=[item for item in items if item not in cells])
+    items[:] = cells
+    for item, cell in cells.items():
+        item.user_properties.append(("parity", cell))
+
+
+def _cell_of(item: pytest.Item) -> Cell | None:
+    """Return which file of the contract's tests an item counts for, and over which transport."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    if "connect" in params:
+        file = PurePath(item.nodeid.partition("::")[0])
+        return str(file.relative_to("tests").with_suffix("")), params["connect"]
+    if {"contract", "sent"} <= params.keys():
+        return params["sent"].group, f"deployed-{params['contract']}"
+    return None
 
 
 class Table:
@@ -32,11 +47,12 @@ class Table:
         self.differ: Counter[Cell] = Counter()
 
     def add(self, report: pytest.TestReport) -> None:
-        transport = dict(report.user_properties).get("transport")
+        told = dict(report.user_properties).get("parity")
         decisive = report.when == "call" or report.outcome == "failed"
-        if transport is None or not decisive:
+        if not isinstance(told, Sequence) or not decisive:
             return
-        cell = str(PurePath(report.nodeid.partition("::")[0]).with_suffix("")), str(transport)
+        group, transport = told  # a list where it came from another process
+        cell = group, transport
         if hasattr(report, "wasxfail") and report.skipped:
             self.differ[cell] += 1
         elif not report.skipped:
@@ -44,27 +60,28 @@ class Table:
             self.passed[cell] += report.passed
 
     def lines(self) -> list[str]:
-        groups = sorted({group for group, _ in self.run | self.differ})
-        rows = [["group", *CHOSEN], *([group.removeprefix("tests/"), *map_cells(self, group)] for group in groups)]
-        rows.append(["all", *map_cells(self, None)])
+        seen = self.run | self.differ
+        transports = [*CHOSEN, *(each for each in DEPLOYED if any(transport == each for _, transport in seen))]
+        groups = sorted({group for group, _ in seen})
+        rows = [["group", *transports]]
+        rows += [[group, *(self.cell(each, group) for each in transports)] for group in groups]
+        rows.append(["all", *(self.cell(each) for each in transports)])
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         rows.insert(1, ["-" * width for width in widths])
         return [
             "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
         ]
 
+    def cell(self, transport: str, group: str | None = None) -> str:
+        """Return a cell of one group, or of all."""
 
-def map_cells(table: Table, group: str | None) -> list[str]:
-    """Return a row's cells: of one group, or of all."""
-    return [_cell(table, group, transport) for transport in CHOSEN]
+        def count(counter: Counter[Cell]) -> int:
+            return sum(number for cell, number in counter.items() if cell[1] == transport and group in (None, cell[0]))
 
-
-def _cell(table: Table, group: str | None, transport: str) -> str:
-    def count(counter: Counter[Cell]) -> int:
-        return sum(number for cell, number in counter.items() if cell[1] == transport and group in (None, cell[0]))
-
-    differ = count(table.differ)
-    return f"{count(table.passed)}/{count(table.run)}" + (f" +{differ}" if differ else "")
+        run, differ = count(self.run), count(self.differ)
+        if not run + differ:
+            return "-"
+        return f"{count(self.passed)}/{run}" + (f" +{differ}" if differ else "")
 
 
 TABLE = Table()
