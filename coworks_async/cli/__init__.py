@@ -8,7 +8,20 @@ __all__ = ["main"]
 
 # A Lambda installs the package without the extra that brings these; a developer who forgot it gets a line, not a
 # traceback.
-_MISSING = [name for name in ("click", "dotenv", "uvicorn") if find_spec(name) is None]
+_NEEDED = (
+    "boto3",
+    "click",
+    "docstring_parser",
+    "dotenv",
+    "httpx",
+    "httpx2",
+    "pathspec",
+    "rich",
+    "uv",
+    "uvicorn",
+    "yaml",
+)
+_MISSING = [name for name in _NEEDED if find_spec(name) is None]
 
 
 def _refuse() -> None:

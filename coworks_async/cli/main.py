@@ -32,13 +32,16 @@ from coworks_async.cli.project import (
 from coworks_async.exceptions import CommandError
 
 COMMANDS: Mapping[str, str] = {
+    "completion": "coworks_async.cli.completion:completion",
     "config": "coworks_async.cli.config:config",
     "deploy": "coworks_async.cli.deploy:deploy",
     "deployed": "coworks_async.cli.deployed:deployed",
     "destroy": "coworks_async.cli.destroy:destroy",
     "invoke": "coworks_async.cli.invoke:invoke",
+    "new": "coworks_async.cli.new:new",
     "routes": "coworks_async.cli.routes:routes",
     "run": "coworks_async.cli.run:run",
+    "shell": "coworks_async.cli.shell:shell",
     "zip": "coworks_async.cli.zip:zip_",
 }
 

@@ -1,0 +1,347 @@
+"""Every wrong use of every command is one line that names the culprit, with exit code 2; what fails is exit code 1."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from coworks_async.cli.main import COMMANDS, cws
+from tests.cli.serving import CWS
+
+PACKAGE = Path(__file__).parents[2]
+
+SERVICE = """
+from coworks_async import TechMicroService, entry
+
+
+class Small(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self):
+        return "Hello world."
+
+
+app = Small(name="small")
+"""
+
+FILES = {
+    "app.py": SERVICE,
+    "other.py": "from starlette.applications import Starlette\nlone = Starlette()\n",
+    "broken.py": "import nothing_of_the_kind\n",
+    "two.py": SERVICE.replace("app =", "one = Small()\nanother ="),
+    "text": "no assignment here\n",
+    "folder/file": "",
+    "tab.yml": "commands:\n\trun:\n",
+    "list.yml": "- commands\n",
+    "old.yml": "version: 2\n",
+    "typo.yml": "commands: {deploy: {buket: a}}\n",
+    "flag.yml": "commands: {run: {reload: maybe}}\n",
+    "many.yml": "commands: {run: {port: [1, 2]}}\n",
+    "class.yml": "commands: {own: {class: nothing.of_the_kind}}\n",
+}
+
+# Quick to build: the package comes by a layer, and this Python compiles.
+QUICK = ["--layer-provides", "coworks-async", "--python", f"{sys.version_info.major}.{sys.version_info.minor}"]
+DEPLOY = ["deploy", "--bucket", "archives", *QUICK, "--dry"]
+
+# What is typed, and a word of the line that comes; `:` stands in front of an option that the line has to name.
+WRONG = [
+    # The options of the project.
+    ("-A nothere run", "'nothere'"),
+    ("-A app:nothere run", "'nothere'. It has: Small, app."),
+    ("-A app: run", "'app:'"),
+    ("-A a..b run", "'a..b'"),
+    ("-A nothere.py run", "'nothere.py'"),
+    ("-A text run", "'text'"),
+    ("-A folder/file run", "'folder/file'"),
+    ("-A two run", "2 services"),
+    ("-A other run", "'other' has no 'app'"),
+    ("-A other:lone invoke GET /", "'other:lone' is a Starlette"),
+    ("-A other:lone routes", "'other:lone' is a Starlette"),
+    ("-A other:lone zip", "'other:lone' is a Starlette"),
+    ("-A other:lone deployed", "'other:lone' is a Starlette"),
+    ("-A nothere shell", "'nothere'"),
+    ("-A nothere invoke GET /", "'nothere'"),
+    ("-A nothere routes", "'nothere'"),
+    ("-A nothere zip", "'nothere'"),
+    ("-A nothere deploy --bucket archives", "'nothere'"),
+    ("-A nothere destroy", "'nothere'"),
+    ("-A nothere deployed", "'nothere'"),
+    ("-p nothere run", "--project-dir"),
+    ("-p text run", "--project-dir"),
+    ("-e nothere run", "--env-file"),
+    ("-e folder run", "--env-file"),
+    ("-e text run", "text has no NAME=value on line 1"),
+    ("-e text shell", "text has no NAME=value on line 1"),
+    ("-e text invoke GET /", "text has no NAME=value on line 1"),
+    ("-e text deploy --bucket archives", "text has no NAME=value on line 1"),
+    ("-s a/b run", "'a/b'"),
+    ("-s ../v1 new shop", "'../v1'"),
+    ("-c nothere run", "'nothere.cws.yml'"),
+    ("--config-file-suffix .no run", "'project.no'"),
+    ("-c tab.yml run", "tab.yml:2: This is no YAML: expected spaces, found a tab."),
+    ("-c list.yml run", "list.yml:1:"),
+    ("-c old.yml run", "old.yml:1:"),
+    ("-c typo.yml deploy", "did you mean 'bucket'?"),
+    ("-c flag.yml run", "'reload'"),
+    ("-c many.yml run", "'port'"),
+    ("-c class.yml own", "nothing.of_the_kind"),
+    ("nothere", "'nothere'"),
+    ("rum", "'rum'"),
+    ("--nothere", "'--nothere'"),
+    # One command after the other.
+    ("completion", "bash, zsh or fish"),
+    ("completion tcsh", "'tcsh'"),
+    ("completion bash zsh", "(zsh)"),
+    ("config nothere", "'nothere'"),
+    ("config run more", "(more)"),
+    ("deploy", "--bucket"),
+    ("deploy --bucket archives --dry --plan", "--plan"),
+    ("DEPLOY more", "(more)"),
+    ("DEPLOY --memory-size big", "--memory-size"),
+    ("DEPLOY --memory-size 127", "--memory-size"),
+    ("DEPLOY --timeout soon", "--timeout"),
+    ("DEPLOY --timeout 901", "--timeout"),
+    ("DEPLOY --reserved-concurrency few", "--reserved-concurrency"),
+    ("DEPLOY --log-retention long", "--log-retention"),
+    ("DEPLOY --authorizer-ttl long", "--authorizer-ttl"),
+    ("DEPLOY --authorizer-ttl 3601", "--authorizer-ttl"),
+    ("DEPLOY --layers mine", "--layers"),
+    ("DEPLOY --subnets subnet-1", "--subnets"),
+    ("DEPLOY --security-groups sg-1", "--security-groups"),
+    ("deploy --bucket a QUICK", "--bucket"),
+    ("DEPLOY --key /a", "--key"),
+    ("DEPLOY --region europe", "--region"),
+    ("DEPLOY --certificate mine", "--certificate"),
+    ("DEPLOY --workspace mine", "--workspace"),
+    ("DEPLOY --tf-bucket a", "--tf-bucket"),
+    ("DEPLOY --log-retention 31", "--log-retention"),
+    ("DEPLOY --reserved-concurrency -1", "--reserved-concurrency"),
+    ("DEPLOY --snap-start --python 3.11", "--snap-start"),
+    ("DEPLOY --domain localhost", "--domain"),
+    ("DEPLOY --tags lonely", "--tags"),
+    ("DEPLOY --tags aws:a=b", "--tags"),
+    ("DEPLOY --gateway grpc", "--gateway"),
+    ("DEPLOY --terraform pulumi", "--terraform"),
+    ("DEPLOY --terraform-dir text", "--terraform-dir"),
+    ("DEPLOY --tf-bucket states --terraform-cloud b", "--terraform-cloud"),
+    ("DEPLOY --python 2.7", "--python"),
+    ("DEPLOY --arch mips", "--arch"),
+    ("DEPLOY --ignore !", "--ignore"),
+    ("DEPLOY --module-name nothing_of_the_kind", "--module-name"),
+    ("deployed more", "(more)"),
+    ("destroy more", "(more)"),
+    ("destroy --gateway grpc", "--gateway"),
+    ("destroy --region europe", "--region"),
+    ("destroy --workspace mine", "--workspace"),
+    ("destroy --terraform pulumi", "--terraform"),
+    ("destroy --terraform-dir text", "--terraform-dir"),
+    ("destroy --tf-bucket states --terraform-cloud b", "--terraform-cloud"),
+    ("invoke", "'cws invoke GET /'"),
+    ("invoke GET items", "'items'"),
+    ("invoke GET / more", "(more)"),
+    ("invoke GET / -q lonely", "'lonely'"),
+    ("invoke GET / -H lonely", "'lonely'"),
+    ("invoke GET / -d @nothere", "'nothere'"),
+    ("invoke GET / -d @folder", "'folder'"),
+    ("invoke GET / --via pigeon", "--via"),
+    ("invoke GET / --event text", "--event"),
+    ("invoke --event nothere", "--event"),
+    ("invoke --event text", "text is no JSON"),
+    ("invoke --event text -q a=b", "-q"),
+    ("new --template tea", "--template"),
+    ("new text", "'text'"),
+    ("new folder", "'folder' is not empty"),
+    ("new text/shop", "text/shop"),
+    ("new a b", "(b)"),
+    ("routes more", "(more)"),
+    ("routes --sort size", "--sort"),
+    ("routes --openapi folder", "'folder'"),
+    ("routes --openapi nothere/x", "'nothere/x'"),
+    ("routes --json --openapi x", "--openapi"),
+    ("run more", "(more)"),
+    ("run --port abc", "--port"),
+    ("run --port 65536", "--port"),
+    ("run --workers none", "--workers"),
+    ("run --workers 2 --reload", "--reload"),
+    ("run --via rest", "--lambda"),
+    ("run --lambda --via pigeon", "--via"),
+    ("run --host 192.0.2.1", "'192.0.2.1'"),
+    ("shell more", "(more)"),
+    ("zip more", "(more)"),
+    ("zip --output folder", "--output"),
+    ("zip --python 2.7", "--python"),
+    ("zip --arch mips", "--arch"),
+    ("zip --ignore ! QUICK", "--ignore"),
+    ("zip --module-name nothing_of_the_kind QUICK", "--module-name"),
+]
+
+# What is no wrong use, and fails all the same.
+FAILING = [
+    ("deploy --bucket archives --local http://127.0.0.1:1 QUICK", "http://127.0.0.1:1"),
+    ("destroy --local http://127.0.0.1:1", "http://127.0.0.1:1"),
+    ("deployed --local http://127.0.0.1:1", "http://127.0.0.1:1"),
+    ("deploy --bucket archives --profile-name nothere QUICK", "profile"),
+    ("destroy --profile-name nothere", "profile"),
+    ("deployed --profile-name nothere", "profile"),
+    ("zip --output text/x.zip QUICK", "text/x.zip"),
+]
+
+# Whose values are taken as they are: AWS or Terraform, when they are asked, tell what is wrong with them.
+ANYTHING = {"layer_provides", "region"}
+
+
+# Enough of a Terraform to be found: whatever is wrong here is told before it is asked for more.
+TERRAFORM = """#!/bin/sh
+echo '{"terraform_version": "1.15.5"}'
+"""
+
+
+@pytest.fixture(autouse=True)
+def place(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with files that will not do."""
+    for name, text in FILES.items():
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text(text)
+    terraform = project / "bin" / "terraform"
+    terraform.parent.mkdir()
+    terraform.write_text(TERRAFORM)
+    terraform.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{terraform.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(project)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(project / "absent"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(project / "absent"))
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    return project
+
+
+def words(typed: str) -> list[str]:
+    """Spell out what is typed."""
+    spelt = {"DEPLOY": DEPLOY, "QUICK": QUICK}
+    return [part for word in typed.split() for part in spelt.get(word, [word])]
+
+
+def one_line(arguments: list[str], code: int) -> str:
+    result = CliRunner().invoke(cws, arguments)
+    assert result.exit_code == code, result.output
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.endswith("\n")
+    assert result.stderr.count("\n") == 1, result.stderr
+    return result.stderr
+
+
+def commands() -> dict[str, click.Command]:
+    context = cws.make_context("cws", ["run"], resilient_parsing=True)
+    found = {name: cws.get_command(context, name) for name in COMMANDS}
+    return {name: command for name, command in found.items() if command is not None}
+
+
+def options() -> list[tuple[str, click.Option]]:
+    """Every option of every command, the project's under an empty name."""
+    of = {"": cws, **commands()}
+    return [(name, each) for name, one in of.items() for each in one.params if isinstance(each, click.Option)]
+
+
+@pytest.mark.parametrize(("typed", "culprit"), WRONG, ids=[typed for typed, _ in WRONG])
+def test_a_wrong_use_is_one_line_that_names_the_culprit(typed: str, culprit: str):
+    assert culprit in one_line(words(typed), 2)
+
+
+@pytest.mark.parametrize(("typed", "culprit"), FAILING, ids=[typed for typed, _ in FAILING])
+def test_what_fails_is_one_line_that_names_the_culprit(typed: str, culprit: str):
+    assert culprit in one_line(words(typed), 1)
+
+
+def test_a_terraform_that_is_missing_or_too_old_is_one_line(place: Path, monkeypatch: pytest.MonkeyPatch):
+    (place / "bin" / "terraform").write_text(TERRAFORM.replace("1.15.5", "1.9.8"))
+    for command in ("DEPLOY", "destroy"):
+        assert "1.9.8" in one_line(words(command), 1)
+    monkeypatch.setenv("PATH", str(place / "folder"))
+    for command in ("DEPLOY", "destroy"):
+        assert "Neither terraform nor tofu is on the PATH" in one_line(words(command), 1)
+        assert "tofu is not on the PATH" in one_line(words(f"{command} --terraform tofu"), 1)
+
+
+def test_what_a_service_raises_at_its_import_is_told_in_the_last_line():
+    result = CliRunner().invoke(cws, ["-A", "broken", "shell"])
+    assert result.exit_code == 2
+    told = "Error: Cannot import 'broken': ModuleNotFoundError: No module named 'nothing_of_the_kind'"
+    assert result.stderr.splitlines()[-1] == told
+
+
+def test_every_option_without_its_value_or_with_one_too_many_is_one_line():
+    for command, option in options():
+        for name in option.opts:
+            # `--local` goes with and without a value; a short flag cannot have one.
+            if option.name == "local" or (option.is_flag and not name.startswith("--")):
+                continue
+            typed = f"{name}=surely" if option.is_flag else name
+            line = one_line([typed] if command == "" else [command, typed], 2)
+            assert name in line, (command, name)
+
+
+def test_every_option_of_every_command_is_in_the_table():
+    tried = {(typed.split()[0].lower(), word) for typed, _ in [*WRONG, *FAILING] for word in words(typed)}
+    missing = [
+        (command, option.name)
+        for command, option in options()
+        if command and not option.is_flag and option.name not in ANYTHING
+        if not any((command, name) in tried for name in option.opts)
+    ]
+    assert missing == []
+
+
+def test_a_variable_that_will_not_do_is_one_line_that_names_it():
+    for variable, value, command in [
+        ("CWS_RUN_PORT", "abc", "run"),
+        ("CWS_RUN_RELOAD", "perhaps", "run"),
+        ("CWS_DEPLOY_MEMORY_SIZE", "big", "deploy"),
+        ("CWS_DEPLOY_GATEWAY", "grpc", "deploy"),
+        ("CWS_NEW_TEMPLATE", "tea", "new"),
+        ("CWS_ZIP_ARCH", "mips", "zip"),
+        ("CWS_ROUTES_SORT", "size", "routes"),
+    ]:
+        result = CliRunner(env={variable: value, "CWS_DEPLOY_BUCKET": "archives"}).invoke(cws, [command])
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.output
+        assert result.stderr.startswith(f"Error: {variable}: ")
+
+
+@pytest.mark.parametrize("typed", ["-A nothere run", "run --port abc", "-c tab.yml run"])
+def test_the_line_comes_at_once(typed: str, place: Path):
+    # Not traced, and by the processor's time: other processes share the machine.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([CWS, *typed.split()], cwd=place, env=own, capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+def without(*modules: str) -> subprocess.CompletedProcess[str]:
+    """Run the console script's entry where modules are not installed."""
+    hidden = json.dumps(dict.fromkeys(modules))
+    code = f"import sys, json; sys.modules.update(json.loads({hidden!r})); from coworks_async.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("modules", [["click"], ["uvicorn"], ["pathspec", "yaml"], ["boto3", "rich", "uv"]])
+def test_a_missing_part_of_the_extra_is_one_line_with_the_remedy(modules: list[str]):
+    done = without(*modules)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"Error: cws needs {', '.join(modules)}: pip install 'coworks-async[standard]'\n"
+
+
+def test_the_whole_extra_is_looked_for():
+    project = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
+    names = {line.partition(">")[0].partition("[")[0] for line in project["optional-dependencies"]["standard"]}
+    modules = {"python-dotenv": "dotenv", "pyyaml": "yaml", "docstring-parser": "docstring_parser"}
+    expected = sorted(modules.get(name, name) for name in names)
+    assert without(*expected).stderr.startswith(f"Error: cws needs {', '.join(expected)}: ")
