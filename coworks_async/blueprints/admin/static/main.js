@@ -1,0 +1,90 @@
+// The page: asks for a token, loads what it opens, and shows it.
+import { load, token } from "./calls.js";
+import { groupsView } from "./entries.js";
+
+const at = (id) => document.getElementById(id);
+
+function say(text, isError = false) {
+  at("message").textContent = text;
+  at("message").hidden = text === "";
+  at("message").className = isError ? "error" : "";
+}
+
+async function open(value) {
+  say("Loading…");
+  try {
+    const [described, routes, doc] = await Promise.all(["openapi.json", "route", "doc"].map((name) => load(name, value)));
+    token.keep(value);
+    show(await described.json(), await routes.json(), await doc.text());
+    say("");
+  } catch (error) {
+    const refused = error.status === 401 || error.status === 403;
+    if (refused) token.forget();
+    say(refused ? "The token is refused." : `The service could not be shown. ${error.message}`, true);
+    asks(true);
+    at("token").focus();
+  }
+}
+
+function asks(isAsking) {
+  at("token-form").hidden = !isAsking;
+  at("kept").hidden = isAsking;
+  at("service").hidden = isAsking;
+}
+
+function show(described, routes, doc) {
+  const { title, version } = described.info;
+  document.title = title;
+  at("title").textContent = title;
+  at("version").textContent = version === "0.0.0" ? "" : version;
+  // The service has sanitised it.
+  at("doc").innerHTML = doc;
+  at("doc").hidden = doc.trim() === "";
+  const groups = groupsView(described, routes);
+  at("entries").replaceChildren(...groups.map(({ section }) => section));
+  at("filter").oninput = () => filter(groups);
+  filter(groups);
+  asks(false);
+  openWanted();
+}
+
+function filter(groups) {
+  const words = at("filter").value.toLowerCase().split(/\s+/);
+  let count = 0;
+  for (const { section, views } of groups) {
+    const shown = views.filter((view) => !(view.hidden = !words.every((word) => view.dataset.words.includes(word))));
+    section.hidden = shown.length === 0;
+    count += shown.length;
+  }
+  at("count").textContent = count === 1 ? "1 entry" : `${count} entries`;
+}
+
+// The address may name an entry: /admin#get_items
+function openWanted() {
+  const wanted = at(decodeURIComponent(location.hash.slice(1)));
+  if (wanted instanceof HTMLDetailsElement) {
+    wanted.open = true;
+    wanted.scrollIntoView();
+  }
+}
+
+at("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  open(at("token").value);
+  at("token").value = "";
+});
+at("forget").addEventListener("click", () => {
+  token.forget();
+  location.reload();
+});
+at("search").addEventListener("submit", (event) => event.preventDefault());
+addEventListener("hashchange", openWanted);
+addEventListener("keydown", (event) => {
+  if (event.key === "/" && !event.target.closest("input, textarea, select") && !at("service").hidden) {
+    event.preventDefault();
+    at("filter").focus();
+  }
+});
+
+if (token.get() === null) at("token").focus();
+else open(token.get());

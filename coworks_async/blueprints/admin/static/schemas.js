@@ -1,0 +1,92 @@
+// JSON Schema, as the OpenAPI document of a service has it: what a person may write, and an example of it.
+
+// Follow references.
+export function resolve(document, schema) {
+  let found = schema ?? {};
+  while (found.$ref) {
+    const names = found.$ref.replace(/^#\//, "").split("/");
+    found = names.reduce((part, name) => part[name.replaceAll("~1", "/").replaceAll("~0", "~")], document);
+  }
+  return found;
+}
+
+// The one schema to show of several: an object before anything else, null last.
+export function main(document, schema) {
+  const found = resolve(document, schema);
+  const choices = found.oneOf ?? found.anyOf;
+  if (!choices) return found;
+  const plain = choices.map((choice) => main(document, choice)).filter((choice) => choice.type !== "null");
+  const chosen = plain.find((choice) => choice.type === "object") ?? plain[0] ?? {};
+  const { oneOf, anyOf, ...about } = found;
+  return { ...chosen, ...about };
+}
+
+export function typeOf(schema) {
+  return Array.isArray(schema.type) ? schema.type.find((type) => type !== "null") : schema.type;
+}
+
+// Whether only text, or several types, may be written: a choice among strings and numbers is no number.
+export function typesOf(document, schema) {
+  const found = resolve(document, schema);
+  const choices = found.oneOf ?? found.anyOf;
+  if (choices) return [...new Set(choices.flatMap((choice) => typesOf(document, choice)))];
+  return found.type === undefined ? ["any"] : [found.type].flat();
+}
+
+// What is asked for, in a few words: "integer, at least 1, 10 by default".
+export function inWords(document, schema) {
+  const found = main(document, schema);
+  const types = typesOf(document, schema).filter((type) => type !== "null" && type !== "any");
+  if (found.format === "binary") return "file";
+  const words = found.enum ? [] : [types.join(" or "), found.format];
+  if (found.minimum !== undefined) words.push(`at least ${found.minimum}`);
+  if (found.maximum !== undefined) words.push(`at most ${found.maximum}`);
+  if (found.exclusiveMinimum !== undefined) words.push(`over ${found.exclusiveMinimum}`);
+  if (found.exclusiveMaximum !== undefined) words.push(`under ${found.exclusiveMaximum}`);
+  if (found.pattern !== undefined) words.push(`as ${found.pattern}`);
+  if (found.default !== undefined && found.default !== null) words.push(`${JSON.stringify(found.default)} by default`);
+  return words.filter(Boolean).join(", ");
+}
+
+const FORMATS = {
+  date: () => new Date().toISOString().slice(0, 10),
+  "date-time": () => new Date().toISOString(),
+  time: () => "12:00:00Z",
+  duration: () => "PT1H",
+  uuid: () => "00000000-0000-0000-0000-000000000000",
+  decimal: () => "1.0",
+};
+
+// A value to begin with; fields that may be left out are shown at the top alone, since types may hold themselves.
+export function example(document, schema, depth = 0) {
+  const found = main(document, schema);
+  if (found.examples?.length) return found.examples[0];
+  if (found.const !== undefined) return found.const;
+  if (found.default !== undefined && found.default !== null) return found.default;
+  if (found.enum) return found.enum[0];
+  if (found.allOf) return example(document, found.allOf[0], depth);
+  if (found.format in FORMATS) return FORMATS[found.format]();
+  switch (typeOf(found)) {
+    case "object":
+      return exampleOfObject(document, found, depth);
+    case "array":
+      return found.items && depth < 4 ? [example(document, found.items, depth + 1)] : [];
+    case "integer":
+    case "number":
+      return found.minimum ?? (found.exclusiveMinimum !== undefined ? found.exclusiveMinimum + 1 : 0);
+    case "boolean":
+      return false;
+    case "string":
+      return "";
+    default:
+      return null;
+  }
+}
+
+function exampleOfObject(document, schema, depth) {
+  const required = schema.required ?? [];
+  const shown = Object.entries(schema.properties ?? {}).filter(
+    ([name, property]) => required.includes(name) || (depth === 0 && !resolve(document, property).readOnly),
+  );
+  return Object.fromEntries(shown.map(([name, property]) => [name, example(document, property, depth + 1)]));
+}

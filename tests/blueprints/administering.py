@@ -1,0 +1,53 @@
+"""What a person does on the page of `Admin`."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import Keys
+
+from tests.blueprints.browser import Browser
+from tests.tools import find_tool
+
+
+def opened(browser: Browser, url: str, *, dark: bool = False, phone: bool = False) -> Browser:
+    """Open the page and give it the token."""
+    browser.open(url, dark=dark, phone=phone)
+    browser.find("#token").send_keys("token", Keys.ENTER)
+    browser.wait_for("#count", "entries")
+    return browser
+
+
+def entry_of(endpoint: str) -> str:
+    return f'[id="{endpoint}"]'
+
+
+def unfolded(browser: Browser, endpoint: str) -> str:
+    """Open an entry, and return how it is found."""
+    browser.find(f"{entry_of(endpoint)} > summary").click()
+    browser.find(f"{entry_of(endpoint)} form.trial")
+    return entry_of(endpoint)
+
+
+def fill(browser: Browser, css: str, text: str) -> None:
+    field = browser.find(css)
+    field.clear()
+    field.send_keys(text)
+
+
+def sent(browser: Browser, entry: str, status: str = "200") -> Any:
+    """Send an entry's form, and return the JSON of its answer."""
+    browser.driver.execute_script("document.querySelector(arguments[0]).replaceChildren()", f"{entry} .answer")
+    browser.find(f"{entry} button.primary").click()
+    browser.wait_for(f"{entry} .facts", status)
+    return json.loads(browser.find(f"{entry} .shown").text)
+
+
+def by_curl(browser: Browser, entry: str, folder: Path) -> Any:
+    """Run the command that the page shows, the token in the shell's TOKEN, and return the JSON of its answer."""
+    command = browser.find(f"{entry} .curl").text
+    assert "token" not in command.replace("$TOKEN", "")
+    environment = {"TOKEN": "token", "PATH": str(Path(find_tool("curl")).parent)}
+    done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, capture_output=True, check=True)
+    return json.loads(done.stdout)
