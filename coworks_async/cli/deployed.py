@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @account_options
 @click.pass_obj
 def deployed(project: Project, profile_name: str | None, region: str | None, local: str | None) -> None:
-    """List the service's stages that are in AWS, whoever deployed them."""
+    """List the service's stages that are in AWS, whoever deployed them: `cws -A simple deployed`."""
     from coworks_async.deploy.account import stages_of
     from coworks_async.deploy.description import function_prefix
 

@@ -50,7 +50,7 @@ def _between(low: int, high: int) -> Callable[[click.Context, click.Parameter, s
 )
 @click.pass_obj
 def run(project: Project, host: str, port: int, reload: bool, workers: int, in_lambda: bool, via: Via | None) -> None:
-    """Serve the app over HTTP until Ctrl-C."""
+    """Serve the app over HTTP until Ctrl-C: `cws -A simple run --reload`."""
     if reload and workers > 1:
         raise CommandError("--reload and --workers exclude each other.")
     if via is not None and not in_lambda:

@@ -22,7 +22,7 @@ IPYTHON = "IPython"
 @click.option("--plain", is_flag=True, help="Take Python's own prompt, even where IPython is installed.")
 @click.pass_obj
 def shell(project: Project, plain: bool) -> None:
-    """Start Python with the service loaded.
+    """Start Python with the service loaded: `cws -A simple shell`.
 
     It has `app` and its `client`, a TestClient: `client.get("/")`, or `await app.get()`. It is IPython where that is
     installed. The service's lifespan runs meanwhile.

@@ -16,7 +16,7 @@ from coworks_async.cli.loader import AppLocation, load_app, locate
 from coworks_async.cli.options import TERRAFORM_DIRECTORY
 from coworks_async.cli.project import Project, load_environment, stage_variables
 from coworks_async.cli.service import service_of
-from coworks_async.exceptions import DeployError
+from coworks_async.exceptions import CommandError, DeployError
 
 if TYPE_CHECKING:
     from coworks_async.deploy.terraform import Program, Terraform
@@ -110,6 +110,8 @@ def open_place(project: Project, profile_name: str | None, region: str | None, l
         location = locate(project.app_spec(), project.directory)
         service = service_of(load_app(location), location)
     if local is not None:
+        if not local.startswith(("http://", "https://")):
+            raise CommandError(f"--local {local!r} is no URL like {EMULATOR_URL}.")
         told = environment(os.environ, local, region)
         os.environ.clear()
         os.environ.update(told)

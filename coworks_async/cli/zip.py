@@ -36,7 +36,7 @@ def zip_(
     module_name: Sequence[str],
     listed: bool,
 ) -> None:
-    """Build the archive that a deploy uploads, and print what it weighs."""
+    """Build the archive that a deploy uploads, and print what it weighs: `cws -A simple zip --list`."""
     from coworks_async.cli.loader import load_app, locate
     from coworks_async.cli.service import service_of
     from coworks_async.deploy.archive import build_archive

@@ -94,7 +94,7 @@ def test_a_subclass_of_a_command_takes_over_what_it_replaces(write: Write) -> No
     write("project.cws.yml", "commands: {run: {class: own_commands.Checked, port: 1, customer: me}}")
     assert invoke("run").output == "me at 1\n"
     told = invoke("run", "--help").output
-    assert "Serve the app over HTTP until Ctrl-C." in told
+    assert "Serve the app over HTTP until Ctrl-C" in told
     assert "--customer" in told
     assert "--reload" in told
 

@@ -1,5 +1,6 @@
 """The group `cws`: its options, its lazy commands, and how a wrong use is told."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -11,7 +12,7 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
-from coworks_async.cli.main import CommandGroup, cws
+from coworks_async.cli.main import COMMANDS, CommandGroup, cws
 from coworks_async.cli.project import Project
 from coworks_async.exceptions import CommandError, DeployError
 from tests.cli.serving import run_cws
@@ -62,6 +63,12 @@ def test_the_help_lists_options_and_commands() -> None:
     told = " ".join(result.output.split())
     for words in (*options, "run Serve the app", "invoke Call the Lambda"):
         assert words in told
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_the_help_of_each_command_shows_an_example(command: str) -> None:
+    told = " ".join(invoke(command, "--help").output.split())
+    assert re.search(rf"`cws (-\w \w+ )?{command}\b", told), told
 
 
 def test_no_argument_shows_the_help() -> None:
