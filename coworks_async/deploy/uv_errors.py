@@ -5,7 +5,8 @@ import re
 MAX_WORDS = 400
 """How much of uv's own words, in letters, goes into a line; the log has the rest."""
 
-_UNBUILT = re.compile(r"attempted to build `([^`]+)`")
+# uv breaks its lines where they get long.
+_UNBUILT = re.compile(r"attempted\W+to\W+build\W+`([^`]+)`")
 _FROM_FOLDER = re.compile(r"^ \+ ([^=\s]+)==\S+ \(from file://\S+(?<!\.whl)\)$", re.MULTILINE)
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")

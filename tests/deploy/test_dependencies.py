@@ -222,6 +222,7 @@ def own_dependencies(index: Path) -> None:
         make_wheel(index, name, "1.10" if name == "starlette" else "0.30")
     make_wheel(index, "markdown-it-py", "9")
     make_wheel(index, "nh3", "9")
+    make_wheel(index, "docstring-parser", "9")
     make_wheel(index, "uvicorn")
 
 
@@ -248,7 +249,7 @@ def test_coworks_goes_in_as_the_package_that_runs_whatever_names_it(
 def test_its_extras_count_but_for_the_one_of_the_tools(project: Path, index: Path, install: Install):
     make_wheel(index, "shop", requires=["coworks-async[standard,admin]>=3"])
     require(project, "shop")
-    assert install(layer_provides=()) == own("markdown-it-py", "nh3", "shop")
+    assert install(layer_provides=()) == own("docstring-parser", "markdown-it-py", "nh3", "shop")
 
 
 @pytest.mark.usefixtures("own_dependencies")

@@ -1,6 +1,6 @@
 """What uv says, in one line."""
 
-from coworks_async.deploy.uv_errors import MAX_WORDS, redacted, why
+from coworks_async.deploy.uv_errors import MAX_WORDS, redacted, to_build, why
 
 
 def test_what_is_not_known_is_told_in_uvs_own_words_without_hints():
@@ -19,3 +19,8 @@ def test_no_words_are_told_as_such():
 
 def test_credentials_in_addresses_are_not_told():
     assert redacted("https://user:s3cr3t@host/a ssh://git@host") == "https://****@host/a ssh://****@host"
+
+
+def test_what_has_to_be_built_is_found_where_a_line_is_broken_too():
+    assert to_build("cause: attempted to build `library`") == ["library"]
+    assert to_build("cause: attempted to\n         build `library`") == ["library"]
