@@ -162,6 +162,8 @@ def test_control_c_ends_an_await_and_not_the_shell(shop: Path):
         stdout=terminal,
         stderr=terminal,
         start_new_session=True,
+        # A shell that starts these tests in the background has them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(terminal)
     try:
