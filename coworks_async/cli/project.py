@@ -121,7 +121,8 @@ def _read(path: Path) -> str:
         raise CommandError(f"The environment file {path} is not text in UTF-8.") from error
     for binding in parse_stream(StringIO(text)):
         # The line itself may hold a secret: its number must do.
-        if binding.error or "\0" in binding.original.string:
+        bare = binding.key is not None and binding.value is None
+        if binding.error or bare or "\0" in binding.original.string:
             raise CommandError(f"The environment file {path} has no NAME=value on line {binding.original.line}.")
     return text
 

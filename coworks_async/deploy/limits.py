@@ -99,5 +99,6 @@ def _is_for(template: Template, path: str) -> bool:
 
 def _crowds(routes: Iterable[GatewayRoute]) -> str:
     """Return where most of the paths are, by their first part."""
-    firsts = Counter(path.split("/")[1] for path in {each.path for each in routes if each.path.startswith("/")})
+    paths = sorted({each.path for each in routes if each.path.startswith("/")})
+    firsts = Counter(path.split("/")[1] for path in paths)
     return ", ".join(f"/{first} ({count})" for first, count in firsts.most_common(3))

@@ -1,5 +1,6 @@
 """One stage of a service in AWS, as frozen data: all that the root module says, and nothing that it does not."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -110,5 +111,9 @@ class Stack:
 
 
 def slug(name: str) -> str:
-    """Return a name with `-` for each character that is neither a letter, a digit, `-` nor `_`."""
-    return re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    """Return a name with `-` for each character that is neither a letter, a digit, `-` nor `_`.
+
+    Where there is one, a hash of the name comes after it, so that `shop.a` and `shop a` are not one service in AWS.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -119,6 +119,11 @@ def test_a_line_that_is_no_assignment_is_named_by_its_number(write: Write, proje
     assert message == f"The environment file {path} has no NAME=value on line 2."
 
 
+def test_a_name_without_a_value_is_refused_rather_than_lost(write: Write, project: Path) -> None:
+    write(".env", "FIRST=one\nSECOND\n")
+    assert refusal(project).endswith("has no NAME=value on line 2.")
+
+
 def test_a_zero_byte_is_refused(project: Path) -> None:
     (project / ".env").write_bytes(b"FIRST=one\0two\n")
     assert refusal(project).endswith("has no NAME=value on line 1.")
@@ -151,7 +156,7 @@ def test_the_stage_is_told_without_loading_anything(write: Write, project: Path)
 
 def test_the_lambda_s_variables_are_what_the_files_set(write: Write, project: Path) -> None:
     assert variables(project) == {}
-    write(".env", "FIRST=common\nSECOND=common\nNAMED\n")
+    write(".env", "FIRST=common\nSECOND=common\n")
     write(".env.dev", "SECOND=dev\n")
     write(".env.v1", "SECOND=v1\n")
     before = dict(os.environ)

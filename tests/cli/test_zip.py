@@ -63,8 +63,8 @@ def test_the_sample_as_a_process(tmp_path: Path):
 def test_the_archive_is_named_after_the_service_and_what_that_prints_is_not_in_the_report(project: Path):
     done = zipped()
     assert (done.exit_code, done.stderr) == (0, "Imported.\n")
-    assert done.stdout.startswith("my-orders.zip: ")
-    assert "module('orders').app.lambda_handler" in entry(project / "my-orders.zip")
+    assert done.stdout.startswith("my-orders-8482a2.zip: ")
+    assert "module('orders').app.lambda_handler" in entry(project / "my-orders-8482a2.zip")
 
 
 @pytest.mark.usefixtures("service")

@@ -15,8 +15,13 @@ def test_function_and_gateway_are_called_for_the_service_and_the_stage():
     assert stack(stage="v1").function.name == "shop-v1"
 
 
+def test_names_that_look_alike_in_aws_are_two_services_all_the_same():
+    assert len({function_name(name, "dev") for name in ("shop a", "shop.a", "shop-a", "é", "ü")}) == 5
+    assert function_name("shop-a", "dev") == "shop-a-dev"
+
+
 def test_what_lambda_takes_in_no_name_becomes_a_hyphen():
-    assert stack(TechMicroService(name="My shop: été/2")).function.name == "My-shop---t--2-dev"
+    assert stack(TechMicroService(name="My shop: été/2")).function.name == "My-shop---t--2-75a8e3-dev"
 
 
 def test_a_name_that_is_too_long_for_lambda_is_refused_with_the_remedy():
@@ -38,7 +43,7 @@ def test_a_name_that_is_no_value_of_a_tag_is_refused(name: str):
 
 
 def test_the_archives_key_holds_its_hash_so_that_other_code_is_another_object():
-    assert archive_key("my shop", "0f3a") == "my-shop/0f3a.zip"
+    assert archive_key("my shop", "0f3a") == "my-shop-21e023/0f3a.zip"
     assert archive_key("shop", "0f3a", "releases/shop") == "releases/shop-0f3a.zip"
     assert stack(key="shop.zip").function.key == "shop-0f3a.zip"
 

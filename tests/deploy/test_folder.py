@@ -20,7 +20,7 @@ def test_each_stage_has_a_folder_of_its_own_and_an_emulators_another():
     place = Path("terraform")
     assert stage_folder(place, "shop", "dev") == place / "shop" / "dev"
     assert stage_folder(place, "shop", "dev", local=True) == place / "shop" / "dev+local"
-    assert stage_folder(place, "../a b", "dev") == place / "---a-b" / "dev"
+    assert stage_folder(place, "../a b", "dev") == place / "---a-b-2c2c79" / "dev"
 
 
 def test_the_root_is_sorted_json_and_the_same_each_time(tmp_path: Path):

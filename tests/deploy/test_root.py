@@ -141,7 +141,7 @@ def test_everything_carries_the_tags_of_service_and_stage_and_the_users():
 def test_state_is_beside_the_root_or_in_s3_with_its_lock_or_in_terraform_cloud():
     assert not {"backend", "cloud"} & set(root(stack())["terraform"])
     kept = root(stack(TechMicroService(name="my shop"), tf_bucket="states", region="eu-west-1"))["terraform"]["backend"]
-    key = "my-shop/dev/terraform.tfstate"
+    key = "my-shop-21e023/dev/terraform.tfstate"
     s3 = {"bucket": "states", "key": key, "encrypt": True, "use_lockfile": True, "region": "eu-west-1"}
     assert kept == {"s3": s3}
     assert "region" not in root(stack(tf_bucket="states"))["terraform"]["backend"]["s3"]
@@ -151,7 +151,7 @@ def test_state_is_beside_the_root_or_in_s3_with_its_lock_or_in_terraform_cloud()
 
 
 @pytest.mark.parametrize(
-    ("name", "output"), [("shop", "shop_id"), ("sample-first", "sample-first_id"), ("1 é", "_1--_id")]
+    ("name", "output"), [("shop", "shop_id"), ("sample-first", "sample-first_id"), ("1 é", "_1---adaf31_id")]
 )
 def test_outputs_are_called_for_the_service_as_far_as_terraform_takes_its_name(name: str, output: str):
     outputs = root(stack(TechMicroService(name=name)))["output"]

@@ -308,7 +308,7 @@ def test_a_union_is_told_in_the_order_that_its_entry_has_though_another_writes_i
     assert told == ["date | bool", "bool | date"]
 
 
-@pytest.mark.parametrize("annotation", [Decimal | str, date | str, Colour | str, object, complex, Connect])
+@pytest.mark.parametrize("annotation", [Decimal | str, date | str, Colour | str, object, complex, Connect, [int]])
 def test_an_annotation_that_cannot_be_told_apart_or_converted_is_a_declaration_error(annotation: Any):
     with pytest.raises(DeclarationError, match=r"Taking\.get_query_x: the parameter 'value' cannot be converted: .+"):
         taking({"x": annotation})
