@@ -18,6 +18,7 @@ from coworks_async.cli.stage import (
     find_program,
     open_place,
     open_terraform,
+    stage_root,
     terraform_folder,
     terraform_options,
 )
@@ -103,7 +104,7 @@ def deploy(
     with tempfile.TemporaryDirectory(prefix="cws-") as work:
         archive = _build(project, place, directory, Path(work), options)
         stack = _stack(place, options, archive.content_hash)
-        opened = open_terraform(program, _write(place, stack, directory), place.variables)
+        opened = open_terraform(program, stage_root(place, stack, directory), place.variables)
         if session is None:
             _try(opened, stack)
         else:
@@ -148,15 +149,6 @@ def _stack(place: Place, options: dict[str, Any], archive: str = "") -> "Stack":
     check(stack, place.service.entries)
     check_variables(place.variables, stack)
     return stack
-
-
-def _write(place: Place, stack: "Stack", directory: Path) -> Path:
-    from coworks_async.deploy.emulator import override
-    from coworks_async.deploy.folder import own_files, stage_folder, write_root
-
-    folder = stage_folder(directory, stack.service, stack.stage, local=place.url is not None)
-    write_root(stack, folder, own_files(directory), override(stack, place.url) if place.url is not None else None)
-    return folder
 
 
 def _try(terraform: "Terraform", stack: "Stack") -> None:

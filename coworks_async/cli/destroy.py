@@ -7,11 +7,11 @@ import click
 
 from coworks_async.cli.project import Project
 from coworks_async.cli.stage import (
-    Place,
     account_options,
     find_program,
     open_place,
     open_terraform,
+    stage_root,
     terraform_folder,
     terraform_options,
 )
@@ -51,7 +51,8 @@ def destroy(
     session = place.session()
     # Nothing is made, so that there is no archive, and its bucket need not be known.
     stack = stack_of(place.service, place.stage, DeployOptions("unknown", region=place.region, **options), "")
-    folder = _folder(place, stack, terraform_folder(project, terraform_dir))
+    # Where there was no deploy from here, the root only tells where the state is.
+    folder = stage_root(place, stack, terraform_folder(project, terraform_dir), keep=True)
     archive = archive_of(folder)
     opened = open_terraform(program, folder, {})
     opened.init()
@@ -66,17 +67,6 @@ def destroy(
     else:
         _check_gone(session, stack)
         click.echo(f"No stage {stack.stage!r} of {stack.service} is deployed: nothing is deleted.")
-
-
-def _folder(place: Place, stack: "Stack", directory: Path) -> Path:
-    """Return the stage's folder; where there was no deploy from here, its root only tells where the state is."""
-    from coworks_async.deploy.emulator import override
-    from coworks_async.deploy.folder import ROOT, own_files, stage_folder, write_root
-
-    folder = stage_folder(directory, stack.service, stack.stage, local=place.url is not None)
-    if not (folder / ROOT).exists():
-        write_root(stack, folder, own_files(directory), override(stack, place.url) if place.url is not None else None)
-    return folder
 
 
 def _remove_archives(session: Any, stack: "Stack", archive: tuple[str, str] | None) -> None:

@@ -12,7 +12,8 @@ from urllib.parse import quote, quote_plus
 import click
 
 from coworks_async.aws.exchange import VIAS, GatewayRequest, Via
-from coworks_async.cli.project import Project, load_environment
+from coworks_async.cli.project import Project
+from coworks_async.cli.service import load_service
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
@@ -103,15 +104,11 @@ def _call(project: Project, via: Via, request: GatewayRequest | None, event: Any
 
 
 def _service(project: Project) -> "TechMicroService":
-    from coworks_async.cli.loader import load_app, locate
     from coworks_async.cli.logs import configure_service_log
-    from coworks_async.cli.service import service_of
 
-    load_environment(project)
-    location = locate(project.app_spec(), project.directory)
-    app = load_app(location)
+    service, _, _ = load_service(project)
     configure_service_log()
-    return service_of(app, location)
+    return service
 
 
 def _ask(gateway: "Gateway", request: GatewayRequest, output: Output) -> bool:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from coworks_async.cli.project import Project, load_environment
+from coworks_async.cli.project import Project
+from coworks_async.cli.service import load_service
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def routes(project: Project, sort: str, as_json: bool, document: str | None) -> 
     output = sys.stdout
     # What the service prints while it is imported is no part of the table.
     with redirect_stdout(sys.stderr):
-        service = _service(project)
+        service, _, _ = load_service(project, "entries")
     if document is not None:
         _write_document(service, document, output)
         return
@@ -69,19 +70,6 @@ def routes(project: Project, sort: str, as_json: bool, document: str | None) -> 
         click.echo(json.dumps([asdict(row) for row in rows], indent=2), output)
     else:
         _print_table([row.cells() for row in rows], output)
-
-
-def _service(project: Project) -> "TechMicroService":
-    from coworks_async.cli.loader import load_app, locate
-    from coworks_async.service import TechMicroService
-
-    load_environment(project)
-    location = locate(project.app_spec(), project.directory)
-    app = load_app(location)
-    if not isinstance(app, TechMicroService):
-        kind = type(app).__name__
-        raise CommandError(f"The app {location.spec!r} is a {kind}; only a TechMicroService has entries.")
-    return app
 
 
 def _row(entry: "Entry") -> Row:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from coworks_async.cli.loader import AppLocation, load_app, locate
+from coworks_async.cli.loader import AppLocation
 from coworks_async.cli.options import TERRAFORM_DIRECTORY
-from coworks_async.cli.project import Project, load_environment, stage_variables
-from coworks_async.cli.service import service_of
+from coworks_async.cli.project import Project, stage_variables
+from coworks_async.cli.service import load_service
 from coworks_async.exceptions import CommandError, DeployError
 
 if TYPE_CHECKING:
+    from coworks_async.deploy.stack import Stack
     from coworks_async.deploy.terraform import Program, Terraform
     from coworks_async.service import TechMicroService
 
@@ -106,9 +107,7 @@ def open_place(project: Project, profile_name: str | None, region: str | None, l
     variables = stage_variables(project)
     # What the service prints while it is imported is no part of the report.
     with redirect_stdout(sys.stderr):
-        stage = load_environment(project)
-        location = locate(project.app_spec(), project.directory)
-        service = service_of(load_app(location), location)
+        service, location, stage = load_service(project)
     if local is not None:
         if not local.startswith(("http://", "https://")):
             raise CommandError(f"--local {local!r} is no URL like {EMULATOR_URL}.")
@@ -134,6 +133,21 @@ def find_program(name: str | None) -> "Program":
     from coworks_async.deploy.terraform import find_terraform
 
     return find_terraform("tofu" if name == "tofu" else "terraform" if name else None, os.environ)
+
+
+def stage_root(place: Place, stack: "Stack", directory: Path, *, keep: bool = False) -> Path:
+    """Write the stage's root module below the Terraform folder, and return the stage's folder.
+
+    Parameters:
+        keep: leave the root that an earlier deploy wrote, where there is one.
+    """
+    from coworks_async.deploy.emulator import override
+    from coworks_async.deploy.folder import ROOT, own_files, stage_folder, write_root
+
+    folder = stage_folder(directory, stack.service, stack.stage, local=place.url is not None)
+    if not (keep and (folder / ROOT).exists()):
+        write_root(stack, folder, own_files(directory), override(stack, place.url) if place.url is not None else None)
+    return folder
 
 
 def open_terraform(program: "Program", folder: Path, variables: Mapping[str, str]) -> "Terraform":

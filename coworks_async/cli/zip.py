@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from coworks_async.cli.options import archive_of, archive_options
-from coworks_async.cli.project import Project, load_environment
+from coworks_async.cli.project import Project
+from coworks_async.cli.service import load_service
 
 if TYPE_CHECKING:
     from coworks_async.deploy.archive import Archive, ArchiveOptions
@@ -37,16 +38,12 @@ def zip_(
     listed: bool,
 ) -> None:
     """Build the archive that a deploy uploads, and print what it weighs: `cws -A simple zip --list`."""
-    from coworks_async.cli.loader import load_app, locate
-    from coworks_async.cli.service import service_of
     from coworks_async.deploy.archive import build_archive
     from coworks_async.deploy.stack import slug
 
     # What the service prints while it is imported is no part of the report.
     with redirect_stdout(sys.stderr):
-        load_environment(project)
-        location = locate(project.app_spec(), project.directory)
-        service = service_of(load_app(location), location)
+        service, location, _ = load_service(project)
     options = archive_of(
         project,
         location,

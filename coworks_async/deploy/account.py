@@ -4,16 +4,15 @@ import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from coworks_async.aws.gateway import Kind
 from coworks_async.deploy.stack import Stack
 from coworks_async.exceptions import DeployError
 
 SERVICE_TAG = "coworks:service"
 STAGE_TAG = "coworks:stage"
 ARCHIVE_TAG = "coworks:archive"
-
-Kind = Literal["rest", "http"]
 
 _REMEDIES = {
     "NoCredentialsError": "no credentials are found: name a profile by --profile-name, or set AWS_PROFILE",

@@ -9,8 +9,6 @@ from typing import Any
 
 from coworks_async.deploy.stack import Stack
 
-DEFAULT_URL = "http://127.0.0.1:4566"
-
 # An old provider goes to both kinds of gateways by `apigateway`; a new one heeds AWS_ENDPOINT_URL for what is not here.
 _SERVICES = ("acm", "apigateway", "cloudwatchlogs", "ec2", "iam", "lambda", "s3", "sts")
 
