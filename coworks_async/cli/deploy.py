@@ -124,12 +124,15 @@ def _emulated(context: click.Context) -> dict[str, str]:
 
 def _build(project: Project, place: Place, directory: Path, work: Path, options: dict[str, Any]) -> "Archive":
     from coworks_async.deploy.archive import build_archive, megabytes
+    from coworks_async.deploy.folder import stage_folder
 
     names = ("python", "arch", *ARCHIVE_ALONE)
     told = archive_of(
         project, place.location, place.service, terraform_dir=directory, **{name: options[name] for name in names}
     )
-    archive = build_archive(told, work / "archive.zip")
+    # The archive goes when it is sent; what uv says where it fails stays.
+    folder = stage_folder(directory, place.service.name, place.stage, local=place.url is not None)
+    archive = build_archive(told, work / "archive.zip", folder / "archive.log")
     sizes = f"{megabytes(archive.size)} ({megabytes(archive.unpacked)} unpacked)"
     click.echo(f"Archive of {sizes}, for Python {told.python} on {told.architecture}")
     for note in archive.notes:

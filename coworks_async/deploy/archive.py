@@ -111,12 +111,12 @@ class Archive:
         return parts_of(self.members)
 
 
-def build_archive(options: ArchiveOptions, output: Path) -> Archive:
+def build_archive(options: ArchiveOptions, output: Path, log: Path | None = None) -> Archive:
     """Build the archive of a service.
 
     Parameters:
-        output: the file to write; an older one stands until the new one is whole. Where uv fails, all that it says is
-            in a file beside it that ends in `.log`.
+        output: the file to write; an older one stands until the new one is whole.
+        log: where all that uv says is kept when it fails; beside the output, ending in `.log`, by default.
 
     Raises:
         CommandError: an option is wrong.
@@ -133,7 +133,7 @@ def build_archive(options: ArchiveOptions, output: Path) -> Archive:
         never = (*options.never, output)
         files = project_files(options.directory, ignore=options.ignore, never=never)
         requirements = find_requirements(options.directory, options.top)
-        installer = Installer(target, work, output.with_suffix(".log"))
+        installer = Installer(target, work, log or output.with_suffix(".log"))
         installer.install(requirements, tree, options.layer_provides)
         remove_unneeded(tree)
         for name in options.module_names:

@@ -51,6 +51,14 @@ def test_variables_that_lambda_takes_not_are_named_and_never_their_values(offlin
     assert "of which Lambda takes 4096; the largest variables are BIG" in refusal(offline, "--bucket", "demo", code=2)
 
 
+def test_what_uv_says_of_a_dependency_that_cannot_be_had_is_kept_in_the_log_that_is_named(offline: Project):
+    offline.write("requirements.txt", "./nothere\n")
+    ended = offline.cws("deploy", "--bucket", "demo", "--dry")
+    line, log = ended.stderr.splitlines()
+    assert (ended.returncode, line.startswith("Error: requirements.txt: ")) == (1, True)
+    assert "nothere" in Path(log.removeprefix("Log: ")).read_text()
+
+
 def test_without_terraform_the_line_says_where_to_get_it(offline: Project, tmp_path: Path):
     line = refusal(offline, "--bucket", "demo", code=1, PATH=str(tmp_path))
     assert line.startswith("Error: Neither terraform nor tofu is on the PATH")
