@@ -144,25 +144,28 @@ async def nap(seconds: float) -> None:
 def test_a_coroutine_waits_where_it_awaits():
     async def entry() -> None:
         await nap(0)
-        await nap(0.02)
+        await nap(0.1)
 
     profile = watch(entry())
-    assert find(profile.root, "sleep").waited >= 0.019
-    assert find(profile.root, "nap").waited < 0.01
-    assert 0.019 <= profile.waited <= profile.seconds
+    slept = find(profile.root, "sleep").waited
+    # The rest of the time is the loop's; on a busy machine it may be long, so that halves are compared.
+    assert slept >= 0.05
+    assert find(profile.root, "nap").waited < slept
+    assert slept <= profile.waited <= profile.seconds
     assert find(profile.root, "nap").count >= 3
 
 
 def test_what_awaits_a_future_after_a_coroutine_has_ended_is_where_it_waits():
     async def entry() -> None:
-        future = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_later(0.02, future.set_result, None)
         await nap(0)
+        future = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.1, future.set_result, None)
         await future
 
     profile = watch(entry())
-    assert find(profile.root, "entry").waited >= 0.019
-    assert find(profile.root, "nap").waited < 0.01
+    waited = find(profile.root, "entry").waited
+    assert waited >= 0.05
+    assert find(profile.root, "nap").waited < waited
 
 
 def test_the_frames_of_other_tasks_are_not_seen():
