@@ -112,6 +112,11 @@ def run_to_end(loop: asyncio.AbstractEventLoop, work: Callable[[], Awaitable[T]]
             task.exception()  # it is the one that is raised here
         task.cancel()
         raise
+    if threading.active_count() > 1:
+        # The threads of sync entries (anyio's) are told to end by a callback of the task, which takes a round of its
+        # own; without it they would wait on when the process ends, and it for them.
+        loop.call_soon(loop.stop)
+        loop.run_forever()
     return task.result()
 
 

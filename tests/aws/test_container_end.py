@@ -31,6 +31,10 @@ class Service(TechMicroService):
         print("answered", flush=True)
         return "answered"
 
+    @entry(no_auth=True)
+    def get_sync(self):
+        return "threaded"
+
 app = Service(lifespan=lifespan)
 def call(path="/"):
     return app.lambda_handler(rest(path=path), Context())["body"]
@@ -89,6 +93,10 @@ def test_before_the_first_event_and_after_a_close_sigterm_does_what_it_did():
 
 def test_a_process_that_ends_by_itself_ends_the_lifespan():
     assert run("call()") == (0, ["startup", "shutdown"])
+
+
+def test_a_process_that_ends_by_itself_waits_for_no_thread_of_a_sync_entry():
+    assert run("print(call('/sync'))\nprint(call('/sync'))") == (0, ["startup", "threaded", "threaded", "shutdown"])
 
 
 def test_in_another_thread_there_is_no_signal_to_wait_for():
