@@ -97,17 +97,23 @@ def measure(options: argparse.Namespace) -> Figures:
     for app in APPS:
         run(options.python, app, "cold")  # so that all are compiled
     for number in range(options.rounds):
-        first = number % len(APPS)
-        for app in APPS[first:] + APPS[:first]:
-            for _ in range(COLD_STARTS):
+        for turn in range(COLD_STARTS):
+            for app in in_turn(number + turn):
                 _, time, memory = run(options.python, app, "cold")
                 add("cold", app, time)
                 add("memory", app, memory)
+        for app in in_turn(number):
             printed, _, _ = run(options.python, app, "warm", str(options.events))
             for name, time in printed["times"].items():
                 add(name, app, time)
         print(f"Round {number + 1} of {options.rounds} is done.", file=sys.stderr)
     return figures
+
+
+def in_turn(number: int) -> tuple[str, ...]:
+    """The apps, another one first each time: what is compared runs close together, whatever else the machine does."""
+    first = number % len(APPS)
+    return APPS[first:] + APPS[:first]
 
 
 def describe_run(options: argparse.Namespace) -> str:
