@@ -3,7 +3,7 @@
 PYTHON ?= python3
 # The sample that `make run` serves.
 APP ?= first
-# Where `make emulator` serves.
+# Where `make emulator` serves, and `make run` where it is given.
 PORT ?= 4566
 # How many processes share the tests; 0 runs them in one.
 WORKERS ?= auto
@@ -24,8 +24,8 @@ help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
 		|| sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1: \2/p' Makefile
 
-run: $(VENV)/.run ## serve samples/docs/tech/first.py on http://127.0.0.1:5000, or another: APP=simple
-	@cd samples/docs && exec "$(CURDIR)/$(BIN)/cws" -A $(APP) -p tech run
+run: $(VENV)/.run ## serve samples/docs/tech/first.py on http://127.0.0.1:5000, or another: APP=simple PORT=8000
+	@cd samples/docs && exec "$(CURDIR)/$(BIN)/cws" -A $(APP) -p tech run $(if $(filter file,$(origin PORT)),,--port $(PORT))
 
 emulator: $(VENV)/.run ## an AWS on http://127.0.0.1:4566 for `cws deploy --local`; another port: PORT=4567
 	@exec $(BIN)/python scripts/emulator --port $(PORT) --bin $(BIN)
