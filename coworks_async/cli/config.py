@@ -60,8 +60,8 @@ def _as_text(found: Mapping[str, Mapping[str, Effective]], configuration: Config
         for key, one in options.items()
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in (1, 2)]
-    for name in found:
-        lines += ["", name]
+    for name, options in found.items():
+        lines += ["", name if options else f"{name}: no options"]
         lines += [
             f"  {key:{widths[0]}}  {value:{widths[1]}}  {origin}" for of, key, value, origin in rows if of == name
         ]

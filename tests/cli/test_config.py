@@ -103,3 +103,7 @@ def test_an_unknown_command_is_one_line() -> None:
 def test_it_is_a_command_of_cws_alone() -> None:
     result = CliRunner().invoke(config, [])
     assert str(result.exception) == "'config' is a command of cws."
+
+
+def test_a_command_without_options_says_so() -> None:
+    assert invoke("config", "completion").output.splitlines()[-1] == "completion: no options"
