@@ -17,7 +17,7 @@ PYTEST := pytest -n $(WORKERS) $(ARGS)
 # What the tests start that is no Python package: the name of the program is that of its Debian package, but for one.
 TOOLS := chromium chromedriver curl fish git make wrk zsh
 
-.PHONY: help run emulator test test-all check lint coverage parity format bench clean tools
+.PHONY: help run emulator test test-all check lint coverage parity format bench screenshots clean tools
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -62,6 +62,11 @@ bench: $(VENV)/.dev ## measure against Starlette, FastAPI and raw ASGI (needs wr
 	$(BIN)/python benchmarks/http.py
 	$(BIN)/python benchmarks/inprocess.py
 	$(BIN)/python benchmarks/aws.py
+
+# Pictures of a page have few colours, which it makes small.
+screenshots: TOOLS += pngquant
+screenshots: tools $(VENV)/.dev ## take the pictures of the page of Admin for docs/img, and measure its first load
+	$(BIN)/python scripts/screenshots
 
 clean: ## remove what these commands made
 	rm -rf .venv .venv-* .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \

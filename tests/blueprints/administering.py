@@ -11,10 +11,12 @@ from tests.blueprints.browser import Browser
 from tests.tools import find_tool
 
 
-def opened(browser: Browser, url: str, *, dark: bool = False, phone: bool = False) -> Browser:
-    """Open the page and give it the token."""
-    browser.open(url, dark=dark, phone=phone)
-    browser.find("#token").send_keys("token", Keys.ENTER)
+def opened(
+    browser: Browser, url: str, *, token: str = "token", dark: bool = False, width: int | None = None
+) -> Browser:
+    """Open the page and give it a token."""
+    browser.open(url, dark=dark, width=width)
+    browser.find("#token").send_keys(token, Keys.ENTER)
     browser.wait_for("#count", "entries")
     return browser
 
@@ -38,16 +40,43 @@ def fill(browser: Browser, css: str, text: str) -> None:
 
 def sent(browser: Browser, entry: str, status: str = "200") -> Any:
     """Send an entry's form, and return the JSON of its answer."""
+    return json.loads(sent_text(browser, entry, status))
+
+
+def sent_text(browser: Browser, entry: str, status: str = "200") -> str:
+    """Send an entry's form, and return the text of its answer."""
     browser.driver.execute_script("document.querySelector(arguments[0]).replaceChildren()", f"{entry} .answer")
     browser.find(f"{entry} button.primary").click()
     browser.wait_for(f"{entry} .facts", status)
-    return json.loads(browser.find(f"{entry} .shown").text)
+    browser.wait_for_end(f"{entry} .answer")
+    return browser.find(f"{entry} .shown").text
 
 
 def by_curl(browser: Browser, entry: str, folder: Path) -> Any:
     """Run the command that the page shows, the token in the shell's TOKEN, and return the JSON of its answer."""
     command = browser.find(f"{entry} .curl").text
     assert "token" not in command.replace("$TOKEN", "")
-    environment = {"TOKEN": "token", "PATH": str(Path(find_tool("curl")).parent)}
-    done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, capture_output=True, check=True)
-    return json.loads(done.stdout)
+    return json.loads(run_curl(command, folder))
+
+
+def run_curl(command: str, folder: Path, token: str = "token") -> str:
+    """Run a command in a shell that knows the token, and return what it prints; `.curlrc` in the folder counts."""
+    environment = {"TOKEN": token, "HOME": str(folder), "PATH": str(Path(find_tool("curl")).parent)}
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=folder, env=environment, capture_output=True, check=True, text=True
+    )
+    return done.stdout
+
+
+def copied(browser: Browser, entry: str, label: str) -> str:
+    """Press a button that copies the command, and return what is on the clipboard then."""
+    permissions = {
+        "origin": browser.value("location.origin"),
+        "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"],
+    }
+    browser.driver.execute_cdp_cmd("Browser.grantPermissions", permissions)
+    browser.named(f"{entry} .command button", label).click()
+    browser.wait_for(f"{entry} .command button", "Copied")
+    command = browser.value("navigator.clipboard.readText()")
+    browser.wait_for(f"{entry} .command button", label)
+    return str(command)

@@ -12,6 +12,16 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+// What an author wrote in plain words, where only `code` is marked.
+export function prose(text) {
+  return text.split(/`([^`]+)`/).map((part, index) => (index % 2 ? h("code", {}, part) : part));
+}
+
+// A path or a name, which may be broken after its slashes and underscores.
+export function breakable(text) {
+  return text.split(/(?<=[/_])/).flatMap((part, index) => (index ? [h("wbr"), part] : part));
+}
+
 // A button that puts a text on the clipboard and says that it did.
 export function copyButton(label, text) {
   const button = h("button", { type: "button" }, label);

@@ -1,7 +1,7 @@
 // The entries, by blueprint; each can be opened, tried, and written as a command.
-import { answerView, failureView } from "./answers.js";
+import { showAnswer, showFailure } from "./answers.js";
 import { curl, send, token, tokenKey, urlOf } from "./calls.js";
-import { copyButton, h } from "./dom.js";
+import { breakable, copyButton, h, prose } from "./dom.js";
 import { field } from "./fields.js";
 import { example, inWords, main } from "./schemas.js";
 
@@ -33,7 +33,7 @@ export function groupsView(document, routes) {
     const heading = h("h2", { id: `group-${index}` }, group.name);
     // What follows is for who registers the blueprint.
     const [about] = (group.description ?? "").split("\n\n");
-    const description = about ? h("p", { class: "about" }, about) : undefined;
+    const description = about ? h("p", { class: "about" }, prose(about)) : undefined;
     const section = h("section", { class: "group", "aria-labelledby": heading.id }, heading, description, views);
     return { section, views };
   });
@@ -45,10 +45,14 @@ function entryView(document, entry) {
     "summary",
     {},
     h("span", { class: `method ${method.toLowerCase()}` }, method),
-    h("code", { class: operation.deprecated ? "path deprecated" : "path" }, path),
-    operation.security.length ? undefined : h("span", { class: "badge" }, "open"),
-    operation.deprecated ? h("span", { class: "badge" }, "deprecated") : undefined,
-    h("span", { class: "summary" }, operation.summary ?? ""),
+    h(
+      "span",
+      { class: "line" },
+      h("code", { class: operation.deprecated ? "path deprecated" : "path" }, breakable(path)),
+      operation.security.length ? undefined : h("span", { class: "badge" }, "open"),
+      operation.deprecated ? h("span", { class: "badge" }, "deprecated") : undefined,
+      operation.summary ? h("span", { class: "summary" }, prose(operation.summary)) : undefined,
+    ),
   );
   const view = h("details", { class: "entry", id: operation.operationId }, summary);
   view.dataset.words = [method, path, operation.operationId, operation.summary].join(" ").toLowerCase();
@@ -67,18 +71,25 @@ function panel(document, { path, method, operation, route }) {
   const [segments, query, headers] = ["path", "query", "header"].map(of);
   const body = bodyOf(document, operation.requestBody);
   const read = (fields) => fields.flatMap((each) => each.read());
+  const secured = operation.security.length > 0;
+  const withToken = secured ? h("input", { type: "checkbox", checked: true }) : undefined;
   const call = () => ({
     method,
     url: urlOf(path, read(segments), rest, read(query)),
-    headers: { ...headersOf(operation), ...body?.headers(), ...Object.fromEntries(read(headers)) },
+    headers: {
+      ...(withToken?.checked ? { [tokenKey]: token.get() ?? "" } : {}),
+      ...body?.headers(),
+      ...Object.fromEntries(read(headers)),
+    },
     body: body?.read(),
   });
+  const rows = [set("Path", segments), set("Query", query), set("Headers", headers), body?.rows];
   return h(
     "div",
     { class: "panel" },
-    operation.description ? h("p", { class: "about" }, operation.description) : undefined,
+    operation.description ? h("p", { class: "about" }, prose(operation.description)) : undefined,
     h("p", {}, h("code", { class: "signature" }, `${operation.operationId}${route?.signature ?? ""}`)),
-    trial(call, [set("Path", segments), set("Query", query), set("Headers", headers), body?.rows], operation),
+    trial(call, rows, withToken),
   );
 }
 
@@ -86,16 +97,39 @@ function set(legend, fields) {
   return fields.length ? h("fieldset", {}, h("legend", {}, legend), fields.map(({ row }) => row)) : undefined;
 }
 
-function headersOf(operation) {
-  return operation.security.length ? { [tokenKey]: token.get() ?? "" } : {};
-}
-
 // The form of an entry with its command, and its answer once it is sent.
-function trial(call, rows, operation) {
-  const command = h("pre", { class: "curl", tabindex: 0 });
+function trial(call, rows, withToken) {
   const answer = h("div", { class: "answer", "aria-live": "polite" });
+  const { view, write } = commandView(call, withToken !== undefined);
   const stop = h("button", { type: "button", hidden: true }, "Stop");
   const button = h("button", { class: "primary" }, "Send");
+  const submit = async (event) => {
+    event.preventDefault();
+    const control = new AbortController();
+    stop.onclick = () => control.abort();
+    [button.disabled, stop.hidden] = [true, false];
+    answer.setAttribute("aria-busy", "true");
+    const started = performance.now();
+    try {
+      await showAnswer(answer, await send(call(), control.signal), started);
+    } catch (error) {
+      showFailure(answer, error);
+    }
+    answer.removeAttribute("aria-busy");
+    // Who has gone elsewhere meanwhile is not fetched back.
+    const isHere = [document.body, stop].includes(document.activeElement);
+    [button.disabled, stop.hidden] = [false, true];
+    if (isHere) button.focus({ preventScroll: true });
+  };
+  const told = withToken ? h("label", { class: "check" }, withToken, "with the token") : undefined;
+  const actions = h("p", { class: "actions" }, button, stop, told);
+  const form = h("form", { class: "trial", onsubmit: submit, oninput: write, onchange: write }, rows, actions);
+  return [form, view, answer];
+}
+
+// The command for curl, written anew by `write` when a field has changed.
+function commandView(call, secured) {
+  const command = h("pre", { class: "curl" });
   const write = () => {
     try {
       command.textContent = curl(call());
@@ -103,27 +137,10 @@ function trial(call, rows, operation) {
       command.textContent = error.message;
     }
   };
-  const submit = async (event) => {
-    event.preventDefault();
-    const control = new AbortController();
-    stop.onclick = () => control.abort();
-    [button.disabled, stop.hidden] = [true, false];
-    answer.setAttribute("aria-busy", "true");
-    try {
-      answer.replaceChildren(...(await answerView(await send(call(), control.signal))).filter(Boolean));
-    } catch (error) {
-      answer.replaceChildren(...failureView(error));
-    }
-    answer.removeAttribute("aria-busy");
-    [button.disabled, stop.hidden] = [false, true];
-    button.focus({ preventScroll: true });
-  };
-  const actions = h("p", { class: "actions" }, button, stop);
-  const form = h("form", { class: "trial", onsubmit: submit, oninput: write, onchange: write }, rows, actions);
   const copies = [copyButton("Copy", () => command.textContent)];
-  if (operation.security.length) copies.push(copyButton("Copy with the token", () => curl(call(), token.get())));
+  if (secured) copies.push(copyButton("Copy with the token", () => curl(call(), token.get())));
   write();
-  return [form, h("div", { class: "command" }, command, h("p", { class: "actions" }, copies)), answer];
+  return { write, view: h("div", { class: "command" }, command, h("p", { class: "actions" }, copies)) };
 }
 
 // The body: one of the content types, each with fields or a text of its own.
@@ -135,14 +152,14 @@ function bodyOf(document, requestBody) {
   }));
   let chosen = kinds[0];
   const holder = h("div", {}, chosen.rows);
-  const select = h(
-    "select",
-    { "aria-label": "Content type", onchange: () => holder.replaceChildren(...(chosen = kinds[select.value]).rows) },
-    kinds.map(({ type }, index) => h("option", { value: index }, type === "*/*" ? "any" : type)),
-  );
-  const description = requestBody.description ? h("p", { class: "about" }, requestBody.description) : undefined;
+  const names = kinds.map(({ type }) => (type === "*/*" ? "any" : type));
+  const choose = (event) => holder.replaceChildren(...(chosen = kinds[event.target.value]).rows);
+  const options = names.map((name, index) => h("option", { value: index }, name));
+  const select = h("select", { "aria-label": "Content type", onchange: choose }, options);
+  const type = kinds.length > 1 ? select : h("p", { class: "type" }, h("code", {}, names[0]));
+  const description = requestBody.description ? h("p", { class: "about" }, prose(requestBody.description)) : undefined;
   return {
-    rows: h("fieldset", {}, h("legend", {}, "Body"), description, select, holder),
+    rows: h("fieldset", {}, h("legend", {}, "Body"), description, type, holder),
     read: () => chosen.read(),
     headers: () => chosen.headers(),
   };
@@ -184,7 +201,7 @@ function propertiesView(document, schema) {
   const { properties = {}, required = [] } = main(document, schema);
   const about = Object.entries(properties).map(([name, property]) => {
     const words = [required.includes(name) ? "required" : "", inWords(document, property), property.description];
-    return [h("dt", {}, h("code", {}, name)), h("dd", {}, words.filter(Boolean).join(" · "))];
+    return [h("dt", {}, h("code", {}, name)), h("dd", {}, prose(words.filter(Boolean).join(" · ")))];
   });
   return about.length ? h("dl", { class: "properties" }, about.flat()) : "";
 }

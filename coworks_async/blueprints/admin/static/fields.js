@@ -1,5 +1,5 @@
 // One parameter as a field of a form. Each field has a `row` to show, and `read()`, which gives the pairs to send.
-import { h } from "./dom.js";
+import { breakable, h, prose } from "./dom.js";
 import { inWords, main, typeOf, typesOf } from "./schemas.js";
 
 let count = 0;
@@ -11,10 +11,11 @@ export function field(document, options) {
   const { input, read, hint } = inputOf(document, schema, options, id);
   const words = [options.required ? "required" : "", inWords(document, options.schema), hint];
   const about = h("small", { id: `${id}-about` }, words.filter(Boolean).join(" · "));
-  const label = h("label", { for: id }, options.name);
-  input.setAttribute("aria-describedby", about.id);
   const description = options.description ?? schema.description;
-  const row = h("div", { class: "field" }, label, input, about, description ? h("small", {}, description) : undefined);
+  const told = description ? h("small", { id: `${id}-told` }, prose(description)) : undefined;
+  input.setAttribute("aria-describedby", told ? `${about.id} ${told.id}` : about.id);
+  const name = h("div", { class: "name" }, h("label", { for: id }, breakable(options.name)), about);
+  const row = h("div", { class: "field" }, name, h("div", {}, input, told));
   return { row, read };
 }
 
