@@ -15,6 +15,7 @@ from coworks_async.deploy.stream import Change
 from coworks_async.exceptions import DeployError
 
 API = "module.api."
+DOMAIN = "module.domain."
 ROUTES = f"{API}module.routes."
 
 Remains = Iterator[tuple[str, str]]
@@ -48,8 +49,7 @@ def left_behind(session: Any, stack: Stack, changes: Iterable[Change]) -> dict[s
         if api is not None:
             remains.update(listing(session, api, stack))
         if stack.domain is not None:
-            domain = _rest_domain if stack.gateway.kind == "rest" else _http_domain
-            remains.update(domain(session, api, stack, stack.domain))
+            remains.update(_domain(session, api, stack, stack.domain))
     return {address: name for address, name in sorted(remains.items()) if planned.get(address) == "create"}
 
 
@@ -167,28 +167,16 @@ def _http(session: Any, api: str, stack: Stack) -> Remains:
         yield f"{API}aws_apigatewayv2_stage.this", f"{api}/{stack.stage}"
 
 
-def _rest_domain(session: Any, api: str | None, stack: Stack, domain: Domain) -> Remains:
-    client = session.client("apigateway")
-    try:
-        tags = client.get_domain_name(domainName=domain.name).get("tags", {})
-    except client.exceptions.NotFoundException:
-        return
-    yield f"{API}aws_api_gateway_domain_name.this[0]", _ours(stack, "domain", domain.name, tags)
-    for mapping in client.get_base_path_mappings(domainName=domain.name).get("items", ()):
-        if (mapping["restApiId"], mapping["basePath"]) == (api, domain.base_path or "(none)"):
-            yield f"{API}aws_api_gateway_base_path_mapping.this[0]", f"{domain.name}/{domain.base_path}"
-
-
-def _http_domain(session: Any, api: str | None, stack: Stack, domain: Domain) -> Remains:
+def _domain(session: Any, api: str | None, stack: Stack, domain: Domain) -> Remains:
     client = session.client("apigatewayv2")
     try:
         tags = client.get_domain_name(DomainName=domain.name).get("Tags", {})
     except client.exceptions.NotFoundException:
         return
-    yield f"{API}aws_apigatewayv2_domain_name.this[0]", _ours(stack, "domain", domain.name, tags)
+    yield f"{DOMAIN}aws_apigatewayv2_domain_name.this", _ours(stack, "domain", domain.name, tags)
     for mapping in client.get_api_mappings(DomainName=domain.name)["Items"]:
         if (mapping["ApiId"], mapping.get("ApiMappingKey", "")) == (api, domain.base_path):
-            yield f"{API}aws_apigatewayv2_api_mapping.this[0]", f"{mapping['ApiMappingId']}/{domain.name}"
+            yield f"{DOMAIN}aws_apigatewayv2_api_mapping.this", f"{mapping['ApiMappingId']}/{domain.name}"
 
 
 def _key(text: str) -> str:

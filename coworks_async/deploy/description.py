@@ -18,8 +18,9 @@ _LAYER = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+(
 _TAG = re.compile(r"[\w .:/=+@-]*")
 
 _DOMAIN = re.compile(r"([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}")
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mappings.html
+# Of both kinds of API: https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mappings.html
 _BASE_PATH = re.compile(r"[A-Za-z0-9$_.+!*'()-]+")
+_MAX_BASE_PATH = 300
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, and for the authorizer
 # https://docs.aws.amazon.com/apigateway/latest/api/API_CreateAuthorizer.html
@@ -192,11 +193,10 @@ def _domain(options: DeployOptions) -> Domain | None:
     parts = base_path.strip("/").split("/") if base_path.strip("/") else []
     if not _DOMAIN.fullmatch(name) or not all(map(_BASE_PATH.fullmatch, parts)):
         raise CommandError(f"--domain {options.domain!r} is no name like api.example.com or api.example.com/v1.")
-    if len(parts) > 1 and options.gateway == "rest":
-        raise CommandError(
-            f"--domain {options.domain!r}: a REST API's base path is one part; --gateway http takes more."
-        )
-    return Domain(name, "/".join(parts), options.certificate)
+    path = "/".join(parts)
+    if len(path) > _MAX_BASE_PATH:
+        raise CommandError(f"--domain {name}/…: a base path has {_MAX_BASE_PATH} characters at most, not {len(path)}.")
+    return Domain(name, path, options.certificate)
 
 
 def _backend(service: str, stage: str, options: DeployOptions) -> S3Backend | CloudBackend | None:

@@ -44,8 +44,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 def own_variables(stack: Stack) -> dict[str, str]:
     """Return the variables that a stage has by itself: its name, and its base path where no event tells of it.
 
-    They go before those of the environment files. An HTTP API's events hold the path as the client sent it, with the
-    base path of a domain's mapping before it and nowhere else.
+    They go before those of the environment files. A REST API's events hold the base path of a domain's mapping; an HTTP
+    API's have the stage in its place.
     """
     own = {"CWS_STAGE": stack.stage}
     if stack.gateway.kind == "http" and stack.domain is not None and stack.domain.base_path:

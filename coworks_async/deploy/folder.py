@@ -1,4 +1,4 @@
-"""The folder of a stage, in which Terraform runs: the root, a copy of the module that it calls, the author's own files.
+"""The folder of a stage, in which Terraform runs: the root, a copy of the modules it calls, the author's own files.
 
 Everything in it can be made anew but the state, the lock file and what Terraform keeps for itself, which stay.
 """
@@ -78,7 +78,7 @@ def write_root(
         with _private():
             directory.mkdir(parents=True, exist_ok=True)
             _replace(directory.parent / ".gitignore", b"*\n")
-            _copy_modules(directory, f"{stack.gateway.kind}_api")
+            _copy_modules(directory, [Path(call["source"]).name for call in texts[ROOT]["module"].values()])
             for name, content in texts.items():
                 _replace(directory / name, _json(content))
             for path in own:
@@ -90,10 +90,11 @@ def write_root(
         raise DeployError(f"{error.filename or directory} cannot be written: {error.strerror}.") from error
 
 
-def _copy_modules(directory: Path, name: str) -> None:
+def _copy_modules(directory: Path, names: Sequence[str]) -> None:
     with TemporaryDirectory(prefix=".modules-", dir=directory) as place:
         new, old = Path(place, "new"), Path(place, "old")
-        shutil.copytree(modules_directory() / name, new / name, ignore=_NOT_COPIED, copy_function=shutil.copyfile)
+        for name in names:
+            shutil.copytree(modules_directory() / name, new / name, ignore=_NOT_COPIED, copy_function=shutil.copyfile)
         target = directory / MODULES
         if target.exists():
             target.rename(old)

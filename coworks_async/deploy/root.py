@@ -1,4 +1,4 @@
-"""The root module of a stage, as Terraform's JSON: the gateway's module, the function, and what the function needs.
+"""The root module of a stage, as Terraform's JSON: the gateway's module, the domain's, the function, and its needs.
 
 https://developer.hashicorp.com/terraform/language/syntax/json
 """
@@ -10,7 +10,7 @@ from coworks_async.deploy.account import ARCHIVE_TAG, SERVICE_TAG, STAGE_TAG
 from coworks_async.deploy.environment import VARIABLE, own_variables
 from coworks_async.deploy.expressions import Expression, Template, rendered
 from coworks_async.deploy.role import policy, trust
-from coworks_async.deploy.stack import CloudBackend, S3Backend, Stack
+from coworks_async.deploy.stack import CloudBackend, Domain, S3Backend, Stack
 
 TERRAFORM_VERSION = ">= 1.10"
 PROVIDER_VERSION = ">= 6.0, < 7.0"
@@ -37,7 +37,7 @@ def root(stack: Stack) -> Block:
         "locals": _locals(stack),
         "data": _data(stack),
         "resource": _resources(stack),
-        "module": {"api": _api(stack)},
+        "module": _modules(stack),
         "output": _outputs(stack),
     }
     content: Block = rendered({name: block for name, block in blocks.items() if block})
@@ -194,6 +194,13 @@ def _function(stack: Stack) -> Block:
     return _set(block)
 
 
+def _modules(stack: Stack) -> Block:
+    block: Block = {"api": _api(stack)}
+    if stack.domain is not None:
+        block["domain"] = _domain(stack.domain)
+    return block
+
+
 def _api(stack: Stack) -> Block:
     gateway, function = stack.gateway, stack.function
     block: Block = {
@@ -216,12 +223,18 @@ def _api(stack: Stack) -> Block:
         # The function's ARN by way of the alias, for which the permission has to wait.
         block["function_arn"] = Expression(f'trimsuffix(aws_lambda_alias.{ALIAS}.arn, ":{ALIAS}")')
         block["function_qualifier"] = ALIAS
-    if stack.domain is not None:
-        found = Expression("data.aws_acm_certificate.domain.arn")
-        block["domain_name"] = stack.domain.name
-        block["certificate_arn"] = stack.domain.certificate or found
-        block["base_path"] = stack.domain.base_path
     return block
+
+
+def _domain(domain: Domain) -> Block:
+    return {
+        "source": "./modules/custom_domain",
+        "domain_name": domain.name,
+        "certificate_arn": domain.certificate or Expression("data.aws_acm_certificate.domain.arn"),
+        "api_id": Expression("module.api.id"),
+        "stage_name": Expression("module.api.stage_name"),
+        "base_path": domain.base_path,
+    }
 
 
 def _outputs(stack: Stack) -> Block:
@@ -231,8 +244,8 @@ def _outputs(stack: Stack) -> Block:
         "function": ("The function's name.", "aws_lambda_function.service.function_name"),
     }
     if stack.domain is not None:
-        told["domain_target"] = ("Where the domain's DNS record has to lead.", "module.api.domain_target")
-        told["domain_zone_id"] = ("The Route 53 zone of that host.", "module.api.domain_zone_id")
+        told["domain_target"] = ("Where the domain's DNS record has to lead.", "module.domain.target")
+        told["domain_zone_id"] = ("The Route 53 zone of that host.", "module.domain.zone_id")
     block: Block = {
         output_name(stack, name): {"description": description, "value": Expression(value)}
         for name, (description, value) in told.items()

@@ -93,9 +93,10 @@ def test_the_base_path_product_does_not_eat_the_entry_products(ask: Ask):
 
 
 def test_at_the_root_of_a_base_path_the_slash_may_lack(ask: Ask):
-    for path in ("/", ""):
-        answer = ask(Linking(), mapped(path, "/", {}, "/v1"))
-        assert answer.json["root"] == "/v1/devices"
+    for base in ("/v1", "/shop/v1"):
+        for path in ("/", ""):
+            answer = ask(Linking(), mapped(path, "/", {}, base))
+            assert answer.json["root"] == f"{base}/devices"
 
 
 def test_a_stage_that_the_path_selects_on_a_custom_domain_is_part_of_the_root_path(ask: Ask):

@@ -71,6 +71,18 @@ def make_http_api(session: Any, stack: Stack) -> str:
     return made
 
 
+def make_staged_api(session: Any, stack: Stack) -> str:
+    """Make the API of a stage, of the kind that the stack tells, with that stage and nothing else in it."""
+    if stack.gateway.kind == "http":
+        api = make_http_api(session, stack)
+        session.client("apigatewayv2").create_stage(ApiId=api, StageName=stack.stage)
+        return api
+    api, client = make_rest_api(session, stack), session.client("apigateway")
+    deployment = client.create_deployment(restApiId=api)["id"]
+    client.create_stage(restApiId=api, stageName=stack.stage, deploymentId=deployment)
+    return api
+
+
 def refuse(session: Any, operation: str, status: int, code: str, message: str = "") -> None:
     """Have AWS refuse one operation, such as `s3.ListObjectsV2`, as the emulator never does."""
     refusal = SimpleNamespace(status_code=status), {"Error": {"Code": code, "Message": message}}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from coworks_async.deploy.adoption import API, ROUTES, import_blocks, left_behind
+from coworks_async.aws.gateway import Kind
+from coworks_async.deploy.adoption import API, DOMAIN, ROUTES, import_blocks, left_behind
 from coworks_async.deploy.stack import Stack
 from coworks_async.deploy.stream import Change
 from coworks_async.exceptions import DeployError
@@ -17,6 +18,7 @@ from tests.deploy.accounts import (
     make_http_api,
     make_rest_api,
     make_role,
+    make_staged_api,
     refuse,
     session_of,
     tags,
@@ -190,35 +192,19 @@ def test_a_rest_api_whose_stage_is_not_made_yet(session: Any):
     assert found(session, stack(), f"{API}aws_api_gateway_stage.this") == {}
 
 
-@pytest.mark.parametrize(("path", "told"), [("", "(none)"), ("v1", "v1")])
-def test_the_domain_of_a_rest_api(session: Any, path: str, told: str):
-    described = stack(domain=f"api.example.com/{path}")
-    api, other = make_rest_api(session, described), make_rest_api(session, stack(stage="prod"))
-    client = session.client("apigateway")
-    client.create_domain_name(domainName="api.example.com", tags=tags(described))
-    expected = {f"{API}aws_api_gateway_domain_name.this[0]": "api.example.com"}
-    mapping = f"{API}aws_api_gateway_base_path_mapping.this[0]"
-    assert found(session, described, *expected, mapping) == expected
-    client.create_base_path_mapping(domainName="api.example.com", basePath="v2", restApiId=other)
-    client.create_base_path_mapping(domainName="api.example.com", basePath=path or "(none)", restApiId=api)
-    expected[mapping] = f"api.example.com/{path}"
-    assert found(session, described, *expected) == expected
-
-
-@pytest.mark.parametrize("path", ["", "v1"])
-def test_the_domain_of_an_http_api(session: Any, path: str):
-    described = stack(gateway="http", domain=f"api.example.com/{path}")
-    api, other = make_http_api(session, described), make_http_api(session, stack(stage="prod"))
+@pytest.mark.parametrize("path", ["", "v1", "shop/v1"])
+@pytest.mark.parametrize("kind", ["rest", "http"])
+def test_the_domain_of_an_api_of_either_kind(session: Any, kind: Kind, path: str):
+    described = stack(gateway=kind, domain=f"api.example.com/{path}")
+    api, other = make_staged_api(session, described), make_staged_api(session, stack(gateway=kind, stage="prod"))
     client = session.client("apigatewayv2")
     client.create_domain_name(DomainName="api.example.com", Tags=tags(described))
-    client.create_stage(ApiId=api, StageName="dev")
-    client.create_stage(ApiId=other, StageName="prod")
     client.create_api_mapping(DomainName="api.example.com", ApiId=other, Stage="prod", ApiMappingKey="v2")
+    expected = {f"{DOMAIN}aws_apigatewayv2_domain_name.this": "api.example.com"}
+    mapping = f"{DOMAIN}aws_apigatewayv2_api_mapping.this"
+    assert found(session, described, *expected, mapping) == expected
     made = client.create_api_mapping(DomainName="api.example.com", ApiId=api, Stage="dev", ApiMappingKey=path)
-    expected = {
-        f"{API}aws_apigatewayv2_domain_name.this[0]": "api.example.com",
-        f"{API}aws_apigatewayv2_api_mapping.this[0]": f"{made['ApiMappingId']}/api.example.com",
-    }
+    expected[mapping] = f"{made['ApiMappingId']}/api.example.com"
     assert found(session, described, *expected) == expected
 
 

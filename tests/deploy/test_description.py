@@ -90,13 +90,13 @@ def test_state_is_kept_in_s3_or_in_terraform_cloud_not_in_both():
         stack(tf_bucket="states", terraform_cloud="acme")
 
 
-def test_a_domain_may_have_a_base_path_of_one_part_and_of_more_with_an_http_api():
+def test_a_domain_may_have_a_base_path_of_one_part_and_of_more():
     arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
     assert stack(domain="api.example.com", certificate=arn).domain == Domain("api.example.com", "", arn)
     assert stack(domain="api.example.com/v1/").domain == Domain("api.example.com", "v1")
+    assert stack(domain="api.example.com/a/b").domain == Domain("api.example.com", "a/b")
     assert stack(domain="api.example.com/a/b", gateway="http").domain == Domain("api.example.com", "a/b")
-    with pytest.raises(CommandError, match="--gateway http takes more"):
-        stack(domain="api.example.com/a/b")
+    assert stack(domain=f"api.example.com/{'a' * 300}").domain == Domain("api.example.com", "a" * 300)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,8 @@ def test_a_domain_may_have_a_base_path_of_one_part_and_of_more_with_an_http_api(
         ("reserved_concurrency", -1, "--reserved-concurrency is 0 to 100000, not -1."),
         ("domain", "https://api.example.com", "is no name like api.example.com"),
         ("domain", "api.example.com/a b", "is no name like api.example.com"),
+        ("domain", "api.example.com/a//b", "is no name like api.example.com"),
+        ("domain", f"api.example.com/{'a' * 301}", "a base path has 300 characters at most, not 301."),
         ("tags", (("a!", "b"),), "--tags a!=b: AWS takes letters"),
         ("tags", (("", "b"),), "--tags =b: AWS takes letters"),
         ("tags", (("aws:x", "b"),), "--tags aws:x: a tag of one's own begins neither"),

@@ -31,7 +31,7 @@ def test_the_root_is_sorted_json_and_the_same_each_time(tmp_path: Path):
     assert (tmp_path / "dev" / "main.tf.json").read_text() == text
 
 
-def test_only_the_module_that_is_called_is_copied_without_its_examples(tmp_path: Path):
+def test_only_the_modules_that_are_called_are_copied_without_their_examples(tmp_path: Path):
     write_root(stack(), tmp_path / "dev")
     assert names(tmp_path / "dev" / "modules") == {"rest_api"}
     assert names(tmp_path / "dev" / "modules" / "rest_api") == {
@@ -39,6 +39,11 @@ def test_only_the_module_that_is_called_is_copied_without_its_examples(tmp_path:
     }
     write_root(stack(gateway="http"), tmp_path / "dev")
     assert names(tmp_path / "dev" / "modules") == {"http_api"}
+    write_root(stack(domain="api.example.com"), tmp_path / "dev")
+    assert names(tmp_path / "dev" / "modules") == {"rest_api", "custom_domain"}
+    assert names(tmp_path / "dev" / "modules" / "custom_domain") == {
+        *("main.tf", "variables.tf", "outputs.tf", "versions.tf"),
+    }
 
 
 def test_nothing_in_the_root_is_an_absolute_path(tmp_path: Path):
@@ -116,4 +121,4 @@ def test_the_modules_are_found_in_the_package_and_else_beside_it(tmp_path: Path)
     assert modules_directory(package) == beside
     within.mkdir(parents=True)
     assert modules_directory(package) == within
-    assert names(modules_directory()) >= {"rest_api", "http_api"}
+    assert names(modules_directory()) >= {"rest_api", "http_api", "custom_domain"}

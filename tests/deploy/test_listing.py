@@ -28,3 +28,8 @@ def test_every_resource_of_the_root_is_listed():
     assert lines[0].startswith("REST API shop-dev, stage dev, ")
     made = [f"{kind}.{name}" for kind, named in root(described)["resource"].items() for name in named]
     assert [line for line in lines if line.startswith("aws_")] == sorted(made)
+
+
+def test_a_domain_is_listed_with_the_path_where_the_stage_is():
+    assert "domain api.example.com, the stage below /v1" in resources_of(stack(domain="api.example.com/v1"))
+    assert not [line for line in resources_of(stack()) if line.startswith("domain")]

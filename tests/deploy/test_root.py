@@ -121,13 +121,29 @@ def test_a_domains_certificate_is_sought_unless_it_is_named():
     content = root(stack(domain="api.example.com/v1"))
     found = {"domain": "api.example.com", "statuses": ["ISSUED"], "most_recent": True}
     assert content["data"]["aws_acm_certificate"] == {"domain": found}
-    assert content["module"]["api"]["certificate_arn"] == "${data.aws_acm_certificate.domain.arn}"
-    assert (content["module"]["api"]["domain_name"], content["module"]["api"]["base_path"]) == ("api.example.com", "v1")
-    assert content["output"]["shop_domain_target"]["value"] == "${module.api.domain_target}"
+    assert content["module"]["domain"]["certificate_arn"] == "${data.aws_acm_certificate.domain.arn}"
     arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
     named = root(stack(domain="api.example.com", certificate=arn))
     assert "data" not in named
-    assert named["module"]["api"]["certificate_arn"] == arn
+    assert named["module"]["domain"]["certificate_arn"] == arn
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_domain_is_a_module_of_its_own_that_waits_for_the_stage(kind: Kind):
+    with_domain, without = root(stack(gateway=kind, domain="api.example.com/shop/v1")), root(stack(gateway=kind))
+    domain = with_domain["module"].pop("domain")
+    assert with_domain["module"] == without["module"]
+    assert (domain["source"], domain["domain_name"], domain["base_path"]) == (
+        "./modules/custom_domain",
+        "api.example.com",
+        "shop/v1",
+    )
+    assert (domain["api_id"], domain["stage_name"]) == ("${module.api.id}", "${module.api.stage_name}")
+    outputs = {name: with_domain["output"][name]["value"] for name in with_domain["output"].keys() - without["output"]}
+    assert outputs == {
+        "shop_domain_target": "${module.domain.target}",
+        "shop_domain_zone_id": "${module.domain.zone_id}",
+    }
 
 
 def test_everything_carries_the_tags_of_service_and_stage_and_the_users():

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "terraform" / "modules"
 REGION = "eu-west-1"
 STEP_ONE = "-target=module.api.module.routes"
-SERVICES = ("acm", "apigateway", "cloudwatchlogs", "ec2", "iam", "lambda", "s3", "sts")
+SERVICES = ("acm", "apigateway", "cloudwatchlogs", "ec2", "iam", "lambda", "route53", "s3", "sts")
 
 # What a shell command prints in colours, and asks.
 PLAIN = ("-no-color", "-input=false")
@@ -82,11 +82,12 @@ def routes_of(routes: Sequence[GatewayRoute]) -> list[dict[str, Any]]:
 
 @dataclass
 class Applied:
-    """A root in a folder that calls one module.
+    """A root in a folder that calls the module of an API, and the one of its domain where it has any.
 
     Attributes:
         kind: `rest_api` or `http_api`.
-        inputs: of the module; `write` puts them in the root.
+        inputs: of the API's module; `write` puts them in the root.
+        domain: the inputs of the domain's module that tell nothing of the API.
     """
 
     kind: str
@@ -95,20 +96,29 @@ class Applied:
     url: str
     account: str
     inputs: dict[str, Any] = field(default_factory=dict)
+    domain: dict[str, Any] = field(default_factory=dict)
 
     def write(self, **inputs: Any) -> None:
         """Write the root, with these inputs changed."""
         self.inputs |= inputs
-        module = self.directory / "modules" / self.kind
-        shutil.rmtree(module, ignore_errors=True)
-        shutil.copytree(MODULES / self.kind, module, ignore=shutil.ignore_patterns("examples"))
+        calls = {"api": {"source": self._copy(self.kind), **escaped(self.inputs)}}
+        if self.domain:
+            api = {"api_id": "${module.api.id}", "stage_name": "${module.api.stage_name}"}
+            calls["domain"] = {"source": self._copy("custom_domain"), **api, **escaped(self.domain)}
         root = {
             "provider": {"aws": {"region": REGION}},
-            "module": {"api": {"source": f"./modules/{self.kind}", **escaped(self.inputs)}},
-            "output": {"api": {"value": "${module.api}"}},
+            "module": calls,
+            "output": {name: {"value": f"${{module.{name}}}"} for name in calls},
         }
         (self.directory / "main.tf.json").write_text(json.dumps(root, indent=2))
         (self.directory / "emulator_override.tf.json").write_text(json.dumps(override(self.url)))
+
+    def _copy(self, name: str) -> str:
+        """Copy a module beside the root, and return by what the root calls it."""
+        module = self.directory / "modules" / name
+        shutil.rmtree(module, ignore_errors=True)
+        shutil.copytree(MODULES / name, module, ignore=shutil.ignore_patterns("examples"))
+        return f"./modules/{name}"
 
     def terraform(self, *words: str, codes: tuple[int, ...] = (0,)) -> str:
         """Run Terraform in the folder and return what it printed."""
@@ -138,7 +148,10 @@ class Applied:
 
     @property
     def outputs(self) -> dict[str, Any]:
-        return dict(json.loads(self.terraform("output", "-json"))["api"]["value"])
+        return self.outputs_of("api")
+
+    def outputs_of(self, call: str) -> dict[str, Any]:
+        return dict(json.loads(self.terraform("output", "-json"))[call]["value"])
 
     def client(self, service: str) -> Any:
         """Return boto3's client of this account on the emulator."""

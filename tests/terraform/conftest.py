@@ -1,6 +1,6 @@
 """What the tests of the modules share: those of a deploy's Terraform and AWS, and roots that call a module."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -22,8 +22,10 @@ def new_root(toolchain: Toolchain, emulator: str, tmp_path_factory: pytest.TempP
     """
     made: list[Applied] = []
 
-    def new_root(kind: str, account: str = "000000000000", **inputs: object) -> Applied:
-        root = Applied(kind, tmp_path_factory.mktemp(kind), toolchain, emulator, account)
+    def new_root(
+        kind: str, account: str = "000000000000", domain: Mapping[str, object] | None = None, **inputs: object
+    ) -> Applied:
+        root = Applied(kind, tmp_path_factory.mktemp(kind), toolchain, emulator, account, domain=dict(domain or {}))
         root.write(stage_name="dev", **inputs)
         root.terraform("init")
         made.append(root)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.terraform.applying import STEP_ONE, Applied, client, create_function
+from tests.terraform.applying import STEP_ONE, Applied, create_function
 from tests.terraform.conftest import NewRoot
 
 pytestmark = pytest.mark.end_to_end
@@ -188,44 +188,6 @@ def test_a_private_api_lets_in_its_vpc_endpoints_alone(new_root: NewRoot, accoun
     assert api["tags"] == {"team": "shop"}
     (statement,) = json.loads(api["policy"].replace("\\", ""))["Statement"]
     assert statement["Condition"] == {"StringEquals": {"aws:SourceVpce": ["vpce-0123456789abcdef0"]}}
-
-
-def test_a_domain_leads_to_the_stage(new_root: NewRoot, account: str, emulator: str):
-    certificate = client(emulator, account, "acm").request_certificate(DomainName="api.shop.example")["CertificateArn"]
-    root = new_root(
-        "http_api",
-        account,
-        name="shop",
-        function_name="shop",
-        routes=routes("GET /"),
-        domain_name="api.shop.example",
-        certificate_arn=certificate,
-        base_path="v1",
-    )
-    create_function(root.url, account, "shop", HANDLER)
-    root.deploy()
-    assert root.planned() == {}
-    assert root.outputs["domain_target"]
-    gateway = root.client("apigatewayv2")
-    (mapping,) = gateway.get_api_mappings(DomainName="api.shop.example")["Items"]
-    assert (mapping["ApiId"], mapping["Stage"], mapping["ApiMappingKey"]) == (root.outputs["id"], "dev", "v1")
-
-
-def test_a_domain_of_a_rest_api_is_planned(new_root: NewRoot, account: str):
-    # The old provider that the emulator takes ends when it reads such a domain.
-    root = new_root(
-        "rest_api",
-        account,
-        name="shop",
-        function_name="shop",
-        routes=routes("GET /"),
-        domain_name="api.shop.example",
-        certificate_arn=f"arn:aws:acm:eu-west-1:{account}:certificate/0",
-        base_path="v1",
-    )
-    planned = root.planned()
-    assert planned["aws_api_gateway_domain_name.this[0]"] == "create"
-    assert planned["aws_api_gateway_base_path_mapping.this[0]"] == "create"
 
 
 def test_an_alias_is_what_the_gateway_calls(new_root: NewRoot, account: str):

@@ -40,6 +40,35 @@ def test_the_complete_example_answers_and_is_destroyed(toolchain: Toolchain, emu
     bucket.delete_bucket(Bucket="my-bucket")
 
 
+def test_the_domain_example_leads_to_an_api_that_is_there(
+    toolchain: Toolchain, emulator: str, tmp_path: Path, account: str
+):
+    apis, zones = client(emulator, account, "apigatewayv2"), client(emulator, account, "route53")
+    api = apis.create_api(Name="shop", ProtocolType="HTTP")["ApiId"]
+    apis.create_stage(ApiId=api, StageName="dev")
+    zone = zones.create_hosted_zone(Name="shop.example", CallerReference="1")["HostedZone"]["Id"].rpartition("/")[2]
+    client(emulator, account, "acm").request_certificate(DomainName="api.shop.example")
+    place = example(tmp_path, emulator) / "custom_domain" / "examples" / "complete"
+    environment = toolchain.environment(emulator, account)
+    told = {"domain_name": "api.shop.example", "zone_id": zone, "api_id": api, "base_path": "v1"}
+    words = ("-auto-approve", *(word for name, value in told.items() for word in ("-var", f"{name}={value}")))
+    toolchain.run(place, "init", environment=environment)
+    toolchain.run(place, "apply", *words, environment=environment)
+    toolchain.run(place, "plan", "-detailed-exitcode", *words[1:], environment=environment)
+    assert (
+        toolchain.run(place, "output", "-raw", "url", environment=environment).stdout == "https://api.shop.example/v1"
+    )
+    domain = apis.get_domain_name(DomainName="api.shop.example")["DomainNameConfigurations"][0]
+    (mapping,) = apis.get_api_mappings(DomainName="api.shop.example")["Items"]
+    assert (mapping["ApiId"], mapping["Stage"], mapping["ApiMappingKey"]) == (api, "dev", "v1")
+    found = zones.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    (alias,) = [each["AliasTarget"] for each in found if each["Type"] == "A"]
+    assert alias["DNSName"].rstrip(".") == domain["ApiGatewayDomainName"]
+    assert alias["HostedZoneId"] == domain["HostedZoneId"]
+    toolchain.run(place, "destroy", *words, environment=environment)
+    assert apis.get_domain_names()["Items"] == []
+
+
 def test_the_account_example_gives_rest_apis_a_role_to_write_logs(
     toolchain: Toolchain, emulator: str, tmp_path: Path, account: str
 ):

@@ -1,4 +1,4 @@
-"""Both modules with a service behind them, called as its clients call it."""
+"""The modules of both kinds of API with a service behind them, called as its clients call it."""
 
 import json
 from collections.abc import Iterator

@@ -11,6 +11,7 @@ from tests.terraform.applying import MODULES, example
 from tests.terraform.reading import declared, table
 
 KINDS = ("rest_api", "http_api")
+NAMES = (*KINDS, "custom_domain")
 FOLDERS = sorted(str(file.parent.relative_to(MODULES)) for file in MODULES.rglob("main.tf"))
 
 BAD_ROUTES = {
@@ -26,8 +27,20 @@ BAD_ROUTES = {
 }
 
 
-def test_there_are_two_modules_with_their_routes_and_examples():
+CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
+BAD_BASE_PATHS = {
+    "/v1": "parts are letters, digits and",
+    "v1/": "parts are letters, digits and",
+    "a//b": "parts are letters, digits and",
+    "a b": "parts are letters, digits and",
+    "a" * 301: "300 characters at most",
+}
+
+
+def test_there_are_three_modules_with_their_routes_and_examples():
     assert FOLDERS == [
+        "custom_domain",
+        "custom_domain/examples/complete",
         "http_api",
         "http_api/examples/complete",
         "http_api/routes",
@@ -50,7 +63,7 @@ def test_each_module_and_example_is_valid(toolchain: Toolchain, tmp_path: Path, 
     assert (told["valid"], told["diagnostics"]) == (True, [])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NAMES)
 def test_the_readme_tells_each_input_and_output(kind: str):
     inputs = [
         [f"`{each.name}`", "list of objects" if "object" in each.type else each.type, _code(each.default)]
@@ -67,10 +80,11 @@ def _code(default: str | None) -> str:
     return "" if default is None else f"`{default}`"
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("file", ["variables.tf", "routes/variables.tf"])
-def test_each_input_has_a_type_and_a_description(kind: str, file: str):
-    for each in declared(MODULES / kind / file):
+@pytest.mark.parametrize(
+    "file", [f"{name}/variables.tf" for name in NAMES] + [f"{kind}/routes/variables.tf" for kind in KINDS]
+)
+def test_each_input_has_a_type_and_a_description(file: str):
+    for each in declared(MODULES / file):
         assert each.type
         assert each.description.endswith(".")
 
@@ -83,7 +97,7 @@ def test_the_routes_take_their_inputs_as_the_module_has_them(kind: str):
     assert "function_arn" not in routes
 
 
-def test_the_modules_have_the_same_inputs_but_what_a_rest_api_alone_can_do():
+def test_both_apis_have_the_same_inputs_but_what_a_rest_api_alone_can_do():
     rest, http = ({each.name for each in declared(MODULES / kind / "variables.tf")} for kind in KINDS)
     assert rest > http
     assert rest - http == {
@@ -104,16 +118,35 @@ def test_routes_that_a_rest_api_cannot_hold_are_refused_with_the_reason(toolchai
     calls["none"] = good | {"routes": []}
     calls["good"] = good | {"routes": _routes("GET /a/{b}/c, PUT /a/{b}, ANY /a/{b}/{rest+}, GET /, ANY /{all+}")}
     (tmp_path / "main.tf.json").write_text(json.dumps({"module": calls}))
-    toolchain.run(tmp_path, "init", "-backend=false")
-    told = json.loads(toolchain.run(tmp_path, "validate", "-json", codes=(1,)).stdout)["diagnostics"]
-    reasons: dict[str, str] = {}
-    for each in told:
-        call = each["snippet"]["context"]
-        reasons[call] = reasons.get(call, "") + each["detail"]
+    reasons = _refusals(toolchain, tmp_path)
     assert "no API without a route" in reasons.pop("module.none")
     for number, reason in enumerate(BAD_ROUTES.values()):
         assert reason in reasons.pop(f"module.bad_{number}")
     assert reasons == {}
+
+
+def test_base_paths_that_api_gateway_does_not_take_are_refused_with_the_reason(toolchain: Toolchain, tmp_path: Path):
+    shutil.copytree(MODULES / "custom_domain", tmp_path / "custom_domain")
+    told = {"domain_name": "api.shop.example", "certificate_arn": CERTIFICATE, "api_id": "a1", "stage_name": "dev"}
+    good = told | {"source": "./custom_domain"}
+    calls = {f"bad_{number}": good | {"base_path": path} for number, path in enumerate(BAD_BASE_PATHS)}
+    calls["whole"] = good
+    calls["deep"] = good | {"base_path": "$a-b/_c.d/+!*'()/" + "x" * 280}
+    (tmp_path / "main.tf.json").write_text(json.dumps({"module": calls}))
+    reasons = _refusals(toolchain, tmp_path)
+    for number, reason in enumerate(BAD_BASE_PATHS.values()):
+        assert reason in reasons.pop(f"module.bad_{number}")
+    assert reasons == {}
+
+
+def _refusals(toolchain: Toolchain, place: Path) -> dict[str, str]:
+    """Return why the calls of modules in a root are refused, by their addresses."""
+    toolchain.run(place, "init", "-backend=false")
+    reasons: dict[str, str] = {}
+    for each in json.loads(toolchain.run(place, "validate", "-json", codes=(1,)).stdout)["diagnostics"]:
+        call = each["snippet"]["context"]
+        reasons[call] = reasons.get(call, "") + each["detail"]
+    return reasons
 
 
 def _routes(told: str) -> list[dict[str, object]]:

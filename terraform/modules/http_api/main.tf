@@ -17,8 +17,6 @@ locals {
   # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
   rate_limit  = var.throttling_rate_limit >= 0 ? var.throttling_rate_limit : 10000
   burst_limit = var.throttling_burst_limit >= 0 ? var.throttling_burst_limit : 5000
-
-  domains = flatten(aws_apigatewayv2_domain_name.this[*].domain_name_configuration)
 }
 
 resource "aws_apigatewayv2_stage" "this" {
@@ -91,26 +89,4 @@ resource "aws_lambda_permission" "authorize" {
   action        = "lambda:InvokeFunction"
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${module.routes.execution_arn}/authorizers/${module.routes.authorizer_id}"
-}
-
-resource "aws_apigatewayv2_domain_name" "this" {
-  count = var.domain_name == "" ? 0 : 1
-
-  domain_name = var.domain_name
-  tags        = var.tags
-
-  domain_name_configuration {
-    certificate_arn = var.certificate_arn
-    endpoint_type   = "REGIONAL"
-    security_policy = "TLS_1_2"
-  }
-}
-
-resource "aws_apigatewayv2_api_mapping" "this" {
-  count = var.domain_name == "" ? 0 : 1
-
-  api_id          = module.routes.id
-  stage           = aws_apigatewayv2_stage.this.id
-  domain_name     = aws_apigatewayv2_domain_name.this[0].id
-  api_mapping_key = var.base_path == "" ? null : var.base_path
 }

@@ -100,24 +100,6 @@ variable "log_retention_days" {
   default     = 30
 }
 
-variable "domain_name" {
-  description = "Domain of your own in front of the stage; \"\" for none."
-  type        = string
-  default     = ""
-}
-
-variable "certificate_arn" {
-  description = "ARN of the domain's certificate in ACM, in the API's region."
-  type        = string
-  default     = ""
-}
-
-variable "base_path" {
-  description = "First part of the path on the domain; \"\" for the whole domain."
-  type        = string
-  default     = ""
-}
-
 variable "tags" {
   description = "Tags of all that can have them."
   type        = map(string)

@@ -125,25 +125,3 @@ resource "aws_lambda_permission" "authorize" {
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${module.routes.execution_arn}/authorizers/${module.routes.authorizer_id}"
 }
-
-resource "aws_api_gateway_domain_name" "this" {
-  count = var.domain_name == "" ? 0 : 1
-
-  domain_name              = var.domain_name
-  regional_certificate_arn = var.certificate_arn
-  security_policy          = "TLS_1_2"
-  tags                     = var.tags
-
-  endpoint_configuration {
-    types = ["REGIONAL"]
-  }
-}
-
-resource "aws_api_gateway_base_path_mapping" "this" {
-  count = var.domain_name == "" ? 0 : 1
-
-  api_id      = module.routes.id
-  stage_name  = aws_api_gateway_stage.this.stage_name
-  domain_name = aws_api_gateway_domain_name.this[0].domain_name
-  base_path   = var.base_path == "" ? null : var.base_path
-}

@@ -23,16 +23,6 @@ output "url" {
   value       = trimsuffix(aws_api_gateway_stage.this.invoke_url, "/")
 }
 
-output "domain_target" {
-  description = "The host to which the domain's DNS record leads, \"\" without a domain."
-  value       = join("", aws_api_gateway_domain_name.this[*].regional_domain_name)
-}
-
-output "domain_zone_id" {
-  description = "The Route 53 zone of that host, for an alias record; \"\" without a domain."
-  value       = join("", aws_api_gateway_domain_name.this[*].regional_zone_id)
-}
-
 output "authorizer_id" {
   description = "The authorizer's id, \"\" where no route asks it."
   value       = module.routes.authorizer_id
