@@ -7,14 +7,15 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from inspect import isasyncgen, isgenerator
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from starlette._utils import get_route_path, is_async_callable
 from starlette.responses import HTMLResponse, Response
 
-from coworks_async.blueprints.profiler_calls import MAX_CALLS, Profile, Watched
-from coworks_async.blueprints.profiler_report import page, policy, table
+from coworks_async.blueprints.profiler_calls import MAX_CALLS
+from coworks_async.blueprints.profiler_profile import Profile, Watched
 from coworks_async.entries.blueprint import Blueprint
 from coworks_async.entries.declaration import entry
 from coworks_async.exceptions import Problem
@@ -87,6 +88,8 @@ class Profiler(Blueprint):
     @entry
     async def get(self, sort: Sort = "time", limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 30) -> str:
         """Show the last request that was profiled: the functions that it called, by the time they took."""
+        from coworks_async.blueprints.profiler_report import table  # where nobody asks, nobody waits for it
+
         if self.latest is None:
             return "No request was profiled yet.\n"
         told, _, profile = self.latest
@@ -100,9 +103,12 @@ class Profiler(Blueprint):
             lines.append(f"It called from more than {MAX_CALLS} places; what is beyond counts for what called it.")
         return "\n".join([*lines, table(profile, sort, limit).rstrip(), _RULE, ""])
 
+    # In a thread, since a page of a large profile takes seconds to make.
     @entry
-    async def get_flame(self) -> Response:
+    def get_flame(self) -> Response:
         """Show the last request that was profiled as a page, with what it waited for; it needs pyinstrument."""
+        from coworks_async.blueprints.profiler_report import page, policy
+
         if self.latest is None:
             raise Problem(404, "No request was profiled yet.")
         _, title, profile = self.latest
@@ -124,13 +130,13 @@ class Profiler(Blueprint):
             return None
         return Profile()
 
-    def end(self, profile: Profile, scope: Scope, status: int) -> None:
+    def end(self, profile: Profile, scope: Scope, path: str, status: int) -> None:
         """Keep the profile of a request, in place of the one before."""
         profile.end()
         told = Profiled(
             time=datetime.fromtimestamp(profile.started_at, UTC).isoformat(timespec="milliseconds"),
             method=scope["method"],
-            path=scope["path"][:MAX_TEXT],
+            path=path[:MAX_TEXT],
             status=status,
             seconds=round(profile.seconds, 6),
             waiting=round(profile.waited, 6),
@@ -148,7 +154,7 @@ def _title(scope: Scope) -> str:
 
 
 class ProfilerMiddleware:
-    """Profiles the requests of a service but the profiler's own, and what sync entries do in their threads."""
+    """Profiles the requests of a service but the profiler's own, with what entries do in threads and streams."""
 
     def __init__(self, app: ASGIApp, service: TechMicroService, profiler: Profiler) -> None:
         self.app = app
@@ -156,10 +162,14 @@ class ProfilerMiddleware:
         self.profiler = profiler
         for route in _entry_routes(service):
             if not is_async_callable(route.entry.function):
-                route.entry = msgspec.structs.replace(route.entry, function=in_thread(route.entry.function))
+                route.entry = msgspec.structs.replace(route.entry, function=followed(route.entry.function))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        profile = self.profiler.begin() if scope["type"] == "http" and not self.is_own(scope) else None
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        # Without the stage, or wherever else the service is mounted; a router below may change it in the scope.
+        path = get_route_path(scope)
+        profile = None if self.is_own(scope["method"], path) else self.profiler.begin()
         if profile is None:
             return await self.app(scope, receive, send)
         status = 0
@@ -177,11 +187,11 @@ class ProfilerMiddleware:
         try:
             await Watched(answer(), profile)
         finally:
-            self.profiler.end(profile, scope, status)
+            self.profiler.end(profile, scope, path, status)
 
-    def is_own(self, scope: Scope) -> bool:
+    def is_own(self, method: str, path: str) -> bool:
         """Tell whether a request is for the profiler itself."""
-        found = self.service.entry_at(scope["method"], get_route_path(scope))
+        found = self.service.entry_at(method, path)
         return found is not None and found.blueprint == self.profiler.name
 
 
@@ -193,8 +203,11 @@ def _entry_routes(service: TechMicroService) -> Iterator[EntryRoute]:
                 yield inner
 
 
-def in_thread(function: Function) -> Function:
-    """Return a sync function that writes what it does, in whatever thread, to the profile of its request."""
+def followed(function: Function) -> Function:
+    """Return an entry's function that writes what it does, in whatever thread or task, to the profile of its request.
+
+    It is a sync function, or makes a generator, which goes on when the function has returned.
+    """
 
     @functools.wraps(function)
     def watched(*args: Any, **kwargs: Any) -> Any:
@@ -202,6 +215,9 @@ def in_thread(function: Function) -> Function:
         profile: Profile | None = connection[0].get(PROFILE) if connection is not None else None
         if profile is None:
             return function(*args, **kwargs)
-        return profile.run_in_thread(function, args, kwargs)
+        returned = profile.run_in_thread(function, args, kwargs)
+        if isgenerator(returned):
+            return profile.follow(returned)
+        return profile.follow_async(returned) if isasyncgen(returned) else returned
 
     return watched

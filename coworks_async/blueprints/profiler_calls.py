@@ -5,11 +5,13 @@ the frames of a sync entry of another request would be among ours. `sys.setprofi
 (https://docs.python.org/3/library/sys.html#sys.setprofile).
 """
 
-import sys
-from collections.abc import Coroutine, Generator, Hashable, Iterator
-from time import perf_counter, time
+from collections.abc import Hashable, Iterator
+from time import perf_counter
 from types import CodeType, FrameType
 from typing import Any
+
+Label = tuple[str, int, str]
+"""File, line and name of a function, as `pstats` has them."""
 
 MAX_CALLS = 20_000
 """How many places of its tree a request may fill; what comes more counts as a part of what called it."""
@@ -19,7 +21,7 @@ class Call:
     """A place in the tree: a function, called from where its parent tells.
 
     Attributes:
-        function: its code, or the C function itself.
+        function: its code; of a C function the label alone, since the function itself holds what it is a method of.
         count: how often it was called; a coroutine is, each time that it runs on.
         seconds: how long it ran, without what it called.
         waited: how long the request was suspended while it awaited something.
@@ -27,7 +29,7 @@ class Call:
 
     __slots__ = ("children", "count", "function", "seconds", "waited")
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: CodeType | Label) -> None:
         self.function = function
         self.count = 0
         self.seconds = 0.0
@@ -44,7 +46,7 @@ class Recorder:
     """
 
     def __init__(self, limit: int = MAX_CALLS) -> None:
-        self.root = Call(None)
+        self.root = Call(("", 0, ""))
         self.returned: list[tuple[Call, FrameType]] = []
         self.cut = False
         self.last = perf_counter()
@@ -71,12 +73,17 @@ class Recorder:
                 stack.pop()
         self.last = perf_counter()
 
-    def suspended(self, coroutine: Coroutine[Any, Any, Any]) -> Call:
+    def suspended(self, awaitable: Any) -> Call:
         """Return the innermost call in which a coroutine awaits, as far as Python tells; the root if it has ended."""
-        frames = set(_frames(coroutine))
+        frames = set(_frames(awaitable))
         found = next((call for call, frame in self.returned if frame in frames), self.root)
         self.returned.clear()
         return found
+
+    def forget(self) -> None:
+        """Let go of all frames, and so of what their variables hold; the calls stay."""
+        del self._stack[1:]
+        self.returned.clear()
 
     def _child(self, parent: Call, key: Hashable, function: Any) -> Call:
         call = parent.children.get(key)
@@ -85,7 +92,7 @@ class Recorder:
                 self.cut = True
                 return parent
             self._free -= 1
-            call = parent.children[key] = Call(function)
+            call = parent.children[key] = Call(function if isinstance(function, CodeType) else c_label(function))
         call.count += 1
         return call
 
@@ -101,13 +108,16 @@ class Recorder:
                 return
 
 
+_SUSPENDED = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
+
+
 def _frames(awaitable: Any) -> Iterator[FrameType]:
-    """Yield the frames that are suspended, from a coroutine to what it awaits in the end.
+    """Yield the frames that are suspended, from a coroutine or a generator to what it awaits in the end.
 
     https://docs.python.org/3/library/inspect.html#types-and-members
     """
     while awaitable is not None:
-        for frame, awaited in (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom")):
+        for frame, awaited in _SUSPENDED:
             if getattr(awaitable, frame, None) is not None:
                 yield getattr(awaitable, frame)
                 awaitable = getattr(awaitable, awaited)
@@ -116,114 +126,15 @@ def _frames(awaitable: Any) -> Iterator[FrameType]:
             return
 
 
-class Profile:
-    """The calls of one request: in its task, and in the threads that it waits for.
-
-    Attributes:
-        started_at: when it came, in seconds of the epoch.
-        seconds: from its start to its end, or to now.
-        waited: how many of them it was suspended, and no thread ran for it.
-    """
-
-    def __init__(self) -> None:
-        self.recorder = Recorder()
-        self.threads: list[Recorder] = []
-        self.started_at = time()
-        self.started = perf_counter()
-        self.ended: float | None = None
-        self.waited = 0.0
-        self._suspended = self.started
-        self._leaf = self.recorder.root
-
-    @property
-    def root(self) -> Call:
-        return self.recorder.root
-
-    @property
-    def cut(self) -> bool:
-        """Whether it called more than there is room for."""
-        return self.recorder.cut
-
-    @property
-    def seconds(self) -> float:
-        return (perf_counter() if self.ended is None else self.ended) - self.started
-
-    def resume(self) -> None:
-        """Tell that its task runs on: what it awaited has waited so long, less what ran for it in threads."""
-        recorder = self.recorder
-        waited = perf_counter() - self._suspended
-        while self.threads:
-            thread = self.threads.pop()
-            recorder.cut = recorder.cut or thread.cut
-            for call in thread.root.children.values():
-                self._leaf.children[id(call)] = call
-                waited -= _total(call)
-        waited = max(waited, 0.0)  # threads may have run side by side
-        self._leaf.waited += waited
-        self.waited += waited
-        recorder.last = perf_counter()
-
-    def suspend(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Tell that its task waits, or has ended."""
-        self._suspended = perf_counter()
-        self._leaf = self.recorder.suspended(coroutine)
-
-    def end(self) -> None:
-        """Tell that the request is answered."""
-        self.ended = perf_counter()
-
-    def run_in_thread(self, function: Any, args: Any, kwargs: Any) -> Any:
-        """Call a function in the thread where it is, and write down what it does."""
-        if sys.getprofile() is not None:
-            return function(*args, **kwargs)
-        recorder = Recorder()
-        sys.setprofile(recorder.note)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            sys.setprofile(None)
-            self.threads.append(recorder)
-
-
-def _total(call: Call) -> float:
-    total, left = 0.0, [call]
-    while left:
-        call = left.pop()
-        total += call.seconds
-        left.extend(call.children.values())
-    return total
-
-
-class Watched:
-    """Awaits a coroutine and writes its calls to a profile: on while it runs, off while other tasks do."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], profile: Profile) -> None:
-        self.coroutine = coroutine
-        self.profile = profile
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        profile, note = self.profile, self.profile.recorder.note
-        step, value = self.coroutine.send, None
-        while True:
-            profile.resume()
-            sys.setprofile(note)
-            try:
-                awaited = step(value)
-            except StopIteration:
-                return
-            finally:
-                sys.setprofile(None)
-                profile.suspend(self.coroutine)
-            try:
-                step, value = self.coroutine.send, (yield awaited)
-            except BaseException as error:
-                step, value = self.coroutine.throw, error
-
-
-def label(function: Any) -> tuple[str, int, str]:
+def label(function: CodeType | Label) -> Label:
     """Return how `pstats` names a function: its file, line and name."""
     if isinstance(function, CodeType):
         return function.co_filename, function.co_firstlineno, function.co_qualname
+    return function
+
+
+def c_label(function: Any) -> Label:
+    """Return how `pstats` names a function of C's."""
     owner, _, name = function.__qualname__.rpartition(".")
     if owner and function.__module__ is None:
         return "~", 0, f"<method '{name}' of '{owner}' objects>"

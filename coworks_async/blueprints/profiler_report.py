@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from coworks_async.blueprints.profiler_calls import Call, Profile, label
+from coworks_async.blueprints.profiler_calls import Call, Label, label
+from coworks_async.blueprints.profiler_profile import Profile
 
-Function = tuple[str, int, str]
-Row = tuple[int, int, float, float, dict[Function, Any]]
+Row = tuple[int, int, float, float, dict[Label, Any]]
 """Calls but those out of themselves, all calls, time, time with what was called, callers (left out here)."""
 
 _AWAIT = "[await]"
@@ -25,7 +25,7 @@ _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 class _Table:
     """What `pstats.Stats` takes, as it takes a `cProfile.Profile`."""
 
-    def __init__(self, stats: dict[Function, Row]) -> None:
+    def __init__(self, stats: dict[Label, Row]) -> None:
         self.stats = stats
 
     def create_stats(self) -> None:
@@ -45,10 +45,10 @@ def table(profile: Profile, sort: str, limit: int) -> str:
     return stream.getvalue()
 
 
-def stats_of(root: Call) -> dict[Function, Row]:
+def stats_of(root: Call) -> dict[Label, Row]:
     """Return the functions of a tree as `pstats` keeps them; the time of one that calls itself counts once."""
-    stats: dict[Function, Row] = {}
-    opened: Counter[Function] = Counter()
+    stats: dict[Label, Row] = {}
+    opened: Counter[Label] = Counter()
     path = [_Visit(root)]
     while True:
         visit = path[-1]
@@ -73,7 +73,7 @@ class _Visit:
 
     def __init__(self, call: Call) -> None:
         self.call = call
-        self.label: Function = label(call.function) if call.function is not None else ("", 0, "")
+        self.label = label(call.function)
         self.children: Iterator[Call] = iter(call.children.values())
         self.total = call.seconds
 

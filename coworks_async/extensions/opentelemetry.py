@@ -1,6 +1,8 @@
 """OpenTelemetry: a span of each request."""
 
 import os
+import threading
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from coworks_async.extensions.extras import require
@@ -18,8 +20,8 @@ OPENTELEMETRY = "coworks.opentelemetry"
 ENDPOINTS = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
 """https://opentelemetry.io/docs/specs/otel/protocol/exporter/"""
 
-FLUSH_MILLISECONDS = 5_000
-"""How long the end of a Lambda event may wait for a collector."""
+FLUSH_SECONDS = 2.0
+"""How long the end of a Lambda event waits for a collector: less than a Lambda's time, which is 3 s by default."""
 
 
 class OpenTelemetry:
@@ -57,6 +59,7 @@ class OpenTelemetry:
         self.tracer_provider = None if _is_disabled() else tracer_provider or _provider(app.name)
         self.meter_provider = meter_provider
         self.enabled = self.tracer_provider is not None
+        self._flushing: threading.Thread | None = None
         if self.tracer_provider is None:
             return
         from coworks_async.extensions.opentelemetry_requests import RequestSpans, use_xray_headers
@@ -75,13 +78,32 @@ class OpenTelemetry:
             app.lambda_handler.after_event.append(self.flush)
 
     def flush(self) -> None:
+        """Send what there is, and wait for it, though for no longer than `FLUSH_SECONDS`.
+
+        In a thread: the SDK heeds no time-out (https://github.com/open-telemetry/opentelemetry-python/issues/4568).
+        """
+        end = monotonic() + FLUSH_SECONDS
+        if self._flushing is not None:
+            # What a former event could not wait for; it went on when the container did.
+            self._flushing.join(FLUSH_SECONDS)
+        if self._flushing is None or not self._flushing.is_alive():
+            self._flushing = threading.Thread(target=self._flush, name="opentelemetry-flush", daemon=True)
+            self._flushing.start()
+            self._flushing.join(max(end - monotonic(), 0.0))
+        if self._flushing.is_alive():
+            self.logger.warning(
+                "OpenTelemetry did not send all within %g s and goes on at the next event: is its collector there?",
+                FLUSH_SECONDS,
+            )
+
+    def _flush(self) -> None:
         """Send what there is; where that fails it is logged."""
         from opentelemetry import metrics
 
         for provider in (self.tracer_provider, self.meter_provider or metrics.get_meter_provider()):
             force_flush: Any = getattr(provider, "force_flush", None)
             try:
-                if force_flush is not None and not force_flush(FLUSH_MILLISECONDS):
+                if force_flush is not None and not force_flush(int(FLUSH_SECONDS * 1000)):
                     self.logger.warning("OpenTelemetry could not send all it had")
             except Exception as error:
                 self.logger.error("OpenTelemetry could not send what it had", exc_info=error)

@@ -73,9 +73,14 @@ class LambdaTraceContext(TraceContext):
     def get_trace_entity(self) -> Any:
         entities = _entities.get()
         header = TraceHeader.from_header_str(os.environ.get("_X_AMZN_TRACE_ID"))
-        if not entities or (len(entities) == 1 and header.root not in (None, entities[0].trace_id)):
+        if not entities or (len(entities) == 1 and header.root is not None and not _is_of(entities[0], header)):
             _entities.set((segment_of(header),))
         return _entities.get()[-1]
+
+
+def _is_of(segment: Any, header: TraceHeader) -> bool:
+    """Tell whether a segment is the one of a header; a trace that comes by twice has another one each time."""
+    return bool((segment.trace_id, segment.id) == (header.root, header.parent))
 
 
 def segment_of(header: TraceHeader) -> Any:

@@ -1,16 +1,27 @@
 """`/profile`, as one asks for it."""
 
 import asyncio
+import gc
 import sys
 import time
+import weakref
+from collections import deque
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
+from starlette.testclient import TestClient as StarletteClient
 
 from coworks_async import DeclarationError, TechMicroService, entry, request
 from coworks_async.blueprints import Profiler
+from coworks_async.blueprints.profiler_profile import Profile
 from coworks_async.testing import TestClient
+from tests.cli.serving import until
 from tests.clients import Connect
 
 TOKEN = {"Authorization": "token"}
@@ -18,6 +29,13 @@ TOKEN = {"Authorization": "token"}
 
 def leaf() -> int:
     return sum(range(10))
+
+
+def rest() -> None:
+    """What a stream does at its end."""
+
+
+held: list[Any] = []
 
 
 def in_a_thread() -> None:
@@ -46,8 +64,28 @@ class Shop(TechMicroService):
 
     @entry
     def get_stream(self):
-        yield "a"
-        yield "b"
+        try:
+            for part in "ab":
+                leaf()
+                yield part
+        finally:
+            rest()
+
+    @entry
+    async def get_stream_async(self):
+        try:
+            for part in "ab":
+                leaf()
+                await asyncio.sleep(0)
+                yield part
+        finally:
+            rest()
+
+    @entry
+    async def get_held(self):
+        shelf: deque[str] = deque()
+        shelf.append("pen")
+        held.append(weakref.ref(shelf))
 
     @entry
     async def get_bug(self):
@@ -71,7 +109,7 @@ def test_the_last_request_is_shown_as_a_table(connect: Connect):
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     lines = answer.text.splitlines()
     assert lines[0] == lines[-1] == "-" * 80
-    assert lines[1].startswith("PATH: '") and lines[1].endswith("/items/pen'")  # noqa: PT018 - one line
+    assert lines[1] == "PATH: '/items/pen'"
     assert lines[2].startswith("GET, answered 200 in 0.")
     assert lines[3] == "Requests not profiled, since one at a time is: 0."
     assert "   ncalls  tottime  percall  cumtime  percall filename:lineno(function)" in lines
@@ -84,11 +122,21 @@ def client() -> Any:
         yield client
 
 
-def rows(text: str) -> list[str]:
-    """The names in a table."""
+def lines_of(text: str) -> list[str]:
+    """The rows of a table."""
     lines = text.splitlines()
     start = next(number for number, line in enumerate(lines) if "ncalls" in line)
-    return [line.rpartition("(")[2].rstrip(")") for line in lines[start + 1 : -1] if line]
+    return [line for line in lines[start + 1 : -1] if line]
+
+
+def rows(text: str) -> list[str]:
+    """The names in a table."""
+    return [line.rpartition("(")[2].rstrip(")") for line in lines_of(text)]
+
+
+def calls_in(text: str) -> dict[str, str]:
+    """How often the functions of a table were called, by name."""
+    return {name: line.split()[0] for name, line in zip(rows(text), lines_of(text), strict=True)}
 
 
 def test_the_table_may_be_sorted_and_cut(client: TestClient):
@@ -119,9 +167,15 @@ def test_a_sync_entry_without_a_profile_of_its_request_just_runs(client: TestCli
     assert "one at a time is: 2." in client.get("/profile").text
 
 
-def test_a_generator_is_streamed_as_ever(client: TestClient):
-    assert client.get("/stream").text == "ab"
-    assert client.get("/profile/list").json()[0]["path"] == "/stream"
+@pytest.mark.parametrize("path", ["/stream", "/stream/async"])
+def test_a_generator_is_streamed_as_ever_and_profiled_to_its_end(connect: Connect, path: str):
+    client = connect(shop())
+    client.headers.update(TOKEN)
+    assert client.get(path).text == "ab"
+    # The last byte is sent before the generator is closed.
+    until(lambda: client.get("/profile/list").json() != [])
+    calls = calls_in(client.get("/profile?limit=1000").text)
+    assert (calls["leaf"], calls["rest"]) == ("2", "1")
 
 
 def test_the_list_tells_the_last_requests_and_their_times(client: TestClient):
@@ -232,6 +286,66 @@ def test_sync_entries_of_services_that_are_mounted_are_profiled_too():
         assert "in_a_thread" in rows(client.get("/profile?limit=1000").text)
         assert client.get("/plain/x").status_code == 204
         assert "GET /plain" in client.get("/profile/flame").text
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+def test_what_a_middleware_answers_in_a_task_of_its_own_is_seen_where_that_is_added_later(first: bool):
+    """As docs/profiler.md says of Starlette's BaseHTTPMiddleware."""
+
+    async def passes(request: Request, go_on: Any) -> Response:
+        response: Response = await go_on(request)
+        return response
+
+    app = Shop()
+    if first:
+        app.add_middleware(BaseHTTPMiddleware, dispatch=passes)
+    Profiler(app)
+    if not first:
+        app.add_middleware(BaseHTTPMiddleware, dispatch=passes)
+    with TestClient(app, headers=TOKEN) as client:
+        assert client.get("/").text == "Welcome."
+        assert ("leaf" in rows(client.get("/profile?limit=1000").text)) is not first
+
+
+def test_what_comes_after_the_answer_is_a_part_of_its_request():
+    async def later() -> None:
+        leaf()
+
+    async def page(request: Request) -> Response:
+        return PlainTextResponse("page", background=BackgroundTask(later))
+
+    app = Shop(routes=[Route("/page", page)])
+    Profiler(app)
+    with TestClient(app, headers=TOKEN) as client:
+        client.get("/page")
+        assert "leaf" in rows(client.get("/profile?limit=1000").text)
+
+
+def test_a_profile_keeps_nothing_of_what_its_request_held(client: TestClient):
+    assert client.get("/held").status_code == 204
+    assert "append" in client.get("/profile?limit=1000").text
+    gc.collect()
+    assert [shelf() for shelf in held] == [None]
+    held.clear()
+
+
+def test_of_hundreds_of_requests_the_calls_of_one_are_kept(client: TestClient):
+    def kept() -> int:
+        gc.collect()
+        return sum(type(each) is Profile for each in gc.get_objects())
+
+    before = kept()
+    for number in range(300):
+        client.get(f"/items/{number}")
+    assert len(client.get("/profile/list").json()) == 50
+    assert kept() == before + 1
+
+
+def test_below_another_app_a_path_is_the_services_own():
+    outer = Starlette(routes=[Mount("/dev", app=shop())])
+    with StarletteClient(outer, headers=TOKEN) as client:
+        client.get("/dev/items/pen")
+        assert client.get("/dev/profile/list").json()[0]["path"] == "/items/pen"
 
 
 def test_a_second_one_and_one_that_comes_late_are_mistakes():

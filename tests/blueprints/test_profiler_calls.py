@@ -1,16 +1,14 @@
 """The tree of calls, as events make it."""
 
-import asyncio
+import gc
 import sys
-import threading
 import time
-from collections.abc import Coroutine
-from types import CodeType, FrameType
-from typing import Any
+import weakref
+from collections import deque
+from types import FrameType
 
-import pytest
-
-from coworks_async.blueprints.profiler_calls import Call, Profile, Recorder, Watched, label
+from coworks_async.blueprints.profiler_calls import Recorder, c_label, label
+from tests.blueprints.profiling import tree
 
 
 def frame() -> FrameType:
@@ -20,15 +18,6 @@ def frame() -> FrameType:
 
 def other() -> FrameType:
     return sys._getframe()
-
-
-def name_of(call: Call) -> str:
-    return call.function.co_name if isinstance(call.function, CodeType) else call.function.__name__
-
-
-def tree(call: Call) -> dict[str, Any]:
-    """What called what, by names."""
-    return {name_of(child): tree(child) for child in call.children.values()}
 
 
 def test_calls_stand_in_what_called_them_and_are_counted():
@@ -115,171 +104,31 @@ def test_what_is_over_the_limit_counts_for_what_called_it():
     assert tree(recorder.root) == {"frame": {"other": {}}}
 
 
-def watch(coroutine: Coroutine[Any, Any, None]) -> Profile:
-    profile = Profile()
-
-    async def main() -> None:
-        await Watched(coroutine, profile)
-
-    asyncio.run(main())
-    profile.end()
-    return profile
-
-
-def find(call: Call, name: str) -> Call:
-    """The one call of this name in a tree."""
-    left, found = [call], []
-    while left:
-        one = left.pop()
-        left += one.children.values()
-        found += [child for child in one.children.values() if name_of(child) == name]
-    [only] = found
-    return only
+def test_what_a_function_of_c_is_a_method_of_is_not_kept():
+    items: deque[str] = deque()
+    recorder, outer, gone = Recorder(), frame(), weakref.ref(items)
+    recorder.note(outer, "call", None)
+    recorder.note(outer, "c_call", items.append)
+    del items
+    gc.collect()
+    assert (tree(recorder.root), gone()) == ({"frame": {"append": {}}}, None)
 
 
-async def nap(seconds: float) -> None:
-    await asyncio.sleep(seconds)
-
-
-def test_a_coroutine_waits_where_it_awaits():
-    async def entry() -> None:
-        await nap(0)
-        await nap(0.1)
-
-    profile = watch(entry())
-    slept = find(profile.root, "sleep").waited
-    # The rest of the time is the loop's; on a busy machine it may be long, so that halves are compared.
-    assert slept >= 0.05
-    assert find(profile.root, "nap").waited < slept
-    assert slept <= profile.waited <= profile.seconds
-    assert find(profile.root, "nap").count >= 3
-
-
-def test_what_awaits_a_future_after_a_coroutine_has_ended_is_where_it_waits():
-    async def entry() -> None:
-        await nap(0)
-        future = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_later(0.1, future.set_result, None)
-        await future
-
-    profile = watch(entry())
-    waited = find(profile.root, "entry").waited
-    assert waited >= 0.05
-    assert find(profile.root, "nap").waited < waited
-
-
-def test_the_frames_of_other_tasks_are_not_seen():
-    async def entry() -> None:
-        await asyncio.gather(stranger(), asyncio.sleep(0.002))
-
-    async def stranger() -> None:
-        for _ in range(3):
-            helper()
-            await asyncio.sleep(0)
-
-    def helper() -> None:
-        """Somebody else's."""
-
-    profile = watch(entry())
-    assert "helper" not in str(tree(profile.root))
-    assert "gather" in str(tree(profile.root))
-
-
-def test_the_frames_of_other_threads_are_not_seen():
-    stop = threading.Event()
-
-    def stranger() -> None:
-        while not stop.is_set():
-            helper()
-
-    def helper() -> None:
-        """Somebody else's."""
-
-    async def entry() -> None:
-        time.sleep(0.02)  # noqa: ASYNC251 - the others run while it does
-
-    thread = threading.Thread(target=stranger)
-    thread.start()
-    try:
-        profile = watch(entry())
-    finally:
-        stop.set()
-        thread.join()
-    assert tree(profile.root) == {"entry": {"sleep": {}}}
-
-
-def test_what_is_raised_and_what_is_thrown_in_goes_through():
-    async def entry() -> None:
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            await asyncio.sleep(0)
-            raise LookupError("cancelled") from None
-
-    async def main() -> None:
-        async def waits() -> None:
-            await Watched(entry(), profile)
-
-        task = asyncio.create_task(waits())
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(LookupError, match="cancelled"):
-            await task
-        assert sys.getprofile() is None
-
-    profile = Profile()
-    asyncio.run(main())
-    assert "entry" in tree(profile.root)
-
-
-def test_a_function_in_a_thread_stands_where_it_was_waited_for():
-    def work() -> None:
-        time.sleep(0.01)
-
-    profile = Profile()
-
-    async def entry() -> None:
-        await asyncio.to_thread(profile.run_in_thread, work, (), {})
-
-    async def main() -> None:
-        await Watched(entry(), profile)
-
-    asyncio.run(main())
-    [awaiting] = [call for call in find(profile.root, "entry").children.values() if name_of(call) == "to_thread"]
-    assert tree(awaiting)["work"] == {"sleep": {}}
-    assert find(profile.root, "work").children
-    assert profile.waited < profile.seconds
-
-
-def test_a_thread_that_called_too_much_is_told():
-    profile = Profile()
-    thread = Recorder(limit=0)
-    thread.note(frame(), "call", None)
-    profile.threads.append(thread)
-    profile.resume()
-    assert profile.cut
-
-
-def test_a_function_in_the_task_itself_is_written_down_but_once():
-    profile = Profile()
-
-    async def entry() -> None:
-        profile.run_in_thread(nothing, (), {})
-
-    def nothing() -> None:
-        """It is called, and that is all."""
-
-    async def main() -> None:
-        await Watched(entry(), profile)
-
-    asyncio.run(main())
-    assert find(profile.root, "nothing").count == 1
-    assert profile.threads == []
+def test_frames_are_let_go_of_and_calls_stay():
+    recorder = Recorder()
+    recorder.note(frame(), "call", None)
+    inner = other()
+    recorder.note(inner, "call", None)
+    recorder.note(inner, "return", None)
+    recorder.forget()
+    assert (recorder.returned, tree(recorder.root)) == ([], {"frame": {"other": {}}})
+    recorder.note(other(), "call", None)
+    assert tree(recorder.root) == {"frame": {"other": {}}, "other": {}}
 
 
 def test_functions_are_named_as_pstats_names_them():
     code = frame.__code__
     assert label(code) == (__file__, code.co_firstlineno, "frame")
-    assert label(len) == ("~", 0, "<built-in method builtins.len>")
-    assert label([].append) == ("~", 0, "<method 'append' of 'list' objects>")
-    assert label(time.sleep) == ("~", 0, "<built-in method time.sleep>")
+    assert label(c_label(len)) == c_label(len) == ("~", 0, "<built-in method builtins.len>")
+    assert c_label([].append) == ("~", 0, "<method 'append' of 'list' objects>")
+    assert c_label(time.sleep) == ("~", 0, "<built-in method time.sleep>")

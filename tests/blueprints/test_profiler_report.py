@@ -3,12 +3,14 @@
 import json
 import re
 import sys
+import time
 from types import FrameType
 from typing import Any
 
 import pytest
 
-from coworks_async.blueprints.profiler_calls import Call, Profile, Recorder, label
+from coworks_async.blueprints.profiler_calls import Call, Recorder, c_label, label
+from coworks_async.blueprints.profiler_profile import Profile
 from coworks_async.blueprints.profiler_report import page, policy, stats_of, table
 
 
@@ -48,7 +50,7 @@ def test_a_function_that_calls_itself_counts_its_time_once():
 
 
 def test_a_tree_deeper_than_python_may_recurse_is_added_up():
-    root = call = Call(None)
+    root = call = Call(("", 0, ""))
     for _ in range(5000):
         child = Call(outer.__code__)
         child.count, child.seconds = 1, 0.5
@@ -95,7 +97,7 @@ def test_the_page_shows_what_ran_and_what_was_waited_for():
     [top] = told.root.children.values()
     [again] = top.children.values()
     top.seconds, again.seconds, again.waited = 0.25, 0.5, 2.0
-    sleeping = again.children["sleep"] = Call(__import__("time").sleep)
+    sleeping = again.children["sleep"] = Call(c_label(time.sleep))
     sleeping.seconds = 0.125
     html = page(told, "GET /items/{name}")
     session = shown(html)

@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import NoOpTracerProvider, format_trace_id
 
 from coworks_async import TechMicroService, entry
-from coworks_async.extensions import OpenTelemetry
+from coworks_async.extensions import OpenTelemetry, opentelemetry
 from tests.aws.lambdas import METHOD_ARN, Context, rest
 from tests.extensions.collector import collector
+from tests.tools import PATIENCE
 
 
 class Shop(TechMicroService):
@@ -188,6 +190,37 @@ def test_spans_that_cannot_be_sent_are_logged_and_the_request_is_answered(
     app.lambda_handler.close()
     assert answer["statusCode"] == 200
     assert [record.levelno for record in caplog.records if "OpenTelemetry" in record.message] == [level]
+
+
+class Slow(NoOpTracerProvider):
+    """A provider that waits for a collector, as the SDK does, whatever time it is given."""
+
+    def __init__(self) -> None:
+        self.answering = threading.Event()
+        self.asked = 0
+
+    def force_flush(self, timeout_millis: int) -> bool:
+        self.asked += 1
+        return self.answering.wait(PATIENCE)
+
+
+def test_a_collector_that_does_not_answer_holds_up_no_answer_and_is_waited_for_by_one_thread(
+    in_lambda: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    assert opentelemetry.FLUSH_SECONDS < 3  # what a Lambda has, where nobody gives it more
+    monkeypatch.setattr(opentelemetry, "FLUSH_SECONDS", 0.05)
+    slow = Slow()
+    app = Shop(name="shop")
+    extension = OpenTelemetry(app, slow)
+    answers = [app.lambda_handler(rest(), Context())["statusCode"] for _ in range(2)]
+    assert (answers, slow.asked, slow.answering.is_set()) == ([200, 200], 1, False)
+    told = [record.getMessage() for record in caplog.records if "OpenTelemetry" in record.message]
+    assert [line.partition(" and goes on")[0] for line in told] == ["OpenTelemetry did not send all within 0.05 s"] * 2
+    slow.answering.set()
+    monkeypatch.setattr(opentelemetry, "FLUSH_SECONDS", PATIENCE)
+    extension.flush()
+    app.lambda_handler.close()
+    assert (slow.asked, len(told)) == (2, 2)
 
 
 def test_measurements_are_flushed_with_the_spans(in_lambda: None):

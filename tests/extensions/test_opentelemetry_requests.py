@@ -19,7 +19,10 @@ from starlette.testclient import TestClient
 from coworks_async import Blueprint, Problem, TechMicroService, entry
 from coworks_async.extensions import OpenTelemetry
 from tests.aws.lambdas import Context, rest
+from tests.cli.serving import until
+from tests.clients import on_a_socket
 from tests.extensions.conftest import call
+from tests.extensions.shops import SCOPE, ignore, receive
 
 TRACE = "5759e988bd862e3fe1be46a994272793"
 PARENT = "53995c3f42cd8ad8"
@@ -132,6 +135,49 @@ def test_a_bug_is_told_with_its_place(spans: Spans):
     assert "in get_bug" in str(told["exception.stacktrace"])
     assert (span.attributes or {})["error.type"] == "LookupError"
     assert span.status.status_code is StatusCode.ERROR
+
+
+@pytest.mark.parametrize("path", ["/torn", "/torn/sync"])
+def test_an_answer_that_breaks_off_is_an_error_for_all_its_200(spans: Spans, path: str):
+    class Torn(TechMicroService):
+        @entry(no_auth=True)
+        async def get_torn(self):
+            yield "a"
+            raise LookupError("torn")
+
+        @entry(no_auth=True)
+        def get_torn_sync(self):
+            yield "a"
+            raise LookupError("torn")
+
+    app = Torn(name="torn")
+    OpenTelemetry(app, spans.provider)
+    asyncio.run(app({**SCOPE, "path": path}, receive, ignore))
+    [span] = spans.take()
+    told = [(event.attributes or {})["exception.message"] for event in span.events]
+    assert ((span.attributes or {})["http.status_code"], span.status.status_code) == (200, StatusCode.ERROR)
+    assert (span.name, told) == (f"GET {path}", ["torn"])
+
+
+def test_what_a_stream_does_is_within_the_span_of_its_request(spans: Spans):
+    tracer = trace.get_tracer("shop", tracer_provider=spans.provider)
+
+    class Parts(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            for part in "abc":
+                with tracer.start_as_current_span(part):
+                    await asyncio.sleep(0)
+                yield part
+
+    app = Parts(name="parts")
+    OpenTelemetry(app, spans.provider)
+    with on_a_socket(app) as client:
+        assert client.get("/").text == "abc"
+        until(lambda: len(spans.exporter.get_finished_spans()) == 4)
+    *parts, request = spans.take()
+    assert [part.name for part in parts] == ["a", "b", "c"]
+    assert all(part.parent is not None and part.parent.span_id == request.context.span_id for part in parts)
 
 
 def test_what_a_middleware_raises_is_told_once(spans: Spans):

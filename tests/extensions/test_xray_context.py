@@ -90,6 +90,18 @@ def test_in_lambda_subsegments_stand_in_the_segment_that_the_environment_tells(
     ]
 
 
+def test_in_lambda_a_trace_that_comes_by_twice_has_another_segment_each_time(
+    xray: Daemon, in_lambda: Any, monkeypatch: pytest.MonkeyPatch
+):
+    parents = ["53995c3f42cd8ad8", "53995c3f42cd8ad9"]
+    for parent in parents:
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={parent};Sampled=1")
+        with in_lambda.in_subsegment("called"):
+            pass
+    told = xray.take(2)
+    assert [(each["trace_id"], each["parent_id"]) for each in told] == [(ROOT, parent) for parent in parents]
+
+
 @pytest.mark.parametrize("header", ["", f"Root={ROOT};Sampled=1", f"Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=0"])
 def test_in_lambda_what_is_not_sampled_is_not_sent(
     xray: Daemon, in_lambda: Any, monkeypatch: pytest.MonkeyPatch, header: str

@@ -1,17 +1,53 @@
 """The sample `complete`, as the quickstart uses it: a token from `.env`, `/admin/route`, then `/profile`."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.cli.serving import run_cws, serving
-from tests.tools import requires_tool
+from tests.cli.serving import Served, run_cws, serving, until
+from tests.tools import PATIENCE, requires_tool
 
-SAMPLES = Path(__file__).parents[2] / "samples" / "docs"
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "samples" / "docs"
 
 AUTHORIZED = ("-H", "Authorization:token")
 JSON = ("-H", "Content-Type: application/json")
+
+
+@contextmanager
+def make_run(app: str, folder: Path) -> Iterator[Served]:
+    """Serve a sample by `make run` on a free port, in the environment of these tests, where nothing is installed."""
+    venv = os.path.relpath(sys.prefix, ROOT)
+    command = ["make", "--old-file", f"{venv}/.run", "run", f"APP={app}", f"VENV={venv}"]
+    out, err = folder / "out", folder / "err"
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        environment = os.environ | {"CWS_RUN_PORT": "0"}
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=stdout, stderr=stderr, start_new_session=True
+        )
+    try:
+        until(lambda: "(Press CTRL+C to quit)\n" in out.read_text() or process.poll() is not None)
+        assert process.poll() is None, err.read_text()
+        yield Served(process, out.read_text().partition(" * Running on ")[2].partition(" (Press")[0], out, err)
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(PATIENCE)
+
+
+@requires_tool("curl", "make")
+def test_make_run_serves_it_and_the_profile_is_that_of_the_request_before(tmp_path: Path):
+    with make_run("complete", tmp_path) as served:
+        assert "/admin/route" in json.loads(served.curl("/admin/route", *AUTHORIZED))
+        lines = served.curl("/profile", "-H", "Authorization:token").splitlines()
+        assert lines[:2] == ["-" * 80, "PATH: '/admin/route'"]
+        assert "   ncalls  tottime  percall  cumtime  percall filename:lineno(function)" in lines
 
 
 @requires_tool("curl")

@@ -1,0 +1,30 @@
+"""What the tests of profiles share: their trees, by names."""
+
+import re
+from typing import Any
+
+from coworks_async.blueprints.profiler_calls import Call, label
+
+_C = re.compile(r"<(?:built-in method (?:\w+\.)*(\w+)|method '(\w+)' of '\w+' objects)>")
+
+
+def name_of(call: Call) -> str:
+    name = label(call.function)[2]
+    found = _C.fullmatch(name)
+    return found[1] or found[2] if found else name.rpartition(".")[2]
+
+
+def tree(call: Call) -> dict[str, Any]:
+    """What called what, by names."""
+    return {name_of(child): tree(child) for child in call.children.values()}
+
+
+def find(call: Call, name: str) -> Call:
+    """The one call of this name in a tree."""
+    left, found = [call], []
+    while left:
+        one = left.pop()
+        left += one.children.values()
+        found += [child for child in one.children.values() if name_of(child) == name]
+    [only] = found
+    return only

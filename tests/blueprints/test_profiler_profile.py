@@ -1,0 +1,300 @@
+"""The profile of one request, as its task, its threads and its streams write it."""
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from typing import Any
+
+import pytest
+from starlette.concurrency import iterate_in_threadpool
+
+from coworks_async.blueprints.profiler_calls import Recorder
+from coworks_async.blueprints.profiler_profile import Profile, Watched
+from tests.blueprints.profiling import find, name_of, tree
+
+
+def watch(coroutine: Coroutine[Any, Any, None]) -> Profile:
+    profile = Profile()
+
+    async def main() -> None:
+        await Watched(coroutine, profile)
+
+    asyncio.run(main())
+    profile.end()
+    return profile
+
+
+async def nap(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+def test_a_coroutine_waits_where_it_awaits():
+    async def entry() -> None:
+        await nap(0)
+        await nap(0.1)
+
+    profile = watch(entry())
+    slept = find(profile.root, "sleep").waited
+    # The rest of the time is the loop's; on a busy machine it may be long, so that halves are compared.
+    assert slept >= 0.05
+    assert find(profile.root, "nap").waited < slept
+    assert slept <= profile.waited <= profile.seconds
+    assert find(profile.root, "nap").count >= 3
+
+
+def test_what_awaits_a_future_after_a_coroutine_has_ended_is_where_it_waits():
+    async def entry() -> None:
+        await nap(0)
+        future = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.1, future.set_result, None)
+        await future
+
+    profile = watch(entry())
+    waited = find(profile.root, "entry").waited
+    assert waited >= 0.05
+    assert find(profile.root, "nap").waited < waited
+
+
+def test_the_frames_of_other_tasks_are_not_seen():
+    async def entry() -> None:
+        await asyncio.gather(stranger(), asyncio.sleep(0.002))
+
+    async def stranger() -> None:
+        for _ in range(3):
+            helper()
+            await asyncio.sleep(0)
+
+    def helper() -> None:
+        """Somebody else's."""
+
+    profile = watch(entry())
+    assert "helper" not in str(tree(profile.root))
+    assert "gather" in str(tree(profile.root))
+
+
+def test_the_frames_of_other_threads_are_not_seen():
+    stop = threading.Event()
+
+    def stranger() -> None:
+        while not stop.is_set():
+            helper()
+
+    def helper() -> None:
+        """Somebody else's."""
+
+    async def entry() -> None:
+        time.sleep(0.02)  # noqa: ASYNC251 - the others run while it does
+
+    thread = threading.Thread(target=stranger)
+    thread.start()
+    try:
+        profile = watch(entry())
+    finally:
+        stop.set()
+        thread.join()
+    assert tree(profile.root) == {"entry": {"sleep": {}}}
+
+
+def test_what_is_raised_and_what_is_thrown_in_goes_through():
+    async def entry() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+            raise LookupError("cancelled") from None
+
+    async def main() -> None:
+        async def waits() -> None:
+            await Watched(entry(), profile)
+
+        task = asyncio.create_task(waits())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(LookupError, match="cancelled"):
+            await task
+        assert sys.getprofile() is None
+
+    profile = Profile()
+    asyncio.run(main())
+    assert "entry" in tree(profile.root)
+
+
+def test_a_function_in_a_thread_stands_where_it_was_waited_for():
+    def work() -> None:
+        time.sleep(0.01)
+
+    profile = Profile()
+
+    async def entry() -> None:
+        await asyncio.to_thread(profile.run_in_thread, work, (), {})
+
+    async def main() -> None:
+        await Watched(entry(), profile)
+
+    asyncio.run(main())
+    [awaiting] = [call for call in find(profile.root, "entry").children.values() if name_of(call) == "to_thread"]
+    assert tree(awaiting)["work"] == {"sleep": {}}
+    assert find(profile.root, "work").children
+    assert profile.waited < profile.seconds
+
+
+def test_a_function_in_the_task_itself_is_written_down_but_once():
+    profile = Profile()
+
+    async def entry() -> None:
+        profile.run_in_thread(nothing, (), {})
+
+    async def main() -> None:
+        await Watched(entry(), profile)
+
+    asyncio.run(main())
+    assert find(profile.root, "nothing").count == 1
+    assert tree(profile.thread.root) == {}
+
+
+def nothing() -> None:
+    """It is called, and that is all."""
+
+
+def test_a_thread_that_called_too_much_is_told():
+    profile = Profile()
+    profile.thread = Recorder(limit=0)
+    profile.run_in_thread(nothing, (), {})
+    assert profile.cut
+
+
+def test_of_two_threads_at_once_one_is_written_down():
+    profile = Profile()
+
+    def first() -> None:
+        thread = threading.Thread(target=profile.run_in_thread, args=(nothing, (), {}))
+        thread.start()
+        thread.join()
+
+    profile.run_in_thread(first, (), {})
+    profile.resume()
+    assert list(tree(profile.root)) == ["first"]
+    assert "nothing" not in str(tree(profile.root))
+
+
+def test_what_runs_in_a_thread_when_the_task_goes_on_is_told_later():
+    profile = Profile()
+
+    def work() -> None:
+        profile.resume()
+        told.append(tree(profile.root))
+
+    told: list[Any] = []
+    profile.run_in_thread(work, (), {})
+    profile.resume()
+    assert (told, list(tree(profile.root))) == ([{}], ["work"])
+
+
+def test_what_goes_on_after_the_end_is_not_written_down():
+    profile = Profile()
+
+    def parts() -> Generator[int]:
+        yield 1
+        nothing()
+
+    followed = profile.follow(parts())
+    assert next(followed) == 1
+    profile.resume()
+    profile.end()
+    assert list(followed) == []
+    assert tree(profile.root) == {"parts": {}}
+
+
+def test_a_generator_is_followed_from_thread_to_thread_and_counted_where_it_began():
+    profile = Profile()
+
+    def parts() -> Generator[int]:
+        for number in range(3):
+            nothing()
+            yield number
+
+    async def entry() -> list[int]:
+        return [number async for number in iterate_in_threadpool(profile.follow(parts()))]
+
+    async def main() -> None:
+        assert await Watched(entry(), profile) == [0, 1, 2]
+
+    asyncio.run(main())
+    assert (find(profile.root, "parts").count, find(profile.root, "nothing").count) == (4, 3)
+
+
+def test_a_generator_that_is_closed_does_what_it_has_to_do_at_its_end():
+    profile = Profile()
+
+    def parts() -> Generator[int]:
+        try:
+            yield 1
+        finally:
+            nothing()
+
+    followed = profile.follow(parts())
+    assert next(followed) == 1
+    followed.close()
+    profile.resume()
+    assert tree(profile.root)["parts"] == {"nothing": {}}
+
+
+async def numbers() -> AsyncGenerator[int]:
+    try:
+        for number in range(3):
+            nothing()
+            await asyncio.sleep(0.02)
+            yield number
+    finally:
+        await clear()
+
+
+async def clear() -> None:
+    """What a generator does at its end."""
+
+
+@pytest.mark.parametrize("own_task", [True, False], ids=["another task", "its task"])
+def test_an_asynchronous_generator_is_followed_into_whatever_task_streams_it(own_task: bool):
+    profile = Profile()
+
+    async def stream() -> list[int]:
+        return [number async for number in profile.follow_async(numbers())]
+
+    async def entry() -> list[int]:
+        return await asyncio.create_task(stream()) if own_task else await stream()
+
+    async def main() -> None:
+        assert await Watched(entry(), profile) == [0, 1, 2]
+
+    asyncio.run(main())
+    assert find(profile.root, "nothing").count == 3
+    assert ("stream" in str(tree(profile.root))) is not own_task
+    slept = find(find(profile.root, "numbers"), "sleep").waited
+    assert slept <= profile.waited <= profile.seconds
+    # Python does not tell what a generator waits for of whoever waits for the generator.
+    assert (slept > 0) is own_task
+
+
+def test_an_asynchronous_generator_that_is_closed_does_what_it_has_to_do_at_its_end():
+    profile = Profile()
+
+    async def main() -> None:
+        followed = profile.follow_async(numbers())
+        assert await anext(followed) == 0
+        await followed.aclose()
+
+    asyncio.run(main())
+    assert find(profile.root, "clear").count == 1
+
+
+def test_an_asynchronous_generator_after_the_end_is_not_written_down():
+    profile = Profile()
+
+    async def main() -> list[int]:
+        return [number async for number in profile.follow_async(numbers())]
+
+    profile.end()
+    assert asyncio.run(main()) == [0, 1, 2]
+    assert tree(profile.root) == {}
