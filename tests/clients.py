@@ -21,6 +21,7 @@ from coworks_async import TechMicroService
 from coworks_async.aws.standin import VIAS, Via
 from coworks_async.testing import TestClient
 from tests.differences import mark_difference
+from tests.tools import PATIENCE
 
 Connect = Callable[[Starlette], httpx2.Client]
 
@@ -50,7 +51,7 @@ def on_a_socket(app: Starlette) -> Iterator[httpx2.Client]:
         thread.start()
         try:
             host, port = listener.getsockname()
-            with httpx2.Client(base_url=f"http://{host}:{port}", timeout=20) as client:
+            with httpx2.Client(base_url=f"http://{host}:{port}", timeout=PATIENCE) as client:
                 yield client
         finally:
             server.should_exit = True

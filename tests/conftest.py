@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.clients import connect
 from tests.tools import find_tool
@@ -26,8 +26,8 @@ SERVICE_VARIABLES = (
 def pytest_configure() -> None:
     for name in SERVICE_VARIABLES:
         os.environ.pop(name, None)
-    # Shared and traced processors make any deadline a coin toss.
-    settings.register_profile("coworks", deadline=None)
+    # Shared and traced processors make any deadline a coin toss, that of making an example too.
+    settings.register_profile("coworks", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("coworks")
 
 

@@ -10,6 +10,7 @@ import httpx2
 
 from coworks_async import TechMicroService, entry, request
 from tests.clients import on_a_socket
+from tests.tools import PATIENCE
 
 COUNT = 200
 
@@ -113,7 +114,7 @@ async def call(client: httpx2.AsyncClient, number: int) -> None:
 async def call_all(base_url: httpx2.URL) -> None:
     limits = httpx2.Limits(max_connections=COUNT)
     async with (
-        httpx2.AsyncClient(base_url=base_url, timeout=60, limits=limits) as client,
+        httpx2.AsyncClient(base_url=base_url, timeout=PATIENCE, limits=limits) as client,
         anyio.create_task_group() as tasks,
     ):
         for number in random.sample(range(COUNT), COUNT):
@@ -133,7 +134,7 @@ def test_a_slow_sync_entry_does_not_hold_up_the_others():
         @entry(no_auth=True)
         def get_slow(self):
             entered.set()
-            return released.wait(10)
+            return released.wait(PATIENCE)
 
         @entry(no_auth=True)
         async def get_fast(self):
@@ -141,9 +142,9 @@ def test_a_slow_sync_entry_does_not_hold_up_the_others():
             return "fast"
 
     async def both(base_url: httpx2.URL) -> None:
-        async with httpx2.AsyncClient(base_url=base_url, timeout=20) as client:
+        async with httpx2.AsyncClient(base_url=base_url, timeout=PATIENCE) as client:
             slow = asyncio.create_task(client.get("/slow"))
-            await asyncio.to_thread(entered.wait, 10)
+            await asyncio.to_thread(entered.wait, PATIENCE)
             assert (await client.get("/fast")).text == "fast"
             assert (await slow).json() is True
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,8 +15,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from scripts.toolchain import InstallError, install_emulator
-
-PATIENCE = 60.0
+from tests.tools import PATIENCE, free_port
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -45,8 +43,7 @@ def environment(place: Path) -> Path:
 @contextmanager
 def emulator(program: Path) -> Iterator[str]:
     """Yield the URL of a fresh emulator."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CWS_", "COVERAGE_"))}
     own |= {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_REGION": "eu-west-1"}

@@ -14,8 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.aws.lambdas import FUNCTION
-
-PATIENCE = 30.0
+from tests.tools import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,6 @@ class RuntimeApi(ThreadingHTTPServer):
     def invoke(self, event: Any) -> Result:
         """Hand over an event and wait for what becomes of it."""
         self.count += 1
-        self.waiting.clear()
         self.events.put((f"request-{self.count}", event))
         return self.results.get(timeout=PATIENCE)
 
@@ -59,6 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         assert self.path == "/2018-06-01/runtime/invocation/next"
         self.server.waiting.set()
         request_id, event = self.server.events.get()
+        self.server.waiting.clear()
         headers = {
             "Lambda-Runtime-Aws-Request-Id": request_id,
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 30) * 1000)),

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 
 import pytest
 
@@ -35,14 +36,16 @@ def lines(caplog: pytest.LogCaptureFixture):
 def test_each_request_is_one_line_that_is_json(ask: Ask, lines):
     app = Logged()
     headers = [("authorization", "s3cr3t"), ("content-type", "application/json")]
+    begun = time.perf_counter()
     for event in everywhere("POST", "/", headers, "{}").values():
         assert ask(app, event).status == 200
+    took = (time.perf_counter() - begun) * 1000
     logged = lines()
     assert len(logged) == 6
     for line in logged:
         assert line.keys() == {"method", "path", "status", "ms", "request_id", "cold_start"}
         assert (line["method"], line["status"], line["request_id"]) == ("POST", 200, Context().aws_request_id)
-        assert 0 < line["ms"] < 10_000
+        assert 0 < line["ms"] < took
     assert [line["path"] for line in logged] == ["/dev/", "/", "/dev/", "/", "/", "/"]
     assert [line["cold_start"] for line in logged] == [True] + [False] * 5
 

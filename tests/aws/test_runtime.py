@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from tests.aws.lambdas import FUNCTION, METHOD_ARN, Answer, alb, http, rest, url
-from tests.aws.runtime_api import PATIENCE, Result, RuntimeApi, runtime_api
+from tests.aws.runtime_api import Result, RuntimeApi, runtime_api
+from tests.tools import PATIENCE
 
 pytestmark = pytest.mark.skipif(
     find_spec("awslambdaric") is None or find_spec("runtime_client") is None,

@@ -13,10 +13,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.tools import find_tool
+from tests.tools import PATIENCE, find_tool
 
 CWS = str(Path(sys.executable).with_name("cws"))
-PATIENCE = 60.0
 
 SERVICE = """
 import asyncio
@@ -42,8 +41,9 @@ class Service(TechMicroService):
 
     @entry(no_auth=True)
     async def get_slow(self):
-        Path("asked").write_text("asked")
-        await asyncio.sleep(1)
+        Path("asked").touch()
+        while not Path("go").exists():
+            await asyncio.sleep(0.02)
         return "answered\\n"
 
     @entry(no_auth=True)
@@ -81,12 +81,21 @@ class Served:
         """A `curl` that is still waiting for its answer."""
         return subprocess.Popen([find_tool("curl"), "-sS", self.url + path], stdout=subprocess.PIPE, text=True)
 
-    def stop(self, number: int = signal.SIGINT) -> int:
-        """The exit code after a signal: CTRL+C goes to the whole group, as from a terminal."""
+    def answers(self, expected: str, *options: str) -> bool:
+        """Tell whether this is what the root answers; while one process takes the place of another, nobody may."""
+        command = [find_tool("curl"), "-sS", "--max-time", "10", *options, f"{self.url}/"]
+        return subprocess.run(command, check=False, capture_output=True, text=True).stdout == expected
+
+    def send(self, number: int) -> None:
+        """Send a signal: CTRL+C to the whole group, as from a terminal."""
         if number == signal.SIGINT:
             os.killpg(self.process.pid, number)
         else:
             self.process.send_signal(number)
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """The exit code after a signal."""
+        self.send(number)
         return self.process.wait(PATIENCE)
 
 
@@ -131,9 +140,29 @@ def serving(*arguments: str, cwd: Path, until_started: bool = True, **environmen
                 process.wait(PATIENCE)
 
 
-def until(done: Callable[[], bool], pause: float = 0.02) -> None:
+def until(done: Callable[[], bool]) -> None:
     """Wait for what another process will do."""
-    end = time.monotonic() + PATIENCE
+    assert came(done, PATIENCE), "It never happened."
+
+
+def came(done: Callable[[], bool], patience: float) -> bool:
+    """Wait for what another process may do, and tell whether it did."""
+    end = time.monotonic() + patience
     while not done():
-        assert time.monotonic() < end, "It never happened."
-        time.sleep(pause)
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def until_reloaded(change: Callable[[], object], done: Callable[[], bool]) -> None:
+    """Make a change until `--reload` has seen it.
+
+    It is made again, since uvicorn begins to watch a moment after its child answers; and each time later, since a
+    child that is starting starts anew.
+    """
+    for patience in (1, 2, 4, 8, 16, 32):
+        change()
+        if came(done, patience):
+            return
+    raise AssertionError("It was never seen.")

@@ -50,8 +50,7 @@ def test_a_deploy_answers_a_second_one_changes_nothing_and_destroy_leaves_nothin
     shop.write(".env.dev", "MARK=m4rked-value\n")
     first = shop.deploy()
     (api,) = shop.apis()
-    # A slow step tells how far it is.
-    lines = [line for line in first.splitlines() if not line.startswith("  ") or "curl" in line]
+    lines = steps(first)
     assert lines[0].startswith("Archive of ")
     assert lines[1:4] == [
         "Terraform apply (Create API routes)",
@@ -65,7 +64,7 @@ def test_a_deploy_answers_a_second_one_changes_nothing_and_destroy_leaves_nothin
 
     sent = shop.client("s3").head_object(Bucket=shop.bucket, Key=shop.archives()[0])["LastModified"]
     second = shop.deploy()
-    assert [*lines[:3], "No changes.", *lines[3:]] == second.splitlines()
+    assert [*lines[:3], "No changes.", *lines[3:]] == steps(second)
     assert shop.client("s3").head_object(Bucket=shop.bucket, Key=shop.archives()[0])["LastModified"] == sent
     assert len(shop.archives()) == 1
     no_secret_is_told(shop, first + second)
@@ -73,6 +72,11 @@ def test_a_deploy_answers_a_second_one_changes_nothing_and_destroy_leaves_nothin
     gone = shop.destroy()
     assert gone.splitlines()[-1] == f"Deleted s3://{shop.bucket}"
     assert shop.remains() == []
+
+
+def steps(printed: str) -> list[str]:
+    """The lines of a deploy, without those by which a slow step tells how far it is."""
+    return [line for line in printed.splitlines() if not line.startswith("  ") or "curl" in line]
 
 
 def no_secret_is_told(shop: Project, printed: str) -> None:

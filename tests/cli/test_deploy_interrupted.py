@@ -56,7 +56,7 @@ def goes_on(shop: Project, *words: str) -> str:
     out = shop.deploy(*words)
     assert shop.apis() == before
     assert curl(out) == f"The {shop.name} is open.\n 200"
-    assert "No changes.\n" in shop.deploy(*words)
+    shop.changes_nothing(*words)
     shop.destroy()
     assert shop.remains() == []
     return out

@@ -11,14 +11,9 @@ from coworks_async.cli.server import listen, url
 from coworks_async.exceptions import CommandError
 from tests.cli.conftest import Write
 from tests.cli.serving import SERVICE, mode, run_cws, serving
-from tests.tools import requires_tool
+from tests.tools import free_port, requires_tool
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "docs" / "tech"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 # The banner and the page's own transcripts.

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from coworks_async.cli.main import cws
 from tests.cli.conftest import Write
-from tests.cli.serving import PATIENCE, mode, run_cws, serving, until
-from tests.tools import requires_tool
+from tests.cli.serving import mode, run_cws, serving, until
+from tests.tools import PATIENCE, requires_tool
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "docs" / "tech"
 

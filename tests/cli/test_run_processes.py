@@ -1,13 +1,14 @@
 """`cws run` as processes: signals, workers, reloading, and a service that fails to start."""
 
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Write
-from tests.cli.serving import MODES, PATIENCE, SERVICE, mode, run_cws, serving, until
-from tests.tools import requires_tool
+from tests.cli.serving import MODES, SERVICE, mode, run_cws, serving, until, until_reloaded
+from tests.tools import PATIENCE, requires_tool
 
 
 @requires_tool("curl")
@@ -20,11 +21,13 @@ def test_a_signal_ends_it_after_the_requests_in_flight(
     with serving("run", "--port", "0", *mode, cwd=project) as served:
         with served.curl_later("/slow") as waiting:
             until((project / "asked").exists)
-            assert served.stop(number) == 0
+            served.send(number)
+            until(lambda: "Waiting for connections to close. (CTRL+C to force quit)" in served.err.read_text())
+            (project / "go").touch()
             answer, _ = waiting.communicate(timeout=PATIENCE)
         assert answer == "answered\n"
+        assert served.process.wait(PATIENCE) == 0
         assert "Traceback" not in served.err.read_text()
-        assert "Waiting for connections to close. (CTRL+C to force quit)" in served.err.read_text()
 
 
 @requires_tool("curl")
@@ -50,18 +53,13 @@ def test_reload_serves_what_was_changed(write: Write, project: Path) -> None:
     token = ("-H", "Authorization: s3cr3t-token")
     with serving("run", "--port", "0", "--reload", cwd=project) as served:
         assert served.curl("/", *token) == "Hello world.\n"
-
-        # uvicorn begins to watch a moment after its child answers, so that one change might go unseen.
-        def changed() -> bool:
-            write("app.py", SERVICE.replace("Hello world.", "Hello again."))
-            return served.curl("/", *token) == "Hello again.\n"
-
-        until(changed, pause=0.5)
-        write("app.py", SERVICE + "import absent_dependency\n")
+        again = partial(write, "app.py", SERVICE.replace("Hello world.", "Hello again."))
+        until_reloaded(again, lambda: served.answers("Hello again.\n", *token))
         line = "Error: Cannot import 'app': ModuleNotFoundError: No module named 'absent_dependency'\n"
-        until(lambda: line in served.err.read_text())
-        write("app.py", SERVICE.replace("Hello world.", "Hello at last."))
-        assert served.curl("/", *token) == "Hello at last.\n"
+        broken = partial(write, "app.py", SERVICE + "import absent_dependency\n")
+        until_reloaded(broken, lambda: line in served.err.read_text())
+        mended = partial(write, "app.py", SERVICE.replace("Hello world.", "Hello at last."))
+        until_reloaded(mended, lambda: served.answers("Hello at last.\n", *token))
         assert served.stop() == 0
 
 
@@ -122,12 +120,8 @@ def test_with_reload_the_banner_comes_with_the_change_that_starts(write: Write, 
         until(lambda: "ZeroDivisionError" in served.err.read_text())
         assert "Running on" not in served.out.read_text()
 
-        def mended() -> bool:
-            write("mended", "")
-            write("app.py", STARTING)
-            return "Running on" in served.out.read_text()
-
-        until(mended, pause=0.5)
+        write("mended", "")
+        until_reloaded(partial(write, "app.py", STARTING), lambda: "Running on" in served.out.read_text())
 
 
 def test_an_app_that_fails_in_the_workers_alone_ends_it(write: Write, project: Path) -> None:

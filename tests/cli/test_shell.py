@@ -2,9 +2,9 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
-import time
 from pathlib import Path
 from textwrap import dedent
 
@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.conftest import Write
 from tests.cli.serving import CWS
+from tests.tools import PATIENCE
 
 SERVICE = """
 import os
@@ -64,7 +65,7 @@ def typed(folder: Path, text: str, *options: str, **environment: str) -> subproc
         input=dedent(text),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -168,9 +169,10 @@ def test_control_c_ends_an_await_and_not_the_shell(shop: Path):
     os.close(terminal)
     try:
         read(controller, ">>> ")
-        os.write(controller, b"import asyncio; print('wait' + 'ing'); await asyncio.sleep(60)\n")
+        # Printed by the loop, and so while it is awaited.
+        os.write(controller, b"import asyncio; asyncio.get_running_loop().call_soon(print, 'wait' + 'ing')")
+        os.write(controller, b"; await asyncio.Event().wait()\n")
         read(controller, "waiting\r\n")
-        time.sleep(0.2)
         os.killpg(process.pid, signal.SIGINT)
         read(controller, ">>> ", after="KeyboardInterrupt")
         # As from a keyboard: the tabulator completes the name.
@@ -178,7 +180,7 @@ def test_control_c_ends_an_await_and_not_the_shell(shop: Path):
         assert "TypeError" in read(controller, ">>> ")
         os.write(controller, b"\x04")
         read(controller, "ended\r\n")
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.wait()
@@ -189,5 +191,6 @@ def read(controller: int, end: str, after: str = "") -> str:
     """Read what a terminal shows until it shows `end`, and `after` somewhere before."""
     shown = ""
     while not (shown.endswith(end) and after in shown):
+        assert select.select([controller], [], [], PATIENCE)[0], shown
         shown += os.read(controller, 1024).decode()
     return shown

@@ -319,13 +319,23 @@ def test_a_variable_that_will_not_do_is_one_line_that_names_it():
 
 @pytest.mark.parametrize("typed", ["-A nothere run", "run --port abc", "-c tab.yml run"])
 def test_the_line_comes_at_once(typed: str, place: Path):
-    # Not traced, and by the processor's time: other processes share the machine.
+    def at_once() -> bool:
+        bare, _ = costs([sys.executable, "-c", ""], place)
+        cost, done = costs([CWS, *typed.split()], place)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        # Half a second, or its like where the machine is so slow that Python itself takes longer than 12 ms.
+        return cost < max(0.5, 40 * bare)
+
+    assert any(at_once() for _ in range(10))
+
+
+def costs(command: list[str], place: Path) -> tuple[float, subprocess.CompletedProcess[str]]:
+    """Run a program that is not traced; return its seconds of the processor, as other processes share the machine."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([CWS, *typed.split()], cwd=place, env=own, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=place, env=own, capture_output=True, text=True, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done
 
 
 def without(*modules: str) -> subprocess.CompletedProcess[str]:

@@ -11,13 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools import free_port
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "emulator"
 PATIENCE = 120
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def path_without_terraform() -> str:
@@ -70,7 +67,7 @@ def test_it_serves_until_a_signal_and_leaves_no_process(number: signal.Signals, 
         code = process.wait(PATIENCE)
         process.stdout.close()
     assert code == 0
-    end = time.monotonic() + 5
+    end = time.monotonic() + PATIENCE
     while processes_of(port) and time.monotonic() < end:
         time.sleep(0.02)
     assert processes_of(port) == []

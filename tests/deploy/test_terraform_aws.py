@@ -12,9 +12,10 @@ import pytest
 from coworks_async.deploy.running import FINISHING
 from coworks_async.deploy.terraform import Terraform
 from coworks_async.exceptions import DeployError
-from tests.deploy.driving import PATIENCE, driving, interrupt, until
+from tests.deploy.driving import driving, interrupt, until
 from tests.deploy.stages import Stage, data, stage_in
 from tests.deploy.toolchain import Toolchain
+from tests.tools import PATIENCE
 
 BUCKET = "state-of-all"
 S3_BACKEND = {

@@ -3,14 +3,15 @@
 import json
 import signal
 import subprocess
-import time
 from pathlib import Path
 
+from tests.deploy.driving import until
 from tests.deploy.toolchain import Toolchain
+from tests.tools import PATIENCE
 
 SLOW = """
 resource "terraform_data" "first" {
-  provisioner "local-exec" { command = "touch started; sleep 1" }
+  provisioner "local-exec" { command = "touch started; while [ ! -e go ]; do sleep 0.05; done" }
 }
 resource "terraform_data" "second" { depends_on = [terraform_data.first] }
 """
@@ -43,12 +44,10 @@ def test_one_interrupt_lets_terraform_finish_its_step_and_write_its_state(toolch
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    end = time.monotonic() + 30
-    while not (tmp_path / "started").exists():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    until((tmp_path / "started").exists)
     apply.send_signal(signal.SIGINT)
-    assert apply.wait(30) == 1
+    assert apply.wait(PATIENCE) == 1
+    (tmp_path / "go").touch()
     assert toolchain.run(tmp_path, "state", "list").stdout.split() == ["terraform_data.first"]
     toolchain.run(tmp_path, "apply", "-auto-approve")
     assert len(toolchain.run(tmp_path, "state", "list").stdout.split()) == 2

@@ -8,6 +8,7 @@ import pytest
 from coworks_async import Blueprint, TechMicroService, entry, request
 from tests.clients import Connect
 from tests.entries.building import refusal, routes
+from tests.tools import PATIENCE
 
 
 class Pages(Blueprint):
@@ -259,11 +260,11 @@ def test_hooks_of_a_blueprint_run_for_its_own_entries_and_those_of_the_app_for_a
     client = connect(app)
     assert client.get("/").text == "root"
     assert seen == ["before app", "after app"]
-    assert ended.get(timeout=5) == "teardown app"
+    assert ended.get(timeout=PATIENCE) == "teardown app"
     seen.clear()
     assert client.get("/pages/new").text == "new"
     assert seen == ["before app", "before", "after", "after app"]
-    assert [ended.get(timeout=5), ended.get(timeout=5)] == ["teardown", "teardown app"]
+    assert [ended.get(timeout=PATIENCE), ended.get(timeout=PATIENCE)] == ["teardown", "teardown app"]
     own, other = client.get("/pages/fail"), client.get("/fail")
     assert (own.status_code, own.text) == (418, "the blueprint's")
     assert (other.status_code, other.text) == (409, "the app's")

@@ -19,17 +19,25 @@ def test_the_last_of_a_thousand_routes_is_found_as_fast_as_the_first():
     table = table_of(made_of(**{f"get_route_{number}": "key" if number % 2 else "" for number in range(1000)}))
 
     def cost(path: str) -> float:
-        def once() -> float:
-            start = time.perf_counter()
-            for _ in range(2000):
-                table.match("GET", path)
-            return time.perf_counter() - start
+        # This thread's own: others share the processor.
+        start = time.thread_time()
+        for _ in range(2000):
+            table.match("GET", path)
+        return time.thread_time() - start
 
-        return min(once() for _ in range(5))
+    def as_fast(last: str, first: str) -> bool:
+        """Tell whether the least of several costs of one is near that of the other."""
+        costs: list[tuple[float, float]] = []
+        for _ in range(10):
+            costs.append((cost(last), cost(first)))
+            least_of_last, least_of_first = map(min, zip(*costs, strict=True))
+            # A search in order would take some hundred times as long; a factor of three is noise.
+            if least_of_last < 3 * least_of_first:
+                return True
+        return False
 
-    # A search in order would take some hundred times as long; a factor of three is noise.
-    assert cost("/route/999/x") < 3 * cost("/route/1/x")
-    assert cost("/route/998") < 3 * cost("/route/0")
+    assert as_fast("/route/999/x", "/route/1/x")
+    assert as_fast("/route/998", "/route/0")
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """What many of these tests build and look at."""
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import httpx2
 import pytest
@@ -64,3 +66,11 @@ def answers(connect: Connect, values: Sequence[object]) -> list[tuple[object, ht
     """Return each value with the answer that it becomes."""
     client = connect(returning(*values))
     return [(value, client.get(f"/value/{number}")) for number, value in enumerate(values)]
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Assert that what takes milliseconds takes no second: of the processor, since other processes share it."""
+    begun = time.process_time()
+    yield
+    assert time.process_time() - begun < 1

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from coworks_async import TechMicroService, entry, request
+from tests.tools import PATIENCE
 
 EVENT = {"InvocationType": "Event"}
 TOKEN = {"Authorization": "s3cr3t"}
@@ -29,7 +30,7 @@ class Kept:
     @property
     def response(self) -> Response:
         """The first answer, once it is there."""
-        assert self.told.wait(20)
+        assert self.told.wait(PATIENCE)
         return self.answers[0][0]
 
     @property

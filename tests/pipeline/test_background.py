@@ -8,6 +8,7 @@ from coworks_async.testing import TestClient
 from tests.cli.serving import until
 from tests.clients import Connect
 from tests.pipeline.jobs import ANN, EVENT, TOKEN, Jobs, Keeping, assert_accepted
+from tests.tools import PATIENCE
 
 
 def test_a_call_is_answered_202_and_its_entry_runs_later_as_it_would_have_run_at_once(connect: Connect):
@@ -157,7 +158,7 @@ def test_an_entry_of_a_blueprint_is_called_below_its_prefix(connect: Connect):
     assert app.kept.json == {"number": 3}
     app.kept.told.clear()
     assert_accepted(client.get("/pages/parts/a/b", headers=EVENT))
-    assert app.kept.told.wait(20)
+    assert app.kept.told.wait(PATIENCE)
     assert app.kept.answers[1][0].body == b"ab"
 
 

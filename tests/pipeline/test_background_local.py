@@ -17,6 +17,7 @@ from coworks_async import AuthorizerMiddleware, entry, request
 from coworks_async.testing import TestClient
 from tests.clients import in_process, on_a_socket
 from tests.pipeline.jobs import EVENT, TOKEN, Jobs, Keeping, assert_accepted
+from tests.tools import PATIENCE
 
 
 class Waiting(Keeping):
@@ -40,7 +41,7 @@ def test_the_202_comes_before_the_entry_has_ended(transport: Any):
     app = Waiting()
     with transport(app) as client:
         assert_accepted(client.get("/", headers=EVENT))
-        assert app.begun.wait(20)
+        assert app.begun.wait(PATIENCE)
         gc.collect()
         assert app.kept.answers == []
         app.go.set()
@@ -64,7 +65,7 @@ def test_the_shutdown_waits_for_the_calls_before_the_lifespan_ends(transport: An
     app = Storing(lifespan=lifespan)
     with transport(app) as client:
         assert_accepted(client.get("/", headers=EVENT))
-        assert app.begun.wait(20)
+        assert app.begun.wait(PATIENCE)
         threading.Timer(0.1, app.go.set).start()
     assert order == ["stored", "closed"]
     assert app.kept.json == {"state": "pool"}

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 import pydantic
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
@@ -85,7 +85,7 @@ def asked(draw: st.DrawFn) -> tuple[list[Taker], str, Sent]:
 
 
 @given(asked())
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 def test_every_value_that_is_sent_is_bound_with_its_type_or_named_in_a_422(one: tuple[list[Taker], str, Sent]):
     takers, method, sent = one
     calls: list[dict[str, Any]] = []
@@ -161,7 +161,7 @@ def both_roads(draw: st.DrawFn) -> tuple[list[Taker], str, dict[str, Any], bytes
 
 
 @given(both_roads())
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 def test_the_short_roads_bind_as_the_long_one_does(one: tuple[list[Taker], str, dict[str, Any], bytes]):
     takers, method, asked, body = one
     calls: list[dict[str, Any]] = []
@@ -219,7 +219,7 @@ async def result(bind: Any, asked: dict[str, Any], body: bytes, function: Any, c
     | st.binary(max_size=20),
     asked(),
 )
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 def test_no_bytes_at_all_make_a_500(body: bytes, query: bytes, content_type: bytes, one: tuple[list[Taker], str, Sent]):
     takers, method, sent = one
     service = service_of(takers, method, [])

@@ -200,9 +200,10 @@ async def test_teardown_is_told_of_a_request_that_is_cancelled():
     class Slow(TechMicroService):
         @entry(no_auth=True)
         async def get(self) -> None:
-            await asyncio.sleep(60)
+            begun.set()
+            await asyncio.Event().wait()
 
-    app, told = Slow(), []
+    app, begun, told = Slow(), asyncio.Event(), []
 
     @app.teardown_request
     async def keep(error: BaseException | None) -> None:
@@ -210,7 +211,7 @@ async def test_teardown_is_told_of_a_request_that_is_cancelled():
 
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
         task = asyncio.create_task(client.get("/"))
-        await asyncio.sleep(0.05)
+        await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

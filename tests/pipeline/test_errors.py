@@ -13,6 +13,7 @@ from coworks_async import Blueprint, DeclarationError, Problem, TechMicroService
 from coworks_async.exceptions import ContentTooLarge, Invalid, ReturnError
 from tests.clients import Connect
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, warnings_and_worse
+from tests.tools import PATIENCE
 
 
 class Base(Exception):
@@ -255,7 +256,7 @@ def test_an_instance_that_is_raised_again_gathers_no_frames(connect: Connect):
     client = connect(app)
     for _ in range(3):
         assert_hidden_500(client.get("/key"))
-        assert measured.wait(5)
+        assert measured.wait(PATIENCE)
         measured.clear()
     assert depths[0] > 0
     assert depths == [depths[0]] * 3

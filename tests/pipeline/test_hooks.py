@@ -12,6 +12,7 @@ from coworks_async import DeclarationError, TechMicroService, entry, request
 from coworks_async.exceptions import ReturnError
 from tests.clients import Connect
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, scope_of, warnings_and_worse
+from tests.tools import PATIENCE
 
 
 class Service(TechMicroService):
@@ -181,13 +182,13 @@ def test_a_teardown_that_fails_changes_nothing_and_stops_no_other(connect: Conne
         raise ValueError
 
     assert connect(app).get("/").text == "home"
-    assert ended.wait(5)
+    assert ended.wait(PATIENCE)
     assert_logged_once(caplog, "a teardown_request hook of GET / (Service.get) failed", ValueError)
 
 
 async def nothing() -> Message:
     """Receive what never comes."""
-    await anyio.sleep(60)
+    await anyio.sleep_forever()
     raise AssertionError
 
 
@@ -197,7 +198,8 @@ async def test_teardown_runs_to_its_end_where_the_request_is_cancelled():
     class Slow(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
-            await anyio.sleep(60)
+            asked.cancel()
+            await anyio.sleep_forever()
 
     app = Slow()
 
@@ -215,7 +217,7 @@ async def test_teardown_runs_to_its_end_where_the_request_is_cancelled():
     async def send(message: Message) -> None:
         sent.append(message)
 
-    with anyio.move_on_after(0.05):
+    with anyio.CancelScope() as asked:
         await app(scope_of(), nothing, send)
     assert ended == ["/ CancelledError", "/ CancelledError"]
     assert sent == []

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 
 from coworks_async import Blueprint, TechMicroService, entry
 from tests.clients import Connect
+from tests.tools import PATIENCE
 
 
 class Extra(Blueprint):
@@ -51,7 +52,7 @@ class Steps:
         self.lines.clear()
         self.ended.clear()
         client.get(path)
-        assert self.ended.wait(5)
+        assert self.ended.wait(PATIENCE)
         return self.lines
 
 
@@ -143,7 +144,7 @@ def test_errors_run_all_the_hooks_too(connect: Connect):
 def test_a_405_runs_the_apps_hooks(connect: Connect):
     steps = Steps()
     assert connect(hooked(steps)).post("/extra").status_code == 405
-    assert steps.ended.wait(5)
+    assert steps.ended.wait(PATIENCE)
     assert steps.lines == [*APP_BEFORE, *app_after(405), *APP_TEARDOWN, "app teardown HTTPException"]
 
 

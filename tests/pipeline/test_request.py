@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 
 from coworks_async import Blueprint, Request, RequestContextError, TechMicroService, entry, request
 from tests.clients import Connect
+from tests.tools import PATIENCE
 
 NOT_HERE = r"There is no request here: use `request` in an entry, a hook or an error handler\."
 
@@ -164,7 +165,7 @@ def test_it_is_there_in_entries_hooks_handlers_tasks_and_threads(connect: Connec
     client = connect(app)
     for path in ("/task/a", "/thread/b", "/extra/c", "/fail/d"):
         assert client.get(path).text == f"GET {path} {{'name': '{path[-1]}'}}"
-        assert torn.wait(5)
+        assert torn.wait(PATIENCE)
         torn.clear()
         assert seen == [f"GET {path} {{'name': '{path[-1]}'}}"] * 3
         seen.clear()

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
 from tests.pipeline.checks import answers, assert_hidden_500, returning
+from tests.tools import PATIENCE
 
 
 class Pair(NamedTuple):
@@ -151,7 +152,7 @@ def test_a_response_with_a_status_that_is_not_final_is_a_500(connect: Connect):
 def test_the_background_of_a_response_runs(connect: Connect):
     ran = threading.Event()
     assert connect(returning(JSONResponse([], background=BackgroundTask(ran.set)))).get("/").json() == []
-    assert ran.wait(5)
+    assert ran.wait(PATIENCE)
 
 
 # --- binary_headers

@@ -12,6 +12,7 @@ from coworks_async import Problem, TechMicroService, entry, request
 from coworks_async.exceptions import ReturnError
 from tests.clients import Connect, in_process, on_a_socket
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, warnings_and_worse
+from tests.tools import PATIENCE
 
 CHUNKS: list[list[str | bytes | bytearray | memoryview]] = [
     ["a", "é"],
@@ -214,7 +215,7 @@ def test_a_stream_leaves_at_once_chunk_by_chunk():
         @entry(no_auth=True)
         def get(self):
             yield "first\n"
-            release.wait(5)
+            release.wait(PATIENCE)
             yield "second\n"
 
     app: Starlette = Service()

@@ -12,6 +12,7 @@ from starlette.types import Message
 from coworks_async import TechMicroService, entry, request
 from tests.clients import Connect, in_process, on_a_socket
 from tests.pipeline.checks import assert_logged_once, scope_of, warnings_and_worse
+from tests.tools import PATIENCE
 
 
 class Log:
@@ -47,11 +48,11 @@ def test_a_head_closes_the_generator_and_runs_the_background(connect: Connect):
     client = connect(Service())
     head = client.head("/")
     assert (head.status_code, head.content, head.headers["content-type"]) == (200, b"", "text/plain; charset=utf-8")
-    assert log.closed.wait(5)
+    assert log.closed.wait(PATIENCE)
     assert log.lines == ["closed"]
     head = client.head("/response")
     assert (head.status_code, head.content, head.headers["x-kind"]) == (203, b"", "stream")
-    assert ran.wait(5)
+    assert ran.wait(PATIENCE)
 
 
 def test_a_status_without_body_closes_the_generator(connect: Connect):
@@ -102,7 +103,7 @@ def test_a_client_that_leaves_closes_the_generator(transport, path: str, caplog:
     with transport(endless(log)) as client:
         with client.stream("GET", path) as answer:
             assert next(answer.iter_text()).startswith("more\n")
-        assert log.closed.wait(5)
+        assert log.closed.wait(PATIENCE)
     assert log.lines == ["closed"]
     assert warnings_and_worse(caplog) == []
 
@@ -137,7 +138,7 @@ def test_a_generator_whose_answer_an_after_request_replaces_is_closed(connect: C
 
     client = connect(app)
     assert client.get("/").text == "replaced"
-    assert log.closed.wait(5)
+    assert log.closed.wait(PATIENCE)
     assert client.get("/wrapped").text == "FIRSTSECOND"
 
 
@@ -158,7 +159,7 @@ def test_a_generator_that_fails_at_its_end_is_logged_once(connect: Connect, capl
         torn.set()
 
     connect(app).head("/")
-    assert torn.wait(5)
+    assert torn.wait(PATIENCE)
     assert_logged_once(caplog, f"the end of the generator of GET / ({Service.__qualname__}.get) failed", KeyError)
 
 

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from coworks_async import Blueprint, RequestContextError, TechMicroService, UnknownEndpoint, entry, request
 from tests.clients import Connect
+from tests.tools import PATIENCE
 
 
 class Colour(Enum):
@@ -173,7 +174,7 @@ def test_the_root_path_of_the_server_is_kept():
         thread.start()
         try:
             base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            with httpx2.Client(base_url=base) as client:
+            with httpx2.Client(base_url=base, timeout=PATIENCE) as client:
                 assert client.get("/").json() == ["/api/", f"{base}/api/"]
                 assert client.get("/starlette").json() == [f"{base}/api/pens/blue", f"{base}/api/admin/route"]
         finally:
