@@ -15,6 +15,7 @@ from coworks_async.exceptions import CommandError
 if TYPE_CHECKING:
     from coworks_async.deploy.archive import ArchiveOptions
     from coworks_async.deploy.stack import Architecture
+    from coworks_async.service import TechMicroService
     from coworks_async.types import ASGIApp
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -67,7 +68,7 @@ def archive_options(command: Command) -> Command:
 def archive_of(
     project: Project,
     location: AppLocation,
-    app: "ASGIApp",
+    service: "TechMicroService",
     *,
     python: str,
     arch: "Architecture",
@@ -76,20 +77,21 @@ def archive_of(
     module_name: Sequence[str],
     terraform_dir: Path | None = None,
 ) -> "ArchiveOptions":
-    """Say what goes into the archive of an app that `load_app` has loaded.
+    """Say what goes into the archive of a service that `load_service` has loaded.
 
     Parameters: the values of the options; `terraform_dir`, which stays out, is the project's `terraform` by default.
 
     Raises:
-        CommandError: the app's module is not in the project's folder.
+        CommandError: the service's module is not in the project's folder.
     """
     from coworks_async.deploy.archive import ArchiveOptions
+    from coworks_async.deploy.imports import modules_used
 
     root = location.import_path[0].resolve()
     if not root.is_relative_to(project.directory):
         raise CommandError(f"{location.file} is not in the project's folder {project.directory}: name another by -p.")
     folder = root.relative_to(project.directory).as_posix()
-    name, called = _name_of(location, app)
+    name, called = _name_of(location, service)
     never = [terraform_dir or project.directory / TERRAFORM_DIRECTORY]
     if project.env_file is not None:
         never.append(project.env_file)
@@ -105,6 +107,7 @@ def archive_of(
         never=tuple(never),
         layer_provides=tuple(layer_provides),
         module_names=tuple(module_name),
+        modules_used=modules_used(service, project.directory),
     )
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from coworks_async.deploy.bytecode import compile_modules
-from coworks_async.deploy.dependencies import Installer, Target
+from coworks_async.deploy.dependencies import RUNTIME_BRINGS, Installer, Target
 from coworks_async.deploy.files import project_files, reading
+from coworks_async.deploy.imports import absent_from, extras_for
 from coworks_async.deploy.layout import check_names, copy_module, put_entry, remove_unneeded
 from coworks_async.deploy.requirements import find_requirements
 from coworks_async.deploy.stack import Architecture
@@ -46,6 +47,8 @@ class ArchiveOptions:
         never: files and folders of the project that are left out in any case.
         layer_provides: distributions that layers bring.
         module_names: modules and packages of this environment that are put in.
+        modules_used: those of others that the service uses: the extras of CoWorks that they need are put in, and what
+            the archive lacks of them is told.
         compiled: with `.pyc` files.
     """
 
@@ -61,6 +64,7 @@ class ArchiveOptions:
     never: tuple[Path, ...] = ()
     layer_provides: tuple[str, ...] = ()
     module_names: tuple[str, ...] = ()
+    modules_used: frozenset[str] = frozenset()
     compiled: bool = True
 
 
@@ -134,7 +138,7 @@ def build_archive(options: ArchiveOptions, output: Path, log: Path | None = None
         files = project_files(options.directory, ignore=options.ignore, never=never)
         requirements = find_requirements(options.directory, options.top)
         installer = Installer(target, work, log or output.with_suffix(".log"))
-        installer.install(requirements, tree, options.layer_provides)
+        installer.install(requirements, tree, options.layer_provides, extras_for(options.modules_used))
         remove_unneeded(tree)
         for name in options.module_names:
             copy_module(name, tree)
@@ -142,7 +146,12 @@ def build_archive(options: ArchiveOptions, output: Path, log: Path | None = None
         for file in files:
             _copy(file.source, tree / file.path)
         put_entry(tree, options.module, options.attribute, options.is_factory, options.import_folder)
-        notes = compile_modules(tree, options.python) if options.compiled else []
+        notes = [
+            f"The service uses {name}, which is not in the archive: name what brings it in the project's requirements, "
+            "or by --layer-provides where a layer does."
+            for name in absent_from(tree, options.modules_used, (*RUNTIME_BRINGS, *options.layer_provides))
+        ]
+        notes += compile_modules(tree, options.python) if options.compiled else []
         return _packed(tree, work / "archive.zip", output, notes)
 
 

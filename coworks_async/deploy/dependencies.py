@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coworks_async.deploy import own
+from coworks_async.deploy.imports import normalized
 from coworks_async.deploy.requirements import Requirements, extras_in, extras_of
 from coworks_async.deploy.stack import Architecture
 from coworks_async.deploy.uv_errors import redacted, to_build, why
@@ -75,17 +76,24 @@ class Installer:
     log: Path
     built: list[str] = field(default_factory=list)
 
-    def install(self, requirements: Requirements | None, folder: Path, layer_provides: Iterable[str] = ()) -> None:
+    def install(
+        self,
+        requirements: Requirements | None,
+        folder: Path,
+        layer_provides: Iterable[str] = (),
+        extras: Iterable[str] = (),
+    ) -> None:
         """Install the project's dependencies and CoWorks itself into a folder.
 
         Parameters:
             layer_provides: distributions that layers bring: left out, with what only they need.
+            extras: of CoWorks, besides those that the requirements name.
 
         Raises:
             CommandError: a name of those is none.
             DeployError: in one line, which dependency cannot be had, and why.
         """
-        excluded = {*RUNTIME_BRINGS, *map(_normalized, layer_provides)}
+        excluded = {*RUNTIME_BRINGS, *map(_checked, layer_provides)}
         options = ["--excludes", self._write("excludes.txt", excluded)]
         if requirements is not None:
             options += ["--requirements", str(requirements.file)]
@@ -96,16 +104,16 @@ class Installer:
                 self._install(requirements, folder, options)
             return
         wheel = own.own_wheel(self.work)
-        extras = extras_of(requirements, own.NAME) if requirements is not None else set()
+        wanted = {*extras, *(extras_of(requirements, own.NAME) if requirements is not None else ())}
         while True:
             # What stands here is taken for whatever else names it, without the extras that are asked for there.
-            line = f"{own.NAME}[{','.join(sorted(extras))}] @ {wheel.as_uri()}"
+            line = f"{own.NAME}[{','.join(sorted(wanted))}] @ {wheel.as_uri()}"
             ours = self._write("own.txt", [line])
             self._install(requirements, folder, [*options, "--overrides", ours, "--requirements", ours])
-            more = _extras_of_installed(folder) - extras
+            more = _extras_of_installed(folder) - wanted
             if not more:
                 return
-            extras |= more
+            wanted |= more
 
     def _install(self, requirements: Requirements | None, folder: Path, options: Sequence[str]) -> None:
         """Install anew until nothing is left that has to be built and has not been."""
@@ -165,8 +173,7 @@ def _uv(command: Sequence[str], requirements: Requirements | None) -> "subproces
     )
 
 
-def _normalized(name: str) -> str:
-    """Return the name of a distribution as indexes write it (PEP 503)."""
+def _checked(name: str) -> str:
     if _NAME.fullmatch(name) is None:
         raise CommandError(f"--layer-provides takes the name of a distribution, which {name!r} is not.")
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return normalized(name)

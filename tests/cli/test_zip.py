@@ -59,6 +59,18 @@ def test_the_sample_as_a_process(tmp_path: Path):
     assert output.stat().st_size < 2_000_000
 
 
+def test_the_extras_that_the_service_uses_are_in_it(tmp_path: Path):
+    output = tmp_path / "complete.zip"
+    command = [CWS, "-A", "complete", "zip", "-o", str(output)]
+    done = subprocess.run(command, cwd=SAMPLES, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Note" not in done.stdout
+    with zipfile.ZipFile(output) as archive:
+        tops = {name.partition("/")[0] for name in archive.namelist()}
+    assert {"aws_xray_sdk", "markdown_it", "nh3", "pyinstrument"} <= tops
+    assert not tops & {"opentelemetry", "click", "uvicorn", "botocore"}
+
+
 @pytest.mark.usefixtures("service")
 def test_the_archive_is_named_after_the_service_and_what_that_prints_is_not_in_the_report(project: Path):
     done = zipped()

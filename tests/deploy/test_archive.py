@@ -224,3 +224,13 @@ def test_sizes_are_counted_as_aws_does():
         "1.0 MB",
         "50.0 MB",
     ]
+
+
+def test_a_package_that_the_service_uses_and_the_archive_lacks_is_told(project: Path, index: Path, build: Build):
+    make_wheel(index, "a")
+    (project / "requirements.txt").write_text("a\n")
+    used = frozenset({"a", "yaml.nodes", "starlette.routing", "boto3"})
+    assert build(modules_used=used).notes == (
+        "The service uses yaml, which is not in the archive: name what brings it in the project's requirements, or by "
+        "--layer-provides where a layer does.",
+    )
