@@ -12,6 +12,14 @@ from coworks_async.openapi.text import as_text, holds_file, object_of
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
+TEXT = "text/plain"
+BINARY = "application/octet-stream"
+
+# A content type may be a range in OpenAPI, but few tools know what to send for one.
+_RANGES = {
+    TEXT: "Text is taken under any other `text/` type as well.",
+    BINARY: "Bytes are taken under any other content type as well.",
+}
 
 Content = dict[str, dict[str, Any]]
 
@@ -29,7 +37,7 @@ def request_body(plan: Plan, schemas: Schemas, told: Mapping[str, str], *, names
         required = plan.whole.parameter.required
     elif names and (named or plan.rest is not None):
         content = _of_names(plan, named, schemas, told)
-        text = ""
+        text = " ".join(said for kind, said in _RANGES.items() if kind in content)
         required = any(slot.parameter.required for slot in named)
     else:
         content, text, required = {}, "", False
@@ -109,17 +117,25 @@ def _value(schema: Schema, schemas: Schemas) -> Schema | None:
 
 
 def _as_they_are(named: Sequence[Slot], schemas: Schemas) -> Content:
-    """Return the bodies that one parameter takes as they came: text where it is the only one, bytes of any type."""
+    """Return the bodies that one parameter takes as they came, where nothing else must be sent."""
     content: Content = {}
-    if len(named) == 1 and named[0].converter.text:
-        texts = [
-            part for part in alternatives(schema_of(named[0], schemas), schemas.components.resolve) if _is_text(part)
-        ]
-        content["text/plain"] = {"schema": texts[0]}
-    binary = [slot for slot in named if slot.converter.binary]
-    if len(binary) == 1 and not any(slot.parameter.required for slot in named if slot is not binary[0]):
-        content["application/octet-stream"] = {}
+    text = _only([slot for slot in named if slot.converter.text], named)
+    if text is not None:
+        texts = [part for part in alternatives(schema_of(text, schemas), schemas.components.resolve) if _is_text(part)]
+        # An empty body is none at all.
+        least = {"minLength": max(1, texts[0].get("minLength", 0))} if text.parameter.required else {}
+        content[TEXT] = {"schema": {**texts[0], **least}}
+    binary = _only([slot for slot in named if slot.converter.binary], named)
+    if binary is not None:
+        content[BINARY] = {}
     return content
+
+
+def _only(takers: Sequence[Slot], named: Sequence[Slot]) -> Slot | None:
+    """Return the one that takes a whole body, None where there are several, or others are required."""
+    if len(takers) != 1 or any(slot.parameter.required for slot in named if slot is not takers[0]):
+        return None
+    return takers[0]
 
 
 def _is_text(schema: Schema) -> bool:

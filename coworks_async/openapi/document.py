@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 VERSION = "3.1.1"
 
 NOTE = (
-    "Strings that convert are taken too, wherever a number, a boolean or a date is asked for: `7`, `yes`. "
+    "Strings that convert are taken too, wherever something else is asked for: `7` for a number; `true`, `1`, `yes`, "
+    "`on`, `false`, `0`, `no`, `off`, in any letter case, for a boolean; a time without an offset, a duration with a "
+    "sign or a fraction, a UUID without hyphens. One value of a query or a form makes an array of one. "
     "What a body holds by name may come from the query instead."
 )
 

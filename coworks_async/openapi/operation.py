@@ -19,7 +19,7 @@ SECURITY = "token"
 _INVOCATION = {
     "name": "InvocationType",
     "in": "header",
-    "description": "Event: the entry runs later, and the answer is a 202 at once.",
+    "description": "Event: the answer is a 202 at once; the entry runs later, and only then are its parameters read.",
     "schema": {"type": "string", "enum": ["RequestResponse", "Event"]},
 }
 _ACCEPTED = {

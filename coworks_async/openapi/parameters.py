@@ -1,12 +1,12 @@
 """The parameters of an operation: what the path and the query hold."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from coworks_async.entries.plan import Plan, Slot
 from coworks_async.openapi.components import Schema
 from coworks_async.openapi.schemas import Schemas, with_default
-from coworks_async.openapi.text import as_text, object_of, sent
+from coworks_async.openapi.text import Resolve, as_text, object_of, sent
 
 Parameter = dict[str, Any]
 
@@ -46,7 +46,7 @@ def query_parameters(
             parameters.append(_parameter("query", slot.alias, written, required=required, text=told.get(slot.name, "")))
     parameters += [_gathered(slot, schemas, told.get(slot.name, "")) for slot in plan.gather.values()]
     if whole and plan.whole is not None:
-        parameters += _of_whole(plan.whole, schemas, told.get(plan.whole.name, ""))
+        parameters += _of_whole(plan.whole, schemas, told.get(plan.whole.name, ""), taken=plan.named)
     if names and plan.rest is not None:
         parameters.append(_left(plan, plan.rest, schemas, told.get(plan.rest.name, "")))
     return parameters
@@ -93,7 +93,7 @@ def _dict_of(schema: Schema, schemas: Schemas) -> Schema:
     return {**found, "additionalProperties": values if values is not None else False}
 
 
-def alternatives(schema: Schema, resolve: Callable[[Schema], Schema]) -> Iterator[Schema]:
+def alternatives(schema: Schema, resolve: Resolve) -> Iterator[Schema]:
     """Yield the schemas that one allows, references followed."""
     plain = resolve(schema)
     choices = plain.get("anyOf", plain.get("oneOf"))
@@ -106,22 +106,35 @@ def alternatives(schema: Schema, resolve: Callable[[Schema], Schema]) -> Iterato
 
 def _left(plan: Plan, rest: Slot, schemas: Schemas, text: str) -> Parameter:
     values = as_text(schemas.of(rest.parameter.annotation), schemas.components.resolve, many=True)
-    names = {"not": {"enum": sorted({*reserved_names(plan, rest), *plan.named})}}
-    values = values if values is not None else NOTHING
+    taken = {*reserved_names(plan, rest), *plan.named}
+    return _free(rest.name, values if values is not None else NOTHING, taken, text)
+
+
+def _free(name: str, values: Schema, taken: Collection[str], text: str) -> Parameter:
+    """Return a parameter that stands for all names but those that are taken."""
+    names = {"not": {"enum": sorted(taken)}}
     schema: Schema = {"type": "object", "propertyNames": names, "additionalProperties": values}
-    return _parameter("query", rest.name, schema, required=False, text=text, style="form", explode=True)
+    return _parameter("query", name, schema, required=False, text=text, style="form", explode=True)
 
 
-def _of_whole(slot: Slot, schemas: Schemas, text: str) -> list[Parameter]:
-    """Return a parameter for each field; or one object, where the fields depend on each other."""
+def _of_whole(slot: Slot, schemas: Schemas, text: str, *, taken: Collection[str]) -> list[Parameter]:
+    """Return a parameter for each field; or one object, where the fields depend on each other.
+
+    Parameters:
+        taken: the names of the other parameters, which no model gets that takes unknown names.
+    """
     objects = whole_as_text(slot, schemas)
     required = slot.parameter.required
     if len(objects) == 1 and (required or not objects[0].get("required")):
-        needed = objects[0].get("required", [])
-        return [
-            _parameter("query", name, schema, required=name in needed, text="")
-            for name, schema in objects[0]["properties"].items()
+        fields, needed = objects[0]["properties"], objects[0].get("required", [])
+        parameters = [
+            _parameter("query", name, schema, required=name in needed, text="") for name, schema in fields.items()
         ]
+        others = objects[0]["additionalProperties"]
+        if others is not False:
+            name = slot.name if slot.name not in fields else f"{slot.name}_"
+            parameters.append(_free(name, others, {*fields, *taken}, text))
+        return parameters
     if not objects and not required:
         return []
     schema: Schema = objects[0] if len(objects) == 1 else {"oneOf": objects} if objects else NOTHING
@@ -139,12 +152,14 @@ def whole_as_text(slot: Slot, schemas: Schemas) -> list[Schema]:
                 name: field for name, field in part.get("properties", {}).items() if not field.get("readOnly")
             }
             written = object_of(properties, part.get("required", []), resolve)
-            objects += [] if written is None else [_open(written, part)]
+            objects += [] if written is None else [_open(written, part, resolve)]
     return objects
 
 
-def _open(written: Schema, part: Schema) -> Schema:
-    """A pydantic model may take other keys as well."""
-    if part.get("additionalProperties") is False:
+def _open(written: Schema, part: Schema, resolve: Resolve) -> Schema:
+    """Let in the other keys that a model of pydantic's may take, as far as they have a text."""
+    others = part.get("additionalProperties", {})
+    if others is False:
         return written
-    return {name: value for name, value in written.items() if name != "additionalProperties"}
+    values = as_text({} if others is True else others, resolve, many=True)
+    return {**written, "additionalProperties": values if values is not None else False}

@@ -1,10 +1,18 @@
-"""Signatures as their authors wrote them."""
+"""Signatures as their authors wrote them, and routes that are those which requests meet."""
 
+import re
 from typing import Any
 
+import httpx2
 import pytest
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
 
+from coworks_async import Blueprint, TechMicroService, entry, request
+from coworks_async.blueprints import Admin
 from coworks_async.blueprints.admin.routes import signature_of
+from tests.blueprints.administered import TOKEN
+from tests.clients import Connect
 
 
 class Methods:
@@ -28,3 +36,123 @@ class Methods:
 )
 def test_a_signature_is_shown_without_self_and_without_quotes(name: str, signature: str):
     assert signature_of(getattr(Methods(), name)).replace("typing.", "") == signature
+
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class Items(Blueprint):
+    @entry
+    async def get(self, kind: str = "pen"):
+        return kind
+
+    @entry(no_auth=True)
+    async def post(self, *, colour: str):
+        return colour
+
+    @entry
+    async def get_(self, item_id: int):
+        return item_id
+
+    @entry
+    async def delete_(self, item_id: int):
+        return None
+
+    @entry
+    async def get_best(self):
+        return "best"
+
+    @entry(stage="prod")
+    async def put_best(self):
+        return "another"
+
+    @entry
+    async def patch_files(self, *path: str):
+        return path
+
+
+class Secret(Blueprint):
+    @entry
+    async def get(self):
+        return "secret"
+
+
+class Shop(TechMicroService):
+    """Entries of its own, blueprints, one of them hidden, stages, and what is no entry."""
+
+    def __init__(self) -> None:
+        plain = Route("/plain", lambda request: PlainTextResponse("plain"))
+        super().__init__(routes=[plain, Mount("/static", PlainTextResponse("static"))])
+        self.register_blueprint(Items(), url_prefix="/items")
+        self.register_blueprint(Secret(), url_prefix="/secret", hide_routes=True)
+        self.register_blueprint(Admin(), url_prefix="/admin")
+
+        @self.after_request
+        def tell(response: Response) -> Response:
+            route: Any = request.scope.get("route")
+            if hasattr(route, "entry"):
+                response.headers["x-endpoint"] = route.entry.endpoint
+            return response
+
+    async def token_authorizer(self, token: str):
+        return token == "token"
+
+    @entry
+    async def get(self):
+        return "shop"
+
+    @entry(stage=("dev", "prod"))
+    async def get_trial(self):
+        return "trial"
+
+    @entry(stage="prod")
+    async def get_sale(self):
+        return "sale"
+
+    @entry
+    async def delete_(self, name: str):
+        """It answers DELETE on `/items` and `/trial` as well."""
+
+
+def expected(routes: dict[str, dict[str, Any]], method: str, path: str) -> str | None:
+    """Return the endpoint that the listing says answers: the one with the longest static start."""
+    found = [template for template in routes if method in routes[template] and pattern(template).fullmatch(path)]
+    best = max(found, key=lambda template: template.partition("{")[0].count("/"), default=None)
+    return None if best is None else routes[best][method]["endpoint"]
+
+
+def pattern(template: str) -> re.Pattern[str]:
+    """Return what a path of the listing stands for; of a rest there may be nothing."""
+    return re.compile(re.sub(r"\{\w+\}", "[^/]+", re.sub(r"/\{\w+:path\}", "(/.+)?", template)))
+
+
+def answered(client: httpx2.Client, method: str, path: str) -> str | None:
+    """Return the endpoint that answers a request, None where none does."""
+    answer = client.request(method, path, headers=TOKEN)
+    endpoint = answer.headers.get("x-endpoint")
+    assert endpoint is not None or answer.status_code in (404, 405), answer.text
+    return endpoint
+
+
+@pytest.mark.parametrize(
+    ("stage", "there", "missing"),
+    [
+        ("dev", {"get_trial", "admin.get_event"}, {"get_sale", "items.put_best", "secret.get"}),
+        ("prod", {"get_trial", "get_sale", "items.put_best"}, {"admin.get_event", "secret.get"}),
+    ],
+)
+def test_the_routes_are_those_that_requests_meet_and_there_are_no_others(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, stage: str, there: set[str], missing: set[str]
+):
+    monkeypatch.setenv("CWS_STAGE", stage)
+    client = connect(Shop())
+    routes = client.get("/admin/route", headers=TOKEN).json()
+    paths = ["/items/files", "/items/files/a/b", "/items/best/x", "/secret", "/sale", "/nowhere/at/all"]
+    paths += [re.sub(r"\{\w+(:path)?\}", "7", template) for template in routes]
+    told = {(method, path): expected(routes, method, path) for method in METHODS for path in paths}
+    assert {one: answered(client, *one) for one in told} == told
+    shown = {route["endpoint"] for methods in routes.values() for route in methods.values()}
+    assert set(told.values()) == {*shown, None}
+    assert there <= shown
+    assert not missing & shown
+    assert not {"/plain", "/static", "/secret"} & set(routes)

@@ -25,7 +25,7 @@ def content_of(method: Any) -> Content:
 
 
 def test_a_named_body_is_json_or_a_form():
-    async def post(self, *, name: str, parts: list[int] = ()):  # type: ignore[assignment]
+    async def post(self, *, name: int, parts: list[int] = ()):  # type: ignore[assignment]
         return ""
 
     content = content_of(post)
@@ -61,7 +61,7 @@ def test_without_its_optional_files_a_body_is_what_it_is_elsewhere():
         return ""
 
     content = content_of(post)
-    assert set(content) == {JSON, FORM, MULTIPART}
+    assert set(content) == {JSON, FORM, MULTIPART, "text/plain"}
     assert set(content[FORM]["schema"]["properties"]) == {"title"}
     assert content[MULTIPART]["schema"]["properties"]["docs"]["items"] == {"type": "string", "format": "binary"}
 
@@ -90,12 +90,21 @@ def test_a_docstring_tells_of_a_structured_body():
     assert operation_of(one("post", post))["requestBody"]["description"] == "what is added"
 
 
-def test_text_is_taken_as_it_is_by_the_only_parameter():
+def test_text_is_taken_as_it_is_by_the_only_parameter_for_it_where_nothing_else_must_be_sent():
     async def several(self, name: str = "", other: str = ""):
         return ""
 
-    texts = only_operation(described(taking(int | str)))["requestBody"]["content"]["text/plain"]["schema"]
-    assert texts == {"type": "string"}
+    async def beside(self, name: str = "", count: int = 1):
+        return ""
+
+    async def not_alone(self, *, count: int, name: str = ""):
+        return ""
+
+    body = only_operation(described(taking(int | str)))["requestBody"]
+    assert body["content"]["text/plain"]["schema"] == {"type": "string", "minLength": 1}
+    assert body["description"] == "Text is taken under any other `text/` type as well."
+    assert content_of(beside)["text/plain"]["schema"] == {"type": "string", "default": ""}
+    assert "text/plain" not in content_of(not_alone)
     assert "text/plain" not in content_of(several)
     assert "text/plain" not in only_operation(described(taking(int)))["requestBody"]["content"]
 
@@ -107,7 +116,9 @@ def test_bytes_are_taken_as_they_are_where_nothing_else_must_be_sent():
     async def not_alone(self, *, raw: bytes, name: str):
         return ""
 
-    assert content_of(alone)["application/octet-stream"] == {}
+    body = operation_of(one("post", alone))["requestBody"]
+    assert body["content"]["application/octet-stream"] == {}
+    assert body["description"].endswith("Bytes are taken under any other content type as well.")
     assert "application/octet-stream" not in content_of(not_alone)
 
 

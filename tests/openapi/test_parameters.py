@@ -4,6 +4,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 import msgspec
+import pydantic
 import pytest
 from msgspec import Meta
 
@@ -15,6 +16,7 @@ from tests.openapi.structured import Cat, Colour, Dog, Open, Part
 from tests.sending import taking_whole
 
 TEXT = {"type": "string"}
+TEXTS = {"type": "array", "items": TEXT}
 
 
 @pytest.mark.parametrize(
@@ -148,9 +150,27 @@ def test_a_structured_parameter_that_no_query_can_hold_is_forbidden_or_left_out(
     assert "parameters" not in described(taking_whole(Deep, None))["paths"]["/"]["get"]
 
 
-def test_a_model_that_takes_other_keys_is_described_by_its_own():
-    [parameter] = described(taking_whole(Open))["paths"]["/"]["get"]["parameters"]
-    assert parameter["name"] == "x"
+def test_a_model_that_takes_other_keys_has_a_parameter_for_them():
+    class Typed(pydantic.BaseModel):
+        item: int = 1
+        __pydantic_extra__: dict[str, int]
+        model_config = pydantic.ConfigDict(extra="allow")
+
+    class Nested(pydantic.BaseModel):
+        __pydantic_extra__: dict[str, dict[str, int]]
+        model_config = pydantic.ConfigDict(extra="allow")
+
+    async def get(self, part: Open, limit: int = 1):
+        return ""
+
+    _, x, others = operation_of(one("get", get))["parameters"]
+    assert (x["name"], others["name"]) == ("x", "part")
+    assert (others["style"], others["explode"]) == ("form", True)
+    assert others["schema"]["propertyNames"] == {"not": {"enum": ["limit", "x"]}}
+    assert others["schema"]["additionalProperties"] == {"anyOf": [TEXT, TEXTS]}
+    _, others = described(taking_whole(Typed))["paths"]["/"]["get"]["parameters"]
+    assert (others["name"], others["schema"]["additionalProperties"]) == ("item_", {"type": "integer"})
+    assert "parameters" not in described(taking_whole(Nested))["paths"]["/"]["get"]
 
 
 def test_what_has_a_body_elsewhere_has_a_query_on_delete():
