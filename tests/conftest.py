@@ -37,7 +37,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         for name in mark.args:
             find_tool(name)
     if item.get_closest_marker("end_to_end") and os.environ.get("CWS_TEST_ALL") != "1":
-        pytest.skip("a whole deploy takes a while; `make test-all` runs it")
+        pytest.skip("it takes a while; `make test-all` runs it")
 
 
 @pytest.fixture(scope="session")
