@@ -8,6 +8,7 @@ from typing import Any
 from selenium.webdriver import Keys
 
 from tests.blueprints.browser import Browser
+from tests.cli.serving import until
 from tests.tools import find_tool
 
 
@@ -75,8 +76,27 @@ def copied(browser: Browser, entry: str, label: str) -> str:
         "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"],
     }
     browser.driver.execute_cdp_cmd("Browser.grantPermissions", permissions)
-    browser.named(f"{entry} .command button", label).click()
-    browser.wait_for(f"{entry} .command button", "Copied")
+    button = browser.named(f"{entry} .command button", label)
+    # It says that it did for a moment, which a busy machine may miss.
+    browser.driver.execute_script(
+        "const button = arguments[0]; window.said = new Promise((done) =>"
+        " new MutationObserver(() => done(button.textContent)).observe(button, { childList: true }))",
+        button,
+    )
+    button.click()
+    assert browser.value("window.said") == "Copied"
     command = browser.value("navigator.clipboard.readText()")
     browser.wait_for(f"{entry} .command button", label)
     return str(command)
+
+
+def complained(browser: Browser, *texts: str) -> None:
+    """Wait until the console has got a complaint with each text, in this order, and no other."""
+    seen: list[str] = []
+
+    def came() -> bool:
+        seen.extend(browser.complaints())
+        return len(seen) >= len(texts)
+
+    until(came)
+    assert [text in complaint for text, complaint in zip(texts, seen, strict=True)] == [True] * len(texts), seen

@@ -6,6 +6,7 @@ from typing import Any
 from selenium.webdriver import Keys
 
 from tests.blueprints.browser import Browser
+from tests.cli.serving import until
 
 
 @dataclass
@@ -43,4 +44,13 @@ def first_load(browser: Browser, url: str, token: str = "token") -> Load:
     browser.find("#token").send_keys(token, Keys.ENTER)
     browser.wait_for("#count", "entries")
     browser.value("new Promise((done) => requestIdleCallback(done))")
-    return load_of(browser.traffic())
+    events: list[dict[str, Any]] = []
+
+    def is_whole() -> bool:
+        events.extend(browser.traffic())
+        load = load_of(events)
+        return load.sizes.keys() == load.asked_by.keys()
+
+    # The browser tells of what it has loaded after the page has it.
+    until(is_whole)
+    return load_of(events)

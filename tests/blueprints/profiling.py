@@ -1,6 +1,8 @@
-"""What the tests of profiles share: their trees, by names."""
+"""What the tests of profiles share: their trees, by names, and what requests wait for."""
 
+import asyncio
 import re
+import time
 from typing import Any
 
 from coworks_async.blueprints.profiler_calls import Call, label
@@ -28,3 +30,21 @@ def find(call: Call, name: str) -> Call:
         found += [child for child in one.children.values() if name_of(child) == name]
     [only] = found
     return only
+
+
+def held_up(told: list[float]) -> asyncio.Future[None]:
+    """Return a future that is done a while after the one who awaits it is suspended.
+
+    `told` gets the seconds of that while: whatever else the machine does, who awaited has waited for no less.
+    """
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+
+    def release() -> None:
+        started = time.perf_counter()
+        time.sleep(0.01)
+        told.append(time.perf_counter() - started)
+        future.set_result(None)
+
+    loop.call_soon(release)
+    return future

@@ -11,7 +11,7 @@ from starlette.status import HTTP_303_SEE_OTHER
 
 from coworks_async import TechMicroService, entry, request
 from coworks_async.blueprints import Admin
-from tests.blueprints.administering import by_curl, fill, opened, sent, sent_text, unfolded
+from tests.blueprints.administering import by_curl, complained, fill, opened, sent, sent_text, unfolded
 from tests.blueprints.browser import Browser
 from tests.cli.serving import until
 from tests.clients import on_a_socket
@@ -172,8 +172,7 @@ def test_a_stream_that_breaks_off_leaves_what_came_and_says_so(browser: Browser,
     browser.wait_for(f"{entry} .facts", "broken off")
     browser.wait_for_end(f"{entry} .answer")
     assert browser.all(f"{entry} .shown") == ["one"]
-    [complaint] = browser.complaints()
-    assert "ERR_INCOMPLETE_CHUNKED_ENCODING" in complaint
+    complained(browser, "ERR_INCOMPLETE_CHUNKED_ENCODING")
 
 
 def test_a_request_can_be_stopped_before_it_is_answered(browser: Browser, service: str):
@@ -201,7 +200,7 @@ def test_the_token_follows_no_redirect_to_another_host(browser: Browser, service
         browser.wait_for(f"{found} .facts", "No answer could be read.")
         assert other.get("/").status_code == 204
     assert asked == ["/"]
-    assert any("Content Security Policy" in complaint for complaint in browser.complaints())
+    complained(browser, "Content Security Policy")
 
 
 def test_a_long_text_is_shown_from_its_beginning(browser: Browser, service: str):

@@ -7,6 +7,7 @@ from typing import Any
 
 from coworks_async import TechMicroService, entry
 from coworks_async.blueprints import Profiler
+from tests.tools import PATIENCE
 
 
 class Busy(TechMicroService):
@@ -24,7 +25,7 @@ class Busy(TechMicroService):
 
     @entry(no_auth=True)
     async def get_yours(self):
-        await asyncio.to_thread(self.begun.wait, 10)
+        await asyncio.to_thread(self.begun.wait, PATIENCE)
         self.let_go.set()
         for _ in range(5):
             yours()
@@ -32,14 +33,14 @@ class Busy(TechMicroService):
 
     @entry(no_auth=True)
     def get_yours_sync(self):
-        self.begun.wait(10)
+        self.begun.wait(PATIENCE)
         for _ in range(5):
             yours()
             time.sleep(0.001)
 
     def mine(self) -> None:
         self.begun.set()
-        self.let_go.wait(10)
+        self.let_go.wait(PATIENCE)
 
 
 def yours() -> None:

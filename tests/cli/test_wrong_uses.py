@@ -13,85 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from coworks_async.cli.main import COMMANDS, cws
+from tests.cli.mistaking import TERRAFORM, furnish, one_line, words
 from tests.cli.serving import CWS
 
 PACKAGE = Path(__file__).parents[2]
 
-SERVICE = """
-from coworks_async import TechMicroService, entry
-
-
-class Small(TechMicroService):
-    @entry(no_auth=True)
-    async def get(self):
-        return "Hello world."
-
-
-app = Small(name="small")
-"""
-
-FILES = {
-    "app.py": SERVICE,
-    "other.py": "from starlette.applications import Starlette\nlone = Starlette()\n",
-    "broken.py": "import nothing_of_the_kind\n",
-    "two.py": SERVICE.replace("app =", "one = Small()\nanother ="),
-    "text": "no assignment here\n",
-    "folder/file": "",
-    "tab.yml": "commands:\n\trun:\n",
-    "list.yml": "- commands\n",
-    "old.yml": "version: 2\n",
-    "typo.yml": "commands: {deploy: {buket: a}}\n",
-    "flag.yml": "commands: {run: {reload: maybe}}\n",
-    "many.yml": "commands: {run: {port: [1, 2]}}\n",
-    "class.yml": "commands: {own: {class: nothing.of_the_kind}}\n",
-}
-
-# Quick to build: the package comes by a layer, and this Python compiles.
-QUICK = ["--layer-provides", "coworks-async", "--python", f"{sys.version_info.major}.{sys.version_info.minor}"]
-DEPLOY = ["deploy", "--bucket", "archives", *QUICK, "--dry"]
-
-# What is typed, and a word of the line that comes; `:` stands in front of an option that the line has to name.
+# What is typed, and a word of the line that comes.
 WRONG = [
-    # The options of the project.
-    ("-A nothere run", "'nothere'"),
-    ("-A app:nothere run", "'nothere'. It has: Small, app."),
-    ("-A app: run", "'app:'"),
-    ("-A a..b run", "'a..b'"),
-    ("-A nothere.py run", "'nothere.py'"),
-    ("-A text run", "'text'"),
-    ("-A folder/file run", "'folder/file'"),
-    ("-A two run", "2 services"),
-    ("-A other run", "'other' has no 'app'"),
-    ("-A other:lone invoke GET /", "'other:lone' is a Starlette"),
-    ("-A other:lone routes", "'other:lone' is a Starlette"),
-    ("-A other:lone zip", "'other:lone' is a Starlette"),
-    ("-A other:lone deployed", "'other:lone' is a Starlette"),
-    ("-A nothere shell", "'nothere'"),
-    ("-A nothere invoke GET /", "'nothere'"),
-    ("-A nothere routes", "'nothere'"),
-    ("-A nothere zip", "'nothere'"),
-    ("-A nothere deploy --bucket archives", "'nothere'"),
-    ("-A nothere destroy", "'nothere'"),
-    ("-A nothere deployed", "'nothere'"),
-    ("-p nothere run", "--project-dir"),
-    ("-p text run", "--project-dir"),
-    ("-e nothere run", "--env-file"),
-    ("-e folder run", "--env-file"),
-    ("-e text run", "text has no NAME=value on line 1"),
-    ("-e text shell", "text has no NAME=value on line 1"),
-    ("-e text invoke GET /", "text has no NAME=value on line 1"),
-    ("-e text deploy --bucket archives", "text has no NAME=value on line 1"),
-    ("-s a/b run", "'a/b'"),
-    ("-s ../v1 new shop", "'../v1'"),
-    ("-c nothere run", "'nothere.cws.yml'"),
-    ("--config-file-suffix .no run", "'project.no'"),
-    ("-c tab.yml run", "tab.yml:2: This is no YAML: expected spaces, found a tab."),
-    ("-c list.yml run", "list.yml:1:"),
-    ("-c old.yml run", "old.yml:1:"),
-    ("-c typo.yml deploy", "did you mean 'bucket'?"),
-    ("-c flag.yml run", "'reload'"),
-    ("-c many.yml run", "'port'"),
-    ("-c class.yml own", "nothing.of_the_kind"),
     ("nothere", "'nothere'"),
     ("rum", "'rum'"),
     ("--nothere", "'--nothere'"),
@@ -200,45 +128,10 @@ FAILING = [
 ANYTHING = {"layer_provides", "region"}
 
 
-# Enough of a Terraform to be found: whatever is wrong here is told before it is asked for more.
-TERRAFORM = """#!/bin/sh
-echo '{"terraform_version": "1.15.5"}'
-"""
-
-
 @pytest.fixture(autouse=True)
 def place(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with files that will not do."""
-    for name, text in FILES.items():
-        (project / name).parent.mkdir(exist_ok=True)
-        (project / name).write_text(text)
-    terraform = project / "bin" / "terraform"
-    terraform.parent.mkdir()
-    terraform.write_text(TERRAFORM)
-    terraform.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{terraform.parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.chdir(project)
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(project / "absent"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(project / "absent"))
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    furnish(project, monkeypatch)
     return project
-
-
-def words(typed: str) -> list[str]:
-    """Spell out what is typed."""
-    spelt = {"DEPLOY": DEPLOY, "QUICK": QUICK}
-    return [part for word in typed.split() for part in spelt.get(word, [word])]
-
-
-def one_line(arguments: list[str], code: int) -> str:
-    result = CliRunner().invoke(cws, arguments)
-    assert result.exit_code == code, result.output
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.endswith("\n")
-    assert result.stderr.count("\n") == 1, result.stderr
-    return result.stderr
 
 
 def commands() -> dict[str, click.Command]:
@@ -271,13 +164,6 @@ def test_a_terraform_that_is_missing_or_too_old_is_one_line(place: Path, monkeyp
     for command in ("DEPLOY", "destroy"):
         assert "Neither terraform nor tofu is on the PATH" in one_line(words(command), 1)
         assert "tofu is not on the PATH" in one_line(words(f"{command} --terraform tofu"), 1)
-
-
-def test_what_a_service_raises_at_its_import_is_told_in_the_last_line():
-    result = CliRunner().invoke(cws, ["-A", "broken", "shell"])
-    assert result.exit_code == 2
-    told = "Error: Cannot import 'broken': ModuleNotFoundError: No module named 'nothing_of_the_kind'"
-    assert result.stderr.splitlines()[-1] == told
 
 
 def test_every_option_without_its_value_or_with_one_too_many_is_one_line():

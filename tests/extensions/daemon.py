@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.tools import PATIENCE
+
 HEADER = b'{"format":"json","version":1}'
 
 Document = dict[str, Any]
@@ -21,7 +23,7 @@ class Daemon:
 
     def take(self, count: int = 1) -> list[Document]:
         """Return so many documents, which must be all that there are."""
-        self.listener.settimeout(10)
+        self.listener.settimeout(PATIENCE)
         documents = [self._next() for _ in range(count)]
         assert self.rest() == []
         return documents

@@ -90,7 +90,7 @@ import httpx
 class Shop(TechMicroService):
     @entry(no_auth=True)
     async def get(self):
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             await client.post(sys.argv[1] + "/pay?card=4711")
         return "paid"
 

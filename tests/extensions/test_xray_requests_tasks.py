@@ -127,14 +127,16 @@ def test_a_request_that_is_cancelled_is_told(xray: Daemon, recorder: Any):
     class Slow(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
-            await asyncio.sleep(60)
+            begun.set()
+            await asyncio.Event().wait()
 
+    begun = asyncio.Event()
     app = Slow(name="slow")
     XRay(app, recorder)
 
     async def cancel() -> None:
         task = asyncio.create_task(app({**SCOPE}, receive, ignore))
-        await asyncio.sleep(0.01)
+        await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -16,6 +16,7 @@ import httpx
 from coworks_async.aws.gateway import GatewayPlan, GatewayRoute
 from tests.aws.emulator import CREDENTIALS
 from tests.deploy.toolchain import Toolchain
+from tests.tools import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "terraform" / "modules"
@@ -193,7 +194,7 @@ def create_function(url: str, account: str, name: str, source: str) -> None:
         Role=f"arn:aws:iam::{account}:role/{name}",
         Handler="service.lambda_handler",
         Code={"ZipFile": zipped(service=source)},
-        Timeout=30,
+        Timeout=int(PATIENCE),
         Environment={"Variables": {"PYTHONPATH": ":".join(packages), "CWS_STAGE": "dev"}},
     )
 
@@ -203,4 +204,4 @@ def live(applied: Applied) -> httpx.Client:
     host, _, path = applied.outputs["url"].removeprefix("https://").partition("/")
     api = host.partition(".")[0]
     base = f"{applied.url}/_aws/execute-api/{api}/{path or '$default'}"
-    return httpx.Client(base_url=base, timeout=30)
+    return httpx.Client(base_url=base, timeout=PATIENCE)

@@ -9,6 +9,7 @@ from coworks_async.aws.gateway import Kind, gateway_plan
 from tests.terraform.applying import STEP_ONE, Applied, client, create_function, inputs_of
 from tests.terraform.conftest import NewRoot
 from tests.terraform.services import SOURCE, service
+from tests.tools import PATIENCE
 
 pytestmark = pytest.mark.end_to_end
 
@@ -54,7 +55,7 @@ def at_first(deployed: Applied, first: dict[str, Any]) -> Applied:
 def get(root: Applied, path: str) -> httpx.Response:
     """Call the service by its domain."""
     headers = {"Host": root.domain["domain_name"], "Authorization": "token"}
-    return httpx.get(f"{root.url}{path}", headers=headers, timeout=30)
+    return httpx.get(f"{root.url}{path}", headers=headers, timeout=PATIENCE)
 
 
 def mappings(root: Applied) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.deploy.toolchain import Toolchain
 from tests.terraform.applying import client, example, zipped
+from tests.tools import PATIENCE
 
 pytestmark = pytest.mark.end_to_end
 
@@ -26,13 +27,14 @@ def test_the_complete_example_answers_and_is_destroyed(toolchain: Toolchain, emu
     toolchain.run(place, "plan", "-detailed-exitcode", *words[1:], environment=environment)
     outputs = json.loads(toolchain.run(place, "output", "-json", environment=environment).stdout)
     url = f"{emulator}/_aws/execute-api/{outputs['id']['value']}/dev"
-    assert httpx.get(f"{url}/items/3").status_code == 401
-    assert httpx.get(f"{url}/items/3", headers={"Authorization": "no"}).status_code == 403
-    answer = httpx.get(f"{url}/items/3", headers={"Authorization": "token"})
-    assert answer.json() == {"id": "3", "by": f"example-{kind.replace('_', '-')}"}
-    assert httpx.get(f"{url}/").status_code == 200
-    assert httpx.get(f"{url}/static/a/b").status_code == 200
-    assert httpx.get(f"{url}/nowhere").status_code == (404 if kind == "rest_api" else 200)
+    with httpx.Client(base_url=url, timeout=PATIENCE) as api:
+        assert api.get("/items/3").status_code == 401
+        assert api.get("/items/3", headers={"Authorization": "no"}).status_code == 403
+        answer = api.get("/items/3", headers={"Authorization": "token"})
+        assert answer.json() == {"id": "3", "by": f"example-{kind.replace('_', '-')}"}
+        assert api.get("/").status_code == 200
+        assert api.get("/static/a/b").status_code == 200
+        assert api.get("/nowhere").status_code == (404 if kind == "rest_api" else 200)
     toolchain.run(place, "destroy", *words, environment=environment)
     assert toolchain.run(place, "state", "list", environment=environment).stdout == ""
     for each in bucket.list_objects_v2(Bucket="my-bucket")["Contents"]:
