@@ -1,9 +1,11 @@
 """Whatever an entry takes can be written on the page, and the command that it shows sends the same."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
+from msgspec import Meta
 from selenium.webdriver.support.select import Select
 
 from coworks_async import TechMicroService, entry
@@ -112,3 +114,31 @@ def test_a_token_may_hold_what_a_shell_reads_otherwise(browser: Browser, tmp_pat
         assert sent_text(browser, found) == "gold for O'Hara & $1"
         for label, known in (("Copy", token), ("Copy with the token", "")):
             assert run_curl(copied(browser, found, label), tmp_path, known) == "gold for O'Hara & $1"
+
+
+def test_the_values_that_a_body_may_have_are_told(browser: Browser):
+    @dataclass
+    class Ink:
+        colour: Literal["red", "blue"]
+        name: Annotated[str, Meta(min_length=2, max_length=9)] = "one"
+        drops: Annotated[list[int], Meta(max_length=3)] | None = None
+
+    class Inks(TechMicroService):
+        async def token_authorizer(self, token: str):
+            return token == "token"
+
+        @entry
+        async def post(self, ink: Ink):
+            return ink
+
+    inks = Inks(name="inks")
+    inks.register_blueprint(Admin(), url_prefix="/admin")
+    with on_a_socket(inks) as client:
+        # An address that names nothing, in a way that cannot be decoded, is no reason to show nothing.
+        opened(browser, str(client.base_url.join("/admin#%")))
+        told = browser.all(f"{unfolded(browser, 'post')} .properties dd")
+    assert told == [
+        'required · "blue" or "red"',
+        'string, 2 characters or more, 9 characters or fewer, "one" by default',
+        "array, 3 items or fewer",
+    ]

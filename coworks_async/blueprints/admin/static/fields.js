@@ -9,7 +9,7 @@ export function field(document, options) {
   const schema = main(document, options.schema);
   const id = `field-${(count += 1)}`;
   const { input, read, hint } = inputOf(document, schema, options, id);
-  const words = [options.required ? "required" : "", inWords(document, options.schema), hint];
+  const words = [options.required ? "required" : "", inWords(document, options.schema, input.matches("select")), hint];
   const about = h("small", { id: `${id}-about` }, words.filter(Boolean).join(" · "));
   const description = options.description ?? schema.description;
   const told = description ? h("small", { id: `${id}-told` }, prose(description)) : undefined;

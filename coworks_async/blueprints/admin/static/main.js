@@ -74,10 +74,18 @@ function filter(groups) {
 
 // The address may name an entry: /admin#get_items
 function openWanted() {
-  const wanted = at(decodeURIComponent(location.hash.slice(1)));
+  const wanted = at(decoded(location.hash.slice(1)));
   if (wanted instanceof HTMLDetailsElement) {
     wanted.open = true;
     wanted.scrollIntoView();
+  }
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

@@ -33,16 +33,22 @@ export function typesOf(document, schema) {
   return found.type === undefined ? ["any"] : [found.type].flat();
 }
 
-// What is asked for, in a few words: "integer, at least 1, 10 by default".
-export function inWords(document, schema) {
+// What is asked for, in a few words: "integer, at least 1, 10 by default". `chosen` when its values are shown anyway.
+export function inWords(document, schema, chosen = false) {
   const found = main(document, schema);
   const types = typesOf(document, schema).filter((type) => type !== "null" && type !== "any");
   if (found.format === "binary") return "file";
-  const words = found.enum ? [] : [types.join(" or "), found.format];
+  const words = [types.join(" or "), found.format];
+  const values = found.const !== undefined ? [found.const] : found.enum;
+  if (values) words.splice(0, 2, chosen ? "" : values.map((value) => JSON.stringify(value)).join(" or "));
   if (found.minimum !== undefined) words.push(`at least ${found.minimum}`);
   if (found.maximum !== undefined) words.push(`at most ${found.maximum}`);
   if (found.exclusiveMinimum !== undefined) words.push(`over ${found.exclusiveMinimum}`);
   if (found.exclusiveMaximum !== undefined) words.push(`under ${found.exclusiveMaximum}`);
+  if (found.minLength !== undefined) words.push(`${found.minLength} characters or more`);
+  if (found.maxLength !== undefined) words.push(`${found.maxLength} characters or fewer`);
+  if (found.minItems !== undefined) words.push(`${found.minItems} items or more`);
+  if (found.maxItems !== undefined) words.push(`${found.maxItems} items or fewer`);
   if (found.pattern !== undefined) words.push(`as ${found.pattern}`);
   if (found.default !== undefined && found.default !== null) words.push(`${JSON.stringify(found.default)} by default`);
   return words.filter(Boolean).join(", ");
