@@ -46,6 +46,7 @@ class TechMicroService(HasHooks, Starlette):
         max_fields, max_files: how many a form may have; over it is a 413.
         authorizer_middleware: what guards each entry.
         store_in: where answers of asynchronous calls may be stored, key prefixes by bucket; nowhere by default.
+        extensions: those that were made for it, by name: each puts itself there.
 
     Raises:
         DeclarationError: the class declares what cannot be served.
@@ -65,7 +66,7 @@ class TechMicroService(HasHooks, Starlette):
     store_in: ClassVar[StoreIn] = {}
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset(
-        {"debug", "exception_handlers", "hooks", "limits", "logger", "max_body_size", "middleware_stack"}
+        {"debug", "exception_handlers", "extensions", "hooks", "limits", "logger", "max_body_size", "middleware_stack"}
         | {"name", "router", "state", "user_middleware"}
     )
 
@@ -83,6 +84,7 @@ class TechMicroService(HasHooks, Starlette):
         super().__init__(debug, routes, middleware, exception_handlers, lifespan, max_body_size=max_body_size)
         self.name = name or type(self).__name__.lower()
         self.logger = logging.getLogger(self.name)
+        self.extensions: dict[str, Any] = {}
         self.hooks = Hooks()
         self.limits = Limits(max_body_size, self.max_fields, self.max_files)
         self._in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ

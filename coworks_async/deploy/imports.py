@@ -24,13 +24,14 @@ _INSTALLED = frozenset({"dist-packages", "site-packages"})
 
 
 def modules_used(service: "TechMicroService", folder: Path) -> frozenset[str]:
-    """Return the modules from which a service has its entries, and its loaded modules what they name.
+    """Return the modules from which a service has its entries and extensions, and its loaded modules what they name.
 
     Parameters:
         folder: of the project. The modules in it are looked at, and are no part of the answer.
     """
     own = {name: module for name, module in sys.modules.copy().items() if _is_in(module, folder)}
     used = {entry.declaration.function.__module__ for entry in service.entries}
+    used |= {type(extension).__module__ for extension in service.extensions.values()}
     used.update(*(_origins(value) for module in own.values() for value in vars(module).copy().values()))
     tops = {name.partition(".")[0] for name in own}
     return frozenset(name for name in used if name.partition(".")[0] not in tops)

@@ -55,6 +55,7 @@ class OpenTelemetry:
         user: str = "name",
     ) -> None:
         require("OpenTelemetry", "opentelemetry.instrumentation.asgi", "otel")
+        app.extensions["opentelemetry"] = self
         self.logger = app.logger
         self.tracer_provider = None if _is_disabled() else tracer_provider or _provider(app.name)
         self.meter_provider = meter_provider

@@ -48,6 +48,7 @@ class XRay:
         user: str = "name",
     ) -> None:
         require("XRay", "aws_xray_sdk", "xray")
+        app.extensions["xray"] = self
         self.enabled = self._is_enabled()
         if not self.enabled:
             return

@@ -57,6 +57,11 @@ def test_what_another_module_of_the_project_has_made_is_no_use_of_others(load: L
             "app.register_blueprint(blueprints.Admin(), url_prefix='/admin')\n",
             {"admin"},
         ),
+        (
+            "from coworks_async import TechMicroService, extensions\napp = TechMicroService(name='shelf')\n"
+            "extensions.XRay(app)\nextensions.OpenTelemetry(app)\n",
+            {"xray", "otel"},
+        ),
     ],
 )
 def test_the_extras_are_those_of_the_blueprints_and_extensions_that_are_used(load: Load, text: str, extras: set[str]):
