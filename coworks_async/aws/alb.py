@@ -17,6 +17,7 @@ from coworks_async.aws.formats import (
     http_scope,
     multi_headers,
     multi_pairs,
+    raw_path_of,
 )
 from coworks_async.types import Scope
 
@@ -41,6 +42,7 @@ class AlbEvent(ALB):
     @property
     def scope(self) -> Scope:
         event = self.event
+        path: str = event.get("path") or "/"
         query = multi_pairs(event.get("multiValueQueryStringParameters"), event.get("queryStringParameters"))
         headers = multi_headers(event.get("multiValueHeaders"), event.get("headers"))
         # The load balancer appends whom it saw to what the client may have written.
@@ -49,11 +51,12 @@ class AlbEvent(ALB):
             event,
             self.context,
             method=event["httpMethod"],
-            path=unquote(event.get("path") or "/"),
+            path=unquote(path),
             root_path="",
             query_string="&".join([f"{name}={value}" for name, value in query]).encode(errors="replace"),
             headers=headers,
             source_ip=forwarded.rpartition(",")[2].strip() or None,
+            raw_path=raw_path_of(path),
         )
 
     def __call__(self, response: Answer) -> dict[str, Any]:

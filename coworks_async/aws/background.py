@@ -1,6 +1,7 @@
 """Asynchronous calls in a second invocation: the call that an envelope holds, and answers kept in S3."""
 
 import importlib
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -8,28 +9,37 @@ from starlette._utils import get_route_path
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import Response
+from starlette.routing import Host, Mount
 
 from coworks_async.aws.authorizer import mark_of
 from coworks_async.aws.dispatch import ENVELOPE
 from coworks_async.aws.formats import Event
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import BackgroundError
-from coworks_async.pipeline.background import BackgroundCall
+from coworks_async.pipeline.background import BackgroundCall, Service
 from coworks_async.pipeline.invocation import StoreIn, store_target
 
 
-class Table(Protocol):
-    """What is read of a service."""
+class Target(Service, Protocol):
+    """What is known of a service."""
 
     def entry_at(self, method: str, path: str) -> Entry | None: ...
 
 
-def call_of(event: Event, context: Any, service: Table) -> BackgroundCall:
-    """Return the call of an envelope.
+class Accepted(msgspec.Struct, frozen=True):
+    """A call, the service that has accepted it, and the entry which it is of."""
+
+    call: BackgroundCall
+    service: Target
+    entry: Entry
+
+
+def accepted_of(event: Event, context: Any, outer: Target) -> Accepted:
+    """Return the call of an envelope, with what accepted it: a service, or one that is mounted below it.
 
     Raises:
-        BackgroundError: it is no call, or one of another function or stage, or its entry is not there or takes no
-            asynchronous calls.
+        BackgroundError: it is no call, or one of another function or stage, or its service or entry is not there, or
+            takes no asynchronous calls.
     """
     try:
         told = msgspec.convert(event[ENVELOPE], _Envelope)
@@ -40,14 +50,47 @@ def call_of(event: Event, context: Any, service: Table) -> BackgroundCall:
     call = told.call
     if told.mark != mark_of(context):
         raise BackgroundError(f"The background call {call} is for another function or stage")
+    service = service_at(told.mount, outer)
+    if service is None:
+        raise BackgroundError(f"The background call {call} is for a service that is not mounted at {told.mount!r}")
     entry = service.entry_at(call.method, get_route_path({"path": call.path, "root_path": call.root_path}))
     if entry is None or entry.endpoint != call.endpoint or not entry.background:
         raise BackgroundError(f"The background call {call} finds no such entry that takes asynchronous calls")
-    return call
+    return Accepted(call, service, entry)
+
+
+def mount_of(service: object, outer: Target) -> str | None:
+    """Return where a service is mounted, the key by which `accepted_of` finds it; None where that would not."""
+    places = (place for place, mounted in services_of(outer) if mounted is service)
+    place = next(places, None)
+    return place if place is not None and service_at(place, outer) is service else None
+
+
+def service_at(place: str, outer: Target) -> Target | None:
+    """Return the service at a place, the first as a router would."""
+    return next((service for known, service in services_of(outer) if known == place), None)
+
+
+def services_of(app: Any, place: str = "") -> Iterator[tuple[str, Target]]:
+    """Yield a service and those that are mounted below it, each with its place.
+
+    A wrapper that keeps what it wraps as `app`, as middleware does, is looked through.
+    """
+    if hasattr(app, "entry_at"):
+        yield place, app
+    if hasattr(app, "routes"):
+        for route in app.routes:
+            if isinstance(route, Mount):
+                yield from services_of(route.app, place + route.path)
+            elif isinstance(route, Host):
+                yield from services_of(route.app, f"{place}//{route.host}")
+    elif hasattr(app, "app"):
+        yield from services_of(app.app, place)
 
 
 class _Envelope(msgspec.Struct, frozen=True):
     mark: str
+    mount: str
     call: BackgroundCall
 
 

@@ -6,9 +6,14 @@ from typing import Any
 
 from mangum.types import Response as Answer
 
+from coworks_async.pipeline.errors import BROKEN_OFF
 from coworks_async.types import ASGIApp, Message, Scope
 
 _BODILESS = (204, 304)
+
+
+class BrokenOff(Exception):
+    """An answer was begun and not ended, and why is logged."""
 
 
 class HttpCycle:
@@ -22,16 +27,18 @@ class HttpCycle:
     headers: Sequence[Any] = ()
     streamed = False
     complete = False
+    broken_off = False
     ended: asyncio.Event | None = None
     late_failure: Exception | None = None
 
     def __init__(self, scope: Scope, body: bytes) -> None:
+        scope[BROKEN_OFF] = self.break_off
         self.scope = scope
         self.body: bytes | None = body
         self.parts: list[bytes] = []
 
     async def run(self, app: ASGIApp) -> None:
-        """Let the app answer; raises what the app raises, or that it did not answer."""
+        """Let the app answer; raises what the app raises, or that it did not answer, `BrokenOff` where that is told."""
         try:
             await app(self.scope, self.receive, self.send)
         except Exception as error:
@@ -39,7 +46,13 @@ class HttpCycle:
                 raise
             self.late_failure = error
         if not self.complete:
+            if self.broken_off:
+                raise BrokenOff
             raise RuntimeError("the app ended without a whole answer")
+
+    def break_off(self) -> None:
+        """Take in that the answer breaks off."""
+        self.broken_off = True
 
     @property
     def answer(self) -> Answer:

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from coworks_async.aws.authorizer import mark_of
 from coworks_async.aws.formats import Event
+from coworks_async.exceptions import Problem
 from coworks_async.types import Scope
 
 ENVELOPE = "coworks.background"
@@ -21,21 +22,34 @@ def is_envelope(event: Any) -> bool:
     return isinstance(event, dict) and event.keys() == {ENVELOPE}
 
 
-def envelope(encoded: bytes, context: Any) -> bytes:
-    """Return the envelope of an encoded call, with the mark of this function and stage."""
-    return b'{"%s":{"mark":%s,"call":%s}}' % (ENVELOPE.encode(), msgspec.json.encode(mark_of(context)), encoded)
+def envelope(encoded: bytes, context: Any, mount: str) -> bytes:
+    """Return the envelope of an encoded call, with the mark of this function and stage, and where its service is."""
+    mark, place = msgspec.json.encode(mark_of(context)), msgspec.json.encode(mount)
+    return b'{"%s":{"mark":%s,"mount":%s,"call":%s}}' % (ENVELOPE.encode(), mark, place, encoded)
 
 
 class Dispatcher:
-    """Invokes this function a second time; where no Lambda runs it, keeps the envelope for the handler to take."""
+    """Invokes this function a second time; where no Lambda runs it, keeps the envelope for the handler to take.
 
-    def __init__(self) -> None:
+    Parameters:
+        service: what the second invocation is given to; it finds the services that are mounted below it.
+    """
+
+    def __init__(self, service: Any) -> None:
+        self.service = service
         self.kept: list[bytes] = []
         self._lambda: Any = None
 
     async def __call__(self, encoded: bytes, scope: Scope) -> None:
-        context = scope["aws.context"]
-        payload = envelope(encoded, context)
+        from coworks_async.aws.background import mount_of
+
+        context, app = scope["aws.context"], scope["app"]
+        mount = mount_of(app, self.service)
+        if mount is None:
+            detail = f"{app.name} is mounted where no second invocation finds it: it takes no asynchronous calls here."
+            app.logger.error("%s What stands around it has to keep it as its attribute `app`.", detail)
+            raise Problem(500, detail)
+        payload = envelope(encoded, context, mount)
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             await run_in_threadpool(self._invoke, context.invoked_function_arn, payload)
         else:

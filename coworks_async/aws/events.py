@@ -91,13 +91,14 @@ def _rest_context(request: GatewayRequest, matched: Matched, path: str) -> dict[
 
 
 def http_event(request: GatewayRequest, matched: Matched) -> Event:
-    """Return the event of an HTTP API (payload 2.0), whose path comes decoded, after a named stage."""
-    path = _decoded(request.path)
-    if matched.own_host:
-        raw_path = path
-    else:
-        raw_path = ("" if matched.stage == "$default" else f"/{matched.stage}") + _decoded(matched.own_path)
-    event = _event_2(request, raw_path, path, _route_key(matched), matched.stage)
+    """Return the event of an HTTP API (payload 2.0), whose paths come decoded, after a named stage.
+
+    On a custom domain as well: the stage stands there in the place of the base path, which no event tells (seen on AWS
+    by others: https://github.com/CodeGenieApp/serverless-express/issues/465).
+    """
+    stage = "" if matched.stage == "$default" else f"/{matched.stage}"
+    path = _decoded(request.path) if matched.own_host else stage + _decoded(matched.own_path)
+    event = _event_2(request, path, _route_key(matched), matched.stage)
     event["requestContext"] |= {"accountId": ACCOUNT, "apiId": API, "authentication": None}
     if matched.authorizer is not None:
         event["requestContext"]["authorizer"] = {"lambda": dict(matched.authorizer)}
@@ -109,7 +110,7 @@ def http_event(request: GatewayRequest, matched: Matched) -> Event:
 
 def url_event(request: GatewayRequest) -> Event:
     """Return the event of a function URL, whose path comes as it was sent."""
-    event = _event_2(request, request.path or "/", request.path or "/", "$default", "$default")
+    event = _event_2(request, request.path or "/", "$default", "$default")
     # By its domain a function's URL is told from an HTTP API, whatever this one was called by.
     domain = request.domain if ".lambda-url." in request.domain else f"{API}.lambda-url.{REGION}.on.aws"
     prefix = domain.partition(".")[0]
@@ -160,7 +161,7 @@ def authorizer_event(request: GatewayRequest, token: str, matched: Matched) -> E
     }
 
 
-def _event_2(request: GatewayRequest, raw_path: str, path: str, route_key: str, stage: str) -> Event:
+def _event_2(request: GatewayRequest, path: str, route_key: str, stage: str) -> Event:
     headers = [(name.lower(), value) for name, value in _with_forwarded(request)]
     cookies = [cookie for name, value in headers if name == "cookie" for cookie in value.split("; ")]
     query = parse_qsl(request.query, keep_blank_values=True)
@@ -168,7 +169,7 @@ def _event_2(request: GatewayRequest, raw_path: str, path: str, route_key: str, 
     event: Event = {
         "version": "2.0",
         "routeKey": route_key,
-        "rawPath": raw_path,
+        "rawPath": path,
         "rawQueryString": request.query,
         "headers": _joined((name, value) for name, value in headers if name != "cookie"),
         "requestContext": {

@@ -100,6 +100,11 @@ def _encoded(text: str) -> str:
     return text if text.isalnum() and text.isascii() else quote_plus(text, errors="replace")
 
 
+def raw_path_of(path: str) -> bytes | None:
+    """Return a path as it was sent, where its decoding may have lost something; None for any other."""
+    return path.encode(errors="replace") if "%" in path else None
+
+
 def http_scope(
     event: Event,
     context: Any,
@@ -110,8 +115,12 @@ def http_scope(
     query_string: bytes,
     headers: RawHeaders,
     source_ip: str | None,
+    raw_path: bytes | None = None,
 ) -> Scope:
-    """Return the ASGI scope of a request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
+    """Return the ASGI scope of a request (https://asgi.readthedocs.io/en/latest/specs/www.html).
+
+    By `raw_path`, the whole path, what was no UTF-8 is told from a replacement character that was sent.
+    """
     names = dict(headers)
     if event.get("body") and b"content-length" not in names:
         # Some gateways leave it out, and without it a request has no body (RFC 9112, section 6.3).
@@ -127,7 +136,7 @@ def http_scope(
         "method": method,
         "scheme": scheme,
         "path": root_path + path,
-        "raw_path": None,
+        "raw_path": raw_path,
         "root_path": root_path,
         "query_string": query_string,
         "headers": headers,

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from coworks_async.aws import authorizer
 from coworks_async.aws.alb import AlbEvent
 from coworks_async.aws.container import Container
-from coworks_async.aws.cycle import HttpCycle
+from coworks_async.aws.cycle import BrokenOff, HttpCycle
 from coworks_async.aws.dispatch import Dispatcher, is_envelope
 from coworks_async.aws.formats import CONFIG, Event, size_over
 from coworks_async.aws.http_api import FunctionUrlEvent, HttpApiEvent
@@ -68,7 +68,7 @@ class LambdaHandler:
         self.container = Container(service, service.logger)
         self.cold = True
         self.warned_of_streams = False
-        self.dispatch = Dispatcher()
+        self.dispatch = Dispatcher(service)
         self.after_event: list[Callable[[], None]] = []
 
     def __call__(self, event: Any, context: Any) -> Any:
@@ -129,12 +129,13 @@ class LambdaHandler:
             Exception: what `store_response` raised.
         """
         # Loaded with the first call: most containers see none.
-        from coworks_async.aws.background import call_of
+        from coworks_async.aws.background import accepted_of
         from coworks_async.pipeline.background import run_call
 
-        call = call_of(event, context, self.service)
+        accepted = accepted_of(event, context, self.service)
+        call = accepted.call
         told = {"aws.event": event, "aws.context": context, "state": self.container.state.copy()}
-        status = await run_call(call, self.service, told)
+        status = await run_call(call, accepted.service, accepted.entry, told)
         log_request(
             self.logger, {"method": call.method, "path": call.path}, status, start=start, context=context, cold=cold
         )
@@ -162,6 +163,8 @@ class LambdaHandler:
         except StartupError as error:
             detail = ""
             self.logger.error("A request came before the service could start: %s", error, exc_info=error.__cause__)
+        except BrokenOff:
+            detail = ""
         except (Exception, CancelledError) as error:
             detail = ""
             self.logger.error("A request was not answered", exc_info=error)

@@ -11,7 +11,16 @@ from urllib.parse import unquote
 from mangum.handlers import HTTPGateway
 from mangum.types import Response as Answer
 
-from coworks_async.aws.formats import LAMBDA_LIMIT, Event, body_of, encoded_body, header_lists, http_scope, raw_headers
+from coworks_async.aws.formats import (
+    LAMBDA_LIMIT,
+    Event,
+    body_of,
+    encoded_body,
+    header_lists,
+    http_scope,
+    raw_headers,
+    raw_path_of,
+)
 from coworks_async.aws.rest import without_stage
 from coworks_async.types import Scope
 
@@ -52,24 +61,26 @@ class HttpApiEvent(HTTPGateway):
             query_string=(event.get("rawQueryString") or "").encode(errors="replace"),
             headers=headers,
             source_ip=http.get("sourceIp"),
+            raw_path=self.raw_path(),
         )
 
     def split_path(self) -> tuple[str, str]:
         """Return the root path and the service's own path.
 
-        The raw path holds a named stage, on a custom domain too, whose URLs have none: there the root path is the base
-        path that the API is mapped to. AWS tells it in no event, so that the environment has to (`CWS_BASE_PATH`).
+        The paths of an event hold a named stage, on a custom domain too, whose URLs have none: there the root path is
+        the base path that the API is mapped to. No event tells it, so that the environment has to (`CWS_BASE_PATH`).
         """
         request_context = self.event["requestContext"]
-        raw_path: str = self.event["rawPath"] or "/"
-        root_path, path = without_stage(raw_path, request_context)
-        outer: str = request_context["http"].get("path") or raw_path
-        if outer != raw_path and outer.endswith(path):
-            return outer[: len(outer) - len(path)], path
-        if is_custom_domain(request_context.get("domainName") or ""):
-            base_path = os.environ.get("CWS_BASE_PATH", "").strip("/")
-            return f"/{base_path}" if base_path else "", path
-        return root_path, path
+        stage, path = without_stage(self.event["rawPath"] or "/", request_context)
+        domain = request_context.get("domainName") or ""
+        if ".execute-api." in domain:
+            return stage, path
+        base_path = os.environ.get("CWS_BASE_PATH", "").strip("/") if is_custom_domain(domain) else ""
+        return f"/{base_path}" if base_path else "", path
+
+    def raw_path(self) -> bytes | None:
+        """Return the path as it was sent, where that is known: not here, whatever its name in the event says."""
+        return None
 
     def __call__(self, response: Answer) -> dict[str, Any]:
         lists = header_lists(response["headers"])
@@ -99,3 +110,6 @@ class FunctionUrlEvent(HttpApiEvent):
 
     def split_path(self) -> tuple[str, str]:
         return "", unquote(self.event["rawPath"] or "/")
+
+    def raw_path(self) -> bytes | None:
+        return raw_path_of(self.event["rawPath"])

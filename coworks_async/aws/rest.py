@@ -17,6 +17,7 @@ from coworks_async.aws.formats import (
     http_scope,
     multi_headers,
     multi_pairs,
+    raw_path_of,
 )
 from coworks_async.types import Scope
 
@@ -43,7 +44,7 @@ class RestEvent(APIGateway):
     @property
     def scope(self) -> Scope:
         event = self.event
-        root_path, path = split_path(event)
+        root_path, path, raw_path = split_path(event)
         return http_scope(
             event,
             self.context,
@@ -55,6 +56,7 @@ class RestEvent(APIGateway):
             ),
             headers=multi_headers(event.get("multiValueHeaders"), event.get("headers")),
             source_ip=(event["requestContext"].get("identity") or {}).get("sourceIp"),
+            raw_path=raw_path,
         )
 
     def __call__(self, response: Answer) -> dict[str, Any]:
@@ -68,8 +70,8 @@ class RestEvent(APIGateway):
         }
 
 
-def split_path(event: Event) -> tuple[str, str]:
-    """Return the root path and the service's own path, both decoded.
+def split_path(event: Event) -> tuple[str, str, bytes | None]:
+    """Return the root path and the service's own path, both decoded, and the whole as it was sent, where that is known.
 
     On a REST API's own host the event's path is the service's, and the request's context has the stage before it.
     Elsewhere (a custom domain, the test console, an HTTP API) both are alike, with what stands before the service's
@@ -80,14 +82,16 @@ def split_path(event: Event) -> tuple[str, str]:
     if event.get("version") == "1.0":
         # An HTTP API in this format: its path comes decoded, and holds the stage where that has a name.
         before = _before_resource(event, path)
-        return without_stage(path, request_context) if before is None else (before, path[len(before) :] or "/")
+        root, path = without_stage(path, request_context) if before is None else (before, path[len(before) :] or "/")
+        return root, path, None
     outer: str = request_context.get("path") or path
     stage = f"/{request_context.get('stage')}"
     if outer == stage + path or (outer != path and unquote(outer).rstrip("/") == unquote(stage + path).rstrip("/")):
-        return stage, unquote(path)
+        return stage, unquote(path), raw_path_of(stage + path)
+    raw_path = raw_path_of(path)
     path = unquote(path)
     root = _before_resource(event, path) or ""
-    return root, path[len(root) :] or "/"
+    return root, path[len(root) :] or "/", raw_path
 
 
 def _before_resource(event: Event, path: str) -> str | None:

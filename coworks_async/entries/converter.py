@@ -1,7 +1,7 @@
 """Converters: from what a client sent to what an annotation asks for, compiled once per parameter."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cached_property
 from itertools import islice
@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 
 from coworks_async.entries.annotations import is_model, members, show
 from coworks_async.entries.models import convert_model
-from coworks_async.entries.relax import ARRAYS, alternatives, relax_bool, relax_float, relax_int, relaxer, same
+from coworks_async.entries.relax import ARRAYS, TUPLES, alternatives, relax_bool, relax_float, relax_int, relaxer, same
 from coworks_async.exceptions import MAX_UNKNOWN, Fault, Where, more_faults
 
 T = TypeVar("T")
@@ -32,6 +32,7 @@ class Converter:
         exact: numbers are to be read as written, not through a float.
         scalar: the function for one string, where that is all there is to do.
         text, binary: it takes a body of text, or of bytes, as it came.
+        file: it takes files, which a form alone can hold.
 
     Raises:
         TypeError: the annotation is not one that a request can be converted to.
@@ -42,6 +43,7 @@ class Converter:
         msgspec.json.Decoder(annotation)  # refuses the unions that cannot be told apart
         each = alternatives(info)
         _refuse_unknown(info)
+        _refuse_unhashable(info)
         self.annotation = annotation
         self.expected = show(annotation)
         self.trusted = is_trusted(info)
@@ -49,6 +51,7 @@ class Converter:
         self.scalar = _direct(each)
         self.text = any(isinstance(member, types.StrType) for member in each)
         self.binary = any(isinstance(member, types.BytesType) for member in each)
+        self.file = holds(info, types.CustomType) and any(_is_file(member) for member in walk(info))
         self._any = any(isinstance(member, types.AnyType) for member in each)
         self._many = any(isinstance(member, ARRAYS) for member in each)
         self._only_many = self._many and all(isinstance(member, (*ARRAYS, types.NoneType)) for member in each)
@@ -180,15 +183,26 @@ def _is_trusted(info: types.Type) -> bool:
     if isinstance(info, types.StructType):
         return info.forbid_unknown_fields
     if isinstance(info, types.UnionType):
-        kinds = {type(member) for member in alternatives(info)}
-        strings = kinds & {types.StrType, types.LiteralType, types.EnumType, types.BytesType, types.UUIDType}
-        numbers = kinds & {types.IntType, types.FloatType, types.BoolType}
-        return not (strings and numbers)
+        each = alternatives(info)
+        strings = [member for member in each if _takes(member, _STRINGS, str)]
+        numbers = [member for member in each if _takes(member, _NUMBERS, int)]
+        return all(one is other for one in strings for other in numbers)
     if isinstance(info, types.DictType):
         return isinstance(info.key_type, types.StrType | types.AnyType)
     return not isinstance(info, _OURS)
 
 
+def _takes(info: types.Type, kinds: tuple[type[types.Type], ...], kind: type) -> bool:
+    """Tell whether a type is one of these kinds, or lists values of this one."""
+    values = info.values if isinstance(info, types.LiteralType) else ()
+    if isinstance(info, types.EnumType):
+        values = tuple(member.value for member in info.cls)
+    return isinstance(info, kinds) or any(isinstance(value, kind) for value in values)
+
+
+# Whose strings may be digits; those of a date or a duration never are.
+_STRINGS = (types.StrType, types.UUIDType, types.BytesType, types.ByteArrayType, types.MemoryViewType)
+_NUMBERS = (types.IntType, types.FloatType, types.BoolType)
 _OURS = (
     types.DataclassType,
     types.TypedDictType,
@@ -237,7 +251,38 @@ _PLAIN: tuple[tuple[types.Type, Callable[[str], Any]], ...] = (
 
 def _refuse_unknown(info: types.Type) -> None:
     for member in walk(info):
-        if isinstance(member, types.CustomType):
-            kind = member.cls
-            if not (is_model(kind) or (isinstance(kind, type) and issubclass(kind, UploadFile))):
-                raise TypeError(f"{show(kind)} is no type that a request can be converted to")
+        if isinstance(member, types.CustomType) and not (is_model(member.cls) or _is_file(member)):
+            raise TypeError(f"{show(member.cls)} is no type that a request can be converted to")
+
+
+def _is_file(info: types.Type) -> bool:
+    return isinstance(info, types.CustomType) and isinstance(info.cls, type) and issubclass(info.cls, UploadFile)
+
+
+def _refuse_unhashable(info: types.Type) -> None:
+    for member in walk(info):
+        if isinstance(member, types.SetType | types.FrozenSetType):
+            for name in _unhashable(member.item_type):
+                raise TypeError(f"a set cannot hold {name}, which has no hash; take a list, or what is frozen")
+
+
+def _unhashable(info: types.Type) -> Iterator[str]:
+    """Yield the names of the types that a set of this one would have to hold, and cannot."""
+    for member in alternatives(info):
+        if isinstance(member, TUPLES):
+            for item in inside(member):
+                yield from _unhashable(item)
+            continue
+        kind = _COLLECTIONS.get(type(member)) or getattr(member, "cls", None)
+        if kind is not None and not _has_hash(get_origin(kind) or kind):
+            yield show(kind)
+
+
+_COLLECTIONS: dict[type[types.Type], type] = {types.ListType: list, types.DictType: dict, types.SetType: set}
+
+
+def _has_hash(kind: Any) -> bool:
+    config = getattr(kind, "__struct_config__", None)
+    if config is None or kind.__hash__ is not msgspec.Struct.__hash__:
+        return kind.__hash__ is not None
+    return bool(config.frozen or not config.eq)  # the method is there, and raises

@@ -66,7 +66,8 @@ class Entry(Struct, frozen=True, dict=True):
         return compile_plan(self.declaration, self.signature)
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path} ({self.declaration.where})"
+        of = f" of the blueprint {self.blueprint!r}" if self.blueprint else ""
+        return f"{self.method} {self.path} ({self.declaration.where}{of})"
 
 
 def entries_of(

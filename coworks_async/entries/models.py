@@ -41,6 +41,7 @@ class ModelConverter:
     scalar = None
     text = False
     binary = False
+    file = False
 
     def __init__(self, annotation: Any) -> None:
         self.annotation = annotation
@@ -51,7 +52,8 @@ class ModelConverter:
     @property
     def names(self) -> list[str]:
         """The names that it takes."""
-        return list(dict.fromkeys(key for model in self._models for keys in keys_of(model).values() for key in keys))
+        named = [model for model in self._models if not _is_root(model)]
+        return list(dict.fromkeys(key for model in named for keys in keys_of(model).values() for key in keys))
 
     def from_json(self, value: Any) -> Any:
         """Convert a value that is no object; raises `msgspec.ValidationError`."""
@@ -120,13 +122,18 @@ def _config(kind: Any) -> Mapping[str, Any]:
     return getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None) or {}
 
 
+def _is_root(kind: Any) -> bool:
+    """Tell whether a model is what it holds, and has no keys of its own."""
+    return bool(getattr(kind, "__pydantic_root_model__", False))
+
+
 def _is_data(kind: Any) -> bool:
     return dataclasses.is_dataclass(kind)
 
 
 def unknown_keys(kind: Any, raw: Mapping[str, Any]) -> list[str]:
     """Return the keys that no field takes; of several that stand for one field, pydantic takes but the first."""
-    if _config(kind).get("extra") is not None:
+    if _is_root(kind) or _config(kind).get("extra") is not None:
         return []
     taken = {key for keys in keys_of(kind).values() for key in [key for key in keys if key in raw][:1]}
     return [key for key in raw if key not in taken]
@@ -138,7 +145,7 @@ def dropped(value: Any, raw: Any, place: Place = ()) -> Iterator[Place]:
     Looked for in the result, because only that tells which member of a union was taken.
     """
     kind = type(value)
-    if getattr(kind, "__pydantic_root_model__", False):
+    if _is_root(kind):
         yield from dropped(value.root, raw, place)
     elif isinstance(raw, dict) and (is_model(kind) or _is_data(kind)):
         yield from ((*place, key) for key in unknown_keys(kind, raw))

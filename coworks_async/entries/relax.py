@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import zip_longest
 from math import isinf
-from typing import Any, get_origin
+from typing import Any, Literal, get_origin
 
-from msgspec import ValidationError
+from msgspec import ValidationError, convert
 from msgspec import inspect as types
 
 Relax = Callable[[Any], Any]
@@ -23,14 +23,8 @@ _FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _BOOLS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 OBJECTS = (types.StructType, types.DataclassType, types.TypedDictType)
-ARRAYS = (
-    types.ListType,
-    types.SetType,
-    types.FrozenSetType,
-    types.VarTupleType,
-    types.TupleType,
-    types.NamedTupleType,
-)
+TUPLES = (types.VarTupleType, types.TupleType, types.NamedTupleType)
+ARRAYS = (types.ListType, types.SetType, types.FrozenSetType, *TUPLES)
 
 
 def relax_int(value: Any) -> Any:
@@ -138,10 +132,19 @@ def _scalar(info: types.Type) -> Relax:
 
 
 def _one_of(values: Sequence[Any]) -> Relax:
-    if not any(isinstance(value, int) for value in values):
-        return same
     strings = [value for value in values if isinstance(value, str)]
+    numbers = [value for value in values if type(value) is int]
+    if any(isinstance(value, bool) for value in values):
+        return lambda value: value if value in strings else _number_or_bool(value, numbers)
+    if not numbers:
+        return same
     return lambda value: value if value in strings else relax_int(value)
+
+
+def _number_or_bool(value: Any, numbers: Sequence[int]) -> Any:
+    """To Python `1 == True`, so a string is a number only where it is one of those that are asked for."""
+    number = relax_int(value) if numbers else value
+    return number if type(number) is int and number in numbers else relax_bool(value)
 
 
 def _array(info: Any, known: dict[int, Relax]) -> Relax:
@@ -221,7 +224,8 @@ def _union(info: types.UnionType, known: dict[int, Relax]) -> Relax:
     tag_field = next(filter(None, (getattr(member, "tag_field", None) for member in each)), None)
     scalars = [member for member in each if not isinstance(member, (*_KEYED, *ARRAYS))]
     scalars.sort(key=lambda member: _ORDER.index(type(member)) if type(member) in _ORDER else len(_ORDER))
-    relaxers = [_quiet(_scalar(member)) for member in scalars]
+    several = sum(not isinstance(member, types.NoneType) for member in scalars) > 1
+    relaxers = [_quiet(_strictly(member) if several else _scalar(member)) for member in scalars]
     decimal = any(isinstance(member, types.DecimalType) for member in scalars)
 
     def relax(value: Any) -> Any:
@@ -231,8 +235,8 @@ def _union(info: types.UnionType, known: dict[int, Relax]) -> Relax:
             return objects(value.get(tag_field))(value)
         if isinstance(value, Decimal):
             return value if decimal else relax_float(value)
-        for convert in relaxers:
-            converted = convert(value)
+        for relax_one in relaxers:
+            converted = relax_one(value)
             if converted is not value:
                 return converted
         return relax_decimal(value) if decimal else value
@@ -241,7 +245,25 @@ def _union(info: types.UnionType, known: dict[int, Relax]) -> Relax:
 
 
 _KEYED = (*OBJECTS, types.DictType)
-_ORDER = (types.IntType, types.FloatType, types.DecimalType, types.BoolType)
+_ORDER = (types.LiteralType, types.EnumType, types.IntType, types.FloatType, types.DecimalType, types.BoolType)
+
+
+def _strictly(info: types.Type) -> Relax:
+    """The relaxer of a type that leaves what is none of its values to the other members of a union."""
+    relax = _scalar(info)
+    if not isinstance(info, types.LiteralType | types.EnumType):
+        return relax
+    literal: Any = Literal
+    kind = info.cls if isinstance(info, types.EnumType) else literal[info.values]
+    return lambda value: found if _is_value(found := relax(value), kind) else value
+
+
+def _is_value(value: Any, kind: Any) -> bool:
+    try:
+        convert(value, kind)  # which asks `_missing_` as well
+    except ValidationError:
+        return False
+    return True
 
 
 def _is_array(info: types.Type) -> bool:

@@ -10,7 +10,15 @@ from typing import Any
 from msgspec import Struct
 from starlette.requests import Request
 
-from coworks_async.entries.annotations import is_scalar, is_structured, show, substitute, type_variables, unknowns
+from coworks_async.entries.annotations import (
+    is_scalar,
+    is_structured,
+    members,
+    show,
+    substitute,
+    type_variables,
+    unknowns,
+)
 from coworks_async.entries.collect import Declaration
 from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
@@ -144,6 +152,11 @@ def _parameter(parameter: inspect.Parameter, annotation: Any, declaration: Decla
     kind = _kind(parameter, annotation)
     keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY
     positional = parameter.kind is inspect.Parameter.POSITIONAL_ONLY
+    if kind is not Kind.REQUEST and any(map(_is_request, members(annotation))):
+        raise DeclarationError(
+            f"{declaration.where}: the parameter {parameter.name!r} is the request, which is always there; "
+            "annotate it with plain Request."
+        )
     of_path = kind in (Kind.PATH, Kind.TAIL)
     if of_path and (not is_scalar(annotation) or (kind is Kind.TAIL and is_structured(annotation))):
         raise DeclarationError(
@@ -159,12 +172,16 @@ def _parameter(parameter: inspect.Parameter, annotation: Any, declaration: Decla
     return Parameter(parameter.name, alias, kind, annotation, parameter.default, keyword, positional)
 
 
+def _is_request(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Request)
+
+
 def _kind(parameter: inspect.Parameter, annotation: Any) -> Kind:
     if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
         return Kind.TAIL
     if parameter.kind is inspect.Parameter.VAR_KEYWORD:
         return Kind.REST
-    if isinstance(annotation, type) and issubclass(annotation, Request):
+    if _is_request(annotation):
         return Kind.REQUEST
     if is_structured(annotation):
         return Kind.WHOLE

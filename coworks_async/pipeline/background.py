@@ -22,14 +22,19 @@ from coworks_async.pipeline.authorizer import AUTHORIZED
 from coworks_async.pipeline.body import read_body
 from coworks_async.pipeline.call import caller
 from coworks_async.pipeline.errors import ErrorAnswers, ErrorMiddleware
-from coworks_async.pipeline.invocation import DISPATCH, INVOCATION_TYPE, StoreIn, is_asynchronous, store_target
+from coworks_async.pipeline.invocation import (
+    DISPATCH,
+    INVOCATION_TYPE,
+    OUTERMOST,
+    RUNNING,
+    StoreIn,
+    is_asynchronous,
+    store_target,
+)
 from coworks_async.pipeline.limits import Limits
 from coworks_async.pipeline.problems import problem_response
 from coworks_async.pipeline.respond import encode_json
 from coworks_async.types import ASGIApp, Message, Principal, Receive, Scope, Send
-
-RUNNING = "coworks.background"
-"""The key of a scope under which stands the call that it runs, so that no call makes another."""
 
 Dispatch = Callable[[bytes, Scope], Awaitable[None]]
 
@@ -125,16 +130,17 @@ class Service(Protocol):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
-async def run_call(call: BackgroundCall, service: Service, told: Mapping[str, Any]) -> int:
+async def run_call(call: BackgroundCall, service: Service, entry: Entry, told: Mapping[str, Any]) -> int:
     """Run a call through the service, to the end of `store_response`, and return the status of its answer.
 
     Parameters:
+        entry: the only one that the call may reach.
         told: what the adapter adds to the scope.
 
     Raises:
         Exception: what `store_response` raised; it is logged. A failure of the entry is an answer, logged as well.
     """
-    scope = {**scope_of(call), **told, RUNNING: call}
+    scope = {**scope_of(call), **told, RUNNING: entry}
     if call.principal is not None:
         scope[AUTHORIZED] = (service, call.principal)
     answer = Gathered(call.body)
@@ -194,32 +200,33 @@ class Running:
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
 
-    async def dispatch(self, encoded: bytes, scope: Scope) -> None:
+    async def dispatch(self, encoded: bytes, scope: Scope, entry: Entry) -> None:
         """Start a call, as what its encoding says, so that it is here what it would be in Lambda."""
         call = msgspec.json.decode(encoded, type=BackgroundCall)
-        task = asyncio.create_task(self._run(call, scope["app"], scope.get("state")), name=f"background call {call}")
+        run = self._run(call, scope["app"], entry, scope.get("state"))
+        task = asyncio.create_task(run, name=f"background call {call}")
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _run(self, call: BackgroundCall, service: Service, state: Mapping[str, Any] | None) -> None:
+    async def _run(self, call: BackgroundCall, service: Service, entry: Entry, state: Mapping[str, Any] | None) -> None:
         try:
             with suppress(Exception):  # it is logged, and nobody here would try again
-                await run_call(call, service, {} if state is None else {"state": dict(state)})
+                await run_call(call, service, entry, {} if state is None else {"state": dict(state)})
         except asyncio.CancelledError:
             service.logger.error("The background call %s was cancelled before its end", call)
             raise
 
-    def before_shutdown(self, receive: Receive) -> Receive:
-        """Return a lifespan's receive that tells the shutdown when all calls have ended."""
+    async def end(self) -> None:
+        """Wait until all calls have ended."""
+        while self.tasks:
+            await asyncio.wait(self.tasks)
 
-        async def receive_late() -> Message:
-            message = await receive()
-            if message["type"] == "lifespan.shutdown":
-                while self.tasks:
-                    await asyncio.wait(self.tasks)
-            return message
 
-        return receive_late
+class RunsCalls(Protocol):
+    """What is known of a pipeline."""
+
+    @property
+    def running(self) -> Running: ...
 
 
 class BackgroundMiddleware(ErrorMiddleware):
@@ -230,7 +237,7 @@ class BackgroundMiddleware(ErrorMiddleware):
         entry: what is declared of it.
         token_key: the header that is left out of the call.
         store_in: where answers may be stored.
-        running: what runs a call where no adapter does.
+        pipeline: holds what runs a call where no adapter does; another one does where it is mounted within that one's.
 
     A call is answered 202 with its `request_id`, once it is sure to be run; a 422 or a 413 says why it will not be.
     """
@@ -244,14 +251,14 @@ class BackgroundMiddleware(ErrorMiddleware):
         token_key: str,
         limits: Limits,
         store_in: StoreIn,
-        running: Running,
+        pipeline: RunsCalls,
     ) -> None:
         super().__init__(app, errors, str(entry))
         self.entry = entry
         self.token_header = token_key.lower().encode("latin-1")
         self.limits = limits
         self.store_in = store_in
-        self.running = running
+        self.pipeline = pipeline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if RUNNING in scope or not is_asynchronous(scope):
@@ -270,4 +277,5 @@ class BackgroundMiddleware(ErrorMiddleware):
         accepted = Response(encode_json({"request_id": call.request_id}), 202, media_type="application/json")
         await accepted(scope, receive, send)
         if dispatch is None:
-            await self.running.dispatch(encoded, scope)
+            outermost: RunsCalls = scope.get(OUTERMOST, self.pipeline)
+            await outermost.running.dispatch(encoded, scope, self.entry)

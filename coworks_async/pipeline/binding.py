@@ -30,7 +30,7 @@ async def bind_any(
         Problem: the body cannot be read.
     """
     query = parse_query(scope["query_string"])
-    body = NO_BODY if method == "GET" else await _body(plan, scope, receive, send, limits)
+    body, unread = (NO_BODY, None) if method == "GET" else await _body(plan, scope, receive, send, limits)
     binding = Binding(plan, query, body)
     if (refused := invocation_fault(scope)) is not None:
         binding.faults.append(refused)
@@ -40,6 +40,8 @@ async def bind_any(
         binding.bind(scope["path_params"], from_query=method == "GET")
     except RecursionError:
         raise too_deep() from None
+    if unread is not None and binding.missing:
+        raise unread
     if binding.faults:
         raise Invalid(binding.faults)
     if plan.request is not None:
@@ -47,18 +49,16 @@ async def bind_any(
     return plan.arguments(binding.values)
 
 
-async def _body(plan: Plan, scope: Scope, receive: Receive, send: Send, limits: Limits) -> Body:
-    """Take the body apart; that of an entry which reads for itself is left alone, or at least not judged."""
-    if plan.request is None:
-        return await parse_body(scope, receive, send, limits, exact=plan.exact)
-    if not plan.reads:
-        return NO_BODY
+async def _body(plan: Plan, scope: Scope, receive: Receive, send: Send, limits: Limits) -> tuple[Body, Problem | None]:
+    """Take the body apart; for an entry that reads for itself, why it cannot be is told beside, to raise if need be."""
+    if plan.request is not None and not plan.reads:
+        return NO_BODY, None
     try:
-        return await parse_body(scope, receive, send, limits, exact=plan.exact)
+        return await parse_body(scope, receive, send, limits, exact=plan.exact), None
     except Problem as problem:
-        if problem.status_code == 413:
+        if plan.request is None or problem.status_code == 413:
             raise
-        return NO_BODY
+        return NO_BODY, problem
 
 
 class Binding:
@@ -86,6 +86,11 @@ class Binding:
             self.whole(from_query=True)
         self.rest()
 
+    @property
+    def missing(self) -> bool:
+        """Whether a parameter that must come has not come."""
+        return any(slot.parameter.required and slot.name not in self.values for slot in self.plan.slots)
+
     def convert(self, slot: Slot, where: Where, name: str, convert: Callable[[Any], Any], raw: Any) -> Any:
         """Convert one value; a failure is a fault."""
         try:
@@ -111,9 +116,13 @@ class Binding:
             slot = self.taker(name)
             if slot is None:
                 continue
-            self.faults.append(Fault("query", name, slot.expected, "Given in the query and in the body"))
-            del self.query[name], self.left[name]
-            self.values[slot.name] = None
+            self._given_twice(slot, name)
+            del self.left[name]
+
+    def _given_twice(self, slot: Slot, name: str) -> None:
+        self.faults.append(Fault("query", name, slot.expected, "Given in the query and in the body"))
+        del self.query[name]
+        self.values[slot.name] = None
 
     def taker(self, name: str) -> Slot | None:
         """Return what takes a name of the query or of the body."""
@@ -129,16 +138,34 @@ class Binding:
         if self.body.form is Form.VALUE:
             self._sole_value(slots)
             return
-        takers = [slot for slot in slots if slot.converter.text and self.body.form is Form.TEXT]
-        takers = takers or [slot for slot in slots if slot.converter.binary]
+        takers = self._takers(slots)
         if len(takers) != 1 and self._reads_for_itself:
             return
-        if len(takers) != 1:
-            raise UnsupportedMedia(f"No parameter of this entry can be read from {self.body.media_type}.")
-        raw = self.body.value if takers[0].converter.text and self.body.form is Form.TEXT else self.body.raw
-        self.values[takers[0].name] = self.convert(
-            takers[0], "body", takers[0].alias, takers[0].converter.from_raw, raw
-        )
+        if not takers and whole is None and (given := self._takers(list(self.plan.named.values()))):
+            for slot in given:
+                self._given_twice(slot, slot.alias)
+        elif len(takers) != 1:
+            which = "More than one" if takers else "No"
+            raise UnsupportedMedia(f"{which} parameter of this entry can be read from {self.body.media_type}.")
+        else:
+            self._sole_raw(takers[0])
+
+    def _sole_raw(self, slot: Slot) -> None:
+        try:
+            raw = self.body.text if self._is_text_for(slot) else self.body.raw
+        except Problem:
+            if self.plan.request is None or slot.parameter.required:
+                raise
+            return  # the entry reads for itself what is not in the charset that it says
+        self.values[slot.name] = self.convert(slot, "body", slot.alias, slot.converter.from_raw, raw)
+
+    def _takers(self, slots: list[Slot]) -> list[Slot]:
+        """Return what can take a body of text or of bytes as it came."""
+        texts = [slot for slot in slots if self._is_text_for(slot)]
+        return texts or [slot for slot in slots if slot.converter.binary]
+
+    def _is_text_for(self, slot: Slot) -> bool:
+        return bool(slot.converter.text) and self.body.form is Form.TEXT
 
     @property
     def _reads_for_itself(self) -> bool:
@@ -171,7 +198,8 @@ class Binding:
             if alias in self.query or alias in self.left:
                 self.values[slot.name] = self._take(slot, alias)
             elif slot.parameter.required:
-                where: Where = "query" if self.body is NO_BODY or self.plan.whole is not None else "body"
+                by_query = self.body is NO_BODY or self.plan.whole is not None
+                where: Where = "query" if by_query and not slot.converter.file else "body"
                 self.faults.append(Fault(where, alias, slot.expected, "Missing"))
 
     def gather(self) -> None:

@@ -1,5 +1,6 @@
 """The endpoint: the steps of a request inside its authorizer, in one place."""
 
+from asyncio import CancelledError
 from collections.abc import Awaitable
 from typing import Any
 
@@ -8,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from coworks_async.pipeline.bind import Binder
 from coworks_async.pipeline.call import AsyncFunction
-from coworks_async.pipeline.errors import ErrorAnswers
+from coworks_async.pipeline.errors import ErrorAnswers, failure_of
 from coworks_async.pipeline.hooks import HookChain, after
 from coworks_async.pipeline.request import REQUEST, current
 from coworks_async.pipeline.respond import PLAIN, Parts, Reply, Stream, response_of, without_body
@@ -54,9 +55,9 @@ class Endpoint:
                 answer = plain(returned) if plain is not None else await response_of(returned)
             except ClientDisconnect:
                 return
-            except Exception as error:
-                failure = error
-                answer = await self.errors.answer(error, self.what, scope, receive, send)
+            except (Exception, CancelledError) as error:
+                failure = failed = failure_of(error)
+                answer = await self.errors.answer(failed, self.what, scope, receive, send)
             last: Answer = answer
             if self.after:
                 last, failure = await self.run_after(answer, failure, scope, receive, send)
@@ -84,10 +85,10 @@ class Endpoint:
         for hook in self.after:
             try:
                 response = await after(hook, response)
-            except Exception as error:
-                failure = error
+            except (Exception, CancelledError) as error:
+                failure = failed = failure_of(error)
                 what = f"an after_request hook of {self.what}"
-                response = await self.errors.answer(error, what, scope, receive, send)
+                response = await self.errors.answer(failed, what, scope, receive, send)
         return response, failure
 
     async def end(self, answer: Answer | None, failure: BaseException | None, scope: Scope) -> None:
@@ -108,8 +109,8 @@ class Endpoint:
         """Take one of the last steps; the answer is gone, so a failure is only logged."""
         try:
             await step
-        except Exception as error:
-            self.errors.log(error, what)
+        except (Exception, CancelledError) as error:
+            self.errors.log(failure_of(error), what)
 
     async def send(self, response: Response, scope: Scope, receive: Receive, send: Send) -> Exception | None:
         """Send a response, and return what it raised: answered while nothing was sent, logged afterwards."""
@@ -130,11 +131,12 @@ class Endpoint:
                 await response(scope, receive, tell)
         except ClientDisconnect:
             return None
-        except Exception as error:
+        except (Exception, CancelledError) as error:
+            failure = failure_of(error)
             if started:
-                self.errors.log(error, f"{self.what}, its answer begun,")
+                self.errors.log_begun(failure, self.what, scope)
             else:
-                answer = await self.errors.answer(error, self.what, scope, receive, send)
+                answer = await self.errors.answer(failure, self.what, scope, receive, send)
                 await answer(scope, receive, send)
-            return error
+            return failure
         return None

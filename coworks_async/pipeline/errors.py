@@ -1,6 +1,7 @@
 """The one place where what was raised becomes an answer."""
 
 import logging
+from asyncio import CancelledError, current_task
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -18,6 +19,9 @@ from coworks_async.pipeline.respond import checked, response_of
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
 H = TypeVar("H")
+
+BROKEN_OFF = "coworks.broken_off"
+"""The key of a scope under which stands whom to tell that an answer broke off, and that this is logged."""
 
 
 def find_handler(error: Exception, handlers: Mapping[Any, H]) -> H | None:
@@ -38,6 +42,22 @@ def is_expected(error: Exception, handlers: Mapping[Any, object]) -> bool:
     if isinstance(error, HTTPException):
         return True
     return any(cls in handlers for cls in type(error).__mro__ if issubclass(cls, Exception) and cls is not Exception)
+
+
+def failure_of(error: Exception | CancelledError) -> Exception:
+    """Return what failed: the exception itself, or that something was awaited which others had cancelled.
+
+    Raises:
+        CancelledError: it is the request that is cancelled, which nobody answers.
+    """
+    if isinstance(error, Exception):
+        return error
+    task = current_task()
+    if task is None or task.cancelling():
+        raise error
+    failure = RuntimeError("What was awaited is cancelled, the request is not")
+    failure.__cause__ = error
+    return failure
 
 
 class ErrorAnswers:
@@ -70,8 +90,8 @@ class ErrorAnswers:
             response = await self._handled(error, scope, receive, send)
             if response is None:
                 response = checked(self._default(error, scope, receive, send))
-        except Exception as failure:
-            self.log(failure, f"the error handler for {what}")
+        except (Exception, CancelledError) as failure:
+            self.log(failure_of(failure), f"the error handler for {what}")
             return problems.problem_response(500)
         if isinstance(error, ContentTooLarge) and scope.get("http_version", "1.1") < "2":
             # The rest of the body is left unread, so the connection cannot serve another request.
@@ -102,6 +122,18 @@ class ErrorAnswers:
         else:
             self.logger.error("%s failed", what, exc_info=error)
 
+    def log_begun(self, error: Exception, what: str, scope: Scope) -> None:
+        """Log what failed behind the start of an answer, which breaks off."""
+        self.log(error, f"{what}, its answer begun,")
+        tell_broken_off(scope)
+
+
+def tell_broken_off(scope: Scope) -> None:
+    """Tell the adapter, if it asks, that there is nothing left to log of an answer that ends before it is whole."""
+    tell = scope.get(BROKEN_OFF)
+    if tell is not None:
+        tell()
+
 
 def _traceback_page(error: Exception, request: Request) -> Response:
     from starlette.middleware.errors import ServerErrorMiddleware
@@ -129,13 +161,14 @@ class ErrorMiddleware:
             await self.app(scope, receive, send)
         except ClientDisconnect:
             return
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             if scope["type"] != "http":
                 raise
-            what = self.named(scope)
+            failure, what = failure_of(error), self.named(scope)
             try:
-                await self.answer(error, what, scope, receive, send)
+                await self.answer(failure, what, scope, receive, send)
             except Exception as refusal:
+                tell_broken_off(scope)
                 self.errors.logger.warning("%s, its answer begun, gets no other: %s", what, refusal)
 
     def named(self, scope: Scope) -> str:
@@ -170,7 +203,8 @@ class RouteErrorMiddleware(ErrorMiddleware):
             await self.app(scope, receive, tell)
         except ClientDisconnect:
             return
-        except Exception as error:
+        except (Exception, CancelledError) as error:
+            failure = failure_of(error)
             if started:
-                return self.errors.log(error, f"{self.named(scope)}, its answer begun,")
-            await self.answer(error, self.named(scope), scope, receive, send)
+                return self.errors.log_begun(failure, self.named(scope), scope)
+            await self.answer(failure, self.named(scope), scope, receive, send)

@@ -1,13 +1,14 @@
 """What is no entry: the author's plain routes and mounts, the automatic OPTIONS, 404 and 405."""
 
 from collections.abc import Iterator, Sequence
+from inspect import isclass, isroutine
 from typing import NoReturn
 
 from starlette._utils import get_route_path
-from starlette.datastructures import URL
+from starlette.datastructures import URL, Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Match, Mount, Router
+from starlette.routing import BaseRoute, Host, Match, Mount, Router
 
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.table import RouteTable
@@ -41,19 +42,81 @@ class Fallback:
         self._count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed = self.table.methods(get_route_path(scope))
+        of_routes: set[str] = set()
         for spelling in self.spellings(scope):
             for route, match, child_scope in self.matches(spelling):
-                if match is Match.FULL and isinstance(route, Mount) and spelling is not scope:
+                if match is not Match.FULL:
+                    of_routes |= getattr(route, "methods", None) or set()
+                    continue
+                others = self.entries_beside(route, scope) | of_routes
+                # A page needs the slash, from which its relative links go; nothing else does at a path of an entry's.
+                redirected = isinstance(route, Mount) and spelling is not scope
+                if redirected and (not others or scope["method"] in ("GET", "HEAD")):
                     return await RedirectResponse(str(URL(scope=spelling)))(scope, receive, send)
-                if match is Match.FULL:
-                    scope.update(child_scope, route=route, path=spelling["path"])
-                    return await self.hand_over(route, scope, receive, send)
-                allowed |= getattr(route, "methods", None) or set()
+                inner = {**child_scope, "route": route, "path": spelling["path"]}
+                if others and isinstance(route, Mount | Host):
+                    return await self.ask_mount(route, inner, others, scope, receive, send)
+                scope.update(inner)
+                return await self.hand_over(route, scope, receive, send)
+        await self.answer_miss(self.table.methods(get_route_path(scope)) | of_routes, scope, receive, send)
+
+    async def answer_miss(self, allowed: set[str], scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer OPTIONS, 405 or 404."""
         if allowed and scope["method"] == "OPTIONS":
             return await self.options(allowed)(scope, receive, send)
         scope[ALLOWED] = allowed
         await self.miss(scope, receive, send)
+
+    def entries_beside(self, route: BaseRoute, scope: Scope) -> set[str]:
+        """Return the methods of the entries that a mount or a host must not hide: their static path is as long."""
+        if not isinstance(route, Mount | Host):
+            return set()
+        depth = _depth(route)
+        found = self.table.find(get_route_path(scope))
+        return {name for methods, _ in found for name in methods if methods[name].entry.prefix.count("/") >= depth}
+
+    async def ask_mount(
+        self, route: BaseRoute, inner: Scope, others: set[str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Let a mount answer at a path that has other methods too; of its 404 or 405 is made one answer for all.
+
+        A 404 of a route inside of it stands, as that route says "no such item". And an app that has read of the body
+        has taken the request: nobody could read it again.
+        """
+        outer = dict(scope)
+        missed: Headers | None = None
+        taken = False
+
+        async def take() -> Message:
+            nonlocal taken
+            taken = True
+            return await receive()
+
+        async def tell(message: Message) -> None:
+            nonlocal missed, taken
+            if not taken and message["type"] == "http.response.start" and is_miss(message["status"]):
+                missed = Headers(raw=message["headers"])
+            elif missed is None:
+                taken = True
+                await send(message)
+
+        def is_miss(status: int) -> bool:
+            endpoint = scope.get("endpoint")
+            is_route = endpoint is not inner["endpoint"] and (isroutine(endpoint) or isclass(endpoint))
+            return status == 405 or (status == 404 and not is_route)
+
+        scope.update(inner)
+        try:
+            await self.hand_over(route, scope, take, tell)
+        except HTTPException as error:
+            if taken or not is_miss(error.status_code):
+                raise
+            missed = Headers(error.headers)
+        if missed is not None:
+            # What the mounted app wrote on the scope is not true of the service's own answer.
+            scope.clear()
+            scope.update(outer)
+            await self.answer_miss(others | methods_in(missed), scope, receive, send)
 
     def goes_first(self, scope: Scope, entry: Entry) -> bool:
         """Tell whether a route of the author's answers, by a longer static path than that of this entry."""
@@ -64,7 +127,7 @@ class Fallback:
             if match is Match.FULL and (spelling is scope or not isinstance(route, Mount))
         )
         route = next(full, None)
-        return route is not None and _static(getattr(route, "path", "")).count("/") > entry.prefix.count("/")
+        return route is not None and _depth(route) > entry.prefix.count("/")
 
     def matches(self, scope: Scope) -> Iterator[tuple[BaseRoute, Match, Scope]]:
         """Yield the author's own routes that match, fully or but for the method."""
@@ -128,10 +191,15 @@ class Fallback:
         return receive_limited
 
 
-def _static(path: str) -> str:
-    """Return the whole segments before the first parameter of a path."""
-    start, brace, _ = path.partition("{")
-    return start.rpartition("/")[0] if brace else start.rstrip("/")
+def _depth(route: BaseRoute) -> int:
+    """Return how many whole segments stand before the first parameter of a route's path."""
+    start, brace, _ = getattr(route, "path", "").partition("{")
+    return (start.rpartition("/")[0] if brace else start.rstrip("/")).count("/")
+
+
+def methods_in(headers: Headers) -> set[str]:
+    """Return the methods that the headers of a 405 allow."""
+    return {name for value in headers.getlist("allow") for name in value.replace(",", " ").split()}
 
 
 def allow(methods: set[str]) -> str:

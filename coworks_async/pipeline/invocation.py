@@ -12,6 +12,13 @@ INVOCATION_TYPE = b"invocationtype"
 DISPATCH = "coworks.dispatch"
 """The key of a scope under which an adapter tells what runs an encoded call; it gets the call and the scope."""
 
+RUNNING = "coworks.background"
+"""The key of a scope under which stands the entry whose asynchronous call it runs, so that no call makes another and
+none reaches another entry."""
+
+OUTERMOST = "coworks.outermost"
+"""The key of a scope under which a mounted service finds the pipeline whose lifespan is that of the process."""
+
 StoreIn = Mapping[str, Sequence[str]]
 """Where a service stores the answers of asynchronous calls: the prefixes of keys, by bucket."""
 

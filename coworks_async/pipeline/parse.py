@@ -36,16 +36,29 @@ class Form(Enum):
 
 
 class Body(msgspec.Struct, frozen=True):
-    """A body taken apart: `names` for an object or a form (whose values are lists), `value` for the others.
+    """A body taken apart: `names` for an object or a form (whose values are lists), `value` for other JSON.
 
-    `raw` is what was sent and `media_type` what it says to be, where a parameter may take it as it is.
+    `raw` is what was sent and `content_type` what it says to be, where a parameter may take it as it is.
     """
 
     form: Form
     names: Mapping[str, Any]
     value: Any = None
     raw: bytes = b""
-    media_type: str = ""
+    content_type: str = ""
+
+    @property
+    def media_type(self) -> str:
+        """The media type in lower case, JSON where there is none."""
+        return _media_type(self.content_type)
+
+    @property
+    def text(self) -> str:
+        """What was sent, in the charset that it says; where bytes are taken, nobody asks."""
+        try:
+            return self.raw.decode(_charset(self.content_type))
+        except UnicodeDecodeError:
+            raise BadRequest("The body is not in the charset that it says.") from None
 
 
 NO_BODY = Body(Form.NONE, {})
@@ -58,7 +71,7 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
         BadRequest: it cannot be parsed.
         Invalid: it is nested too deeply.
         ContentTooLarge: it has too many fields or files.
-        UnsupportedMedia: it is compressed, or in a charset that is not there.
+        UnsupportedMedia: it is compressed, or a form in a charset that is not there.
     """
     body = await read_body(scope, receive, limits)
     if not body:
@@ -71,8 +84,8 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
     if media_type == "multipart/form-data":
         return await _parse_multipart(scope, receive, send, limits, content_type)
     if media_type.startswith("text/"):
-        return Body(Form.TEXT, {}, _text(body, content_type), body, media_type)
-    return Body(Form.BYTES, {}, body, body, media_type)
+        return Body(Form.TEXT, {}, raw=body, content_type=content_type)
+    return Body(Form.BYTES, {}, raw=body, content_type=content_type)
 
 
 def content_type_of(scope: Scope) -> tuple[str, str]:
@@ -85,7 +98,11 @@ def content_type_of(scope: Scope) -> tuple[str, str]:
             encoding = value.decode("latin-1").strip().lower()
     if encoding not in ("", "identity"):
         raise UnsupportedMedia(f"A body with content-encoding {encoding} is not read.")
-    return content_type.partition(";")[0].strip().lower() or "application/json", content_type
+    return _media_type(content_type), content_type
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower() or "application/json"
 
 
 def parse_json(body: bytes, *, exact: bool) -> Body:
@@ -108,13 +125,6 @@ def too_deep() -> Invalid:
 
 def _reason(error: Exception) -> str:
     return "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).removeprefix("JSON is ")
-
-
-def _text(body: bytes, content_type: str) -> str:
-    try:
-        return body.decode(_charset(content_type))
-    except UnicodeDecodeError:
-        raise BadRequest("The body is not in the charset that it says.") from None
 
 
 def _charset(content_type: str) -> str:

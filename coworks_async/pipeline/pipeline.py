@@ -17,7 +17,7 @@ from starlette.types import ExceptionHandler
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.hooks import Hooks
 from coworks_async.entries.table import RouteTable
-from coworks_async.exceptions import BadRequest, DeclarationError
+from coworks_async.exceptions import BackgroundError, BadRequest, DeclarationError
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware
 from coworks_async.pipeline.bind import Arguments, Binder, binder
 from coworks_async.pipeline.call import AsyncFunction, caller
@@ -26,7 +26,7 @@ from coworks_async.pipeline.endpoint import Endpoint
 from coworks_async.pipeline.errors import ErrorAnswers, RouteErrorMiddleware
 from coworks_async.pipeline.fallback import Fallback, bind_miss, raise_miss
 from coworks_async.pipeline.hooks import HookChain, chain
-from coworks_async.pipeline.invocation import StoreIn
+from coworks_async.pipeline.invocation import OUTERMOST, RUNNING, StoreIn
 from coworks_async.pipeline.limits import Limits
 from coworks_async.pipeline.respond import response_with
 from coworks_async.pipeline.routing import EntryRoute
@@ -82,8 +82,8 @@ class Pipeline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            if scope["type"] == "lifespan" and any(entry.background for entry in self.table.entries):
-                receive = self.running.before_shutdown(receive)
+            if scope["type"] == "lifespan":
+                receive = self.before_shutdown(receive)
             return await self.others(scope, receive, send)
         method = scope["method"]
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
@@ -93,8 +93,13 @@ class Pipeline:
             return await answer(scope, receive, send)
         found = self.table.match(method, path)
         if found is None or (found[1] and self.fallback.own and self.fallback.goes_first(scope, found[0].entry)):
+            if RUNNING in scope:
+                raise misled(scope, "no entry")
+            scope.setdefault(OUTERMOST, self)
             return await self.guarded(scope, receive, send)
         route, values = found
+        if RUNNING in scope and scope[RUNNING] is not route.entry:
+            raise misled(scope, str(route.entry))
         if values and "\ufffd" in path and is_garbled(scope):
             return await self.garbled(scope, receive, send)
         outer = scope.get("path_params")
@@ -109,6 +114,17 @@ class Pipeline:
         from coworks_async.pipeline.background import Running
 
         return Running()
+
+    def before_shutdown(self, receive: Receive) -> Receive:
+        """Return a lifespan's receive that tells the shutdown when all asynchronous calls have ended."""
+
+        async def receive_late() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown" and "running" in vars(self):
+                await self.running.end()
+            return message
+
+        return receive_late
 
     def build(self, entry: Entry) -> ASGIApp:
         """Return the ASGI app of an entry: its endpoint, behind its authorizer, open to browsers if it says so."""
@@ -126,7 +142,7 @@ class Pipeline:
                 token_key=settings.token_key,
                 limits=settings.limits,
                 store_in=settings.store_in,
-                running=self.running,
+                pipeline=self,
             )
         if not entry.no_auth:
             app = settings.authorizer(
@@ -139,6 +155,14 @@ class Pipeline:
         settings = self.settings
         errors = ErrorAnswers(hooks.errors, settings.exception_handlers, logger=settings.logger, debug=settings.debug)
         return hooks, errors
+
+
+def misled(scope: Scope, reached: str) -> BackgroundError:
+    """Return the error of an asynchronous call whose path leads elsewhere than it did when the call was accepted."""
+    return BackgroundError(
+        f"{scope[RUNNING]} accepted the call, but at {scope['path']!r} it reaches {reached}, which is not run: "
+        "a middleware that changes paths must leave a changed one as it is"
+    )
 
 
 def _binder(entry: Entry, limits: Limits) -> Binder:

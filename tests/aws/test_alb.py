@@ -18,6 +18,13 @@ def test_path_and_query_are_read_as_they_were_sent(ask: Ask, multi: bool):
     assert told["url"].partition("?")[2] == "&".join(map("=".join, query))
 
 
+@multi
+def test_a_path_that_is_no_utf_8_is_refused(ask: Ask, multi: bool):
+    answer = ask(Echo(), alb(path="/a/%ff", multi=multi))
+    assert (answer.status, answer.json["detail"]) == (400, "The path is not UTF-8.")
+    assert ask(Echo(), alb(path="/a/%EF%BF%BD", multi=multi)).json["segments"] == ["a", "\ufffd"]
+
+
 def test_repeated_names_and_headers_stay_apart_where_the_target_group_sends_them(ask: Ask):
     sent = [("x-tag", "a"), ("x-tag", "b"), ("cookie", "a=1"), ("cookie", "b=2")]
     told = ask(Echo(), alb(query=[("a", "1"), ("a", "2")], headers=sent)).json

@@ -62,15 +62,23 @@ def test_the_environment_tells_the_base_path_of_a_custom_domain(
     assert ask(Linking(), http(path="/dev/all", stage="dev")).json == {"link": "/dev/all"}
 
 
-def test_a_base_path_that_the_context_tells_is_the_root_path(ask: Ask):
+def test_no_path_of_an_event_is_taken_for_a_base_path(ask: Ask):
     event = http(path="/dev/all", stage="dev", host=CUSTOM)
     event["requestContext"]["http"]["path"] = "/v1/all"
-    assert ask(Linking(), event).json == {"link": "/v1/all"}
+    assert ask(Linking(), event).json == {"link": "/all"}
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "testserver", HOST, f"{HOST}.cn"])
-def test_where_a_service_is_tried_a_named_stage_is_the_root_path(ask: Ask, host: str):
+@pytest.mark.parametrize("host", [HOST, f"{HOST}.cn"])
+def test_on_an_apis_own_host_a_named_stage_is_the_root_path(ask: Ask, host: str):
     assert ask(Linking(), http(path="/dev/all", stage="dev", host=host)).json == {"link": "/dev/all"}
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "testserver"])
+def test_where_a_service_is_tried_there_is_neither_a_stage_nor_a_base_path(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, host: str
+):
+    monkeypatch.setenv("CWS_BASE_PATH", "v1")
+    assert ask(Linking(), http(path="/dev/all", stage="dev", host=host)).json == {"link": "/all"}
 
 
 def test_at_a_function_url_there_is_no_root_path(ask: Ask):
@@ -87,6 +95,16 @@ def test_the_path_of_an_http_api_came_decoded_and_is_not_decoded_again(ask: Ask)
 def test_the_path_of_a_function_url_is_decoded_once(ask: Ask):
     segments = ask(Echo(), url(path="/a%2Fb/c%20d/e+f/50%2525/%C3%A9")).json["segments"]
     assert segments == ["a", "b", "c d", "e+f", "50%25", "é"]
+
+
+def test_a_path_of_a_function_url_that_is_no_utf_8_is_refused(ask: Ask):
+    answer = ask(Echo(), url(path="/a/%ff"))
+    assert (answer.status, answer.json["detail"]) == (400, "The path is not UTF-8.")
+    assert ask(Echo(), url(path="/a/%EF%BF%BD")).json["segments"] == ["a", "\ufffd"]
+
+
+def test_a_path_that_an_http_api_decoded_is_not_refused(ask: Ask):
+    assert ask(Echo(), http(path="/a/%ff\ufffd")).json["segments"] == ["a", "%ff\ufffd"]
 
 
 @pytest.mark.parametrize("event_of", [http, url])

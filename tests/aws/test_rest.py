@@ -151,6 +151,27 @@ def test_a_blueprints_entry_is_linked_below_the_stage(ask: Ask):
     assert ask(app, rest(path="/pages/one/1")).body == b"/dev/pages/one/2"
 
 
+class Raw(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self, name: str):
+        return [name, request.url.path, str(request.scope["raw_path"])]
+
+
+def test_a_path_that_is_no_utf_8_is_refused_by_whatever_host_it_came(ask: Ask):
+    for path in ("/%ff", "/a%c3"):
+        for event in (rest(path=path), mapped(path, "/{name}", {"name": path[1:]}, "/v1"), mapped(path, "/{name}", {})):
+            answer = ask(Raw(), event)
+            assert (answer.status, answer.json["detail"]) == (400, "The path is not UTF-8.")
+
+
+def test_a_replacement_character_that_was_sent_is_bound_and_the_whole_path_is_told_as_it_was_sent(ask: Ask):
+    path = "/%EF%BF%BD"
+    told = ask(Raw(), rest(path=path)).json
+    assert told == ["\ufffd", "/dev/\ufffd", "b'/dev/%EF%BF%BD'"]
+    told = ask(Raw(), mapped(path, "/{name}", {"name": path[1:]}, "/v1")).json
+    assert told == ["\ufffd", "/v1/\ufffd", "b'/v1/%EF%BF%BD'"]
+
+
 # --- an HTTP API that was told to use this format
 
 

@@ -149,6 +149,19 @@ def test_two_blueprints_may_share_a_prefix(connect: Connect):
     assert client.get("/pages/more").text == "more"
 
 
+def test_blueprints_of_one_class_on_one_prefix_are_told_apart_by_name():
+    class Pages(Blueprint):
+        async def get(self):
+            """Would answer twice."""
+
+    app = TechMicroService()
+    app.register_blueprint(Pages("old"), url_prefix="/pages")
+    where = f"GET /pages ({Pages.__qualname__}.get of the blueprint"
+    assert refusal(app.register_blueprint, Pages("new"), url_prefix="/pages") == (
+        f"{where} 'old') and {where} 'new') answer the same requests; rename one."
+    )
+
+
 def test_one_blueprint_may_serve_two_services(connect: Connect):
     pages = Pages()
     first, second = TechMicroService(name="first"), TechMicroService(name="second")

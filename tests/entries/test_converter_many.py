@@ -1,10 +1,15 @@
 """Annotations that hold several values: lists, tuples, sets and dicts."""
 
+from dataclasses import dataclass
 from datetime import date
 from enum import Enum, IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import pytest
 
 from tests.clients import Connect
+from tests.entries.building import refusal
 from tests.sending import assert_bound, assert_refused, pairs, taking
 
 
@@ -16,6 +21,24 @@ class Colour(Enum):
 class Level(IntEnum):
     LOW = 1
     HIGH = 2
+
+
+@dataclass
+class Spot:
+    x: int
+
+
+@dataclass(frozen=True)
+class Frozen:
+    x: int
+
+
+class Loose(msgspec.Struct):
+    x: int
+
+
+class Fixed(msgspec.Struct, frozen=True):
+    x: int
 
 
 MANY: dict[str, Any] = {
@@ -133,6 +156,38 @@ def test_a_set_refuses_what_it_cannot_hold(connect: Connect):
             client.post("/body/set", json={"value": [inner]}),
             ("body", "value", "set", "A set cannot hold an array or an object"),
         )
+
+
+@pytest.mark.parametrize(
+    ("held", "named"),
+    [(Spot, "Spot"), (Spot | None, "Spot"), (tuple[Spot, int], "Spot"), (Loose, "Loose"), (list[int], "list")],
+)
+def test_a_set_of_what_has_no_hash_is_a_mistake(held: Any, named: str):
+    for annotation in (set[held], list[frozenset[held]]):
+        assert f"a set cannot hold {named}, which has no hash; " in refusal(taking, {"set": annotation})
+
+
+def test_a_set_holds_what_is_frozen(connect: Connect):
+    client = connect(taking({"spots": set[Frozen], "structs": frozenset[Fixed]}))
+    assert_bound(client.post("/body/spots", json={"value": [{"x": "1"}, {"x": 1}]}), {Frozen(1)})
+    assert_bound(client.post("/body/structs", json={"value": [{"x": "1"}]}), frozenset({Fixed(1)}))
+
+
+def test_what_a_literal_or_an_enum_lists_no_number_for_is_a_string_wherever_it_stands(connect: Connect):
+    class Struct(msgspec.Struct, forbid_unknown_fields=True):
+        it: Literal[1] | str
+
+    annotations = {"list": list[Level | str], "dict": dict[str, Literal[1] | str], "struct": list[Struct]}
+    client = connect(taking(annotations))
+    for content_type in ("application/json", "application/json; charset=utf-8"):
+        for name, sent, value in (
+            ("list", '["1", "9"]', [Level.LOW, "9"]),
+            ("dict", '{"a": "1", "b": "9"}', {"a": 1, "b": "9"}),
+            ("struct", '[{"it": "1"}, {"it": "9"}]', [Struct(1), Struct("9")]),
+        ):
+            headers = {"content-type": content_type}
+            answer = client.post(f"/body/{name}", content=f'{{"value": {sent}}}', headers=headers)
+            assert_bound(answer, value)
 
 
 def test_a_refusal_inside_of_a_list_tells_the_place_without_the_value(connect: Connect):

@@ -100,6 +100,7 @@ def test_a_body_that_is_no_object_is_refused_or_is_the_model(connect: Connect):
     assert_refused(connect(taking_whole(Item)).post("/", json=[1]), refused)
     client = connect(taking_whole(Tags))
     assert_bound(client.post("/", json=[{"name": "a"}]), Tags([Tag(name="a")]))
+    assert_refused(client.post("/", json={"name": "a"}), ("body", "", "Tags", "Input should be a valid list"))
     refused = ("body", "", "Tags", "0.name: Field required")
     assert_refused(client.post("/", json=[{}]), refused)
     assert_bound(connect(taking_whole(Item | None)).post("/", content=b"null"), None)

@@ -1,6 +1,6 @@
 """Parameters: which come from the path, which by name, which take the whole body."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -24,6 +24,16 @@ def test_parameters_without_a_default_are_segments_of_the_path_in_order(connect:
     assert client.get("/content/photos").status_code == 404
     assert client.get("/content/photos/7/8").status_code == 404
     assert client.get("/content//7").status_code == 404
+
+
+@pytest.mark.parametrize("annotation", [Request | None, Annotated[Request, "the request"], StarletteRequest | None])
+def test_the_request_is_asked_for_by_its_plain_type(annotation: Any):
+    async def post(self, asked: annotation = None, *, number: int = 0):
+        """Never built."""
+
+    assert refusal(service_of, post=post) == (
+        "Service.post: the parameter 'asked' is the request, which is always there; annotate it with plain Request."
+    )
 
 
 def test_a_segment_that_does_not_convert_is_a_422_of_the_path(connect: Connect):

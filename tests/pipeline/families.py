@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Any, Literal
 from uuid import UUID
 
@@ -19,6 +19,10 @@ WRONG = object()
 
 class Colour(Enum):
     RED = "red"
+
+
+class Level(IntEnum):
+    LOW = 1
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ KINDS = [
     Kind(UUID, [(str(UID), UID)], [], ["x", ""], [5, None]),
     Kind(Colour, [("red", Colour.RED)], [], ["blue", ""], [5, ["red"]]),
     Kind(Literal["a", 2], [("a", "a"), ("2", 2)], [(2, 2)], ["b", "", "2.0"], [3, None, ["a"], {}]),
+    Kind(Literal[1] | str, [("1", 1), ("01", 1), ("5", "5"), ("", "")], [(1, 1)], [], [None, [1]]),
+    Kind(Level | str, [("1", Level.LOW), ("5", "5")], [(1, Level.LOW)], [], [None, {}]),
     Kind(int | None, [("5", 5)], [NULL, (6, 6)], ["null", "", "x"], [7.5, [5]]),
     Kind(str | None, [("null", "null"), ("", "")], [NULL], [], [5]),
     Kind(int | str, [("5", 5), ("five", "five"), ("", "")], [(7, 7)], [], [None, 7.5, [5]]),

@@ -4,6 +4,7 @@ import pytest
 
 from coworks_async import Request, TechMicroService, entry, request
 from tests.clients import Connect, in_process
+from tests.pipeline.checks import assert_problem
 from tests.sending import JSON, assert_bound, assert_refused, shown
 
 TWICE = "Given in the query and in the body"
@@ -73,6 +74,24 @@ def test_an_entry_that_takes_the_request_reads_for_itself(connect: Connect):
     assert_bound(client.put("/?other=x", content=b"abc"), [b"abc"])
 
 
+def test_an_entry_that_takes_the_request_reads_a_text_that_is_not_in_its_charset(connect: Connect):
+    class Raw(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, asked: Request, note: str = ""):
+            return shown(note, await asked.body())
+
+        @entry(no_auth=True)
+        async def put(self, asked: Request, *, note: str):
+            return shown(note, await asked.body())
+
+    client = connect(Raw())
+    plain = {"content-type": "text/plain"}
+    assert_bound(client.post("/", content=b"\xff", headers=plain), "", b"\xff")
+    detail = "The body is not in the charset that it says."
+    assert_problem(client.put("/", content=b"\xff", headers=plain), 400, "Bad Request", detail)
+    assert_bound(client.put("/?note=x", content=b"\xff", headers=plain), "x", b"\xff")
+
+
 def test_what_an_entry_that_takes_the_request_names_is_bound_and_checked(connect: Connect):
     client = connect(Reading())
     assert_bound(client.post("/?other=1", content=b'{"limit": "3", "other": 1}'), 3, "", '{"limit": "3", "other": 1}')
@@ -82,6 +101,20 @@ def test_what_an_entry_that_takes_the_request_names_is_bound_and_checked(connect
     assert_refused(
         client.post("/", json={"limit": "x", "other": 1}), ("body", "limit", "int", "Expected `int`, got `str`")
     )
+
+
+def test_an_entry_that_takes_the_request_gets_no_body_unread_that_a_parameter_has_to_come_from(connect: Connect):
+    class Needing(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, asked: Request, *, number: int):
+            return shown(number, (await asked.body()).decode())
+
+    client = connect(Needing())
+    answer = client.post("/", content=b"{", headers=JSON)
+    detail = "The body is not JSON: Input data was truncated."
+    assert_problem(answer, 400, "Bad Request", detail)
+    assert_refused(client.post("/", json={}), ("body", "number", "int", "Missing"))
+    assert_bound(client.post("/?number=5", content=b"{", headers=JSON), 5, "{")
 
 
 def test_a_hook_that_reads_the_body_leaves_it_for_the_entry(connect: Connect):

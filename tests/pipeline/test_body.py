@@ -130,13 +130,28 @@ def test_a_content_type_that_no_parameter_can_be_read_from_is_a_415(connect: Con
         ("POST", "application/xml"),
         ("PATCH", "text/plain"),
         ("DELETE", "text/plain"),
-        ("OPTIONS", "text/plain"),
     ):
         answer = client.request(method, "/", content=b"5", headers=typed(content_type))
         detail = f"No parameter of this entry can be read from {content_type}."
         assert_problem(answer, 415, "Unsupported Media Type", detail)
-    answer = client.post("/?text=x", content=b"5", headers=typed("text/plain"))
-    assert_problem(answer, 415, "Unsupported Media Type", "No parameter of this entry can be read from text/plain.")
+    answer = client.request("OPTIONS", "/", content=b"5", headers=typed("text/plain"))
+    detail = "More than one parameter of this entry can be read from text/plain."
+    assert_problem(answer, 415, "Unsupported Media Type", detail)
+
+
+def test_a_body_whose_parameter_stands_in_the_query_is_given_twice(connect: Connect):
+    client = connect(Notes())
+    twice = "Given in the query and in the body"
+    for method, name, kind in (("POST", "text", "str"), ("PUT", "data", "bytes")):
+        answer = client.request(method, f"/?{name}=YQ==&nope=1", content=b"5", headers=typed("text/plain"))
+        unknown = f"Unknown name; known here: {name}, number"
+        assert_refused(answer, ("query", name, kind, twice), ("query", "nope", "nothing", unknown))
+
+
+def test_bytes_are_taken_as_they_came_whatever_the_type_says_of_their_charset(connect: Connect):
+    client = connect(Notes())
+    for charset in ("", "; charset=rot13", "; charset=iso-8859-15", "; charset=ascii"):
+        assert_bound(client.put("/", content=b"\xff", headers=typed(f"text/plain{charset}")), b"\xff", 0)
 
 
 def test_a_body_of_text_is_held_to_the_constraints(connect: Connect):

@@ -87,6 +87,8 @@ def test_a_file_is_refused_where_none_is_wanted_and_wanted_where_none_is_sent(co
     for answer in (client.patch("/", data={"file": "x"}), client.patch("/", json={"file": "x"})):
         assert_refused(answer, ("body", "file", "UploadFile", "Expected a file, got `str`"))
     assert_refused(client.patch("/", json={}), ("body", "file", "UploadFile", "Missing"))
+    assert_refused(client.patch("/"), ("body", "file", "UploadFile", "Missing"))
+    assert_refused(client.put("/"), ("body", "files", "list[UploadFile]", "Missing"))
     assert_refused(
         client.put("/", files=[("files", file), ("files", (None, "x"))]),
         ("body", "files", "list[UploadFile]", "Expected a file, got `str` - at `files[1]`"),

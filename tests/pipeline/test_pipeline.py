@@ -17,9 +17,8 @@ class Echo(TechMicroService):
 
 
 @pytest.mark.parametrize("path", ["/%ff", "/a%c3", "/%e9t%e9"])
-def test_a_path_that_is_no_utf_8_is_refused(path: str):
-    client = TestClient(Echo())
-    answer = client.get(path)
+def test_a_path_that_is_no_utf_8_is_refused(connect: Connect, path: str):
+    answer = connect(Echo()).get(path)
     assert answer.status_code == 400
     assert answer.json()["detail"] == "The path is not UTF-8."
 

@@ -52,6 +52,11 @@ class Shop(TechMicroService):
         return request.in_lambda_context
 
     @entry(no_auth=True)
+    async def get_broken(self):
+        yield "begun"
+        raise LookupError("late")
+
+    @entry(no_auth=True)
     async def get_headers(self):
         return "", {"connection": "close", "vary": "a"}
 
@@ -188,6 +193,14 @@ def test_an_http_api_cuts_the_path_at_an_encoded_question_mark(via: Via):
         assert client.get("/name/a%3Fb").text == "a"
 
 
+# http-path
+@via_http
+def test_an_http_api_decodes_the_path_and_replaces_what_is_no_utf_8(via: Via):
+    with TestClient(Shop()) as local, TestClient(Shop(), via=via) as client:
+        assert local.get("/name/a%ff").status_code == 400
+        assert client.get("/name/a%ff").text == "a\ufffd"
+
+
 # hop-by-hop
 @pytest.mark.parametrize("via", EVENTS)
 def test_the_connection_is_the_gateways_own(via: Via):
@@ -212,6 +225,15 @@ def test_a_load_balancer_takes_one_megabyte():
     with TestClient(Shop(), via="alb") as client:
         assert client.post("/size", content=body).json() == len(body)
         assert client.post("/size", content=body + b"\0").status_code == 413
+
+
+# broken-off
+@pytest.mark.parametrize("via", EVENTS)
+def test_an_answer_that_breaks_off_is_a_500(via: Via):
+    with TestClient(Shop(), raise_server_exceptions=False) as local, TestClient(Shop(), via=via) as client:
+        assert (local.get("/broken").status_code, local.get("/broken").text) == (200, "begun")
+        assert client.get("/broken").status_code == 500
+        assert "begun" not in client.get("/broken").text
 
 
 # in-lambda

@@ -1,0 +1,223 @@
+"""What is cancelled within a request is a failure of its own; a request that is cancelled itself is not answered."""
+
+import asyncio
+import threading
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from coworks_async import TechMicroService, entry
+from tests.clients import Connect
+from tests.pipeline.checks import assert_hidden_500, scope_of, warnings_and_worse
+from tests.tools import PATIENCE
+
+
+async def await_cancelled() -> None:
+    """Await a task that was cancelled, as a library does whose connection is closed."""
+    task = asyncio.ensure_future(asyncio.sleep(9))
+    task.cancel()
+    await task
+
+
+class Service(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self):
+        return "whole"
+
+    @entry(no_auth=True)
+    async def get_entry(self):
+        await await_cancelled()
+
+    @entry(no_auth=True)
+    async def get_stream(self):
+        await await_cancelled()
+        yield "never"
+
+    @entry(no_auth=True)
+    def get_sync(self):
+        raise asyncio.CancelledError
+
+    @entry(no_auth=True)
+    async def get_failing(self):
+        raise LookupError("the first")
+
+
+PATHS = {"/entry": "Service.get_entry", "/stream": "Service.get_stream", "/sync": "Service.get_sync"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_entry_that_awaits_what_is_cancelled_is_a_500_with_all_the_hooks_logged_once(
+    connect: Connect, caplog: pytest.LogCaptureFixture, path: str
+):
+    app, told, ended = Service(), [], threading.Event()
+
+    @app.after_request
+    def mark(response):
+        response.headers["x-after"] = "1"
+        return response
+
+    @app.teardown_request
+    def keep(error):
+        told.append(type(error))
+        ended.set()
+
+    answer = connect(app).get(path)
+    assert_hidden_500(answer)
+    assert answer.headers["x-after"] == "1"
+    [record] = warnings_and_worse(caplog)
+    assert record.getMessage() == f"GET {path} ({PATHS[path]}) failed"
+    assert "CancelledError" in caplog.text
+    assert ended.wait(PATIENCE)
+    assert told == [RuntimeError]
+
+
+def test_an_error_handler_answers_for_it(connect: Connect):
+    app = Service()
+
+    @app.errorhandler(Exception)
+    def sorry(error):
+        return f"{type(error.__cause__).__name__}", 503
+
+    answer = connect(app).get("/entry")
+    assert (answer.status_code, answer.text) == (503, "CancelledError")
+
+
+async def before():
+    await await_cancelled()
+
+
+async def after(response):
+    await await_cancelled()
+
+
+async def handler(error):
+    await await_cancelled()
+
+
+@pytest.mark.parametrize(
+    ("register", "path", "what"),
+    [
+        (lambda app: app.before_request(before), "/", "GET / (Service.get) failed"),
+        (lambda app: app.after_request(after), "/", "an after_request hook of GET / (Service.get) failed"),
+        (
+            lambda app: app.errorhandler(LookupError)(handler),
+            "/failing",
+            "the error handler for GET /failing (Service.get_failing) failed",
+        ),
+    ],
+)
+def test_a_hook_and_an_error_handler_fail_by_it_as_by_anything_else(
+    connect: Connect, caplog: pytest.LogCaptureFixture, register: Any, path: str, what: str
+):
+    app = Service()
+    register(app)
+    assert_hidden_500(connect(app).get(path))
+    [record] = warnings_and_worse(caplog)
+    assert record.getMessage() == what
+
+
+def test_a_teardown_that_fails_by_it_leaves_the_answer(connect: Connect, caplog: pytest.LogCaptureFixture):
+    app, ended = Service(), threading.Event()
+
+    @app.teardown_request
+    def last(error):
+        ended.set()
+
+    @app.teardown_request
+    async def first(error):
+        await await_cancelled()
+
+    assert connect(app).get("/").text == "whole"
+    assert ended.wait(PATIENCE)
+    assert [record.getMessage() for record in warnings_and_worse(caplog)] == [
+        "a teardown_request hook of GET / (Service.get) failed"
+    ]
+
+
+class Failing:
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await await_cancelled()
+        await self.app(scope, receive, send)
+
+
+async def plain(request: Any) -> None:
+    await await_cancelled()
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [("/plain", {"routes": [Route("/plain", plain)]}), ("/", {"middleware": [Middleware(Failing)]})],
+)
+def test_a_plain_route_and_a_middleware_that_await_what_is_cancelled_are_a_500(
+    connect: Connect, caplog: pytest.LogCaptureFixture, path: str, options: dict[str, Any]
+):
+    assert_hidden_500(connect(Service(**options)).get(path))
+    [record] = warnings_and_worse(caplog)
+    assert record.getMessage().endswith(" failed")
+
+
+@pytest.mark.parametrize("place", ["before", "entry", "after", "stream", "route", "middleware"])
+async def test_a_request_that_is_cancelled_is_not_answered_and_not_logged(caplog: pytest.LogCaptureFixture, place: str):
+    begun, sent = asyncio.Event(), []
+
+    async def wait_at(here: str) -> None:
+        if here == place:
+            begun.set()
+            await asyncio.Event().wait()
+
+    class Waiting(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            await wait_at("entry")
+
+            async def parts():
+                yield "begun"
+                await wait_at("stream")
+
+            return parts()
+
+    class Around:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await wait_at("middleware")
+            await self.app(scope, receive, send)
+
+    async def route(request: Any) -> None:
+        await wait_at("route")
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> MutableMapping[str, Any]:
+        await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    app = Waiting(routes=[Route("/route", route)], middleware=[Middleware(Around)])
+
+    @app.before_request
+    async def before() -> None:
+        await wait_at("before")
+
+    @app.after_request
+    async def after(response: Any) -> Any:
+        await wait_at("after")
+        return response
+
+    task = asyncio.create_task(app(scope_of(path="/route" if place == "route" else "/"), receive, send))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [message["type"] for message in sent] == (
+        ["http.response.start", "http.response.body"] if place == "stream" else []
+    )
+    assert warnings_and_worse(caplog) == []
