@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from coworks_async.cli.configuration import Configuration, unknown
+from coworks_async.cli.configuration import Configuration
 from coworks_async.cli.custom import Unloadable
-from coworks_async.cli.defaults import Effective, effective, settings_of
+from coworks_async.cli.defaults import Effective, check_values, effective, settings_of
+from coworks_async.cli.errors import unknown
 from coworks_async.cli.main import CommandGroup, configuration_of
 from coworks_async.cli.project import Project, stage_of
 from coworks_async.exceptions import CommandError
@@ -23,7 +24,7 @@ def config(context: click.Context, command: str | None, as_json: bool) -> None:
     """Print each option's value and where it stands.
 
     Of all commands, or of the one that is named: `cws config run`. It is what holds when the command line says
-    nothing else; the whole project file is checked.
+    nothing else; the whole project file is checked, and so are the variables.
     """
     parent = context.parent
     if parent is None or not isinstance(parent.command, CommandGroup):
@@ -44,7 +45,9 @@ def _options(
         raise CommandError(unknown("There is no command", name, group.list_commands(parent)))
     if isinstance(command, Unloadable):
         raise command.reason
-    return effective(command, settings_of(command, name, configuration, stage))
+    settings = settings_of(command, name, configuration, stage)
+    check_values(click.Context(command, parent, name), name, configuration, stage)
+    return effective(command, settings)
 
 
 def _as_json(found: Mapping[str, Mapping[str, Effective]], configuration: Configuration, stage: str) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coworks_async.cli.errors import unknown
+from coworks_async.cli.project import check_stage
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
@@ -141,8 +143,6 @@ def read_configuration(path: Path) -> Configuration:
 
         read_configuration(Path("project.cws.yml")).of("run", "dev")
     """
-    import yaml
-
     file = _shown(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -151,31 +151,22 @@ def read_configuration(path: Path) -> Configuration:
     except UnicodeDecodeError as error:
         raise CommandError(f"The project file {file} is not text in UTF-8.") from error
     with _yaml_errors(file):
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-        if root is None:
-            return Configuration(file)
-        mappings = list(_mappings(root, {}))
-        # All of them first: merging puts keys into a mapping that it then has twice.
-        for mapping in mappings:
-            _check_keys(mapping, file)
-        for mapping in mappings:
-            loader.flatten_mapping(mapping)
-    return Configuration(file, tuple(_Reader(file).sections(root)))
+        return Configuration(file, tuple(_sections(text, file)))
 
 
-def unknown(told: str, name: str, known: Iterable[str]) -> str:
-    """Say after `told` which name is not known, and which one was meant, or all that are known.
+def _sections(text: str, file: str) -> Iterator[Section]:
+    import yaml
 
-    unknown("'deploy' has no option", "buket", ["bucket", "key"])
-    """
-    from difflib import get_close_matches
-
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1)
-    if near:
-        return f"{told} {name!r}: did you mean {near[0]!r}?"
-    return f"{told} {name!r}. Known: {', '.join(names) or 'none'}."
+    loader = yaml.SafeLoader(text)
+    root = loader.get_single_node()
+    mappings = list(_mappings(root, {})) if root is not None else []
+    # All of them first: merging puts keys into a mapping that it then has twice.
+    for mapping in mappings:
+        _check_keys(mapping, file)
+    for mapping in mappings:
+        loader.flatten_mapping(mapping)
+    if root is not None:
+        yield from _Reader(file).sections(root)
 
 
 @contextmanager
@@ -192,6 +183,8 @@ def _yaml_errors(file: str) -> Iterator[None]:
     except yaml.YAMLError as error:
         # A character that no YAML may hold; it has no mark.
         raise CommandError(f"{file}: This is no YAML: {''.join(str(error).splitlines()[:1])}.") from error
+    except RecursionError as error:
+        raise CommandError(f"{file}: This is nested too deeply, or in itself by an alias.") from error
 
 
 def _mappings(node: "yaml.Node", seen: dict[int, "yaml.Node"]) -> Iterator["yaml.MappingNode"]:
@@ -240,7 +233,11 @@ class _Reader:
             yield from self.workspaces(top["workspaces"][1])
 
     def workspaces(self, node: "yaml.Node") -> Iterator[Section]:
-        for stage, (_, inner) in self.pairs(node, "'workspaces'").items():
+        for stage, (key, inner) in self.pairs(node, "'workspaces'").items():
+            try:
+                check_stage(stage)
+            except CommandError as error:
+                raise self.place(key).error(str(error)) from error
             workspace = self.pairs(inner, f"The workspace {stage!r}")
             self.check_known(workspace, ("commands",))
             if "commands" in workspace:

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from coworks_async.cli.configuration import Configuration, Scalar, Section, Setting, Value, unknown
-from coworks_async.cli.errors import set_variable, variables
+from coworks_async.cli.configuration import Configuration, Scalar, Section, Setting, Value
+from coworks_async.cli.errors import set_variable, unknown, variables
 from coworks_async.exceptions import CommandError
 
 PREFIX = "CWS"
@@ -58,7 +58,7 @@ def settings_of(command: click.Command, name: str, configuration: Configuration,
     All sections of the command are checked, those of other stages too; raises `CommandError` for an option that the
     command does not have.
     """
-    known = {key: str(parameter.name) for parameter in command.params for key in keys(parameter)}
+    known = {key: str(option.name) for option in _options(command) for key in keys(option)}
     for section in configuration.sections:
         if section.command == name and _is_of(section, configuration, stage):
             _check_options(section, known)
@@ -79,21 +79,47 @@ def default_map(command: click.Command, settings: Mapping[str, Setting]) -> dict
     default_map(run, settings_of(run, "run", configuration, "dev"))
     """
     values: dict[str, Any] = {}
-    for parameter in command.params:
-        setting = settings.get(str(parameter.name))
-        if setting is not None and setting.key in keys(parameter):
-            values[str(parameter.name)] = _converted(parameter, setting)
+    for option in _options(command):
+        setting = settings.get(str(option.name))
+        if setting is not None and setting.key in keys(option):
+            values[str(option.name)] = _converted(option, setting)
     return values
 
 
 def effective(command: click.Command, settings: Mapping[str, Setting]) -> dict[str, Effective]:
     """Tell for each option of a command what holds, by the option's name in the project file."""
     values = default_map(command, settings)
-    return {
-        keys(parameter)[0]: _effective(parameter, settings, values)
-        for parameter in command.params
-        if isinstance(parameter, click.Option)
-    }
+    return {keys(option)[0]: _effective(option, settings, values) for option in _options(command)}
+
+
+def check_values(context: click.Context, name: str, configuration: Configuration, stage: str) -> None:
+    """Check that the options of the context's command take what the file, in every stage, and the environment say.
+
+    Raises `CommandError`, which begins with the line of the file or with the variable.
+    """
+    options = {key: option for option in _options(context.command) for key in keys(option)}
+    for section in configuration.sections:
+        if section.command == name and _is_of(section, configuration, stage):
+            for setting in section.settings:
+                if not _null(setting):
+                    option = options[setting.key]
+                    _check_value(context, option, _converted(option, setting), str(setting.place))
+    for option in options.values():
+        variable = set_variable(option)
+        if variable is not None:
+            _check_value(context, option, option.value_from_envvar(context), variable)
+
+
+def _check_value(context: click.Context, option: click.Option, value: Any, place: str) -> None:
+    try:
+        option.type_cast_value(context, value)
+    except click.BadParameter as error:
+        raise CommandError(f"{place}: {error.format_message()}") from error
+
+
+def _options(command: click.Command) -> list[click.Option]:
+    """List the options of a command: an argument is what a use of it is about, which the line alone tells."""
+    return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 
 
 def _effective(parameter: click.Option, settings: Mapping[str, Setting], values: Mapping[str, Any]) -> Effective:
@@ -139,19 +165,18 @@ def _null(setting: Setting) -> bool:
     return isinstance(setting.value, Scalar) and setting.value.kind == "null"
 
 
-def _converted(parameter: click.Parameter, setting: Setting) -> Any:
+def _converted(option: click.Option, setting: Setting) -> Any:
     """Give the value as click takes it: text as on the command line, a list of it, or a boolean."""
-    if isinstance(parameter, click.Option) and parameter.is_flag:
+    if option.is_flag:
         on = _boolean(setting)
-        if parameter.is_bool_flag:
+        if option.is_bool_flag:
             return on
-        return parameter.flag_value if on else None
-    many = isinstance(parameter, click.Option) and parameter.multiple
-    if parameter.nargs == 1:
-        return _texts(setting, setting.value) if many else _text(setting, setting.value)
-    if many:
-        return [_texts(setting, one, parameter.nargs) for one in _items(setting.value)]
-    return _texts(setting, setting.value, parameter.nargs)
+        return option.flag_value if on else None
+    if option.nargs == 1:
+        return _texts(setting, setting.value) if option.multiple else _text(setting, setting.value)
+    if option.multiple:
+        return [_texts(setting, one, option.nargs) for one in _items(setting.value)]
+    return _texts(setting, setting.value, option.nargs)
 
 
 def _boolean(setting: Setting) -> bool:

@@ -2,8 +2,6 @@
 
 import platform
 import sys
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +14,14 @@ from coworks_async.cli.stage import (
     Place,
     account_options,
     find_program,
+    interruptions,
     open_place,
     open_terraform,
     stage_root,
     terraform_folder,
     terraform_options,
 )
+from coworks_async.cli.values import TEXT, Pair
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
@@ -35,25 +35,19 @@ ARCHIVE_ALONE = ("ignore", "layer_provides", "module_name")
 """The options that say what goes into the archive, and nothing else."""
 
 
-def _pairs(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    pairs = [value.partition("=") for value in values]
-    wrong = next((name for name, found, _ in pairs if not found or not name), None)
-    if wrong is not None:
-        raise CommandError(f"--tags {wrong!r} is no NAME=VALUE.")
-    return tuple((name, value) for name, _, value in pairs)
-
-
 @click.command()
-@click.option("--bucket", required=True, help="The S3 bucket that the archive goes to.")
-@click.option("--key", help="Its name there; the hash of its content goes before the ending.")
+@click.option("--bucket", type=TEXT, required=True, help="The S3 bucket that the archive goes to.")
+@click.option("--key", type=TEXT, help="Its name there; the hash of its content goes before the ending.")
 @account_options
 @terraform_options
-@click.option("--layers", metavar="ARN", multiple=True, help="A layer of the Lambda; may come again.")
+@click.option("--layers", type=TEXT, metavar="ARN", multiple=True, help="A layer of the Lambda; may come again.")
 @click.option("--memory-size", type=int, metavar="MB", help="The Lambda's memory.  [default: AWS's, 128]")
 @click.option("--timeout", type=int, metavar="SECONDS", help="The Lambda's time for a request.  [default: AWS's, 3]")
 @click.option("--reserved-concurrency", type=int, metavar="N", help="How many of the Lambda may run at once.")
-@click.option("--subnets", metavar="ID", multiple=True, help="A subnet of the Lambda's VPC; may come again.")
-@click.option("--security-groups", metavar="ID", multiple=True, help="A security group there; may come again.")
+@click.option("--subnets", type=TEXT, metavar="ID", multiple=True, help="A subnet of the Lambda's VPC; may come again.")
+@click.option(
+    "--security-groups", type=TEXT, metavar="ID", multiple=True, help="A security group there; may come again."
+)
 @click.option("--snap-start", is_flag=True, help="Start the Lambda from a snapshot.")
 @click.option("--tracing", is_flag=True, help="Have X-Ray trace the API and the Lambda.")
 @click.option("--access-logs/--no-access-logs", default=True, show_default=True, help="Log each request of the API.")
@@ -68,13 +62,14 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: Sequence[
     show_default=True,
     help="How long the gateway keeps an answer of the authorizer's.",
 )
-@click.option("--domain", metavar="NAME[/PATH]", help="A domain of your own, whose certificate is in ACM.")
-@click.option("--certificate", metavar="ARN", help="The domain's certificate.  [default: the newest in ACM]")
-@click.option("--tags", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="A tag of all; may come again.")
+@click.option("--domain", type=TEXT, metavar="NAME[/PATH]", help="A domain of your own, whose certificate is in ACM.")
+@click.option("--certificate", type=TEXT, metavar="ARN", help="The domain's certificate.  [default: the newest in ACM]")
+@click.option("--tags", type=Pair(), metavar="NAME=VALUE", multiple=True, help="A tag of all; may come again.")
 @archive_options
 @click.option("--dry", is_flag=True, help="Build and check everything; no credentials, nothing leaves this machine.")
 @click.option("--plan", is_flag=True, help="Say what would change, and change nothing.")
 @click.pass_obj
+@interruptions("nothing of the stage is changed")
 def deploy(
     project: Project,
     /,
@@ -91,17 +86,19 @@ def deploy(
 
     What is as it should be stays as it is. The outputs and a curl to try are printed at the end.
     """
+    from tempfile import TemporaryDirectory
+
     if dry and plan:
         raise CommandError("--dry asks nobody, and --plan asks AWS: name one of them.")
     if local is not None:
         options |= _emulated(click.get_current_context())
     place = open_place(project, profile_name, region, local)
-    # What can be known to fail is looked at before the archive, which takes a while.
-    program = find_program(terraform)
+    # What can be known to fail is looked at before the archive, which takes a while; first what is typed.
     _stack(place, options)
     session = None if dry else place.session()
+    program = find_program(terraform)
     directory = terraform_folder(project, terraform_dir)
-    with tempfile.TemporaryDirectory(prefix="cws-") as work:
+    with TemporaryDirectory(prefix="cws-") as work:
         archive = _build(project, place, directory, Path(work), options)
         stack = _stack(place, options, archive.content_hash)
         opened = open_terraform(program, stage_root(place, stack, directory), place.variables)
@@ -131,8 +128,9 @@ def _build(project: Project, place: Place, directory: Path, work: Path, options:
         project, place.location, place.service, terraform_dir=directory, **{name: options[name] for name in names}
     )
     # The archive goes when it is sent; what uv says where it fails stays.
-    folder = stage_folder(directory, place.service.name, place.stage, local=place.url is not None)
-    archive = build_archive(told, work / "archive.zip", folder / "archive.log")
+    log = stage_folder(directory, place.service.name, place.stage, local=place.url is not None) / "archive.log"
+    archive = build_archive(told, work / "archive.zip", log)
+    log.unlink(missing_ok=True)
     sizes = f"{megabytes(archive.size)} ({megabytes(archive.unpacked)} unpacked)"
     click.echo(f"Archive of {sizes}, for Python {told.python} on {told.architecture}")
     for note in archive.notes:
@@ -171,11 +169,13 @@ def _go(
     terraform: "Terraform", place: Place, stack: "Stack", archive: "Archive", session: Any, *, only_plan: bool
 ) -> None:
     from coworks_async.cli.progress import terraform_progress
-    from coworks_async.deploy.account import check_account
+    from coworks_async.deploy.account import check_account, check_certificate
     from coworks_async.deploy.deployment import apply_stage, plan_stage
 
     if place.url is None:
         check_account(session, stack)
+    else:
+        check_certificate(session, stack)
     if only_plan:
         terraform.init()
         lines = plan_stage(terraform, stack, session)
@@ -185,7 +185,8 @@ def _go(
     terraform.init()
     if not apply_stage(terraform, stack, session, terraform_progress):
         click.echo("No changes.")
-    _report(terraform.outputs(), place, stack)
+    with interruptions("all changes were made; the same command tells the outputs"):
+        _report(terraform.outputs(), place, stack)
 
 
 def _upload(session: Any, place: Place, stack: "Stack", archive: "Archive") -> None:

@@ -1,5 +1,6 @@
 """`cws destroy`: delete a stage."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from coworks_async.cli.project import Project
 from coworks_async.cli.stage import (
     account_options,
     find_program,
+    interruptions,
     open_place,
     open_terraform,
     stage_root,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 @terraform_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
+@interruptions("nothing is deleted")
 def destroy(
     project: Project,
     /,
@@ -42,36 +45,41 @@ def destroy(
     What would be deleted is printed first, and asked about.
     """
     from coworks_async.cli.progress import terraform_progress
-    from coworks_async.deploy.bucket import archive_of
     from coworks_async.deploy.deployment import destroy_stage
     from coworks_async.deploy.description import DeployOptions, stack_of
+    from coworks_async.deploy.kept import remove_state
 
     place = open_place(project, profile_name, region, local)
-    program = find_program(terraform)
-    session = place.session()
     # Nothing is made, so that there is no archive, and its bucket need not be known.
     stack = stack_of(place.service, place.stage, DeployOptions("unknown", region=place.region, **options), "")
+    session = place.session()
+    program = find_program(terraform)
     # Where there was no deploy from here, the root only tells where the state is.
     folder = stage_root(place, stack, terraform_folder(project, terraform_dir), keep=True)
-    archive = archive_of(folder)
     opened = open_terraform(program, folder, {})
     opened.init()
 
-    def confirm(lines: list[str]) -> None:
-        click.echo("\n".join(lines))
-        if not yes:
-            click.confirm(f"Delete these {len(lines)}, which are the stage {place.stage!r}?", abort=True)
-
+    confirm = partial(_confirm, place.stage, yes)
     if destroy_stage(opened, terraform_progress, place.stage, confirm):
-        _remove_archives(session, stack, archive)
+        with interruptions("the stage is deleted; its archives, or some of them, stay in their bucket"):
+            remove_state(folder)
+            _remove_archives(session, stack, folder)
     else:
         _check_gone(session, stack)
+        remove_state(folder)
         click.echo(f"No stage {stack.stage!r} of {stack.service} is deployed: nothing is deleted.")
 
 
-def _remove_archives(session: Any, stack: "Stack", archive: tuple[str, str] | None) -> None:
-    from coworks_async.deploy.bucket import remove_archives
+def _confirm(stage: str, yes: bool, lines: list[str]) -> None:
+    click.echo("\n".join(lines))
+    if not yes:
+        click.confirm(f"Delete these {len(lines)}, which are the stage {stage!r}?", abort=True)
 
+
+def _remove_archives(session: Any, stack: "Stack", folder: Path) -> None:
+    from coworks_async.deploy.bucket import archive_of, remove_archives
+
+    archive = archive_of(folder)
     if archive is None:
         click.echo("The archives stay: which bucket they are in is known where the stage was deployed from.")
         return

@@ -3,7 +3,7 @@
 import errno
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -116,3 +116,17 @@ def variables(parameter: click.Parameter) -> list[str]:
 def set_variable(parameter: click.Parameter) -> str | None:
     """Name the environment variable that sets a parameter; an empty one sets nothing."""
     return next((name for name in variables(parameter) if os.environ.get(name)), None)
+
+
+def unknown(told: str, name: str, known: Iterable[str]) -> str:
+    """Say after `told` which name is not known, and which one was meant, or all that are known.
+
+    unknown("'deploy' has no option", "buket", ["bucket", "key"])
+    """
+    from difflib import get_close_matches
+
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    if near:
+        return f"{told} {name!r}: did you mean {near[0]!r}?"
+    return f"{told} {name!r}. Known: {', '.join(names) or 'none'}."

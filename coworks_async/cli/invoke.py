@@ -1,6 +1,7 @@
 """`cws invoke`: one request through a gateway's event and the Lambda handler, or an event from a file."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import quote, quote_plus
 
 import click
+from click.core import ParameterSource
 
 from coworks_async.aws.exchange import VIAS, GatewayRequest, Via
 from coworks_async.cli.project import Project
 from coworks_async.cli.service import load_service
+from coworks_async.cli.values import FilePath, Whole
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
@@ -23,6 +26,15 @@ if TYPE_CHECKING:
 
 # What a path may hold as it is (RFC 3986, section 3.3), `%` since it may be encoded already.
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
+
+# What a method and a header's name are made of (RFC 9110, section 5.6.2).
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+# What would end a header, or the head (RFC 9110, section 5.5).
+_BREAKS = re.compile(r"[\r\n\0]")
+
+_OF_A_REQUEST = {"query": "-q", "header": "-H", "data": "-d", "via": "--via"}
+"""The options that say something of a request; an event says it itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +59,31 @@ class Output:
         click.echo(json.dumps(value, indent=2), self.stream)
 
 
+def _one(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> str | None:
+    """Take the one value; of two, click would drop one in silence."""
+    if len(values) > 1:
+        raise CommandError(f"-d is the whole body: it comes once, not {len(values)} times.")
+    return values[0] if values else None
+
+
 @click.command()
 @click.argument("method", required=False)
 @click.argument("path", required=False, default="/")
 @click.option("-q", "--query", metavar="NAME=VALUE", multiple=True, help="A parameter of the query; may come again.")
 @click.option("-H", "--header", metavar="NAME:VALUE", multiple=True, help="A header; may come again.")
-@click.option("-d", "--data", help="The body; '@file' is what a file holds, '@-' the standard input.")
+@click.option(
+    "-d",
+    "--data",
+    type=Whole(),
+    multiple=True,
+    callback=_one,
+    help="The body; '@file' is what a file holds, '@-' the standard input.",
+)
 @click.option("--via", type=click.Choice(VIAS), default=VIAS[0], show_default=True, help="The gateway in between.")
 @click.option(
     "--event",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file that holds an event in JSON, for the handler itself.",
+    type=FilePath(exists=True, dir_okay=False, allow_dash=True),
+    help="A file that holds an event in JSON, for the handler itself; '-' is the standard input.",
 )
 @click.option("-i", "--include", is_flag=True, help="Print the status and the headers too.")
 @click.option("--json", "raw", is_flag=True, help="Print what the Lambda returned, as it is.")
@@ -80,8 +106,10 @@ def invoke(
     """
     if (method is None) == (event is None):
         raise CommandError("Name a method and a path, as in 'cws invoke GET /', or a file with --event.")
-    if event is not None and (query or header or data is not None):
-        raise CommandError("--event is a whole event: it goes with no -q, -H or -d.")
+    if raw and include:
+        raise CommandError("--json has the status and the headers in it, as the Lambda returned them: leave out -i.")
+    if event is not None:
+        _check_alone(click.get_current_context())
     # Read before the service is, so that what is wrong with them is told first.
     request = _request(method, path, query, header, data) if method is not None else None
     given = _read_event(event) if event is not None else None
@@ -89,6 +117,17 @@ def invoke(
     with redirect_stdout(sys.stderr):
         done = _call(project, via, request, given, output)
     sys.exit(0 if done else 1)
+
+
+def _check_alone(context: click.Context) -> None:
+    """Check that nothing of a request is typed beside an event; what a project's file has for requests may stay."""
+    typed = [
+        option
+        for name, option in _OF_A_REQUEST.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if typed:
+        raise CommandError(f"--event is a whole event: it goes with no {', '.join(typed)}.")
 
 
 def _call(project: Project, via: Via, request: GatewayRequest | None, event: Any, output: Output) -> bool:
@@ -152,11 +191,13 @@ def _via_of(event: Any) -> Via | None:
 
 
 def _request(method: str, path: str, query: Sequence[str], header: Sequence[str], data: str | None) -> GatewayRequest:
+    if not _TOKEN.fullmatch(method):
+        raise CommandError(f"The method {method!r} is none: expected one like GET.")
     path, _, sent = path.partition("?")
     if not path.startswith("/"):
         raise CommandError(f"The path {path!r} does not start with a slash.")
-    pairs = [f"{quote_plus(name)}={quote_plus(value)}" for name, value in (_pair(text, "=") for text in query)]
-    headers = [(name, value.strip()) for name, value in (_pair(text, ":") for text in header)]
+    pairs = [f"{quote_plus(name)}={quote_plus(value)}" for name, value in (_pair("-q", text, "=") for text in query)]
+    headers = [_header(text) for text in header]
     if not any(name.lower() == "host" for name, _ in headers):
         headers.insert(0, ("Host", "localhost"))
     return GatewayRequest(
@@ -168,11 +209,21 @@ def _request(method: str, path: str, query: Sequence[str], header: Sequence[str]
     )
 
 
-def _pair(text: str, separator: str) -> tuple[str, str]:
+def _header(text: str) -> tuple[str, str]:
+    name, value = _pair("-H", text, ":")
+    if not _TOKEN.fullmatch(name):
+        raise CommandError(f"-H: {name!r} is no name of a header.")
+    value = value.strip()
+    if _BREAKS.search(value):
+        raise CommandError(f"-H: the value of {name!r} has a line's end in it, or a NUL.")
+    return name, value
+
+
+def _pair(option: str, text: str, separator: str) -> tuple[str, str]:
     name, found, value = text.partition(separator)
     if not found or not name.strip():
         # What stands after the separator may be a token: it is not repeated.
-        raise CommandError(f"{name!r} is no name{separator}value.")
+        raise CommandError(f"{option}: {name!r} is no NAME{separator}VALUE.")
     return name.strip(), value
 
 
@@ -188,7 +239,10 @@ def _body(data: str) -> bytes:
 
 
 def _read_event(path: Path) -> Any:
+    shown = "of the standard input" if str(path) == "-" else str(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
     except (OSError, ValueError) as error:
-        raise CommandError(f"The event {path} is no JSON: {error}.") from error
+        raise CommandError(f"The event {shown} is no JSON: {error}.") from error
+    except RecursionError as error:
+        raise CommandError(f"The event {shown} is nested too deeply.") from error

@@ -17,7 +17,7 @@ from coworks_async.cli.configuration import (
     find_configuration,
     read_configuration,
 )
-from coworks_async.cli.errors import PLACES, one_line_errors
+from coworks_async.cli.errors import PLACES, one_line_errors, unknown
 from coworks_async.cli.project import (
     APP_VARIABLE,
     DEFAULT_APP,
@@ -29,6 +29,7 @@ from coworks_async.cli.project import (
     default_directory,
     stage_of,
 )
+from coworks_async.cli.values import TEXT
 from coworks_async.exceptions import CommandError
 
 COMMANDS: Mapping[str, str] = {
@@ -99,7 +100,13 @@ class CommandGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, command, rest = super().resolve_command(ctx, args)
+        try:
+            name, command, rest = super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            # What begins with a dash is an option that click has named.
+            if args[0].startswith("-"):
+                raise
+            raise CommandError(unknown("There is no command", args[0], self.list_commands(ctx))) from error
         configuration = configuration_of(ctx)
         if name is not None and command is not None and configuration.sections and not ctx.resilient_parsing:
             from coworks_async.cli.defaults import default_map, settings_of
@@ -198,6 +205,7 @@ def _print_version(context: click.Context, parameter: click.Parameter, wanted: b
 @click.option(
     "-A",
     "--app",
+    type=TEXT,
     metavar="APP",
     envvar=[APP_VARIABLE, "FLASK_APP"],
     show_envvar=True,
@@ -217,6 +225,7 @@ def _print_version(context: click.Context, parameter: click.Parameter, wanted: b
 @click.option(
     "-c",
     "--config-file",
+    type=TEXT,
     metavar="NAME",
     envvar="CWS_CONFIG_FILE",
     show_envvar=True,

@@ -136,4 +136,5 @@ def _unusable(error: OSError, folder: Path) -> CommandError:
 def _quoted(name: str) -> str:
     from shlex import quote
 
-    return quote(name)
+    # What begins with a dash would be an option of `cd`.
+    return quote(f"./{name}" if name.startswith("-") else name)

@@ -10,6 +10,7 @@ import click
 
 from coworks_async.cli.loader import AppLocation, is_factory
 from coworks_async.cli.project import Project
+from coworks_async.cli.values import TEXT
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
@@ -39,18 +40,21 @@ _ARCHIVE_OPTIONS = (
     ),
     click.option(
         "--ignore",
+        type=TEXT,
         metavar="PATTERN",
         multiple=True,
         help="Files of the project to leave out, as in a .gitignore; may come again.",
     ),
     click.option(
         "--layer-provides",
+        type=TEXT,
         metavar="NAME",
         multiple=True,
         help="A distribution that a layer brings, to leave out with what only it needs; may come again.",
     ),
     click.option(
         "--module-name",
+        type=TEXT,
         metavar="NAME",
         multiple=True,
         help="A module or package of this environment to put in; may come again.",

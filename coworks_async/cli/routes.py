@@ -12,6 +12,7 @@ import click
 
 from coworks_async.cli.project import Project
 from coworks_async.cli.service import load_service
+from coworks_async.cli.values import TEXT
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ COLUMNS = ("method", "path", "endpoint", "auth", "stage", "blueprint")
 @click.option(
     "--openapi",
     "document",
+    type=TEXT,
     metavar="FILE",
     help="Write an OpenAPI document instead: JSON, or YAML for a .yaml or .yml file; '-' is the standard output.",
 )

@@ -1,40 +1,30 @@
 """`cws run`: the service on this machine."""
 
-from collections.abc import Callable
-
 import click
 
 from coworks_async.aws.exchange import VIAS, Via
 from coworks_async.cli.project import Project, load_environment
+from coworks_async.cli.values import TEXT, Number
 from coworks_async.exceptions import CommandError
 
 
-def _between(low: int, high: int) -> Callable[[click.Context, click.Parameter, str], int]:
-    def check(context: click.Context, parameter: click.Parameter, value: str) -> int:
-        if value.isdecimal() and low <= int(value) <= high:
-            return int(value)
-        raise click.BadParameter(f"{value!r} is no number from {low} to {high}.")
-
-    return check
-
-
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--host", type=TEXT, default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port",
+    type=Number(0, 65535),
     metavar="PORT",
     default="5000",
     show_default=True,
-    callback=_between(0, 65535),
     help="The port; 0 takes a free one.",
 )
 @click.option("--reload", is_flag=True, help="Start again whenever a Python file of the project changes.")
 @click.option(
     "--workers",
+    type=Number(1, 999),
     metavar="NUMBER",
     default="1",
     show_default=True,
-    callback=_between(1, 999),
     help="How many processes share the port.",
 )
 @click.option(

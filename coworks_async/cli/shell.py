@@ -1,7 +1,6 @@
 """`cws shell`: Python with the service loaded, and `await` at its prompt."""
 
 import ast
-import asyncio
 import code
 import inspect
 import logging
@@ -9,11 +8,14 @@ import platform
 from contextlib import suppress
 from importlib.util import find_spec
 from types import CodeType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from coworks_async.cli.project import Project, load_environment
+
+if TYPE_CHECKING:
+    import asyncio
 
 IPYTHON = "IPython"
 
@@ -57,6 +59,8 @@ def _ipython(names: dict[str, Any], banner: str) -> None:
 
 
 def _python(names: dict[str, Any], banner: str) -> None:
+    import asyncio
+
     # Some builds of Python have no readline: there a line is typed without its comforts.
     with suppress(ImportError):
         import readline
@@ -74,7 +78,7 @@ class AwaitingConsole(code.InteractiveConsole):
     The loop runs while something is awaited, as IPython's does; tasks that were started go on at the next `await`.
     """
 
-    def __init__(self, names: dict[str, Any], runner: asyncio.Runner) -> None:
+    def __init__(self, names: dict[str, Any], runner: "asyncio.Runner") -> None:
         super().__init__(names)
         self.runner = runner
         self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT

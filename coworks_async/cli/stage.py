@@ -2,10 +2,8 @@
 
 import os
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +14,7 @@ from coworks_async.cli.loader import AppLocation
 from coworks_async.cli.options import TERRAFORM_DIRECTORY
 from coworks_async.cli.project import Project, stage_variables
 from coworks_async.cli.service import load_service
+from coworks_async.cli.values import TEXT, FilePath
 from coworks_async.exceptions import CommandError, DeployError
 
 if TYPE_CHECKING:
@@ -29,10 +28,11 @@ EMULATOR_URL = "http://127.0.0.1:4566"
 LOG = "terraform.log"
 
 _ACCOUNT_OPTIONS = (
-    click.option("--profile-name", metavar="NAME", help="The profile of your AWS configuration."),
-    click.option("--region", help="The AWS region.  [default: the profile's]"),
+    click.option("--profile-name", type=TEXT, metavar="NAME", help="The profile of your AWS configuration."),
+    click.option("--region", type=TEXT, help="The AWS region.  [default: AWS_REGION, else the profile's]"),
     click.option(
         "--local",
+        type=TEXT,
         metavar="[URL]",
         is_flag=False,
         flag_value=EMULATOR_URL,
@@ -44,12 +44,14 @@ _TERRAFORM_OPTIONS = (
     click.option("--terraform", type=click.Choice(["terraform", "tofu"]), help="Which of the two to run."),
     click.option(
         "--terraform-dir",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=FilePath(file_okay=False),
         help=f"Your own Terraform files, and the stages' folders.  [default: {TERRAFORM_DIRECTORY} in the project]",
     ),
-    click.option("--tf-bucket", metavar="BUCKET", help="Keep Terraform's state in S3."),
-    click.option("--terraform-cloud", metavar="ORGANIZATION", help="Keep Terraform's state in Terraform Cloud."),
-    click.option("--workspace", help="The workspace there.  [default: <service>-<stage>]"),
+    click.option("--tf-bucket", type=TEXT, metavar="BUCKET", help="Keep Terraform's state in S3."),
+    click.option(
+        "--terraform-cloud", type=TEXT, metavar="ORGANIZATION", help="Keep Terraform's state in Terraform Cloud."
+    ),
+    click.option("--workspace", type=TEXT, help="The workspace there.  [default: <service>-<stage>]"),
     click.option(
         "--gateway", type=click.Choice(["rest", "http"]), default="rest", show_default=True, help="The kind of API."
     ),
@@ -120,7 +122,18 @@ def open_place(project: Project, profile_name: str | None, region: str | None, l
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
             os.environ.pop(name, None)
         os.environ["AWS_PROFILE"] = profile_name
-    return Place(service, location, stage, variables, region or configured_region(), None)
+    # The service's own variables, which are in this process by now, say nothing of where it goes.
+    named = {name: value for name, value in os.environ.items() if name not in variables}
+    return Place(service, location, stage, variables, region or configured_region(named), None)
+
+
+@contextmanager
+def interruptions(told: str) -> Iterator[None]:
+    """Say what is done and what is not, where Ctrl-C comes while `cws` itself is at work; a decorator, too."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise DeployError(f"Interrupted: {told}.") from error
 
 
 def terraform_folder(project: Project, terraform_dir: Path | None) -> Path:
@@ -139,14 +152,19 @@ def stage_root(place: Place, stack: "Stack", directory: Path, *, keep: bool = Fa
     """Write the stage's root module below the Terraform folder, and return the stage's folder.
 
     Parameters:
-        keep: leave the root that an earlier deploy wrote, where there is one.
+        keep: to delete the stage: keep the root that an earlier deploy wrote, where there is one.
     """
     from coworks_async.deploy.emulator import override
-    from coworks_async.deploy.folder import ROOT, own_files, stage_folder, write_root
+    from coworks_async.deploy.folder import own_files, replace_root, stage_folder, write_root
+    from coworks_async.deploy.kept import kept_root
 
     folder = stage_folder(directory, stack.service, stack.stage, local=place.url is not None)
-    if not (keep and (folder / ROOT).exists()):
-        write_root(stack, folder, own_files(directory), override(stack, place.url) if place.url is not None else None)
+    emulated = override(stack, place.url) if place.url is not None else None
+    kept = kept_root(folder, stack) if keep else None
+    if kept is None:
+        write_root(stack, folder, own_files(directory), emulated)
+    else:
+        replace_root(folder, kept, emulated)
     return folder
 
 
@@ -159,6 +177,9 @@ def open_terraform(program: "Program", folder: Path, variables: Mapping[str, str
 
 
 def _check_emulator(url: str) -> None:
+    import urllib.error
+    import urllib.request
+
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - the user's own word
             pass

@@ -11,6 +11,8 @@ import click
 from coworks_async.cli.options import archive_of, archive_options
 from coworks_async.cli.project import Project
 from coworks_async.cli.service import load_service
+from coworks_async.cli.values import FilePath
+from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
     from coworks_async.deploy.archive import Archive, ArchiveOptions
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(dir_okay=False),
     help="The file to write.  [default: <name of the service>.zip in the current folder]",
 )
 @archive_options
@@ -41,6 +43,8 @@ def zip_(
     from coworks_async.deploy.archive import build_archive
     from coworks_async.deploy.stack import slug
 
+    if output is not None:
+        _check_folder(output)
     # What the service prints while it is imported is no part of the report.
     with redirect_stdout(sys.stderr):
         service, location, _ = load_service(project)
@@ -56,6 +60,18 @@ def zip_(
     )
     archive = build_archive(options, output or Path(f"{slug(service.name)}.zip"))
     click.echo("\n".join(_report(archive, options, listed)))
+
+
+def _check_folder(output: Path) -> None:
+    """Check, before the build, which takes a while, that a file can be written where the archive goes."""
+    from tempfile import TemporaryFile
+
+    try:
+        # Only a try tells: the system's own folders refuse even who may do anything.
+        with TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise CommandError(f"The archive '{output}' cannot be written: {error.strerror}.") from error
 
 
 def _report(archive: "Archive", options: "ArchiveOptions", listed: bool) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from coworks_async.aws.gateway import Kind
 from coworks_async.deploy.stack import Stack
-from coworks_async.exceptions import DeployError
+from coworks_async.exceptions import CommandError, DeployError
 
 SERVICE_TAG = "coworks:service"
 STAGE_TAG = "coworks:stage"
@@ -17,7 +17,6 @@ ARCHIVE_TAG = "coworks:archive"
 _REMEDIES = {
     "NoCredentialsError": "no credentials are found: name a profile by --profile-name, or set AWS_PROFILE",
     "PartialCredentialsError": "the credentials are incomplete",
-    "ProfileNotFound": "the profile is not in your AWS configuration",
     "NoRegionError": "no region is set: name one by --region, or set AWS_REGION",
     "TokenRetrievalError": "the sign-on is over: run 'aws sso login' and deploy again",
     "SSOTokenLoadError": "the sign-on is over: run 'aws sso login' and deploy again",
@@ -85,14 +84,27 @@ def open_session(environment: Mapping[str, str], region: str | None) -> Any:
     """Return a boto3 session of the profile, the keys and the endpoint that an environment names.
 
     boto3 reads them from the process's own environment, which the caller has set; only the region is given.
+
+    Raises:
+        CommandError: the profile is not there.
     """
-    boto3 = importlib.import_module("boto3")
+    boto3, exceptions = importlib.import_module("boto3"), importlib.import_module("botocore.exceptions")
+    profile = environment.get("AWS_PROFILE")
     with aws_errors("The AWS session cannot be opened"):
-        return boto3.Session(profile_name=environment.get("AWS_PROFILE"), region_name=region)
+        try:
+            # boto3 itself knows AWS_DEFAULT_REGION alone; Terraform, Lambda and AWS's other tools know both.
+            return boto3.Session(profile_name=profile, region_name=region or environment.get("AWS_REGION") or None)
+        except exceptions.ProfileNotFound as error:
+            raise CommandError(
+                f"The profile {profile!r} is not in your AWS configuration: name another by --profile-name or by "
+                "AWS_PROFILE."
+            ) from error
 
 
-def configured_region() -> str | None:
+def configured_region(environment: Mapping[str, str]) -> str | None:
     """Return the region of the environment, or of its profile; None where neither tells, or the profile is not here."""
+    if named := environment.get("AWS_REGION"):
+        return named
     boto3, exceptions = importlib.import_module("boto3"), importlib.import_module("botocore.exceptions")
     try:
         region: str | None = boto3.Session().region_name
@@ -147,12 +159,33 @@ def can_write_access_logs(session: Any) -> bool:
         return bool(session.client("apigateway").get_account().get("cloudwatchRoleArn"))
 
 
+def has_certificate(session: Any, domain: str) -> bool:
+    """Tell whether ACM has issued a certificate for this very name, which is what Terraform looks for."""
+    with aws_errors("The account's certificates cannot be listed"):
+        pages = session.client("acm").get_paginator("list_certificates").paginate(CertificateStatuses=["ISSUED"])
+        return any(each["DomainName"] == domain for page in pages for each in page["CertificateSummaryList"])
+
+
+def check_certificate(session: Any, stack: Stack) -> None:
+    """Check that a domain's certificate is there, unless it is named.
+
+    Raises:
+        DeployError: ACM has issued none for the domain.
+    """
+    domain = stack.domain
+    if domain is not None and domain.certificate is None and not has_certificate(session, domain.name):
+        raise DeployError(
+            f"ACM has issued no certificate for {domain.name} in {session.region_name}: request one there, or name "
+            "another that covers it by --certificate."
+        )
+
+
 def check_account(session: Any, stack: Stack) -> None:
     """Check what of an account can be known to fail before Terraform runs.
 
     Raises:
-        DeployError: the credentials do not work, a layer without a version is another account's, or a REST API's access
-            logs cannot be written.
+        DeployError: the credentials do not work, a layer without a version is another account's, a domain has no
+            certificate, or a REST API's access logs cannot be written.
     """
     account = account_of(session)
     foreign = [arn for arn in stack.function.unversioned_layers.values() if arn.split(":")[4] != account]
@@ -161,6 +194,7 @@ def check_account(session: Any, stack: Stack) -> None:
             f"The layer {foreign[0]} is another account's, of which AWS lists no versions: give one, as in "
             f"{foreign[0]}:1."
         )
+    check_certificate(session, stack)
     if stack.gateway.kind == "rest" and stack.access_logs and not can_write_access_logs(session):
         raise DeployError(
             "API Gateway has no role in this account to write access logs with: set one once, by 'aws apigateway "

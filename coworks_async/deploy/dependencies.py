@@ -163,14 +163,24 @@ def _extras_of_installed(folder: Path) -> set[str]:
 
 
 def _uv(command: Sequence[str], requirements: Requirements | None) -> "subprocess.CompletedProcess[str]":
-    from uv import find_uv_bin
-
     # In the project's folder, where its configuration of uv is; never a download of a Python.
     folder = requirements.file.parent if requirements is not None else None
     environment = os.environ | {"NO_COLOR": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
     return subprocess.run(  # noqa: S603
-        [find_uv_bin(), *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [_program(), *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def _program() -> str:
+    try:
+        from uv import find_uv_bin
+
+        return find_uv_bin()
+    except (ImportError, FileNotFoundError) as error:
+        raise DeployError(
+            "uv, which installs the dependencies, is not where its package puts it: run 'pip install --force-reinstall "
+            f"uv' in the environment of {sys.prefix}."
+        ) from error
 
 
 def _checked(name: str) -> str:

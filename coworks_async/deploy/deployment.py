@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from coworks_async.deploy.adoption import API, import_blocks, left_behind
+from coworks_async.deploy.said import ALL
 from coworks_async.deploy.stack import Stack
 from coworks_async.deploy.stream import Notice, Watch, unwatched
 from coworks_async.deploy.terraform import Plan, Terraform, private_folder
+from coworks_async.exceptions import DeployError
 
 Show = Callable[[str], AbstractContextManager[Watch]]
 """What shows the progress of a step, below its title."""
 
 ROUTES_MODULE = f"{API}module.routes"
 ADOPTION = "adoption.tf.json"
+
+NOTHING = "nothing of the stage is changed"
 
 
 def apply_stage(terraform: Terraform, stack: Stack, session: Any, show: Show) -> bool:
@@ -30,18 +34,26 @@ def apply_stage(terraform: Terraform, stack: Stack, session: Any, show: Show) ->
         True
     """
     steps = (
-        ("Terraform apply (Create API routes)", (ROUTES_MODULE,)),
-        (f"Terraform apply (Deploy API and Lambda for the {stack.stage} stage)", ()),
+        (
+            "Terraform apply (Create API routes)",
+            (ROUTES_MODULE,),
+            "the routes are made; the same command makes the rest",
+        ),
+        (f"Terraform apply (Deploy API and Lambda for the {stack.stage} stage)", (), ALL),
     )
-    changed = False
-    with private_folder(terraform.directory) as private:
-        for title, targets in steps:
-            with show(title) as watch:
-                plan = _plan(terraform, stack, session, private / "plan", targets, watch)
-                if not plan.is_empty:
-                    terraform.apply(plan, watch)
-                    changed = True
-    return changed
+    made = ""
+    try:
+        with private_folder(terraform.directory) as private:
+            for title, targets, words in steps:
+                with show(title) as watch:
+                    plan = _plan(terraform, stack, session, private / "plan", targets, watch)
+                    if not plan.is_empty:
+                        terraform.apply(plan, watch, words)
+                        made = words
+    except KeyboardInterrupt as error:
+        # While Terraform runs it is an error of its own.
+        raise DeployError(f"Interrupted: {made or NOTHING}.") from error
+    return bool(made)
 
 
 def plan_stage(terraform: Terraform, stack: Stack, session: Any) -> list[str]:
@@ -64,7 +76,7 @@ def destroy_stage(terraform: Terraform, show: Show, stage: str, confirm: Callabl
             return False
         confirm(plan.words())
         with show(f"Terraform destroy (Delete API and Lambda of the {stage} stage)") as watch:
-            terraform.apply(plan, watch)
+            terraform.apply(plan, watch, "the stage is deleted; its archives stay in their bucket")
     return True
 
 

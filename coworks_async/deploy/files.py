@@ -62,11 +62,21 @@ NEVER = (
     ".env*",
     "*.env",
     ".aws/",
+    "**/.docker/config.json",
+    ".git-credentials",
     ".netrc",
+    ".npmrc",
     ".pypirc",
+    ".ssh/",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "id_rsa",
     # Terraform's: states and values hold secrets as well.
     ".terraform/",
     ".terraform.lock.hcl",
+    ".terraformrc",
+    ".tofurc",
     "*.tf",
     "*.tf.json",
     "*.tfstate",
@@ -78,7 +88,7 @@ NEVER = (
     "*.cws.yaml",
     "*.cws.yml",
 )
-"""Left out whatever the project's files say."""
+"""Left out whatever the project's files say, in upper case as in lower, and whatever a link to it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +143,7 @@ class _Walk:
             self.option = ignore_file(base, ignore, strict=True)
         except ValueError as error:
             raise CommandError(f"--ignore takes patterns as in a .gitignore, which {str(error)!r} is not.") from error
-        self.never = ignore_file(base, NEVER)
+        self.never = ignore_file(base.casefold(), NEVER)
         self.excluded = {os.path.realpath(path) for path in never}
 
     def files(self, folder: Path, trail: tuple[str, ...], above: tuple[_Rules, ...] = ()) -> Iterator[ProjectFile]:
@@ -154,7 +164,7 @@ class _Walk:
     def leaves_out(self, path: Path, rules: tuple[_Rules, ...]) -> bool:
         """Tell whether an entry stays out of the archive."""
         name, is_folder = path.relative_to(self.root).as_posix(), path.is_dir()
-        if self.never.excludes(name, is_folder) or os.path.realpath(path) in self.excluded:
+        if self.never_leaves(path) or self.never_leaves(Path(os.path.realpath(path))):
             return True
         git, cws = [each.git for each in rules], [each.cws for each in rules]
         files = reversed([*self.above, *git, self.defaults, *cws, self.option])
@@ -163,6 +173,18 @@ class _Walk:
             return True
         # Unlike a path's own `is_file`, no error for a folder that may not be read: it is told when it is listed.
         return os.path.isfile(path / "pyvenv.cfg") if is_folder else is_archive(path)
+
+    def never_leaves(self, path: Path) -> bool:
+        """Tell whether an entry, or a folder that it is in, never leaves this machine: a link may lead below one."""
+        if not path.is_relative_to(self.directory):
+            # What leads out of the project is refused.
+            return False
+        inside = path.relative_to(self.directory).parts
+        for entry in (self.directory.joinpath(*inside[:count]) for count in range(1, len(inside) + 1)):
+            name = entry.relative_to(self.root).as_posix().casefold()
+            if os.path.realpath(entry) in self.excluded or self.never.excludes(name, entry.is_dir()):
+                return True
+        return False
 
     def check(self, path: Path, trail: tuple[str, ...]) -> None:
         """Refuse what cannot be in an archive."""

@@ -90,6 +90,17 @@ def write_root(
         raise DeployError(f"{error.filename or directory} cannot be written: {error.strerror}.") from error
 
 
+def replace_root(directory: Path, content: Mapping[str, Any], override: Mapping[str, Any] | None = None) -> None:
+    """Write the root module alone, in a stage's folder where all else is written already; and what overrides it."""
+    try:
+        with _private():
+            _replace(directory / ROOT, _json(content))
+            if override is not None:
+                _replace(directory / OVERRIDE, _json(override))
+    except OSError as error:
+        raise DeployError(f"{error.filename or directory} cannot be written: {error.strerror}.") from error
+
+
 def _copy_modules(directory: Path, names: Sequence[str]) -> None:
     with TemporaryDirectory(prefix=".modules-", dir=directory) as place:
         new, old = Path(place, "new"), Path(place, "old")

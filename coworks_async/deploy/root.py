@@ -17,6 +17,9 @@ PROVIDER_VERSION = ">= 6.0, < 7.0"
 ALIAS = "live"
 """The name of the alias that the gateway calls where the function has published versions."""
 
+_LOOKED_UP = ("aws_acm_certificate", "aws_lambda_layer_version")
+_NO_CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/none"
+
 Block = dict[str, Any]
 
 
@@ -47,6 +50,32 @@ def root(stack: Stack) -> Block:
 def state_key(stack: Stack) -> str:
     """Return where a stage's state lies in the bucket of its S3 backend."""
     return f"{stack.slug}/{stack.stage}/terraform.tfstate"
+
+
+def backend_of(content: Block) -> S3Backend | CloudBackend | None:
+    """Return where a root that was written by a deploy has Terraform keep the state."""
+    told = content["terraform"]
+    if "backend" in told:
+        return S3Backend(told["backend"]["s3"]["bucket"])
+    if "cloud" in told:
+        return CloudBackend(told["cloud"]["organization"], told["cloud"]["workspaces"]["name"])
+    return None
+
+
+def without_lookups(content: Block) -> Block:
+    """Return a root that looks for no certificate and no layer: a stage whose own are gone can be deleted all the same.
+
+    To delete it alone: nothing can be made of it.
+    """
+    data = {name: block for name, block in content.get("data", {}).items() if name not in _LOOKED_UP}
+    told = content["resource"]["aws_lambda_function"]["service"]
+    function = {name: value for name, value in told.items() if name != "layers"}
+    resources = content["resource"] | {"aws_lambda_function": {"service": function}}
+    modules = content["module"]
+    if "domain" in modules:
+        modules = modules | {"domain": modules["domain"] | {"certificate_arn": _NO_CERTIFICATE}}
+    rest = {name: block for name, block in content.items() if name != "data"}
+    return rest | {"resource": resources, "module": modules} | ({"data": data} if data else {})
 
 
 def output_name(stack: Stack, name: str) -> str:

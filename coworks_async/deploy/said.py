@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
-from coworks_async.deploy.causes import read_text
+from coworks_async.deploy.causes import CONSEQUENCES, read_text
 from coworks_async.deploy.redaction import Redaction
 from coworks_async.deploy.stream import Diagnostic, Event, Failed, Finished, Started, Watch, parse
+
+ALL = "all changes were made; nothing is left to do"
 
 
 class Said:
@@ -46,13 +48,23 @@ class Said:
         """Say how many of the changes to be made are made; nothing of a run that makes none."""
         if total is None:
             return ""
-        made = sum(isinstance(event, Finished) for event in self.events)
-        return f" {made} of {total} changes were made; the same command goes on from there."
+        return f" {self._made} of {total} changes were made; the same command goes on from there."
 
-    def interrupted(self, total: int | None, *, killed: bool) -> str:
-        """Say what was done, and what was not, when it was interrupted."""
+    @property
+    def _made(self) -> int:
+        return sum(isinstance(event, Finished) for event in self.events)
+
+    def _went_well(self) -> bool:
+        # That it was asked to end is an error of Terraform's too.
+        errors = [event for event in self.events if isinstance(event, Diagnostic) and event.severity == "error"]
+        return all(error.summary.startswith(CONSEQUENCES) for error in errors)
+
+    def interrupted(self, total: int | None, *, killed: bool, done: str = ALL) -> str:
+        """Say what was done, and what was not, when it was interrupted; `done` where all of it was."""
         if total is None:
             return "Interrupted while nothing was being changed."
+        if not killed and self._made == total and self._went_well():
+            return f"Interrupted: {done}."
         if not killed:
             return f"Interrupted:{self.progress(total)}"
         begun = [event.address for event in self.events if isinstance(event, Started)]

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from coworks_async.deploy.causes import explain, read_text
 from coworks_async.deploy.redaction import Redaction
 from coworks_async.deploy.running import Listener, run_logged
-from coworks_async.deploy.said import Said
+from coworks_async.deploy.said import ALL, Said
 from coworks_async.deploy.stream import Change, Counts, Diagnostic, Notice, Tick, Watch, unwatched
 from coworks_async.exceptions import DeployError
 
@@ -180,10 +180,14 @@ class Terraform:
         changes = sorted((event for event in said.events if isinstance(event, Change)), key=lambda each: each.address)
         return Plan(out, counts, tuple(changes), is_empty=code == 0)
 
-    def apply(self, plan: Plan, watch: Watch = unwatched) -> None:
-        """Make the changes of a plan; where it fails or is interrupted, the error says how many were made."""
+    def apply(self, plan: Plan, watch: Watch = unwatched, done: str = ALL) -> None:
+        """Make the changes of a plan; where it fails or is interrupted, the error says how many were made.
+
+        Parameters: `done`, what the error says where an interruption came when all were made.
+        """
         watch(plan.counts)
-        self._run("apply", "-json", "-input=false", str(plan.file), watch=watch, total=plan.counts.total)
+        words = ("apply", "-json", "-input=false", str(plan.file))
+        self._run(*words, watch=watch, total=plan.counts.total, done=done)
 
     def outputs(self) -> dict[str, Any]:
         """Return the root module's outputs, but for the sensitive ones."""
@@ -195,9 +199,9 @@ class Terraform:
         return self._ask("state", "list", unless="No state file was found").stdout.splitlines()
 
     def _run(
-        self, *words: str, watch: Watch, codes: Sequence[int] = (0,), total: int | None = None
+        self, *words: str, watch: Watch, codes: Sequence[int] = (0,), total: int | None = None, done: str = ALL
     ) -> tuple[int, Said]:
-        """Run a command that may take long; `total` changes are to be made by it."""
+        """Run a command that may take long; `total` changes are to be made by it, and `done` says that they are."""
         said = Said(watch, self._hushed, self._redaction)
         self._write(f"$ {self.program.name} {' '.join(words)}\n")
         command = [str(self.program.path), words[0], "-no-color", *words[1:]]
@@ -205,7 +209,7 @@ class Terraform:
         code, interruption = run_logged(command, self.directory, self._environment, self.log, listener)
         self._redaction.file(self.log)
         if interruption.asked:
-            raise DeployError(said.interrupted(total, killed=interruption.killed), self.log)
+            raise DeployError(said.interrupted(total, killed=interruption.killed, done=done), self.log)
         if code not in codes:
             raise self._failed(said.diagnostics(), said.progress(total))
         return code, said

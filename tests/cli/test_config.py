@@ -95,6 +95,32 @@ def test_the_options_of_every_command_are_checked(write: Write) -> None:
     assert invoke("config", "invoke").exit_code == 0
 
 
+def test_the_values_of_every_stage_are_checked(write: Write) -> None:
+    write("project.cws.yml", "workspaces:\n  prod:\n    commands:\n      run:\n        port: abc\n")
+    told = "Error: project.cws.yml:5: Invalid value for '--port': 'abc' is no number from 0 to 65535.\n"
+    assert (invoke("config").exit_code, invoke("config").stderr) == (2, told)
+    assert invoke("config", "invoke").exit_code == 0
+
+
+def test_the_values_of_the_variables_are_checked() -> None:
+    for variable, value, option in [
+        ("CWS_RUN_WORKERS", "many", "--workers"),
+        ("CWS_RUN_RELOAD", "perhaps", "--reload"),
+        ("CWS_DEPLOY_TAGS", "a=b lonely", "--tags"),
+    ]:
+        result = invoke("config", **{variable: value})
+        assert result.exit_code == 2, result.output
+        assert result.stderr.startswith(f"Error: {variable}: Invalid value for '{option}': ")
+        assert result.stderr.count("\n") == 1
+
+
+def test_an_argument_is_no_option(write: Write) -> None:
+    write("project.cws.yml", "commands:\n  new:\n    name: fromfile\n")
+    told = "Error: project.cws.yml:3: 'new' has no option 'name'. Known: force, template.\n"
+    assert (invoke("config", "new").exit_code, invoke("config", "new").stderr) == (2, told)
+    assert invoke("new").stderr == told
+
+
 def test_an_unknown_command_is_one_line() -> None:
     result = invoke("config", "rum")
     assert (result.exit_code, result.stderr) == (2, "Error: There is no command 'rum': did you mean 'run'?\n")

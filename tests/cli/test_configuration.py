@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coworks_async.cli.configuration import Configuration, Scalar, find_configuration, read_configuration, unknown
+from coworks_async.cli.configuration import Configuration, Scalar, find_configuration, read_configuration
 from coworks_async.exceptions import CommandError
 from tests.cli.conftest import Write
 
@@ -200,7 +200,3 @@ def test_the_suffix_is_added_to_a_name_without_one(project: Path) -> None:
 def test_a_named_file_must_be_there(project: Path) -> None:
     with pytest.raises(CommandError, match=r"^There is no project file 'absent\.yml', neither in "):
         find_configuration(project, "absent.yml", ".cws.yml", named=True)
-
-
-def test_where_nothing_is_known_nothing_is_suggested() -> None:
-    assert unknown("There is no option", "a", []) == "There is no option 'a'. Known: none."

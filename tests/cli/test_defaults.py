@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from coworks_async.cli.configuration import read_configuration
-from coworks_async.cli.defaults import Effective, default_map, effective, settings_of, with_variables
+from coworks_async.cli.defaults import Effective, check_values, default_map, effective, settings_of, with_variables
 from coworks_async.exceptions import CommandError
 from tests.cli.conftest import Write
 
@@ -54,7 +54,6 @@ def refusal(write: Write, options: str) -> str:
     [
         ("port: 8000", {"port": "8000"}),
         ("port: 010", {"port": "010"}),
-        ("target: here", {"target": "here"}),
         ("memory_size: 512", {"memory_size": "512"}),
         ("memory-size: 512", {"memory_size": "512"}),
         ("layers: [a, 3.10]", {"layers": ["a", "3.10"]}),
@@ -100,6 +99,10 @@ def test_an_unknown_option_is_told_in_the_spelling_of_the_file(write: Write) -> 
     assert refusal(write, "memory_sise: 1").endswith("did you mean 'memory_size'?")
     # The function's name for it is nobody's business.
     assert "'in_lambda'" in refusal(write, "in_lambda: true")
+
+
+def test_an_argument_is_told_by_the_line_alone(write: Write) -> None:
+    assert refusal(write, "target: here").startswith("project.cws.yml:1: 'all' has no option 'target'. Known: folder, ")
 
 
 def test_an_unknown_option_of_another_stage_is_told_too(write: Write) -> None:
@@ -148,6 +151,26 @@ def test_a_variable_of_the_option_s_own_comes_after(monkeypatch: pytest.MonkeyPa
     probe = click.Command("probe", params=[click.Option(["--region"], envvar="AWS_REGION")])
     option = with_variables(probe, "deploy").params[0]
     assert option.envvar == ["CWS_DEPLOY_REGION", "AWS_REGION"]
+
+
+def test_what_an_option_does_not_take_is_told_with_the_line_or_the_variable(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(text: str) -> str:
+        context = click.Context(with_variables(everything, "all"))
+        with pytest.raises(CommandError) as caught:
+            check_values(context, "all", read_configuration(write("project.cws.yml", text)), "dev")
+        return str(caught.value)
+
+    told = "Invalid value for '--memory-size': 'big' is not a valid integer."
+    assert refused("commands:\n  all: {x: a, memory-size: big}") == f"project.cws.yml:2: {told}"
+    assert refused("workspaces:\n  v1:\n    commands:\n      all: {memory_size: big}") == f"project.cws.yml:4: {told}"
+    monkeypatch.setenv("CWS_ALL_MEMORY_SIZE", "big")
+    for variable in ("JSON", "LAMBDA", "X"):
+        monkeypatch.setenv(f"CWS_ALL_{variable}", "1")
+    assert refused("commands: {all: {json: true, lambda: false, pair: [a, b], memory_size: ~}}") == (
+        f"CWS_ALL_MEMORY_SIZE: {told}"
+    )
 
 
 def test_what_holds_is_told_with_where_it_stands(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

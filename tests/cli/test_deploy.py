@@ -168,7 +168,7 @@ def test_options_come_from_the_project_file_and_files_of_ones_own_go_beside_the_
     assert function["service"]["layers"] == [f"{LAYER}:7"]
     assert {"note.tf", "memory_override.tf"} < {path.name for path in offline.folder("dev").iterdir()}
     # The profile is asked for where AWS is.
-    assert refusal(offline, code=1).endswith("the profile is not in your AWS configuration.")
+    assert refusal(offline, code=2).startswith("Error: The profile 'nobody' is not in your AWS configuration: ")
 
 
 def test_a_bucket_that_is_not_there_is_named_and_terraform_does_not_start(shop: Project):

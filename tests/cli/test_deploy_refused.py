@@ -1,11 +1,15 @@
 """Deploys that do not go well: one line, the right exit code, and nothing half made."""
 
+import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.cli.deploying import Project, offline_project, refusal
+from tests.cli.deploying import PATIENCE, QUICK, Project, new_project, offline_project, refusal
 from tests.deploy.accounts import EXPIRED, answering
+from tests.deploy.driving import until
 from tests.deploy.toolchain import Toolchain
 
 
@@ -18,7 +22,7 @@ def offline(tmp_path: Path, toolchain: Toolchain) -> Project:
     ("words", "told"),
     [
         (("--dry", "--plan"), "--dry asks nobody, and --plan asks AWS: name one of them."),
-        (("--tags", "team"), "--tags 'team' is no NAME=VALUE."),
+        (("--tags", "team"), "'--tags': 'team' is no NAME=VALUE."),
         (("--tags", "aws:x=y"), "begins neither with 'aws:' nor with 'coworks:'"),
         (("--memory-size", "1"), "--memory-size is 128 to 10240, not 1."),
         (("--tf-bucket", "states", "--terraform-cloud", "mine"), "are two places for one state"),
@@ -84,6 +88,52 @@ def test_an_emulator_that_knows_no_such_page_is_one_all_the_same(offline: Projec
     with answering(404, "{}") as url:
         line = refusal(offline, "--local", url, "--bucket", "demo", code=1)
     assert line.startswith("Error: The bucket 'demo' cannot be made: ")
+
+
+def test_a_domain_without_a_certificate_is_told_before_anything_is_made(
+    tmp_path: Path, toolchain: Toolchain, emulator: str, account: str
+):
+    shop = new_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account)
+    line = refusal(shop, *shop.target, "--domain", "nocert.example.com", code=1)
+    assert line.startswith("Error: ACM has issued no certificate for nocert.example.com in ")
+    assert shop.remains() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("deploy", "--bucket", "demo", "--dry"), "nothing of the stage is changed"),
+        (("destroy", "--region", "eu-west-1"), "nothing is deleted"),
+    ],
+)
+def test_ctrl_c_while_cws_itself_is_at_work_says_that_nothing_is_done(
+    offline: Project, tmp_path: Path, words: tuple[str, ...], told: str
+):
+    program, asked = tmp_path / "terraform", tmp_path / "asked"
+    program.write_text(f"#!/bin/sh\ntouch {asked}\nexec sleep 600\n")
+    program.chmod(0o755)
+    with offline.start(*words, PATH=f"{tmp_path}:/usr/bin:/bin") as process:
+        until(asked.exists)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (1, "", f"Error: Interrupted: {told}.\n")
+
+
+def test_the_log_of_a_build_that_failed_goes_once_it_succeeds(offline: Project):
+    offline.write("requirements.txt", "./nothere\n")
+    log = offline.folder("dev") / "archive.log"
+    assert str(log) in offline.cws("deploy", "--bucket", "demo", "--dry").stderr
+    assert log.exists()
+    offline.write("requirements.txt", "")
+    offline.done("deploy", "--bucket", "demo", "--dry", *QUICK)
+    assert not log.exists()
+
+
+def test_the_region_may_come_from_aws_region(offline: Project):
+    nowhere = {"AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "none"}
+    offline.done("deploy", "--bucket", "demo", "--dry", *QUICK, **nowhere, AWS_REGION="eu-west-3")
+    root = json.loads((offline.folder("dev") / "main.tf.json").read_text())
+    assert root["provider"]["aws"]["region"] == "eu-west-3"
 
 
 def test_without_credentials_the_option_is_named(offline: Project):

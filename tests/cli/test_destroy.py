@@ -68,6 +68,45 @@ def test_it_asks_first_and_no_leaves_all_and_another_machine_deletes_it_by_the_s
     assert len(shop.archives()) == 1
 
 
+def test_the_place_of_the_state_may_be_named_after_a_destroy_that_did_not_know_it(shop: Project, tmp_path: Path):
+    elsewhere = keep_state_in_s3(shop, tmp_path / "elsewhere")
+    state = ("--tf-bucket", f"state-{shop.account}")
+    shop.deploy(*QUICK, "--gateway", "http", *state)
+    target = ("destroy", "--local", shop.url, "--yes")
+    assert "and not in the state here: name its --tf-bucket" in elsewhere.cws(*target).stderr
+    assert "The bucket of the state does not exist" in elsewhere.cws(*target, "--tf-bucket", "wrong").stderr
+    elsewhere.destroy(*state)
+    assert shop.remains() == [f"archives-{shop.name}"]
+    # What the deploy wrote says the same place, and now there is nothing.
+    assert shop.destroy().endswith("nothing is deleted.\n")
+
+
+def test_a_place_that_is_not_the_states_is_refused_and_a_stage_leaves_no_state_behind(shop: Project, tmp_path: Path):
+    keep_state_in_s3(shop, tmp_path / "elsewhere")
+    shop.deploy(*QUICK, "--gateway", "http")
+    before = shop.remains()
+    ended = shop.cws("destroy", "--local", shop.url, "--yes", "--tf-bucket", "does-not-exist")
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    assert (
+        "in the bucket 'does-not-exist' (--tf-bucket), but the last deploy from here has it in a file" in ended.stderr
+    )
+    assert shop.remains() == before
+    shop.destroy()
+    assert shop.remains() == [f"state-{shop.account}"] * (shop.name in f"state-{shop.account}")
+    assert not list(shop.folder().glob("terraform.tfstate*"))
+    # Nothing is deployed from here any more, so that the option counts.
+    assert shop.destroy("--tf-bucket", f"state-{shop.account}").endswith("nothing is deleted.\n")
+
+
+def test_a_stage_whose_certificate_and_layer_are_gone_is_deleted_all_the_same(shop: Project):
+    shop.deploy(*QUICK, "--gateway", "http")
+    gone = ("--domain", "nocert.example.com", "--layers", "arn:aws:lambda:eu-west-1:000000000000:layer:none")
+    shop.deploy(*QUICK, "--gateway", "http", *gone, "--dry")
+    assert "aws_acm_certificate" in (shop.folder() / "main.tf.json").read_text()
+    shop.destroy()
+    assert shop.remains() == []
+
+
 @pytest.mark.end_to_end
 def test_what_ones_own_files_made_goes_too_on_another_machine(shop: Project, tmp_path: Path):
     elsewhere = keep_state_in_s3(shop, tmp_path / "elsewhere")

@@ -9,7 +9,7 @@ import pytest
 from click.exceptions import Exit
 from click.testing import CliRunner, Result
 
-from coworks_async.cli.errors import one_line_errors
+from coworks_async.cli.errors import one_line_errors, unknown
 from coworks_async.exceptions import CommandError, DeployError
 
 
@@ -94,3 +94,7 @@ def test_a_refused_value_of_the_environment_is_told_by_its_variable() -> None:
 
 def test_a_refused_value_of_a_command_s_own_defaults_stands_in_no_file() -> None:
     assert refused(default_map={"port": "a"}) == "Invalid value for '--port': 'a' is not a valid integer."
+
+
+def test_where_nothing_is_known_nothing_is_suggested() -> None:
+    assert unknown("There is no option", "a", []) == "There is no option 'a'. Known: none."

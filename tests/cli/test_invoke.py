@@ -190,6 +190,28 @@ def test_a_requests_event_is_answered_as_a_request(event: Any, output: str, code
 
 
 @pytest.mark.usefixtures("service")
+def test_an_event_is_read_from_the_standard_input():
+    done = invoke("--event", "-", stdin=json.dumps(REST))
+    assert (done.exit_code, done.stdout) == (0, "dev")
+    done = invoke("--event", "-", stdin="{")
+    assert (done.exit_code, done.stderr[:46]) == (2, "Error: The event of the standard input is no J")
+
+
+@pytest.mark.usefixtures("service")
+def test_what_the_project_file_has_for_requests_does_not_stand_in_the_way_of_an_event(write: Write):
+    write("project.cws.yml", "commands: {invoke: {header: 'Authorization: token', via: url}}")
+    assert json.loads(invoke("GET", "/items/3").stdout)[3] == "dict"
+    done = invoke("--event", "-", stdin=json.dumps(REST))
+    assert (done.exit_code, done.stdout) == (0, "dev")
+
+
+@pytest.mark.usefixtures("service")
+def test_a_body_of_the_environment_is_one_whatever_blanks_it_has(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CWS_INVOKE_DATA", '{"a": "b c"}')
+    assert json.loads(invoke("POST", "/").stdout) == {"a": "b c"}
+
+
+@pytest.mark.usefixtures("service")
 def test_json_prints_the_raw_answer_to_an_event(tmp_path: Path):
     assert json.loads(invoke("--event", event_file(tmp_path, REST), "--json").stdout)["statusCode"] == 200
 
@@ -229,13 +251,13 @@ def test_an_event_that_fails_is_told_on_stderr_with_exit_code_1(tmp_path: Path):
     [
         ((), "Name a method and a path, as in 'cws invoke GET /', or a file with --event."),
         (("GET", "items"), "The path 'items' does not start with a slash."),
-        (("GET", "/", "-q", "a"), "'a' is no name=value."),
-        (("GET", "/", "-H", ":secret"), "'' is no name:value."),
+        (("GET", "/", "-q", "a"), "-q: 'a' is no NAME=VALUE."),
+        (("GET", "/", "-H", ":secret"), "-H: '' is no NAME:VALUE."),
         (("POST", "/", "-d", "@absent.json"), "The file 'absent.json' cannot be read: No such file or directory."),
         (("GET", "/", "--via", "v1"), "Invalid value for '--via': 'v1' is not one of"),
         (("--event", "absent.json"), "Invalid value for '--event': File 'absent.json' does not exist."),
         (("--event", "app.py"), "The event app.py is no JSON:"),
-        (("--event", "app.py", "-q", "a=1"), "--event is a whole event: it goes with no -q, -H or -d."),
+        (("--event", "app.py", "-q", "a=1"), "--event is a whole event: it goes with no -q."),
     ],
 )
 def test_a_wrong_use_is_one_line(arguments: tuple[str, ...], line: str):

@@ -96,7 +96,8 @@ def test_commands_are_imported_when_asked_for() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["absent"], "No such command 'absent'."),
+        (["runn"], "There is no command 'runn': did you mean 'run'?"),
+        (["absent"], f"There is no command 'absent'. Known: {', '.join(COMMANDS)}."),
         (["--absent"], "No such option '--absent'."),
         (["-A", "simple"], "Missing command."),
         (["run", "--absent"], "No such option '--absent'."),

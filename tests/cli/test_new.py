@@ -101,6 +101,10 @@ def test_a_new_folder_is_made_with_those_above_it(folder: Path):
     assert result.stdout.splitlines()[1:] == ["  cd 'teams/one/my shop'", "  make test", "  cws run"]
 
 
+def test_a_name_that_begins_with_a_dash_is_no_option_of_cd(folder: Path):
+    assert made("--", "-x").stdout.splitlines()[1] == "  cd ./-x"
+
+
 def test_without_a_template_the_service_says_hello(folder: Path):
     made("shop")
     assert "Hello world." in (folder / "shop" / "tech" / "app.py").read_text()

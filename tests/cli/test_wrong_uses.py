@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).parents[2]
 # What is typed, and a word of the line that comes.
 WRONG = [
     ("nothere", "'nothere'"),
-    ("rum", "'rum'"),
+    ("rum", "'rum': did you mean 'run'?"),
     ("--nothere", "'--nothere'"),
     # One command after the other.
     ("completion", "bash, zsh or fish"),
@@ -66,6 +66,10 @@ WRONG = [
     ("DEPLOY --arch mips", "--arch"),
     ("DEPLOY --ignore !", "--ignore"),
     ("DEPLOY --module-name nothing_of_the_kind", "--module-name"),
+    ("deploy --bucket archives --profile-name nothere QUICK", "The profile 'nothere'"),
+    ("destroy --profile-name nothere", "The profile 'nothere'"),
+    ("deployed --profile-name nothere", "The profile 'nothere'"),
+    ("deployed --region mars", "--region 'mars'"),
     ("deployed more", "(more)"),
     ("destroy more", "(more)"),
     ("destroy --gateway grpc", "--gateway"),
@@ -84,6 +88,12 @@ WRONG = [
     ("invoke GET / --via pigeon", "--via"),
     ("invoke GET / --event text", "--event"),
     ("invoke --event nothere", "--event"),
+    ("invoke --event deep.json", "deep.json is nested too deeply"),
+    ("invoke --event text --via http", "--via"),
+    ("invoke --event text --json -i", "-i"),
+    ("invoke GET / -d a -d b", "-d"),
+    ("invoke G:T /", "'G:T'"),
+    ("invoke GET / -H X@A:b", "'X@A'"),
     ("invoke --event text", "text is no JSON"),
     ("invoke --event text -q a=b", "-q"),
     ("new --template tea", "--template"),
@@ -107,6 +117,9 @@ WRONG = [
     ("shell more", "(more)"),
     ("zip more", "(more)"),
     ("zip --output folder", "--output"),
+    ("zip --output text/x.zip", "'text/x.zip'"),
+    ("zip --output nothere/x.zip", "'nothere/x.zip'"),
+    ("zip --output /proc/x.zip", "'/proc/x.zip'"),
     ("zip --python 2.7", "--python"),
     ("zip --arch mips", "--arch"),
     ("zip --ignore ! QUICK", "--ignore"),
@@ -118,14 +131,16 @@ FAILING = [
     ("deploy --bucket archives --local http://127.0.0.1:1 QUICK", "http://127.0.0.1:1"),
     ("destroy --local http://127.0.0.1:1", "http://127.0.0.1:1"),
     ("deployed --local http://127.0.0.1:1", "http://127.0.0.1:1"),
-    ("deploy --bucket archives --profile-name nothere QUICK", "profile"),
-    ("destroy --profile-name nothere", "profile"),
-    ("deployed --profile-name nothere", "profile"),
-    ("zip --output text/x.zip QUICK", "text/x.zip"),
 ]
 
 # Whose values are taken as they are: AWS or Terraform, when they are asked, tell what is wrong with them.
-ANYTHING = {"layer_provides", "region"}
+ANYTHING = {"layer_provides"}
+
+# Of whom an empty value says something: no ending, no body.
+EMPTY = {("", "config_file_suffix"), ("invoke", "data")}
+
+# What a command needs before its options are looked at.
+OTHERWISE = {"invoke": ["GET", "/"]}
 
 
 @pytest.fixture(autouse=True)
@@ -175,6 +190,36 @@ def test_every_option_without_its_value_or_with_one_too_many_is_one_line():
             typed = f"{name}=surely" if option.is_flag else name
             line = one_line([typed] if command == "" else [command, typed], 2)
             assert name in line, (command, name)
+
+
+def test_an_empty_value_is_one_line_that_names_the_option():
+    for command, option in options():
+        if option.is_flag or (command, option.name) in EMPTY:
+            continue
+        name = option.opts[-1]
+        before, after = ([], ["config"]) if command == "" else ([command, *OTHERWISE.get(command, [])], [])
+        line = one_line([*before, f"{name}=", *after], 2)
+        assert name.removeprefix("--") in line or f"{option.opts[0]}: " in line, (command, name)
+
+
+@pytest.mark.parametrize(
+    ("typed", "culprit"),
+    [
+        (["", "/"], "The method ''"),
+        (["G T", "/"], "The method 'G T'"),
+        (["GET", "/", "-H", "X A: b"], "'X A'"),
+        (["GET", "/", "-H", "X: b\r\nC: d"], "'X'"),
+        (["GET", "/", "-H", "X: b\0"], "'X'"),
+    ],
+)
+def test_what_would_be_another_request_is_one_line(typed: list[str], culprit: str):
+    assert culprit in one_line(["invoke", *typed], 2)
+
+
+def test_what_is_typed_is_looked_at_before_terraform_is_sought(place: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(place / "folder"))
+    assert "--memory-size" in one_line(words("DEPLOY --memory-size 10"), 2)
+    assert "--workspace" in one_line(words("destroy --workspace mine"), 2)
 
 
 def test_every_option_of_every_command_is_in_the_table():

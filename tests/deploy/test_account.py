@@ -1,5 +1,6 @@
 """What is asked of an AWS account, and how its refusals are told."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from coworks_async.deploy.account import (
     open_session,
     stages_of,
 )
-from coworks_async.exceptions import DeployError
+from coworks_async.exceptions import CommandError, DeployError
 from tests.deploy.accounts import EXPIRED, REGION, answering, make_function, make_http_api, make_rest_api, session_of
 from tests.deploy.stacks import LAYER, stack
 
@@ -70,21 +71,47 @@ def test_missing_credentials_name_the_option(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_an_unknown_profile_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     session_of("http://127.0.0.1:9", "test", monkeypatch, tmp_path)
-    with pytest.raises(DeployError) as caught:
+    with pytest.raises(CommandError, match=r"^The profile 'nobody' is not in your AWS configuration: name another by "):
         open_session({"AWS_PROFILE": "nobody"}, REGION)
-    assert str(caught.value) == "The AWS session cannot be opened: the profile is not in your AWS configuration."
 
 
 def test_the_region_is_the_profiles_where_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     session_of("http://127.0.0.1:9", "test", monkeypatch, tmp_path)
-    assert configured_region() is None
+    assert configured_region(os.environ) is None
     config = tmp_path / "config"
     config.write_text("[profile far]\nregion = ap-south-1\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.setenv("AWS_PROFILE", "far")
-    assert configured_region() == "ap-south-1"
+    assert configured_region(os.environ) == "ap-south-1"
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    assert configured_region() is None
+    assert configured_region(os.environ) is None
+
+
+def test_aws_region_counts_as_it_does_for_terraform_before_aws_default_region(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    session_of("http://127.0.0.1:9", "test", monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-1")
+    monkeypatch.setenv("AWS_REGION", "")
+    assert configured_region(os.environ) == open_session(os.environ, None).region_name == "ap-south-1"
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert configured_region(os.environ) == open_session(os.environ, None).region_name == "eu-west-3"
+    assert open_session(os.environ, REGION).region_name == REGION
+
+
+def test_a_domain_needs_a_certificate_of_that_very_name_unless_one_is_named(session: Any):
+    client = session.client("acm")
+    client.request_certificate(DomainName="other.example.com", SubjectAlternativeNames=["api.example.com"])
+    api: dict[str, Any] = {"domain": "api.example.com/v1", "gateway": "http"}
+    with pytest.raises(DeployError) as caught:
+        check_account(session, stack(**api))
+    assert str(caught.value) == (
+        f"ACM has issued no certificate for api.example.com in {REGION}: request one there, or name another that "
+        "covers it by --certificate."
+    )
+    check_account(session, stack(**api, certificate=f"arn:aws:acm:{REGION}:000000000000:certificate/x"))
+    client.request_certificate(DomainName="api.example.com")
+    check_account(session, stack(**api))
 
 
 def test_the_apis_of_a_service_are_those_that_carry_its_tags(session: Any):

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import sha256
@@ -101,6 +102,18 @@ def test_markers_are_those_of_the_lambda(project: Path, index: Path, install: In
         "mac; sys_platform == 'darwin'",
     )
     assert install(Target("3.14", "arm64")) == ["arm.py", "new.py"]
+
+
+def test_without_uv_the_line_says_how_to_get_it(project: Path, install: Install, monkeypatch: pytest.MonkeyPatch):
+    require(project, "a")
+    monkeypatch.setattr("sysconfig.get_path", lambda *words, **more: str(project))
+    monkeypatch.setattr("uv._find_uv._module_path", lambda: None)
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert str(caught.value) == (
+        "uv, which installs the dependencies, is not where its package puts it: run 'pip install --force-reinstall uv' "
+        f"in the environment of {sys.prefix}."
+    )
 
 
 @pytest.mark.parametrize("tag", ["cp312-cp312-manylinux_2_34_aarch64", "cp313-cp313-manylinux_2_39_aarch64"])

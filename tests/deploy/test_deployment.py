@@ -1,5 +1,6 @@
 """The steps of a deploy and of its end, with a real Terraform and resources that need no AWS."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,52 @@ def test_a_plan_that_changes_outputs_alone_is_no_empty_one(stage: Stage, session
     deployed(stage)
     stage.write(resource=data(one={"input": "1"}), output={"another": {"value": "x"}})
     assert plan_stage(stage.terraform(), stack(), session) == ["update   outputs"]
+
+
+class Pressed(Shown):
+    """Ctrl-C comes when a step's title is shown, before Terraform runs."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__()
+        self.step = step
+
+    @contextmanager
+    def __call__(self, title: str) -> Iterator[Watch]:
+        if self.step in title:
+            raise KeyboardInterrupt
+        with super().__call__(title) as watch:
+            yield watch
+
+
+def write_both_steps(stage: Stage, text: str) -> None:
+    """Write a root with something in the routes' module, and something beside it."""
+    routes = stage.directory / "api" / "routes"
+    routes.mkdir(parents=True, exist_ok=True)
+    (routes / "main.tf.json").write_text(json.dumps({"resource": data(route={"input": text})}))
+    (routes.parent / "main.tf.json").write_text(json.dumps({"module": {"routes": {"source": "./routes"}}}))
+    stage.write(module={"api": {"source": "./api"}}, resource=data(rest={"input": text}))
+
+
+def inputs(stage: Stage) -> dict[str, str]:
+    state = json.loads((stage.directory / "terraform.tfstate").read_text())
+    return {each["name"]: each["instances"][0]["attributes"]["input"]["value"] for each in state["resources"]}
+
+
+def test_a_ctrl_c_beside_terraform_says_what_is_done(stage: Stage, session: None):
+    write_both_steps(stage, "old")
+    terraform = stage.terraform()
+    with private_folder(stage.directory) as private:
+        terraform.apply(terraform.plan(private / "plan"))
+    write_both_steps(stage, "new")
+    with pytest.raises(DeployError) as caught:
+        apply_stage(terraform, stack(), session, Pressed("routes"))
+    assert str(caught.value) == "Interrupted: nothing of the stage is changed."
+    assert inputs(stage) == {"route": "old", "rest": "old"}
+    with pytest.raises(DeployError) as caught:
+        apply_stage(terraform, stack(), session, Pressed("Lambda"))
+    assert str(caught.value) == "Interrupted: the routes are made; the same command makes the rest."
+    assert inputs(stage) == {"route": "new", "rest": "old"}
+    assert not list(stage.directory.glob(".plans-*"))
 
 
 def test_a_step_that_fails_ends_the_deploy_and_leaves_no_plan(stage: Stage, session: None):

@@ -59,6 +59,24 @@ def test_modules_and_data_go_in_sorted_by_path(tmp_path: Path):
         "deep/.env.prod",
         "prod.env",
         ".aws/credentials",
+        ".ENV",
+        "deep/.Env.prod",
+        "Prod.Env",
+        ".AWS/credentials",
+        ".docker/config.json",
+        "deep/.docker/config.json",
+        ".git-credentials",
+        ".netrc",
+        ".npmrc",
+        ".pypirc",
+        ".ssh/config",
+        "deep/id_rsa",
+        "id_dsa",
+        "id_ecdsa",
+        "id_ed25519",
+        ".terraformrc",
+        ".tofurc",
+        "Main.TF",
         "main.tf",
         "main.tf.json",
         "values.tfvars",
@@ -129,6 +147,24 @@ def test_links_inside_of_the_project_count_as_what_they_lead_to(tmp_path: Path):
     (tmp_path / "linked").symlink_to("real")
     (tmp_path / "c.py").symlink_to("b.py")
     assert kept(tmp_path) == ["b.py", "c.py", "linked/a.py", "real/a.py"]
+
+
+@pytest.mark.parametrize(
+    "target", [".env", "deep/.ENV.prod", ".aws/credentials", ".aws", "deep/infra", "deep/infra/state.txt", "one.txt"]
+)
+def test_a_link_to_what_never_goes_in_stays_out_whatever_it_is_called(tmp_path: Path, target: str):
+    project = tmp_path / "repo" / "Tech"
+    make(project, "a.py", ".env", "deep/.ENV.prod", ".aws/credentials", "deep/infra/state.txt", "one.txt")
+    (tmp_path / "repo" / ".git").mkdir()
+    (project / "settings.cfg").symlink_to(target)
+    (project / "again").symlink_to("settings.cfg")
+    (project / ".cwsignore").write_text("!settings.cfg\n!again\n")
+    assert kept(project, never=[project / "deep" / "infra", project / "one.txt"]) == ["a.py"]
+
+
+def test_certificates_and_public_keys_go_in(tmp_path: Path):
+    make(tmp_path, "ca.pem", "id_rsa.pub", "config.json", "env.py")
+    assert kept(tmp_path) == ["ca.pem", "config.json", "env.py", "id_rsa.pub"]
 
 
 @pytest.mark.parametrize(

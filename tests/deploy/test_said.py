@@ -72,3 +72,16 @@ def test_secrets_are_masked_in_errors_but_not_in_what_the_stream_means() -> None
     text = Said(unwatched, set(), Redaction(["s3cr3t-token"]))
     text.hear("Error: No s3cr3t-token")
     assert text.diagnostics() == [Diagnostic("error", f"No {MASK}")]
+
+
+def test_an_interruption_after_which_nothing_is_left_says_so() -> None:
+    said = Said(unwatched, set(), Redaction())
+    for line in (hook("apply_start", "a.b"), hook("apply_complete", "a.b"), diagnostic("error", "execution halted")):
+        said.hear(line)
+    assert said.interrupted(1, killed=False) == "Interrupted: all changes were made; nothing is left to do."
+    assert said.interrupted(1, killed=False, done="the routes are made") == "Interrupted: the routes are made."
+    counted = "1 of 1 changes were made; the same command goes on from there."
+    # The state may lack them.
+    assert said.interrupted(1, killed=True) == f"Terraform was killed: {counted}"
+    said.hear(diagnostic("error", "Failed to save state"))
+    assert said.interrupted(1, killed=False) == f"Interrupted: {counted}"

@@ -63,6 +63,29 @@ def test_a_first_signal_leaves_the_state_whole_and_the_next_deploy_goes_on(
     go_on(stage, toolchain)
 
 
+def test_a_signal_after_which_all_is_made_leaves_nothing_to_do(stage: Stage, toolchain: Toolchain) -> None:
+    last = {"b": {"provisioner": command("touch begun; while [ ! -e go ]; do sleep 0.05; done")}}
+    stage.write(resource=data(**last))
+    with driving(stage.directory, {"PATH": toolchain.path}) as process:
+        until((stage.directory / "begun").exists)
+        # Not the group, whose provisioner would be ended too.
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(process.pid, signal.SIGSTOP)
+        os.kill(process.pid, signal.SIGINT)
+        (stage.directory / "go").touch()
+        until(lambda: state_of(child) == "Z")
+        os.kill(process.pid, signal.SIGCONT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (1, f"{FINISHING}\n")
+    assert err == "Error: Interrupted: all changes were made; nothing is left to do.\n"
+    assert "Apply complete! Resources: 1 added" in stage.log.read_text()
+
+
+def state_of(process: str) -> str:
+    """The letter for a process's state; `Z` is one that has ended, and whose parent has not asked yet."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 def test_a_deploy_that_is_killed_does_not_take_terraform_with_it(stage: Stage, toolchain: Toolchain) -> None:
     with driving(stage.directory, {"PATH": toolchain.path}) as process:
         until((stage.directory / "begun").exists)
