@@ -100,13 +100,14 @@ class CommandGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        given = args[0]
         try:
             name, command, rest = super().resolve_command(ctx, args)
         except click.UsageError as error:
             # What begins with a dash is an option that click has named.
-            if args[0].startswith("-"):
+            if given.startswith("-"):
                 raise
-            raise CommandError(unknown("There is no command", args[0], self.list_commands(ctx))) from error
+            raise CommandError(unknown("There is no command", given, self.list_commands(ctx))) from error
         configuration = configuration_of(ctx)
         if name is not None and command is not None and configuration.sections and not ctx.resilient_parsing:
             from coworks_async.cli.defaults import default_map, settings_of

@@ -66,8 +66,6 @@ class Pair(_Type):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         """Take the text apart."""
-        if isinstance(value, tuple):
-            return value
         name, found, content = value.partition("=")
         if not found or not name:
             self.fail(f"{name!r} is no NAME=VALUE.", param, ctx)

@@ -96,6 +96,7 @@ def test_commands_are_imported_when_asked_for() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--", "--nope"], "No such option '--nope'."),
         (["runn"], "There is no command 'runn': did you mean 'run'?"),
         (["absent"], f"There is no command 'absent'. Known: {', '.join(COMMANDS)}."),
         (["--absent"], "No such option '--absent'."),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coworks_async.deploy.folder import modules_directory, own_files, stage_folder, write_root
+from coworks_async.deploy.folder import ROOT, modules_directory, own_files, replace_root, stage_folder, write_root
 from coworks_async.deploy.root import root
 from coworks_async.exceptions import CommandError, DeployError
 from tests.deploy.stacks import Shop, stack
@@ -109,6 +109,15 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path):
     (tmp_path / "shop").write_text("a file")
     with pytest.raises(DeployError, match=r"shop.* cannot be written: "):
         write_root(stack(), tmp_path / "shop" / "dev")
+
+
+def test_a_root_is_replaced_alone(tmp_path: Path):
+    write_root(stack(), tmp_path / "dev")
+    before = names(tmp_path / "dev")
+    replace_root(tmp_path / "dev", {"terraform": {}})
+    assert (json.loads((tmp_path / "dev" / ROOT).read_text()), names(tmp_path / "dev")) == ({"terraform": {}}, before)
+    with pytest.raises(DeployError, match=r"nothere.* cannot be written: "):
+        replace_root(tmp_path / "nothere", {})
 
 
 def test_the_modules_are_found_in_the_package_and_else_beside_it(tmp_path: Path):

@@ -38,6 +38,10 @@ def test_modules_classes_and_instances_of_others_are_used(load: Load):
     assert {"json", "httpx", "aws_xray_sdk"} <= tops(used)
 
 
+def test_what_does_not_tell_where_it_was_made_is_no_use_of_others(load: Load):
+    assert tops(load("def odd(): ...\nodd.__module__ = None\n")) <= sys.stdlib_module_names
+
+
 def test_what_another_module_of_the_project_has_made_is_no_use_of_others(load: Load, tmp_path: Path):
     (tmp_path / "prices.py").write_text("import yaml\n\nclass Price:\n    pass\n")
     used = tops(load("from prices import Price\n"))

@@ -149,8 +149,9 @@ def test_two_keys_that_convert_to_one_are_refused(connect: Connect):
 
 
 def test_a_set_refuses_what_it_cannot_hold(connect: Connect):
-    client = connect(taking({"set": set}))
+    client = connect(taking({"set": set, "pairs": set[tuple[int, str]]}))
     assert_bound(client.post("/body/set", json={"value": [1.5, 1.5]}), {1.5})
+    assert_bound(client.post("/body/pairs", json={"value": [[1, "a"], [1, "a"]]}), {(1, "a")})
     for inner in ([1], {"a": 1}):
         assert_refused(
             client.post("/body/set", json={"value": [inner]}),

@@ -58,7 +58,7 @@ def test_an_entry_is_shown_as_what_it_answers_and_where_it_stands():
     assert [str(one) for one in app.entries] == [
         "GET /content/{bucket}/{path:path} (Service.get_content)",
         "GET / (Service.get)",
-        "GET /pages/{number} (Pages.get)",
+        "GET /pages/{number} (Pages.get of the blueprint 'pages')",
     ]
 
 
