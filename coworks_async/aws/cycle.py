@@ -27,12 +27,13 @@ class HttpCycle:
     headers: Sequence[Any] = ()
     streamed = False
     complete = False
-    broken_off = False
     ended: asyncio.Event | None = None
     late_failure: Exception | None = None
 
     def __init__(self, scope: Scope, body: bytes) -> None:
-        scope[BROKEN_OFF] = self.break_off
+        # A list, and no method of this: the scope would hold what holds it, which only the garbage collector ends.
+        self.broken_off: list[bool] = []
+        scope[BROKEN_OFF] = self.broken_off
         self.scope = scope
         self.body: bytes | None = body
         self.parts: list[bytes] = []
@@ -49,10 +50,6 @@ class HttpCycle:
             if self.broken_off:
                 raise BrokenOff
             raise RuntimeError("the app ended without a whole answer")
-
-    def break_off(self) -> None:
-        """Take in that the answer breaks off."""
-        self.broken_off = True
 
     @property
     def answer(self) -> Answer:

@@ -21,7 +21,7 @@ from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 H = TypeVar("H")
 
 BROKEN_OFF = "coworks.broken_off"
-"""The key of a scope under which stands whom to tell that an answer broke off, and that this is logged."""
+"""The key of a scope for a list of the adapter, which is told there that an answer broke off, and that it is logged."""
 
 
 def find_handler(error: Exception, handlers: Mapping[Any, H]) -> H | None:
@@ -130,9 +130,9 @@ class ErrorAnswers:
 
 def tell_broken_off(scope: Scope) -> None:
     """Tell the adapter, if it asks, that there is nothing left to log of an answer that ends before it is whole."""
-    tell = scope.get(BROKEN_OFF)
-    if tell is not None:
-        tell()
+    told = scope.get(BROKEN_OFF)
+    if told is not None:
+        told.append(True)
 
 
 def _traceback_page(error: Exception, request: Request) -> Response:
