@@ -164,7 +164,8 @@ class _Walk:
     def leaves_out(self, path: Path, rules: tuple[_Rules, ...]) -> bool:
         """Tell whether an entry stays out of the archive."""
         name, is_folder = path.relative_to(self.root).as_posix(), path.is_dir()
-        if self.never_leaves(path) or self.never_leaves(Path(os.path.realpath(path))):
+        # One path, but for a link.
+        if any(map(self.never_leaves, {path, Path(os.path.realpath(path))})):
             return True
         git, cws = [each.git for each in rules], [each.cws for each in rules]
         files = reversed([*self.above, *git, self.defaults, *cws, self.option])

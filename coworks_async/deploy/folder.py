@@ -74,31 +74,25 @@ def write_root(
     for path in own:
         if path.name.lower() in (ROOT, OVERRIDE, ADOPTION):
             raise CommandError(f"{path} has a name that cws writes itself: call it otherwise.")
-    try:
-        with _private():
-            directory.mkdir(parents=True, exist_ok=True)
-            _replace(directory.parent / ".gitignore", b"*\n")
-            _copy_modules(directory, [Path(call["source"]).name for call in texts[ROOT]["module"].values()])
-            for name, content in texts.items():
-                _replace(directory / name, _json(content))
-            for path in own:
-                _replace(directory / path.name, path.read_bytes())
-            for path in own_files(directory):
-                if path.name not in (*texts, *(file.name for file in own)):
-                    path.unlink()
-    except OSError as error:
-        raise DeployError(f"{error.filename or directory} cannot be written: {error.strerror}.") from error
+    with _writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        _replace(directory.parent / ".gitignore", b"*\n")
+        _copy_modules(directory, [Path(call["source"]).name for call in texts[ROOT]["module"].values()])
+        for name, content in texts.items():
+            _replace(directory / name, _json(content))
+        for path in own:
+            _replace(directory / path.name, path.read_bytes())
+        for path in own_files(directory):
+            if path.name not in (*texts, *(file.name for file in own)):
+                path.unlink()
 
 
 def replace_root(directory: Path, content: Mapping[str, Any], override: Mapping[str, Any] | None = None) -> None:
     """Write the root module alone, in a stage's folder where all else is written already; and what overrides it."""
-    try:
-        with _private():
-            _replace(directory / ROOT, _json(content))
-            if override is not None:
-                _replace(directory / OVERRIDE, _json(override))
-    except OSError as error:
-        raise DeployError(f"{error.filename or directory} cannot be written: {error.strerror}.") from error
+    with _writing(directory):
+        _replace(directory / ROOT, _json(content))
+        if override is not None:
+            _replace(directory / OVERRIDE, _json(override))
 
 
 def _copy_modules(directory: Path, names: Sequence[str]) -> None:
@@ -124,9 +118,12 @@ def _json(content: Mapping[str, Any]) -> bytes:
 
 
 @contextmanager
-def _private() -> Iterator[None]:
+def _writing(directory: Path) -> Iterator[None]:
+    """Let only the owner read what is written; what cannot be is an error that names it."""
     before = os.umask(0o077)
     try:
         yield
+    except OSError as error:
+        raise DeployError(f"{error.filename or directory} cannot be written: {error.strerror}.") from error
     finally:
         os.umask(before)

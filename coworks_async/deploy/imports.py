@@ -8,6 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from coworks_async.deploy.layout import importable
+
 if TYPE_CHECKING:
     from coworks_async.service import TechMicroService
 
@@ -53,7 +55,7 @@ def absent_from(folder: Path, modules: Collection[str], given: Iterable[str]) ->
     Parameters:
         given: distributions that come from elsewhere, with what they need.
     """
-    there = {path.name.partition(".")[0] for path in folder.iterdir()}
+    there = {importable(path.name) for path in folder.iterdir()}
     tops = {name.partition(".")[0] for name in modules} - there - sys.stdlib_module_names
     if not tops:
         return []

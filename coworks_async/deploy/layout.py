@@ -81,11 +81,11 @@ def check_names(files: Iterable[ProjectFile], tree: Path) -> None:
     """
     own: dict[str, list[ProjectFile]] = {}
     for file in files:
-        own.setdefault(_importable(file.path), []).append(file)
+        own.setdefault(importable(file.path), []).append(file)
     if ENTRY_MODULE in own:
         raise DeployError(f"The project's {own[ENTRY_MODULE][0].path} has the name of the entry module: rename it.")
     for path in sorted(tree.iterdir()):
-        mine = own.get(_importable(path.name))
+        mine = own.get(importable(path.name))
         if mine is not None and not _agree(path, mine):
             raise DeployError(
                 f"The project's {mine[0].path} has the name of an installed package, {path.name}: rename it, or leave "
@@ -93,7 +93,7 @@ def check_names(files: Iterable[ProjectFile], tree: Path) -> None:
             )
 
 
-def _importable(path: str) -> str:
+def importable(path: str) -> str:
     """Return the name by which something is imported, from its path."""
     return path.partition("/")[0].partition(".")[0]
 
