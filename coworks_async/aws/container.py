@@ -6,10 +6,11 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, TypeVar
 
+from coworks_async.aws.loop import EventLoop
 from coworks_async.exceptions import StartupError
 from coworks_async.types import ASGIApp, Message
 
@@ -27,7 +28,7 @@ class Container:
     def __init__(self, app: ASGIApp, logger: logging.Logger) -> None:
         self.app = app
         self.logger = logger
-        self.loop: asyncio.AbstractEventLoop | None = None
+        self.loop: EventLoop | None = None
         self.lifespan: Lifespan | None = None
         self._runner: asyncio.Runner | None = None
         self._lock = threading.RLock()
@@ -38,7 +39,7 @@ class Container:
         """What the lifespan has yielded."""
         return self.lifespan.state if self.lifespan is not None else {}
 
-    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run `work` to its end, once the lifespan has started.
 
         Raises:
@@ -49,18 +50,20 @@ class Container:
             loop = self.loop or self._open()
             try:
                 if self.lifespan is None:
-                    run_to_end(loop, self._start)
-                return run_to_end(loop, work)
+                    loop.run(self._start())
+                    loop.settle(tasks=1)
+                return loop.run(work())
             finally:
                 if self._sigterm is not None and self._sigterm.waits:
                     # Once more, now that it can be: signals are for the main thread, which this need not be.
                     os.kill(os.getpid(), signal.SIGTERM)
 
-    def _open(self) -> asyncio.AbstractEventLoop:
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        self.loop = self._runner.get_loop()
+    def _open(self) -> EventLoop:
+        loop = self.loop = EventLoop()
+        self._runner = asyncio.Runner(loop_factory=lambda: loop)
+        self._runner.get_loop()  # which makes it the runner's, to close
         atexit.register(self.close)
-        return self.loop
+        return loop
 
     async def _start(self) -> None:
         lifespan = Lifespan(self.app)
@@ -81,7 +84,7 @@ class Container:
             self._sigterm = None
         try:
             if lifespan is not None:
-                run_to_end(loop, lifespan.stop)
+                loop.run(lifespan.stop())
         except Exception as error:
             self.logger.error("The shutdown of the service failed", exc_info=error)
         finally:
@@ -91,33 +94,6 @@ class Container:
 def _is_main_thread() -> bool:
     """Tell whether a signal's handler may be set here."""
     return threading.current_thread() is threading.main_thread()
-
-
-def run_to_end(loop: asyncio.AbstractEventLoop, work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work` on a loop that is not running: as `run_until_complete`, in one round of the loop less."""
-
-    async def stop_at_end() -> T:
-        try:
-            return await work()
-        finally:
-            loop.stop()
-
-    task = asyncio.Task(stop_at_end(), loop=loop, name="event")
-    try:
-        # Others may stop the loop too.
-        while not task.done():
-            loop.run_forever()
-    except BaseException:
-        if task.done() and not task.cancelled():
-            task.exception()  # it is the one that is raised here
-        task.cancel()
-        raise
-    if threading.active_count() > 1:
-        # The threads of sync entries (anyio's) are told to end by a callback of the task, which takes a round of its
-        # own; without it they would wait on when the process ends, and it for them.
-        loop.call_soon(loop.stop)
-        loop.run_forever()
-    return task.result()
 
 
 class SigtermHandler:

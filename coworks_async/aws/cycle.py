@@ -7,7 +7,7 @@ from typing import Any
 from mangum.types import Response as Answer
 
 from coworks_async.pipeline.errors import BROKEN_OFF
-from coworks_async.types import ASGIApp, Message, Scope
+from coworks_async.types import Message, Scope
 
 _BODILESS = (204, 304)
 
@@ -17,10 +17,10 @@ class BrokenOff(Exception):
 
 
 class HttpCycle:
-    """Calls the app for one request and gathers what it sends.
+    """What the app receives of one request, and what it sends, gathered.
 
-    A streamed answer is gathered as well: `streamed` tells that there were several parts. What the app raises when its
-    answer is whole is in `late_failure`.
+    A streamed answer is gathered as well: `streamed` tells that there were several parts. `complete` tells that the
+    answer is whole.
     """
 
     status = 0
@@ -28,7 +28,6 @@ class HttpCycle:
     streamed = False
     complete = False
     ended: asyncio.Event | None = None
-    late_failure: Exception | None = None
 
     def __init__(self, scope: Scope, body: bytes) -> None:
         # A list, and no method of this: the scope would hold what holds it, which only the garbage collector ends.
@@ -38,22 +37,18 @@ class HttpCycle:
         self.body: bytes | None = body
         self.parts: list[bytes] = []
 
-    async def run(self, app: ASGIApp) -> None:
-        """Let the app answer; raises what the app raises, or that it did not answer, `BrokenOff` where that is told."""
-        try:
-            await app(self.scope, self.receive, self.send)
-        except Exception as error:
-            if not self.complete:
-                raise
-            self.late_failure = error
+    @property
+    def answer(self) -> Answer:
+        """The answer, without a body where none may be (RFC 9110, sections 9.3.2 and 6.4.1).
+
+        Raises:
+            BrokenOff: it is not whole, and that is told.
+            RuntimeError: it is not whole.
+        """
         if not self.complete:
             if self.broken_off:
                 raise BrokenOff
             raise RuntimeError("the app ended without a whole answer")
-
-    @property
-    def answer(self) -> Answer:
-        """The answer, without a body where none may be (RFC 9110, sections 9.3.2 and 6.4.1)."""
         bodiless = self.status in _BODILESS or self.scope["method"] == "HEAD"
         headers: Any = self.headers
         return {"status": self.status, "headers": headers, "body": b"" if bodiless else b"".join(self.parts)}

@@ -2,7 +2,7 @@
 
 import logging
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any, Protocol, cast
 
@@ -28,8 +28,6 @@ from coworks_async.pipeline.problems import problem_response
 from coworks_async.types import Receive, Scope, Send
 
 Format = RestEvent | HttpApiEvent | AlbEvent
-
-FORMATS: tuple[type[Format], ...] = (RestEvent, FunctionUrlEvent, HttpApiEvent, AlbEvent)
 
 
 class Service(Protocol):
@@ -180,27 +178,32 @@ class LambdaHandler:
         scope[DISPATCH] = self.dispatch
         cycle = HttpCycle(scope, request.body)
 
-        def start() -> Awaitable[None]:
+        def start() -> Coroutine[Any, Any, None]:
             scope["state"] = self.container.state.copy()
-            return cycle.run(self.service)
+            return self.service(scope, cycle.receive, cycle.send)
 
-        self.container.run(start)
-        if cycle.late_failure is not None:
-            self.logger.error("The service failed after its answer", exc_info=cycle.late_failure)
+        try:
+            self.container.run(start)
+        except Exception as error:
+            if not cycle.complete:
+                raise
+            self.logger.error("The service failed after its answer", exc_info=error)
+        answer = cycle.answer
         if cycle.streamed and not self.warned_of_streams:
             self.warned_of_streams = True
             self.logger.warning("An answer was streamed; in Lambda it is sent when it is whole.")
-        return cycle.answer
+        return answer
 
 
 def format_of(event: Any) -> type[Format] | None:
     """Return the format of a request's event, None for any other event."""
-    request_context = event.get("requestContext") if isinstance(event, dict) else None
-    if not isinstance(request_context, dict) or authorizer.is_authorizer_event(event):
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    if not isinstance(context, dict) or authorizer.is_authorizer_event(event):
         return None
-    for kind in FORMATS:
-        if kind.infer(event, None, CONFIG):
-            return kind
+    if "httpMethod" in event:
+        return AlbEvent if "elb" in context else RestEvent
+    if "rawPath" in event and "http" in context:
+        return FunctionUrlEvent if ".lambda-url." in (context.get("domainName") or "") else HttpApiEvent
     return None
 
 
