@@ -2,9 +2,9 @@
 
     python benchmarks/aws.py [--rounds 7] [--events 2000] [--growth 100000] [--python PATH] [--check]
 
-Each round starts a process for each app, in another order; a ratio is the median of the rounds' ratios. All times are
-of the processor, so that other work on the machine is not in them. Nor is a socket: the handler is called as Lambda's
-runtime calls it, with events that were just read from JSON.
+Each round starts a process for each app, in another order; a ratio is the median of the rounds' ratios. A warm time is
+that of the median event, a cold one is the processor's, so that other work on the machine is in neither. Nor is a
+socket: the handler is called as Lambda's runtime calls it, with an event that was just read from JSON.
 """
 
 import sys

@@ -9,7 +9,6 @@ from mangum.handlers.alb import case_mutated_headers
 from mangum.types import Response as Answer
 
 from coworks_async.aws.formats import (
-    Event,
     HeaderLists,
     body_of,
     encoded_body,
@@ -31,10 +30,6 @@ class AlbEvent(ALB):
 
     limit = 1024 * 1024
 
-    @classmethod
-    def infer(cls, event: Event, context: Any, config: Any) -> bool:
-        return "elb" in event["requestContext"] and "httpMethod" in event
-
     @property
     def body(self) -> bytes:
         return body_of(self.event)
@@ -46,7 +41,7 @@ class AlbEvent(ALB):
         query = multi_pairs(event.get("multiValueQueryStringParameters"), event.get("queryStringParameters"))
         headers = multi_headers(event.get("multiValueHeaders"), event.get("headers"))
         # The load balancer appends whom it saw to what the client may have written.
-        forwarded = dict(headers).get(b"x-forwarded-for", b"").decode("latin-1")
+        forwarded = headers[1].get(b"x-forwarded-for", b"").decode("latin-1")
         return http_scope(
             event,
             self.context,

@@ -19,7 +19,7 @@ PRINCIPAL = "principal"
 
 def is_authorizer_event(event: Event) -> bool:
     """Tell whether a gateway asks about a token; no request's event names an ARN."""
-    return event.get("type") in ("TOKEN", "REQUEST") and ("methodArn" in event or "routeArn" in event)
+    return "type" in event and event["type"] in ("TOKEN", "REQUEST") and ("methodArn" in event or "routeArn" in event)
 
 
 def is_simple(event: Event) -> bool:

@@ -19,6 +19,8 @@ from coworks_async.types import Scope
 
 Event = dict[str, Any]
 RawHeaders = list[tuple[bytes, bytes]]
+Headers = tuple[RawHeaders, dict[bytes, bytes]]
+"""The headers of a request as ASGI has them, and by name, the last of those that were sent several times."""
 HeaderLists = dict[str, list[str]]
 
 LAMBDA_LIMIT = 6 * 1024 * 1024
@@ -48,28 +50,49 @@ def _length(body: str, is_base64: bool | None) -> int:
     return len(body) * 3 // 4 - body.count("=", -2) if is_base64 else len(body.encode())
 
 
-def multi_headers(multi: Mapping[str, Sequence[str]] | None, single: Mapping[str, str] | None) -> RawHeaders:
-    """Return the headers of a multi-value mapping, or of the single-value one where it lacks, as ASGI has them."""
+def multi_headers(multi: Mapping[str, Sequence[str]] | None, single: Mapping[str, str] | None) -> Headers:
+    """Return the headers of a multi-value mapping, or of the single-value one where it lacks."""
     if not multi:
-        return raw_headers((single or {}).items())
+        return single_headers(single or {})
     try:
-        return [(header_name(name), value.encode("latin-1")) for name, values in multi.items() for value in values]
-    except UnicodeEncodeError:
-        return raw_headers([(name, value) for name, values in multi.items() for value in values])
+        named = {_NAMES[name]: value.encode("latin-1") for name, (value,) in multi.items()}
+    except (KeyError, ValueError):  # the first of its name, one that was sent several times, or one beyond latin-1
+        named = {}
+    if len(named) == len(multi):
+        return list(named.items()), named
+    return headers_of([(name, value) for name, values in multi.items() for value in values])
 
 
-def raw_headers(pairs: Collection[tuple[str, str]]) -> RawHeaders:
-    """Return headers as ASGI has them."""
+def single_headers(single: Mapping[str, str]) -> Headers:
+    """Return the headers of a single-value mapping."""
     try:
-        return [(header_name(name), value.encode("latin-1")) for name, value in pairs]
-    except UnicodeEncodeError:
-        return [(header_name(name), octets(value)) for name, value in pairs]
+        named = {_NAMES[name]: value.encode("latin-1") for name, value in single.items()}
+    except (KeyError, UnicodeEncodeError):
+        named = {}
+    if len(named) == len(single):
+        return list(named.items()), named
+    return headers_of(single.items())
 
 
-@lru_cache(maxsize=1024)
+def headers_of(pairs: Iterable[tuple[str, str]]) -> Headers:
+    """Return the headers of any pairs."""
+    raw = [(header_name(name), octets(value)) for name, value in pairs]
+    return raw, dict(raw)
+
+
 def header_name(name: str) -> bytes:
     """Return a header's name as ASGI has it."""
-    return octets(name.lower())
+    made = _NAMES.get(name)
+    if made is None:
+        if len(_NAMES) >= _MOST_NAMES:
+            _NAMES.clear()
+        made = _NAMES[name] = octets(name.lower())
+    return made
+
+
+# By how a gateway writes it.
+_NAMES: dict[str, bytes] = {}
+_MOST_NAMES = 1024
 
 
 def octets(value: str) -> bytes:
@@ -113,7 +136,7 @@ def http_scope(
     path: str,
     root_path: str,
     query_string: bytes,
-    headers: RawHeaders,
+    headers: Headers,
     source_ip: str | None,
     raw_path: bytes | None = None,
 ) -> Scope:
@@ -121,10 +144,10 @@ def http_scope(
 
     By `raw_path`, the whole path, what was no UTF-8 is told from a replacement character that was sent.
     """
-    names = dict(headers)
+    raw, names = headers
     if event.get("body") and b"content-length" not in names:
         # Some gateways leave it out, and without it a request has no body (RFC 9112, section 6.3).
-        headers.append((b"content-length", b"%d" % _length(event["body"], event.get("isBase64Encoded"))))
+        raw.append((b"content-length", b"%d" % _length(event["body"], event.get("isBase64Encoded"))))
     scheme, server = _asked(
         names.get(b"host", b"localhost"), names.get(b"x-forwarded-proto", b"https"), names.get(b"x-forwarded-port", b"")
     )
@@ -139,7 +162,7 @@ def http_scope(
         "raw_path": raw_path,
         "root_path": root_path,
         "query_string": query_string,
-        "headers": headers,
+        "headers": raw,
         "server": server,
         "client": (source_ip, 0) if source_ip else None,
         "aws.event": event,

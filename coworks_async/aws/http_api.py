@@ -13,13 +13,13 @@ from mangum.types import Response as Answer
 
 from coworks_async.aws.formats import (
     LAMBDA_LIMIT,
-    Event,
     body_of,
     encoded_body,
     header_lists,
+    headers_of,
     http_scope,
-    raw_headers,
     raw_path_of,
+    single_headers,
 )
 from coworks_async.aws.rest import without_stage
 from coworks_async.types import Scope
@@ -34,10 +34,6 @@ class HttpApiEvent(HTTPGateway):
 
     limit = LAMBDA_LIMIT
 
-    @classmethod
-    def infer(cls, event: Event, context: Any, config: Any) -> bool:
-        return "rawPath" in event and "http" in event["requestContext"]
-
     @property
     def body(self) -> bytes:
         return body_of(self.event)
@@ -47,18 +43,19 @@ class HttpApiEvent(HTTPGateway):
         event = self.event
         http = event["requestContext"]["http"]
         root_path, path = self.split_path()
-        headers = raw_headers((event.get("headers") or {}).items())
-        cookies = event.get("cookies")
-        if cookies:
-            headers = [pair for pair in headers if pair[0] != b"cookie"]
-            headers += raw_headers([("cookie", "; ".join(cookies))])
+        single = event.get("headers") or {}
+        if cookies := event.get("cookies"):
+            pairs = [(name, value) for name, value in single.items() if name.lower() != "cookie"]
+            headers = headers_of([*pairs, ("cookie", "; ".join(cookies))])
+        else:
+            headers = single_headers(single)
         return http_scope(
             event,
             self.context,
             method=http["method"],
             path=path,
             root_path=root_path,
-            query_string=(event.get("rawQueryString") or "").encode(errors="replace"),
+            query_string=query.encode(errors="replace") if (query := event.get("rawQueryString")) else b"",
             headers=headers,
             source_ip=http.get("sourceIp"),
             raw_path=self.raw_path(),
@@ -88,7 +85,7 @@ class HttpApiEvent(HTTPGateway):
         cookies = lists.pop("set-cookie", None)
         answer = {
             "statusCode": response["status"],
-            "headers": {name: values[0] if len(values) == 1 else ", ".join(values) for name, values in lists.items()},
+            "headers": {name: ", ".join(values) for name, values in lists.items()},
             "body": body,
             "isBase64Encoded": is_base64,
         }
@@ -102,11 +99,6 @@ def is_custom_domain(domain: str) -> bool:
 
 class FunctionUrlEvent(HttpApiEvent):
     """A request to a function's own URL, whose path comes as it was sent."""
-
-    @classmethod
-    def infer(cls, event: Event, context: Any, config: Any) -> bool:
-        domain = event["requestContext"].get("domainName") or ""
-        return HttpApiEvent.infer(event, context, config) and ".lambda-url." in domain
 
     def split_path(self) -> tuple[str, str]:
         return "", unquote(self.event["rawPath"] or "/")

@@ -33,10 +33,6 @@ class RestEvent(APIGateway):
 
     limit = LAMBDA_LIMIT
 
-    @classmethod
-    def infer(cls, event: Event, context: Any, config: Any) -> bool:
-        return "httpMethod" in event and "elb" not in event["requestContext"]
-
     @property
     def body(self) -> bytes:
         return body_of(self.event)
@@ -86,8 +82,9 @@ def split_path(event: Event) -> tuple[str, str, bytes | None]:
         return root, path, None
     outer: str = request_context.get("path") or path
     stage = f"/{request_context.get('stage')}"
-    if outer == stage + path or (outer != path and unquote(outer).rstrip("/") == unquote(stage + path).rstrip("/")):
-        return stage, unquote(path), raw_path_of(stage + path)
+    staged = stage + path
+    if outer == staged or (outer != path and unquote(outer).rstrip("/") == unquote(staged).rstrip("/")):
+        return stage, unquote(path), raw_path_of(staged)
     raw_path = raw_path_of(path)
     path = unquote(path)
     root = _before_resource(event, path) or ""
