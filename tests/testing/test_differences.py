@@ -40,6 +40,10 @@ class Shop(TechMicroService):
         return name
 
     @entry(no_auth=True)
+    async def get_rest(self, *path):
+        return list(path)
+
+    @entry(no_auth=True)
     async def get_nothing(self):
         return None
 
@@ -90,6 +94,15 @@ def test_a_rest_api_says_404_alone_where_the_service_says_405_or_404_with_its_ho
         assert [client.get("/nowhere").status_code for client in (local, rest)] == [404, 404]
         assert ["x-hook" in client.get("/nowhere").headers for client in (local, rest)] == [True, False]
         assert rest.get("/nowhere").json() == {"type": "about:blank", "title": "Not Found", "status": 404}
+
+
+# rest-as-sent
+def test_a_rest_api_compares_the_fixed_part_of_a_path_as_it_was_sent():
+    app = Shop()
+    with TestClient(app) as local, TestClient(app, via="rest") as rest:
+        for path in ("/%6Eame/ann", "/rest//ann"):
+            assert [client.get(path).status_code for client in (local, rest)] == [200, 404]
+        assert rest.get("/name/%61nn").text == "ann"
 
 
 # rest-content-type
