@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from coworks_async.cli.errors import interruptions
 from coworks_async.cli.options import archive_of, archive_options
 from coworks_async.cli.project import Project
 from coworks_async.cli.stage import (
     Place,
     account_options,
     find_program,
-    interruptions,
     open_place,
     open_terraform,
     stage_root,

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from coworks_async.cli.errors import interruptions
 from coworks_async.cli.project import Project
 from coworks_async.cli.stage import (
     account_options,
     find_program,
-    interruptions,
     open_place,
     open_terraform,
     stage_root,

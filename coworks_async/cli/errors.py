@@ -130,3 +130,12 @@ def unknown(told: str, name: str, known: Iterable[str]) -> str:
     if near:
         return f"{told} {name!r}: did you mean {near[0]!r}?"
     return f"{told} {name!r}. Known: {', '.join(names) or 'none'}."
+
+
+@contextmanager
+def interruptions(told: str) -> Iterator[None]:
+    """Say what is done and what is not, where Ctrl-C comes while `cws` itself is at work; a decorator, too."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise DeployError(f"Interrupted: {told}.") from error

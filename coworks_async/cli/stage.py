@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -125,15 +125,6 @@ def open_place(project: Project, profile_name: str | None, region: str | None, l
     # The service's own variables, which are in this process by now, say nothing of where it goes.
     named = {name: value for name, value in os.environ.items() if name not in variables}
     return Place(service, location, stage, variables, region or configured_region(named), None)
-
-
-@contextmanager
-def interruptions(told: str) -> Iterator[None]:
-    """Say what is done and what is not, where Ctrl-C comes while `cws` itself is at work; a decorator, too."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise DeployError(f"Interrupted: {told}.") from error
 
 
 def terraform_folder(project: Project, terraform_dir: Path | None) -> Path:

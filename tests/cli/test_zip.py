@@ -1,5 +1,7 @@
 """`cws zip`: the archive alone, and what is told of it."""
 
+import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -10,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from coworks_async.cli.main import cws
 from tests.cli.conftest import Write
-from tests.cli.serving import CWS
+from tests.cli.serving import CWS, until
+from tests.tools import PATIENCE
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "docs"
 
@@ -44,6 +47,17 @@ def entry(path: Path) -> str:
 def service(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(project)
     return write("orders.py", SERVICE.format("app = Orders(name='my orders')"))
+
+
+def test_ctrl_c_says_that_no_archive_is_written(service: Path, project: Path):
+    service.write_text("import pathlib, time\npathlib.Path('asked').touch()\ntime.sleep(600)\n")
+    command = [CWS, "-A", "orders", "zip", "-o", "orders.zip"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        until((project / "asked").exists)
+        os.killpg(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, told) == (1, "Error: Interrupted: no archive is written.\n")
+    assert not (project / "orders.zip").exists()
 
 
 def test_the_sample_as_a_process(tmp_path: Path):
