@@ -23,6 +23,7 @@ from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AuthorizerError, StartupError
 from coworks_async.pipeline.authorizer import AUTHORIZED, log_failure, principal_of
 from coworks_async.pipeline.call import caller
+from coworks_async.pipeline.errors import failure_of
 from coworks_async.pipeline.invocation import DISPATCH
 from coworks_async.pipeline.problems import problem_response
 from coworks_async.types import Receive, Scope, Send
@@ -109,7 +110,8 @@ class LambdaHandler:
             raise AuthorizerError("Unauthorized")
         try:
             principal = principal_of(await caller(self.service.token_authorizer)(token), self.logger)
-        except Exception as error:
+        except (Exception, CancelledError) as failed:
+            error = failure_of(failed)
             log_failure(error, self.logger)
             told = str(error) if isinstance(error, AuthorizerError) else "token_authorizer failed"
             raise AuthorizerError(f"{told}; nobody was let in") from None
@@ -117,7 +119,11 @@ class LambdaHandler:
 
     async def handle(self, event: Any, context: Any) -> Any:
         """Hand an event that is no request to the service's `on_event`."""
-        return await caller(self.service.on_event)(event, context)
+        try:
+            return await caller(self.service.on_event)(event, context)
+        except CancelledError as error:
+            # Lambda's runtime takes that for the end of the process.
+            raise failure_of(error) from error
 
     async def run_background(self, event: Event, context: Any, start: float, cold: bool) -> dict[str, Any]:
         """Run an asynchronous call, and return its request id and the status that its entry answered.

@@ -4,6 +4,7 @@ import hmac
 import logging
 import os
 import traceback
+from asyncio import CancelledError
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 
 from coworks_async.exceptions import AuthorizerError, ReturnError
 from coworks_async.pipeline.call import caller
+from coworks_async.pipeline.errors import failure_of
 from coworks_async.pipeline.problems import problem_response
 from coworks_async.pipeline.request import current, current_stage
 from coworks_async.pipeline.respond import encode_json
@@ -80,8 +82,8 @@ class AuthorizerMiddleware:
         try:
             verdict = await self._ask(str(token, "latin-1"))
             principal = {} if verdict is True else principal_of(verdict, self.logger)
-        except Exception as error:
-            log_failure(error, self.logger)
+        except (Exception, CancelledError) as error:
+            log_failure(failure_of(error), self.logger)
             return await problem_response(500)(scope, receive, send)
         finally:
             if reset is not None:

@@ -1,6 +1,7 @@
 """The gateway asks first: policies for the whole stage, the mark of our own answer, and what has no mark."""
 
 import logging
+from asyncio import CancelledError
 from typing import Any
 
 import pytest
@@ -170,6 +171,15 @@ def test_a_rule_that_fails_makes_the_event_fail_since_a_deny_would_be_cached(
     [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert "LookupError" in record.getMessage()
     assert "s3cr3t" not in caplog.text + str(failed.value)
+
+
+def test_a_rule_that_awaits_what_is_cancelled_fails_too(invoke: Invoke):
+    class Failing(TechMicroService):
+        async def token_authorizer(self, token: str):
+            raise CancelledError
+
+    with pytest.raises(AuthorizerError, match="token_authorizer failed; nobody was let in"):
+        invoke(Failing(), EVENTS[0])
 
 
 def test_a_verdict_that_is_none_is_a_no_with_an_error_in_the_log(invoke: Invoke, caplog: pytest.LogCaptureFixture):

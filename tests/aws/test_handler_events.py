@@ -81,6 +81,15 @@ def test_what_on_event_raises_makes_the_event_fail(invoke: Invoke):
         invoke(Failing(), QUEUE)
 
 
+def test_what_on_event_awaits_being_cancelled_makes_the_event_fail_and_not_the_runtime(invoke: Invoke):
+    class Failing(TechMicroService):
+        async def on_event(self, event, context):
+            raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError, match="What was awaited is cancelled"):
+        invoke(Failing(), QUEUE)
+
+
 def test_a_websocket_event_is_no_request(invoke: Invoke):
     event = {"requestContext": {"routeKey": "$connect", "connectionId": "a=", "stage": "dev"}, "isBase64Encoded": False}
     with pytest.raises(UnknownEvent, match="isBase64Encoded, requestContext"):
