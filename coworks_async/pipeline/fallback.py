@@ -94,22 +94,17 @@ class Fallback:
 
         async def tell(message: Message) -> None:
             nonlocal missed, taken
-            if not taken and message["type"] == "http.response.start" and is_miss(message["status"]):
+            if not taken and message["type"] == "http.response.start" and is_miss(message["status"], scope, inner):
                 missed = Headers(raw=message["headers"])
             elif missed is None:
                 taken = True
                 await send(message)
 
-        def is_miss(status: int) -> bool:
-            endpoint = scope.get("endpoint")
-            is_route = endpoint is not inner["endpoint"] and (isroutine(endpoint) or isclass(endpoint))
-            return status == 405 or (status == 404 and not is_route)
-
         scope.update(inner)
         try:
             await self.hand_over(route, scope, take, tell)
         except HTTPException as error:
-            if taken or not is_miss(error.status_code):
+            if taken or not is_miss(error.status_code, scope, inner):
                 raise
             missed = Headers(error.headers)
         if missed is not None:
@@ -195,6 +190,13 @@ def _depth(route: BaseRoute) -> int:
     """Return how many whole segments stand before the first parameter of a route's path."""
     start, brace, _ = getattr(route, "path", "").partition("{")
     return (start.rpartition("/")[0] if brace else start.rstrip("/")).count("/")
+
+
+def is_miss(status: int, scope: Scope, mount: Scope) -> bool:
+    """Tell whether a mount's answer is that nothing is there: its own, and none of a route inside of it."""
+    endpoint = scope.get("endpoint")
+    is_route = endpoint is not mount["endpoint"] and (isroutine(endpoint) or isclass(endpoint))
+    return status == 405 or (status == 404 and not is_route)
 
 
 def methods_in(headers: Headers) -> set[str]:
