@@ -57,8 +57,8 @@ class LambdaHandler:
     at every event.
 
     A request is always answered: what would be raised is a 500, since a gateway makes a bare 502 of an exception. Any
-    other event fails with what is raised. What stands in `after_event` runs at the end of each, before the container
-    may be frozen.
+    other event fails with what is raised. What stands in `after_event` is called with the context at the end of each,
+    before the container may be frozen.
     """
 
     def __init__(self, service: Service) -> None:
@@ -68,14 +68,14 @@ class LambdaHandler:
         self.cold = True
         self.warned_of_streams = False
         self.dispatch = Dispatcher(service)
-        self.after_event: list[Callable[[], None]] = []
+        self.after_event: list[Callable[[Any], object]] = []
 
     def __call__(self, event: Any, context: Any) -> Any:
         try:
             return self.take(event, context)
         finally:
             for step in self.after_event:
-                step()
+                step(context)
 
     def take(self, event: Any, context: Any) -> Any:
         """Handle an event of any kind."""

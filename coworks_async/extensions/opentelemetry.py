@@ -23,6 +23,9 @@ ENDPOINTS = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 FLUSH_SECONDS = 2.0
 """How long the end of a Lambda event waits for a collector: less than a Lambda's time, which is 3 s by default."""
 
+ANSWER_SECONDS = 0.2
+"""What is left of a Lambda's time for the answer itself."""
+
 
 class OpenTelemetry:
     """Traces a service's requests with OpenTelemetry.
@@ -78,23 +81,27 @@ class OpenTelemetry:
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             app.lambda_handler.after_event.append(self.flush)
 
-    def flush(self) -> None:
-        """Send what there is, and wait for it, though for no longer than `FLUSH_SECONDS`.
+    def flush(self, context: Any = None) -> None:
+        """Send what there is, and wait for it, though for no longer than `FLUSH_SECONDS` or than the Lambda may.
 
         In a thread: the SDK heeds no time-out (https://github.com/open-telemetry/opentelemetry-python/issues/4568).
+
+        Parameters:
+            context: the Lambda's, which tells the time that it has left.
         """
-        end = monotonic() + FLUSH_SECONDS
+        seconds = _seconds_to_wait(context)
+        end = monotonic() + seconds
         if self._flushing is not None:
             # What a former event could not wait for; it went on when the container did.
-            self._flushing.join(FLUSH_SECONDS)
+            self._flushing.join(seconds)
         if self._flushing is None or not self._flushing.is_alive():
             self._flushing = threading.Thread(target=self._flush, name="opentelemetry-flush", daemon=True)
             self._flushing.start()
             self._flushing.join(max(end - monotonic(), 0.0))
         if self._flushing.is_alive():
             self.logger.warning(
-                "OpenTelemetry did not send all within %g s and goes on at the next event: is its collector there?",
-                FLUSH_SECONDS,
+                "OpenTelemetry did not send all within %.3g s and goes on at the next event: is its collector there?",
+                seconds,
             )
 
     def _flush(self) -> None:
@@ -108,6 +115,12 @@ class OpenTelemetry:
                     self.logger.warning("OpenTelemetry could not send all it had")
             except Exception as error:
                 self.logger.error("OpenTelemetry could not send what it had", exc_info=error)
+
+
+def _seconds_to_wait(context: Any) -> float:
+    """Return how long a flush may take: a Lambda that runs out of time would answer nothing at all."""
+    left = getattr(context, "get_remaining_time_in_millis", None)
+    return FLUSH_SECONDS if left is None else max(min(FLUSH_SECONDS, left() / 1000 - ANSWER_SECONDS), 0.0)
 
 
 def _provider(name: str) -> "TracerProvider | None":

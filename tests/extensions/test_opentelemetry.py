@@ -238,6 +238,20 @@ def test_a_collector_that_does_not_answer_holds_up_no_answer_and_is_waited_for_b
     assert (slow.asked, len(told_of_opentelemetry(caplog))) == (2, 2)
 
 
+def test_a_lambda_that_has_little_time_left_answers_first(in_lambda: None, caplog: pytest.LogCaptureFixture):
+    class Late(Context):
+        def get_remaining_time_in_millis(self) -> int:
+            return 250
+
+    slow = Slow()
+    app = Shop(name="shop")
+    OpenTelemetry(app, slow)
+    assert app.lambda_handler(rest(), Late())["statusCode"] == 200
+    assert told_of_opentelemetry(caplog)[0].startswith("OpenTelemetry did not send all within 0.05 s")
+    slow.answering.set()
+    app.lambda_handler.close()
+
+
 def test_measurements_are_flushed_with_the_spans(in_lambda: None):
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
