@@ -1,4 +1,4 @@
-"""What the tests of profiles share: their trees, by names, and what requests wait for."""
+"""What the tests of profiles share: their trees, by names, and what requests call and wait for."""
 
 import asyncio
 import re
@@ -48,3 +48,7 @@ def held_up(told: list[float]) -> asyncio.Future[None]:
 
     loop.call_soon(release)
     return future
+
+
+def nothing() -> None:
+    """It is called, and that is all."""

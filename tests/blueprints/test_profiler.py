@@ -1,104 +1,22 @@
 """`/profile`, as one asks for it."""
 
-import asyncio
 import gc
 import re
 import sys
-import time
-import weakref
-from collections import deque
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
 from starlette.background import BackgroundTask
-from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route
-from starlette.testclient import TestClient as StarletteClient
+from starlette.routing import Route
 
-from coworks_async import DeclarationError, TechMicroService, entry, request
 from coworks_async.blueprints import Profiler
 from coworks_async.blueprints.profiler_profile import Profile
 from coworks_async.testing import TestClient
-from tests.blueprints.profiling import held_up
+from tests.blueprints.profiled import TOKEN, Shop, calls_in, held, leaf, rows, shop, waits
 from tests.cli.serving import until
 from tests.clients import Connect
-
-TOKEN = {"Authorization": "token"}
-
-
-def leaf() -> int:
-    return sum(range(10))
-
-
-def rest() -> None:
-    """What a stream does at its end."""
-
-
-held: list[Any] = []
-waits: list[float] = []
-
-
-def in_a_thread() -> None:
-    time.sleep(0.002)
-    leaf()
-
-
-class Shop(TechMicroService):
-    async def token_authorizer(self, token: str):
-        return token == "token"
-
-    @entry
-    async def get(self):
-        await held_up(waits)
-        leaf()
-        return "Welcome."
-
-    @entry
-    async def get_items(self, name: str):
-        return {"item": name}
-
-    @entry
-    def get_sync(self):
-        in_a_thread()
-        return request.url.path
-
-    @entry
-    def get_stream(self):
-        try:
-            for part in "ab":
-                leaf()
-                yield part
-        finally:
-            rest()
-
-    @entry
-    async def get_stream_async(self):
-        try:
-            for part in "ab":
-                leaf()
-                await asyncio.sleep(0)
-                yield part
-        finally:
-            rest()
-
-    @entry
-    async def get_held(self):
-        shelf: deque[str] = deque()
-        shelf.append("pen")
-        held.append(weakref.ref(shelf))
-
-    @entry
-    async def get_bug(self):
-        raise LookupError("no such shelf")
-
-
-def shop(**options: Any) -> Shop:
-    app = Shop()
-    Profiler(app, **options)
-    return app
 
 
 def test_the_last_request_is_shown_as_a_table(connect: Connect):
@@ -123,23 +41,6 @@ def test_the_last_request_is_shown_as_a_table(connect: Connect):
 def client() -> Any:
     with TestClient(shop(), headers=TOKEN) as client:
         yield client
-
-
-def lines_of(text: str) -> list[str]:
-    """The rows of a table."""
-    lines = text.splitlines()
-    start = next(number for number, line in enumerate(lines) if "ncalls" in line)
-    return [line for line in lines[start + 1 : -1] if line]
-
-
-def rows(text: str) -> list[str]:
-    """The names in a table."""
-    return [line.rpartition("(")[2].rstrip(")") for line in lines_of(text)]
-
-
-def calls_in(text: str) -> dict[str, str]:
-    """How often the functions of a table were called, by name."""
-    return {name: line.split()[0] for name, line in zip(rows(text), lines_of(text), strict=True)}
 
 
 def test_the_table_may_be_sorted_and_cut(client: TestClient):
@@ -246,70 +147,6 @@ def test_where_another_profiler_is_on_it_stays_on(client: TestClient):
     assert (profiler.missed, "call" in seen) == (1, True)
 
 
-@pytest.mark.parametrize(
-    ("here", "stage", "exists"),
-    [
-        (None, "dev", True),
-        ("v1", "dev", False),
-        ("v1", ["dev", "v1"], True),
-        ("v1", None, True),
-    ],
-)
-def test_on_other_stages_there_is_neither_an_entry_nor_a_middleware(
-    monkeypatch: pytest.MonkeyPatch, here: str | None, stage: Any, exists: bool
-):
-    if here is not None:
-        monkeypatch.setenv("CWS_STAGE", here)
-    app = shop(stage=stage)
-    assert bool(app.user_middleware) is exists
-    assert ("profiler.get" in {entry.endpoint for entry in app.entries}) is exists
-
-
-def test_by_default_it_exists_on_dev_alone(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("CWS_STAGE", "prod")
-    assert shop().user_middleware == []
-
-
-def test_it_may_stand_elsewhere_under_another_name():
-    with TestClient(shop(url_prefix="/debug/times", name="times"), headers=TOKEN) as client:
-        client.get("/")
-        assert "PATH: '/'" in client.get("/debug/times").text
-        assert len(client.get("/debug/times/list").json()) == 1
-
-
-def test_sync_entries_of_services_that_are_mounted_are_profiled_too():
-    async def page(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    app = Shop(routes=[Mount("/inner", Shop()), Mount("/plain", page), Route("/route", lambda request: None)])
-    Profiler(app)
-    with TestClient(app, headers=TOKEN) as client:
-        assert client.get("/inner/sync").status_code == 200
-        assert "in_a_thread" in rows(client.get("/profile?limit=1000").text)
-        assert client.get("/plain/x").status_code == 204
-        assert "GET /plain" in client.get("/profile/flame").text
-
-
-@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
-def test_what_a_middleware_answers_in_a_task_of_its_own_is_seen_where_that_is_added_later(first: bool):
-    """As docs/profiler.md says of Starlette's BaseHTTPMiddleware."""
-
-    async def passes(request: Request, go_on: Any) -> Response:
-        response: Response = await go_on(request)
-        return response
-
-    app = Shop()
-    if first:
-        app.add_middleware(BaseHTTPMiddleware, dispatch=passes)
-    Profiler(app)
-    if not first:
-        app.add_middleware(BaseHTTPMiddleware, dispatch=passes)
-    with TestClient(app, headers=TOKEN) as client:
-        assert client.get("/").text == "Welcome."
-        assert ("leaf" in rows(client.get("/profile?limit=1000").text)) is not first
-
-
 def test_what_comes_after_the_answer_is_a_part_of_its_request():
     async def later() -> None:
         leaf()
@@ -342,24 +179,6 @@ def test_of_hundreds_of_requests_the_calls_of_one_are_kept(client: TestClient):
         client.get(f"/items/{number}")
     assert len(client.get("/profile/list").json()) == 50
     assert kept() == before + 1
-
-
-def test_below_another_app_a_path_is_the_services_own():
-    outer = Starlette(routes=[Mount("/dev", app=shop())])
-    with StarletteClient(outer, headers=TOKEN) as client:
-        client.get("/dev/items/pen")
-        assert client.get("/dev/profile/list").json()[0]["path"] == "/items/pen"
-
-
-def test_a_second_one_and_one_that_comes_late_are_mistakes():
-    app = shop()
-    with pytest.raises(DeclarationError, match="profiler"):
-        Profiler(app)
-    late = Shop()
-    with TestClient(late) as client:
-        client.get("/")
-        with pytest.raises(DeclarationError, match="first request"):
-            Profiler(late)
 
 
 def test_the_answer_is_the_services_own_whatever_happens(client: TestClient):

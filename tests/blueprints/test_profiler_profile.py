@@ -1,18 +1,17 @@
-"""The profile of one request, as its task, its threads and its streams write it."""
+"""The profile of one request, as its task and its threads write it."""
 
 import asyncio
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Coroutine, Generator
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
-from starlette.concurrency import iterate_in_threadpool
 
 from coworks_async.blueprints.profiler_calls import Recorder
 from coworks_async.blueprints.profiler_profile import Profile, Watched
-from tests.blueprints.profiling import find, held_up, name_of, tree
+from tests.blueprints.profiling import find, held_up, name_of, nothing, tree
 
 
 def watch(coroutine: Coroutine[Any, Any, None]) -> Profile:
@@ -158,10 +157,6 @@ def test_a_function_in_the_task_itself_is_written_down_but_once():
     assert tree(profile.thread.root) == {}
 
 
-def nothing() -> None:
-    """It is called, and that is all."""
-
-
 def test_a_thread_that_called_too_much_is_told():
     profile = Profile()
     profile.thread = Recorder(limit=0)
@@ -194,111 +189,3 @@ def test_what_runs_in_a_thread_when_the_task_goes_on_is_told_later():
     profile.run_in_thread(work, (), {})
     profile.resume()
     assert (told, list(tree(profile.root))) == ([{}], ["work"])
-
-
-def test_what_goes_on_after_the_end_is_not_written_down():
-    profile = Profile()
-
-    def parts() -> Generator[int]:
-        yield 1
-        nothing()
-
-    followed = profile.follow(parts())
-    assert next(followed) == 1
-    profile.resume()
-    profile.end()
-    assert list(followed) == []
-    assert tree(profile.root) == {"parts": {}}
-
-
-def test_a_generator_is_followed_from_thread_to_thread_and_counted_where_it_began():
-    profile = Profile()
-
-    def parts() -> Generator[int]:
-        for number in range(3):
-            nothing()
-            yield number
-
-    async def entry() -> list[int]:
-        return [number async for number in iterate_in_threadpool(profile.follow(parts()))]
-
-    async def main() -> None:
-        assert await Watched(entry(), profile) == [0, 1, 2]
-
-    asyncio.run(main())
-    assert (find(profile.root, "parts").count, find(profile.root, "nothing").count) == (4, 3)
-
-
-def test_a_generator_that_is_closed_does_what_it_has_to_do_at_its_end():
-    profile = Profile()
-
-    def parts() -> Generator[int]:
-        try:
-            yield 1
-        finally:
-            nothing()
-
-    followed = profile.follow(parts())
-    assert next(followed) == 1
-    followed.close()
-    profile.resume()
-    assert tree(profile.root)["parts"] == {"nothing": {}}
-
-
-async def numbers() -> AsyncGenerator[int]:
-    try:
-        for number in range(3):
-            nothing()
-            await asyncio.sleep(0.02)
-            yield number
-    finally:
-        await clear()
-
-
-async def clear() -> None:
-    """What a generator does at its end."""
-
-
-@pytest.mark.parametrize("own_task", [True, False], ids=["another task", "its task"])
-def test_an_asynchronous_generator_is_followed_into_whatever_task_streams_it(own_task: bool):
-    profile = Profile()
-
-    async def stream() -> list[int]:
-        return [number async for number in profile.follow_async(numbers())]
-
-    async def entry() -> list[int]:
-        return await asyncio.create_task(stream()) if own_task else await stream()
-
-    async def main() -> None:
-        assert await Watched(entry(), profile) == [0, 1, 2]
-
-    asyncio.run(main())
-    assert find(profile.root, "nothing").count == 3
-    assert ("stream" in str(tree(profile.root))) is not own_task
-    slept = find(find(profile.root, "numbers"), "sleep").waited
-    assert slept <= profile.waited <= profile.seconds
-    # Python does not tell what a generator waits for of whoever waits for the generator.
-    assert (slept > 0) is own_task
-
-
-def test_an_asynchronous_generator_that_is_closed_does_what_it_has_to_do_at_its_end():
-    profile = Profile()
-
-    async def main() -> None:
-        followed = profile.follow_async(numbers())
-        assert await anext(followed) == 0
-        await followed.aclose()
-
-    asyncio.run(main())
-    assert find(profile.root, "clear").count == 1
-
-
-def test_an_asynchronous_generator_after_the_end_is_not_written_down():
-    profile = Profile()
-
-    async def main() -> list[int]:
-        return [number async for number in profile.follow_async(numbers())]
-
-    profile.end()
-    assert asyncio.run(main()) == [0, 1, 2]
-    assert tree(profile.root) == {}

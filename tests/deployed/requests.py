@@ -121,7 +121,7 @@ SENT = (
         emulated={HTTP: 403},
     ),
     Sent("pipeline/test_fallback", "GET", "/plain", {}),
-    Sent("pipeline/test_fallback", "GET", "/mounted/inner/x", {}),
-    Sent("pipeline/test_fallback", "GET", "/mounted/", {}),
+    Sent("pipeline/test_fallback_mounts", "GET", "/mounted/inner/x", {}),
+    Sent("pipeline/test_fallback_mounts", "GET", "/mounted/", {}),
     Sent("pipeline/test_limits", "POST", "/echo", {**TOKEN, "Content-Type": "image/png"}, b"x" * 500_000),
 )

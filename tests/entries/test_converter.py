@@ -2,68 +2,15 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum, IntEnum
-from typing import Annotated, Any, Literal
+from typing import Any
 from uuid import UUID
 
 import pytest
-from msgspec import Meta
 
 from coworks_async import DeclarationError, TechMicroService, entry
 from tests.clients import Connect
-from tests.sending import JSON, assert_bound, assert_refused, sent_everywhere, shown, taking
-
-
-class Colour(Enum):
-    RED = "red"
-    GREEN = "it's"
-
-
-class Level(IntEnum):
-    LOW = 1
-    HIGH = 2
-
-
-ANNOTATIONS: dict[str, Any] = {
-    "int": int,
-    "float": float,
-    "str": str,
-    "bool": bool,
-    "decimal": Decimal,
-    "uuid": UUID,
-    "datetime": datetime,
-    "date": date,
-    "time": time,
-    "timedelta": timedelta,
-    "colour": Colour,
-    "level": Level,
-    "word": Literal["a", "b"],
-    "wordornumber": Literal["1", 2],
-    "optional": int | None,
-    "optionaltext": str | None,
-    "described": Annotated[int, Meta(description="How many")] | None,
-    "describedunion": Annotated[int | None, Meta(description="How many")],
-    "intorstr": int | str,
-    "strorint": str | int,
-    "describedorstr": Annotated[int, Meta(description="How many")] | str,
-    "floatorstr": float | str,
-    "boolorstr": bool | str,
-    "yes": Literal[True] | None,
-    "yesortwo": Literal[True, 2],
-    "yesorstr": Literal[True] | str,
-    "oneorfloat": Literal[1] | float,
-    "levelorbool": Level | bool,
-    "intorfloat": int | float,
-    "intorbool": bool | int,
-    "intordate": int | date,
-    "intoruuid": UUID | int,
-    "intordecimal": int | Decimal,
-    "limited": Annotated[int, Meta(ge=1, le=10)],
-    "short": Annotated[str, Meta(max_length=3)],
-    "coded": Annotated[str, Meta(pattern="^[a-z]+$")],
-    "anything": Any,
-    "bytes": bytes,
-}
+from tests.entries.annotations import ANNOTATIONS, Colour, Level
+from tests.sending import assert_bound, assert_refused, sent_everywhere, shown, taking
 
 CONVERTED: list[tuple[str, str, object]] = [
     ("int", "42", 42),
@@ -132,6 +79,7 @@ CONVERTED: list[tuple[str, str, object]] = [
     ("anything", "5", "5"),
     ("bytes", "aGVsbG8=", b"hello"),
 ]
+
 
 REFUSED: list[tuple[str, str, str, str]] = [
     ("int", "7.0", "int", "Expected `int`, got `str`"),
@@ -203,80 +151,6 @@ def test_an_empty_string_is_a_string_and_nothing_else(connect: Connect):
     for name, expected, kind in (("int", "int | None", "int | null"), ("bool", "bool", "bool")):
         for where, answer in sent_everywhere(client, name, ""):
             assert_refused(answer, (where, "value", expected, f"Expected `{kind}`, got `str`"))
-
-
-def test_json_has_numbers_booleans_and_null_of_its_own(connect: Connect):
-    client = connect(taking(ANNOTATIONS, path=True))
-    for name, value in (("int", 5), ("float", 1.5), ("bool", False), ("optional", None), ("intorstr", 5), ("level", 1)):
-        answer = client.post(f"/body/{name}", json={"value": value})
-        assert_bound(answer, Level.LOW if name == "level" else value)
-    assert_bound(client.post("/body/float", json={"value": 3}), 3.0)
-
-
-WRONG_JSON = [
-    ("int", "7.0", "int", "Expected `int`, got `float`"),
-    ("int", "true", "int", "Expected `int`, got `bool`"),
-    ("int", "null", "int", "Expected `int`, got `null`"),
-    ("float", "true", "float", "Expected `float`, got `bool`"),
-    ("float", "1" + "0" * 400, "float", "Number out of range"),
-    ("bool", "1", "bool", "Expected `bool`, got `int`"),
-    ("str", "5", "str", "Expected `str`, got `int`"),
-    ("date", "1709200800", "date", "Expected `date`, got `int`"),
-    ("datetime", "1709200800.5", "datetime", "Expected `datetime`, got `float`"),
-    ("timedelta", "5", "timedelta", "Expected `duration`, got `int`"),
-    ("word", "[1]", "one of 'a', 'b'", "Expected `str`, got `array`"),
-    ("wordornumber", '["1"]', "one of '1', 2", "Expected `int | str`, got `array`"),
-    ("level", "{}", "one of 1, 2", "Expected `int`, got `object`"),
-    ("intorstr", "{}", "int | str", "Expected `int | str`, got `object`"),
-    ("intorstr", "[1]", "int | str", "Expected `int | str`, got `array`"),
-]
-
-
-def test_json_of_the_wrong_type_is_refused(connect: Connect):
-    client = connect(taking(ANNOTATIONS))
-    for name, sent, expected, got in WRONG_JSON:
-        answer = client.post(f"/body/{name}", content=f'{{"value": {sent}}}', headers=JSON)
-        assert_refused(answer, ("body", "value", expected, got))
-
-
-def test_a_number_of_json_keeps_its_digits_in_a_decimal(connect: Connect):
-    client = connect(taking({"decimal": Decimal, "intordecimal": int | Decimal}))
-    digits = "1.234567890123456789012345678901"
-    for name in ("decimal", "intordecimal"):
-        assert_bound(client.post(f"/body/{name}", content=f'{{"value": {digits}}}', headers=JSON), Decimal(digits))
-    assert_bound(client.post("/body/decimal", content='{"value": 1e400}', headers=JSON), Decimal("1E+400"))
-    assert_bound(client.post("/body/decimal", content='{"value": 7}', headers=JSON), Decimal(7))
-    beyond = client.post("/body/decimal", content='{"value": 1e99999999999999999999}', headers=JSON)
-    assert_refused(beyond, ("body", "", "JSON", "A number is out of range"))
-
-
-def test_beside_a_decimal_the_other_numbers_of_json_stay_floats(connect: Connect):
-    class Prices(TechMicroService):
-        @entry(no_auth=True)
-        async def post(
-            self,
-            price: Decimal | None = None,
-            weight: float = 0.0,
-            either: float | str = "",
-            whole: int | str = "",
-            raw: Any = None,
-            named: dict[str, float] | None = None,
-        ):
-            return shown(price, weight, either, whole, raw, named)
-
-    client = connect(Prices())
-    answer = client.post(
-        "/", json={"price": 1.10, "weight": 0.5, "either": 2.5, "raw": [{"a": 1.5}], "named": {"a": 7}}
-    )
-    assert_bound(answer, Decimal("1.1"), 0.5, 2.5, "", [{"a": 1.5}], {"a": 7.0})
-    answer = client.post("/", content='{"price": 1, "weight": 1e400, "either": 1e400, "whole": 1.5, "raw": 1e400}')
-    assert_refused(
-        answer,
-        ("body", "weight", "float", "Number out of range"),
-        ("body", "either", "float | str", "Number out of range"),
-        ("body", "whole", "int | str", "Expected `int | str`, got `float`"),
-        ("body", "raw", "any value", "Number out of range"),
-    )
 
 
 def test_a_refusal_never_repeats_the_value(connect: Connect):

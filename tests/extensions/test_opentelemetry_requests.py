@@ -6,81 +6,21 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.propagate import inject
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
+from opentelemetry.trace import SpanKind, StatusCode
 from starlette.background import BackgroundTask
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 
-from coworks_async import Blueprint, Problem, TechMicroService, entry
+from coworks_async import TechMicroService, entry
 from coworks_async.extensions import OpenTelemetry
-from tests.aws.lambdas import Context, rest
 from tests.cli.serving import until
 from tests.clients import on_a_socket
 from tests.extensions.conftest import call
 from tests.extensions.shops import SCOPE, ignore, receive
+from tests.extensions.spans import Shop, Spans, shop, spans
 
-TRACE = "5759e988bd862e3fe1be46a994272793"
-PARENT = "53995c3f42cd8ad8"
-
-
-class Items(Blueprint):
-    @entry
-    async def get(self, name: str, **query: str):
-        return {"item": name}
-
-
-class Shop(TechMicroService):
-    token_key = "X-Shop-Key"
-
-    async def token_authorizer(self, token: str):
-        return {"name": "ann"} if token == "s3cr3t" else None
-
-    @entry(no_auth=True)
-    async def get(self, status: int = 200):
-        if status >= 400:
-            raise Problem(status, "so asked")
-        return "Welcome.", {"set-cookie": "session=c00kie", "x-shelf": "7"}
-
-    @entry(no_auth=True)
-    async def get_bug(self):
-        raise LookupError("no such shelf")
-
-    @entry(no_auth=True)
-    async def get_headers(self):
-        headers: dict[str, str] = {}
-        inject(headers)
-        return headers
-
-
-class Spans:
-    """The spans of a provider, once they have ended."""
-
-    def __init__(self) -> None:
-        self.exporter = InMemorySpanExporter()
-        self.provider = TracerProvider()
-        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-
-    def take(self) -> list[ReadableSpan]:
-        spans = list(self.exporter.get_finished_spans())
-        self.exporter.clear()
-        return spans
-
-
-@pytest.fixture
-def spans() -> Spans:
-    return Spans()
-
-
-def shop(spans: Spans, **options: Any) -> Shop:
-    app = Shop(name="shop", **options)
-    app.register_blueprint(Items(), url_prefix="/items")
-    OpenTelemetry(app, spans.provider)
-    return app
+__all__ = ["spans"]
 
 
 def test_a_request_is_one_span_named_by_its_route(spans: Spans):
@@ -197,36 +137,6 @@ def test_what_a_middleware_raises_is_told_once(spans: Spans):
     assert (answer.status_code, span.name, [event.name for event in span.events]) == (500, "GET", ["exception"])
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        {"traceparent": f"00-{TRACE}-{PARENT}-01"},
-        {"X-Amzn-Trace-Id": f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent={PARENT};Sampled=1"},
-        {
-            "traceparent": f"00-{TRACE}-{PARENT}-01",
-            "X-Amzn-Trace-Id": "Root=1-5759e988-aaaaaaaaaaaaaaaaaaaaaaaa;Parent=53995c3f42cd8ad9;Sampled=1",
-        },
-    ],
-    ids=["w3c", "x-ray", "both"],
-)
-def test_a_caller_that_traces_is_followed(spans: Spans, header: dict[str, str]):
-    [answer] = call(shop(spans), "/headers", headers=header)
-    [span] = spans.take()
-    assert span.parent is not None
-    assert (format_trace_id(span.context.trace_id), format_span_id(span.parent.span_id)) == (TRACE, PARENT)
-    own = format_span_id(span.context.span_id)
-    assert answer.json() == {
-        "traceparent": f"00-{TRACE}-{own}-01",
-        "X-Amzn-Trace-Id": f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent={own};Sampled=1",
-    }
-
-
-def test_a_header_without_a_parent_as_gateways_add_it_begins_no_trace(spans: Spans):
-    call(shop(spans), "/", headers={"X-Amzn-Trace-Id": f"Root=1-{TRACE[:8]}-{TRACE[8:]}"})
-    [span] = spans.take()
-    assert span.parent is None
-
-
 def test_concurrent_requests_keep_their_own_spans_across_awaits_tasks_and_threads(spans: Spans):
     tracer = trace.get_tracer("shop", tracer_provider=spans.provider)
 
@@ -285,20 +195,3 @@ def test_websockets_and_the_lifespan_have_no_span(spans: Spans):
     with TestClient(app) as client, client.websocket_connect("/socket") as session:
         assert session.receive_text() == "hello"
     assert spans.take() == []
-
-
-@pytest.mark.parametrize(
-    ("told", "followed"),
-    [(f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent={PARENT};Sampled={flag}", flag == 1) for flag in (0, 1)],
-)
-def test_in_lambda_a_sampled_segment_is_the_parent_and_no_other_turns_spans_off(
-    spans: Spans, monkeypatch: pytest.MonkeyPatch, told: str, followed: bool
-):
-    monkeypatch.setenv("_X_AMZN_TRACE_ID", told)
-    app = shop(spans)
-    outer = "Root=1-5759e988-aaaaaaaaaaaaaaaaaaaaaaaa"
-    app.lambda_handler(rest(path="/", headers=[("X-Amzn-Trace-Id", outer)]), Context())
-    app.lambda_handler.close()
-    [span] = spans.take()
-    assert (span.parent is not None, format_trace_id(span.context.trace_id) == TRACE) == (followed, followed)
-    assert (span.attributes or {})["faas.invocation_id"] == Context().aws_request_id

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import pytest
@@ -163,14 +163,8 @@ def test_a_plain_route_and_a_middleware_that_await_what_is_cancelled_are_a_500(
     assert record.getMessage().endswith(" failed")
 
 
-@pytest.mark.parametrize("place", ["before", "entry", "after", "stream", "route", "middleware"])
-async def test_a_request_that_is_cancelled_is_not_answered_and_not_logged(caplog: pytest.LogCaptureFixture, place: str):
-    begun, sent = asyncio.Event(), []
-
-    async def wait_at(here: str) -> None:
-        if here == place:
-            begun.set()
-            await asyncio.Event().wait()
+def waiting(wait_at: Callable[[str], Awaitable[None]]) -> TechMicroService:
+    """Build a service that calls `wait_at` with the name of each place that a request comes to."""
 
     class Waiting(TechMicroService):
         @entry(no_auth=True)
@@ -194,13 +188,6 @@ async def test_a_request_that_is_cancelled_is_not_answered_and_not_logged(caplog
     async def route(request: Any) -> None:
         await wait_at("route")
 
-    async def send(message: MutableMapping[str, Any]) -> None:
-        sent.append(message)
-
-    async def receive() -> MutableMapping[str, Any]:
-        await asyncio.Event().wait()
-        return {"type": "http.disconnect"}
-
     app = Waiting(routes=[Route("/route", route)], middleware=[Middleware(Around)])
 
     @app.before_request
@@ -212,6 +199,26 @@ async def test_a_request_that_is_cancelled_is_not_answered_and_not_logged(caplog
         await wait_at("after")
         return response
 
+    return app
+
+
+@pytest.mark.parametrize("place", ["before", "entry", "after", "stream", "route", "middleware"])
+async def test_a_request_that_is_cancelled_is_not_answered_and_not_logged(caplog: pytest.LogCaptureFixture, place: str):
+    begun, sent = asyncio.Event(), []
+
+    async def wait_at(here: str) -> None:
+        if here == place:
+            begun.set()
+            await asyncio.Event().wait()
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> MutableMapping[str, Any]:
+        await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    app = waiting(wait_at)
     task = asyncio.create_task(app(scope_of(path="/route" if place == "route" else "/"), receive, send))
     await begun.wait()
     task.cancel()

@@ -37,33 +37,36 @@ def test_outside_of_a_request_it_raises_with_the_reason():
     assert repr(request) == "<request: none here>"
 
 
-def test_in_a_request_it_is_starlettes_request_in_all_it_does(connect: Connect):
-    class Service(TechMicroService):
-        @entry(no_auth=True)
-        async def post(self, injected: Request, number: int = 0):
-            request.mark = "set"  # type: ignore[attr-defined]
-            marked = injected.mark  # type: ignore[attr-defined]
-            del request.mark  # type: ignore[attr-defined]
-            return {
-                "bool": bool(request),
-                "repr": repr(request),
-                "item": request["path"],
-                "contains": ["path" in request, "nothing" in request],
-                "iter": sorted(request) == sorted(injected),
-                "len": len(request) == len(injected),
-                "equal": [request == injected, request == request, request == 1],
-                "hash": hash(request) == hash(injected),
-                "set": marked,
-                "deleted": not hasattr(injected, "mark"),
-                "kind": isinstance(injected, StarletteRequest),
-                "query": request.query_params["number"],
-                "body": (await request.body()).decode(),
-                "json": await request.json(),
-                "cookies": request.cookies,
-                "client": request.client is not None,
-            }
+class Everything(TechMicroService):
+    """Does with the request here what may be done with Starlette's, and tells what came of it."""
 
-    answer = connect(Service()).post("/?number=3", json={"a": 1}, headers={"cookie": "b=2"})
+    @entry(no_auth=True)
+    async def post(self, injected: Request, number: int = 0):
+        request.mark = "set"  # type: ignore[attr-defined]
+        marked = injected.mark  # type: ignore[attr-defined]
+        del request.mark  # type: ignore[attr-defined]
+        return {
+            "bool": bool(request),
+            "repr": repr(request),
+            "item": request["path"],
+            "contains": ["path" in request, "nothing" in request],
+            "iter": sorted(request) == sorted(injected),
+            "len": len(request) == len(injected),
+            "equal": [request == injected, request == request, request == 1],
+            "hash": hash(request) == hash(injected),
+            "set": marked,
+            "deleted": not hasattr(injected, "mark"),
+            "kind": isinstance(injected, StarletteRequest),
+            "query": request.query_params["number"],
+            "body": (await request.body()).decode(),
+            "json": await request.json(),
+            "cookies": request.cookies,
+            "client": request.client is not None,
+        }
+
+
+def test_in_a_request_it_is_starlettes_request_in_all_it_does(connect: Connect):
+    answer = connect(Everything()).post("/?number=3", json={"a": 1}, headers={"cookie": "b=2"})
     assert answer.json() == {
         "bool": True,
         "repr": "<request: POST />",
@@ -119,30 +122,34 @@ def where() -> str:
     return f"{request.method} {request.url.path} {request.path_params}"
 
 
+class Extra(Blueprint):
+    @entry(no_auth=True)
+    def get(self, name):
+        return where()
+
+
+class Places(TechMicroService):
+    """Tells what is seen from a task, a thread and an error handler."""
+
+    @entry(no_auth=True)
+    async def get_task(self, name):
+        return await asyncio.create_task(self.later())
+
+    async def later(self):
+        await asyncio.sleep(0)
+        return where()
+
+    @entry(no_auth=True)
+    async def get_thread(self, name):
+        return await asyncio.to_thread(where)
+
+    @entry(no_auth=True)
+    def get_fail(self, name):
+        raise KeyError
+
+
 def test_it_is_there_in_entries_hooks_handlers_tasks_and_threads(connect: Connect):
-    class Extra(Blueprint):
-        @entry(no_auth=True)
-        def get(self, name):
-            return where()
-
-    class Service(TechMicroService):
-        @entry(no_auth=True)
-        async def get_task(self, name):
-            return await asyncio.create_task(self.later())
-
-        async def later(self):
-            await asyncio.sleep(0)
-            return where()
-
-        @entry(no_auth=True)
-        async def get_thread(self, name):
-            return await asyncio.to_thread(where)
-
-        @entry(no_auth=True)
-        def get_fail(self, name):
-            raise KeyError
-
-    app = Service()
+    app = Places()
     seen: list[str] = []
     torn = threading.Event()
     app.register_blueprint(Extra(), url_prefix="extra")
