@@ -89,10 +89,10 @@ class UnknownEvent(LambdaError):
 def unknown_event(event: object) -> UnknownEvent:
     """Return the error of an event that nothing handles: it names its keys and its source, nothing of its values."""
     if not isinstance(event, dict):
-        return UnknownEvent(f"An event that is a {type(event).__name__} is no request; override on_event to handle it.")
+        return UnknownEvent(f"An event of type {type(event).__name__} is no request; override on_event to handle it.")
     told = f" from {event['source']}" if isinstance(event.get("source"), str) else ""
-    keys = ", ".join(sorted(map(str, event)))
-    return UnknownEvent(f"An event{told} with the keys {keys} is no request; override on_event to handle it.")
+    keys = f"with the keys {', '.join(sorted(map(str, event)))}" if event else "without keys"
+    return UnknownEvent(f"An event{told} {keys} is no request; override on_event to handle it.")
 
 
 class DeployError(CoWorksError):

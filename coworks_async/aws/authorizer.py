@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from coworks_async.aws.formats import Event, octets
+from coworks_async.exceptions import AuthorizerError
 from coworks_async.pipeline.request import current_stage
 from coworks_async.types import Principal
 
@@ -82,12 +83,17 @@ def answer(event: Event, context: Any, principal: Principal | None) -> dict[str,
 def whole_stage(arn: str) -> str:
     """Return the ARN of a method's whole stage.
 
+    Raises:
+        AuthorizerError: it is no ARN of a method.
+
     Example:
         >>> whole_stage("arn:aws:execute-api:eu-west-1:123456789012:abcdef123/my-stage/GET/items/3")
         'arn:aws:execute-api:eu-west-1:123456789012:abcdef123/my-stage/*'
     """
-    api, stage, *_ = arn.split("/")
-    return f"{api}/{stage}/*"
+    api, slash, rest = arn.partition("/")
+    if not slash:
+        raise AuthorizerError(f"The event asks about {arn!r}, which is no ARN of a method (<api>/<stage>/<method>/...)")
+    return f"{api}/{rest.partition('/')[0]}/*"
 
 
 def principal_of(event: Event, context: Any) -> Principal | None:

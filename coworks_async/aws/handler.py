@@ -2,7 +2,8 @@
 
 import logging
 from asyncio import CancelledError
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from inspect import isawaitable
 from time import perf_counter
 from typing import Any, Protocol, cast
 
@@ -75,11 +76,14 @@ class LambdaHandler:
             return self.take(event, context)
         finally:
             for step in self.after_event:
-                step(context)
+                self.run_after(step, context)
 
     def take(self, event: Any, context: Any) -> Any:
         """Handle an event of any kind."""
         start = perf_counter()
+        if isinstance(event, dict) and authorizer.is_authorizer_event(event):
+            # It comes for a request, whose line in the log is the first and tells of the cold start.
+            return self.container.run(lambda: self.authorize(event, context))
         cold, self.cold = self.cold, False
         kind = format_of(event)
         if kind is not None:
@@ -89,8 +93,16 @@ class LambdaHandler:
             return answer
         if is_envelope(event):
             return self.container.run(lambda: self.run_background(event, context, start, cold))
-        work = self.authorize if isinstance(event, dict) and authorizer.is_authorizer_event(event) else self.handle
-        return self.container.run(lambda: work(event, context))
+        return self.container.run(lambda: self.handle(event, context))
+
+    def run_after(self, step: Callable[[Any], object], context: Any) -> None:
+        """Take a step that comes after an event, sync or async; what it raises is logged, and changes no answer."""
+        try:
+            returned = step(context)
+            if isawaitable(returned):
+                self.container.run(lambda: awaited(returned))
+        except (Exception, CancelledError) as error:
+            self.logger.error("A function in after_event failed", exc_info=error)
 
     def close(self) -> None:
         """End the lifespan and the loop, as the end of a container does; the next event would start them again."""
@@ -163,7 +175,8 @@ class LambdaHandler:
             size = size_over(request.limit, answer)
             if size:
                 detail = f"The answer is over the limit of {request.limit} bytes."
-                self.logger.error("An answer of %d bytes is over the limit of %d for its caller", size, request.limit)
+                told = size, request.limit, scope["method"], scope["path"]
+                self.logger.error("An answer of %d bytes is over the limit of %d for its caller: %s %r", *told)
         except StartupError as error:
             detail = ""
             self.logger.error("A request came before the service could start: %s", error, exc_info=error.__cause__)
@@ -204,13 +217,18 @@ class LambdaHandler:
 def format_of(event: Any) -> type[Format] | None:
     """Return the format of a request's event, None for any other event."""
     context = event.get("requestContext") if isinstance(event, dict) else None
-    if not isinstance(context, dict) or authorizer.is_authorizer_event(event):
+    if not isinstance(context, dict):
         return None
     if "httpMethod" in event:
         return AlbEvent if "elb" in context else RestEvent
     if "rawPath" in event and "http" in context:
-        return FunctionUrlEvent if ".lambda-url." in (context.get("domainName") or "") else HttpApiEvent
+        return FunctionUrlEvent if ".lambda-url." in str(context.get("domainName")) else HttpApiEvent
     return None
+
+
+async def awaited(result: Awaitable[Any]) -> Any:
+    """Await what need not be a coroutine, which a task must be."""
+    return await result
 
 
 def whole(response: Response) -> Answer:

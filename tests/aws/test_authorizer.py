@@ -173,6 +173,12 @@ def test_a_rule_that_fails_makes_the_event_fail_since_a_deny_would_be_cached(
     assert "s3cr3t" not in caplog.text + str(failed.value)
 
 
+def test_an_arn_that_is_none_of_a_method_is_named(invoke: Invoke):
+    event = {"type": "TOKEN", "authorizationToken": "token", "methodArn": "arn:aws:execute-api:eu-west-1:1:abc"}
+    with pytest.raises(AuthorizerError, match="arn:aws:execute-api:eu-west-1:1:abc', which is no ARN of a method"):
+        invoke(Ruled(), event)
+
+
 def test_a_rule_that_awaits_what_is_cancelled_fails_too(invoke: Invoke):
     class Failing(TechMicroService):
         async def token_authorizer(self, token: str):

@@ -68,8 +68,13 @@ def test_an_unknown_event_fails_and_names_its_keys_and_source_but_no_value(invok
         invoke(TechMicroService(name="any"), {"card": "secret", "body": "secret"})
     assert "body, card" in str(failed.value)
     assert "secret" not in str(failed.value)
-    with pytest.raises(UnknownEvent, match="An event that is a list is no request"):
+    with pytest.raises(UnknownEvent, match="An event of type list is no request"):
         invoke(TechMicroService(name="any"), ["secret"])
+
+
+def test_an_event_without_keys_says_so(invoke: Invoke):
+    with pytest.raises(UnknownEvent, match="An event without keys is no request"):
+        invoke(TechMicroService(name="any"), {})
 
 
 def test_what_on_event_raises_makes_the_event_fail(invoke: Invoke):

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from coworks_async import TechMicroService, entry
+from coworks_async.testing import TestClient
 from tests.aws.lambdas import Ask, Context, Invoke, everywhere, http, rest
 
 
@@ -98,6 +99,13 @@ def test_logging_works_as_users_set_it_up(ask: Ask, caplog: pytest.LogCaptureFix
     ask(app, rest("POST"))
     assert [record.name for record in caplog.records] == ["orders.api"]
     assert app.logger is logging.getLogger("orders.api")
+
+
+def test_a_cold_start_is_told_by_the_request_for_which_the_authorizer_was_asked_first(lines):
+    with TestClient(Logged(), via="rest") as client:
+        for _ in range(2):
+            client.post("/", json={}, headers={"Authorization": "s3cr3t"})
+    assert [line["cold_start"] for line in lines()] == [True, False]
 
 
 def test_other_events_are_not_requests_and_have_no_line(invoke: Invoke, lines, ask: Ask):
