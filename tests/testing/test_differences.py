@@ -225,6 +225,15 @@ def test_the_connection_is_the_gateways_own(via: Via):
 
 # sizes
 @pytest.mark.parametrize("via", EVENTS)
+def test_an_answer_holds_six_megabytes_as_encoded(via: Via):
+    large = "x" * 6_300_000
+    app = Shop()
+    app.before_request(lambda: large)
+    with TestClient(app) as local, TestClient(app, via=via) as remote:
+        assert [client.get("/open").status_code for client in (local, remote)] == [200, 500]
+
+
+@pytest.mark.parametrize("via", EVENTS)
 def test_an_event_holds_six_megabytes_as_encoded(via: Via):
     body = b"\0" * (5 * 1024 * 1024)
     with TestClient(Shop()) as local, TestClient(Shop(), via=via) as client:
