@@ -68,6 +68,7 @@ def test_it_asks_first_and_no_leaves_all_and_another_machine_deletes_it_by_the_s
     assert len(shop.archives()) == 1
 
 
+@pytest.mark.end_to_end
 def test_the_place_of_the_state_may_be_named_after_a_destroy_that_did_not_know_it(shop: Project, tmp_path: Path):
     elsewhere = keep_state_in_s3(shop, tmp_path / "elsewhere")
     state = ("--tf-bucket", f"state-{shop.account}")
@@ -98,6 +99,7 @@ def test_a_place_that_is_not_the_states_is_refused_and_a_stage_leaves_no_state_b
     assert shop.destroy("--tf-bucket", f"state-{shop.account}").endswith("nothing is deleted.\n")
 
 
+@pytest.mark.end_to_end
 def test_a_stage_whose_certificate_and_layer_are_gone_is_deleted_all_the_same(shop: Project):
     shop.deploy(*QUICK, "--gateway", "http")
     gone = ("--domain", "nocert.example.com", "--layers", "arn:aws:lambda:eu-west-1:000000000000:layer:none")

@@ -9,7 +9,7 @@ from tests.cli.serving import serving
 from tests.openapi.conformance import conforming
 from tests.samples.projects import Project, made, sample
 
-FEW, MANY = 100, 2000
+FEW, MANY = 50, 2000
 
 # A REST API answers a method that no path has with 404, where the service would say 405.
 REST = ("--exclude-checks", "unsupported_method")
