@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from coworks_async.aws.loop import EventLoop
 from coworks_async.exceptions import StartupError
+from coworks_async.pipeline.request import current
 from coworks_async.types import ASGIApp, Message
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ class Container:
         self.logger = logger
         self.loop: EventLoop | None = None
         self.lifespan: Lifespan | None = None
+        self.is_busy = False
         self._runner: asyncio.Runner | None = None
         self._lock = threading.RLock()
         self._sigterm: SigtermHandler | None = None
@@ -39,27 +41,33 @@ class Container:
         """What the lifespan has yielded."""
         return self.lifespan.state if self.lifespan is not None else {}
 
-    def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run `work` to its end, once the lifespan has started.
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]], *, starts: bool = True) -> T:
+        """Run `work` to its end, once the lifespan has started; with `starts=False` without it, where that has failed.
 
         Raises:
             StartupError: the lifespan did not start.
-            RuntimeError: this thread runs a loop already.
+            RuntimeError: this thread runs a loop already, or an entry of the service waits for it.
         """
+        connection = current.get()
+        if self.is_busy and connection is not None and connection[0].get("app") is self.app:
+            raise RuntimeError(
+                "an entry has called the handler of its own service, which would wait for that very entry"
+            )
         with self._lock:
-            loop = self.loop or self._open()
+            was_busy, self.is_busy = self.is_busy, True
             try:
-                if self.lifespan is None:
+                loop = self.loop or self._open()
+                if starts and self.lifespan is None:
                     loop.run(self._start())
-                    loop.settle(tasks=1)
                 return loop.run(work())
             finally:
-                if self._sigterm is not None and self._sigterm.waits:
+                self.is_busy = was_busy
+                if not was_busy and self._sigterm is not None and self._sigterm.waits:
                     # Once more, now that it can be: signals are for the main thread, which this need not be.
                     os.kill(os.getpid(), signal.SIGTERM)
 
     def _open(self) -> EventLoop:
-        loop = self.loop = EventLoop()
+        loop = self.loop = EventLoop(residents=1)  # the lifespan's task
         self._runner = asyncio.Runner(loop_factory=lambda: loop)
         self._runner.get_loop()  # which makes it the runner's, to close
         atexit.register(self.close)
@@ -75,7 +83,7 @@ class Container:
     def close(self) -> None:
         """End the lifespan and the loop; what fails in it is logged. The next event would start both again."""
         runner, loop, lifespan = self._runner, self.loop, self.lifespan
-        if runner is None or loop is None or loop.is_running():
+        if runner is None or loop is None or self.is_busy:
             return
         self._runner = self.loop = self.lifespan = None
         atexit.unregister(self.close)
@@ -109,8 +117,7 @@ class SigtermHandler:
         self.previous = signal.signal(signal.SIGTERM, self) or signal.SIG_DFL
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        loop = self.container.loop
-        self.waits = loop is not None and loop.is_running()
+        self.waits = self.container.is_busy
         if self.waits:
             return
         self.container.close()

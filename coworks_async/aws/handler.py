@@ -3,7 +3,7 @@
 import logging
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from time import perf_counter
 from typing import Any, Protocol, cast
 
@@ -30,6 +30,9 @@ from coworks_async.pipeline.problems import problem_response
 from coworks_async.types import Receive, Scope, Send
 
 Format = RestEvent | HttpApiEvent | AlbEvent
+
+ENDINGS = (KeyboardInterrupt, SystemExit)
+"""What ends the process, as it does elsewhere."""
 
 
 class Service(Protocol):
@@ -83,7 +86,7 @@ class LambdaHandler:
         start = perf_counter()
         if isinstance(event, dict) and authorizer.is_authorizer_event(event):
             # It comes for a request, whose line in the log is the first and tells of the cold start.
-            return self.container.run(lambda: self.authorize(event, context))
+            return self.run(lambda: self.authorize(event, context))
         cold, self.cold = self.cold, False
         kind = format_of(event)
         if kind is not None:
@@ -92,16 +95,30 @@ class LambdaHandler:
                 self.run_kept(context)
             return answer
         if is_envelope(event):
-            return self.container.run(lambda: self.run_background(event, context, start, cold))
-        return self.container.run(lambda: self.handle(event, context))
+            return self.run(lambda: self.run_background(event, context, start, cold))
+        return self.run(lambda: self.handle(event, context))
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Run what no request is; whatever it raises is an error of this event, and not the end of Lambda's runtime."""
+        try:
+            return self.container.run(work)
+        except ENDINGS:
+            raise
+        except BaseException as error:
+            if isinstance(error, Exception):
+                raise
+            raise RuntimeError(f"The event was ended by {type(error).__name__}") from error
 
     def run_after(self, step: Callable[[Any], object], context: Any) -> None:
         """Take a step that comes after an event, sync or async; what it raises is logged, and changes no answer."""
         try:
             returned = step(context)
             if isawaitable(returned):
-                self.container.run(lambda: awaited(returned))
-        except (Exception, CancelledError) as error:
+                work = returned if iscoroutine(returned) else awaited(returned)
+                self.container.run(lambda: work, starts=False)
+        except ENDINGS:
+            raise
+        except BaseException as error:
             self.logger.error("A function in after_event failed", exc_info=error)
 
     def close(self) -> None:
@@ -131,11 +148,7 @@ class LambdaHandler:
 
     async def handle(self, event: Any, context: Any) -> Any:
         """Hand an event that is no request to the service's `on_event`."""
-        try:
-            return await caller(self.service.on_event)(event, context)
-        except CancelledError as error:
-            # Lambda's runtime takes that for the end of the process.
-            raise failure_of(error) from error
+        return await caller(self.service.on_event)(event, context)
 
     async def run_background(self, event: Event, context: Any, start: float, cold: bool) -> dict[str, Any]:
         """Run an asynchronous call, and return its request id and the status that its entry answered.
@@ -182,7 +195,9 @@ class LambdaHandler:
             self.logger.error("A request came before the service could start: %s", error, exc_info=error.__cause__)
         except BrokenOff:
             detail = ""
-        except (Exception, CancelledError) as error:
+        except ENDINGS:
+            raise
+        except BaseException as error:
             detail = ""
             self.logger.error("A request was not answered", exc_info=error)
         if detail is not None:

@@ -25,8 +25,8 @@ class Counting(EventLoop):
 def loop() -> Iterator[Counting]:
     """A loop after a start in which nothing was left behind."""
     loop = Counting()
-    loop.run(asyncio.sleep(0))
-    loop.settle(tasks=0)
+    loop.set_debug(False)
+    loop.run(answer())
     loop.runs = 0
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.get_loop()

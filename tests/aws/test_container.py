@@ -233,6 +233,29 @@ async def test_in_a_running_loop_a_request_is_a_500_that_the_log_explains(ask: A
     assert answer.json == {"pool": "pool 1", "worker": "worked", "same": True}
 
 
+@pytest.mark.parametrize("path", ["/async", "/sync"])
+def test_an_entry_that_calls_the_handler_of_its_own_service_is_told_so(
+    ask: Ask, caplog: pytest.LogCaptureFixture, path: str
+):
+    class Calling(TechMicroService):
+        @entry(no_auth=True)
+        async def get_async(self):
+            return ask(self, rest(path="/here")).status
+
+        @entry(no_auth=True)
+        def get_sync(self):
+            return ask(self, rest(path="/here")).status
+
+        @entry(no_auth=True)
+        async def get_here(self):
+            return "here"
+
+    app = Calling()
+    assert ask(app, rest(path=path)).json == 500
+    assert "an entry has called the handler of its own service" in caplog.text
+    assert ask(app, rest(path="/here")).body == b"here"
+
+
 def test_a_loop_that_an_entry_stops_goes_on_until_the_answer(ask: Ask):
     class Stopping(TechMicroService):
         @entry(no_auth=True)

@@ -65,6 +65,63 @@ def test_sigterm_in_the_midst_of_an_event_waits_for_its_end():
     assert run("call('/term')\nprint('never')") == (-signal.SIGTERM, ["startup", "answered", "shutdown"])
 
 
+SIGTERM_AT_EACH_LINE = """
+import linecache
+signal.signal(signal.SIGTERM, lambda *args: log.append("ended"))
+log = []
+
+class Logging(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self):
+        log.append("answered")
+
+    @entry(no_auth=True)
+    async def get_wait(self):
+        await asyncio.sleep(0)
+        log.append("answered")
+
+@asynccontextmanager
+async def logged(app):
+    yield
+    log.append("shutdown")
+
+def at_line(number, path):
+    app = Logging(lifespan=logged)
+    app.lambda_handler(rest(), Context())
+    app.lambda_handler(rest(), Context())
+    log.clear()
+    lines = iter(range(number, -1, -1))
+    where = []
+
+    def trace(frame, event, argument):
+        if not frame.f_code.co_filename.endswith(("aws/loop.py", "aws/container.py")) or log:
+            return None
+        if event == "line" and next(lines, None) == 0:
+            where.append(frame.f_lineno)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return trace
+
+    sys.settrace(trace)
+    status = app.lambda_handler(rest(path=path), Context())["statusCode"]
+    sys.settrace(None)
+    # Before the event has begun its lifespan may end, and starts anew.
+    whole = sorted(log[:3]) == ["answered", "ended", "shutdown"] and log.index("shutdown") < log.index("ended")
+    assert not where or (whole and status == 204), (where, path, log, status)
+    app.lambda_handler.close()
+    return bool(where)
+
+for path in ("/", "/wait"):
+    number = 0
+    while at_line(number, path):
+        number += 1
+    assert number > 20
+"""
+
+
+def test_sigterm_at_any_line_around_an_event_neither_breaks_nor_hangs_it():
+    assert run(SIGTERM_AT_EACH_LINE) == (0, [])
+
+
 def test_sigterm_while_another_thread_answers_waits_for_its_end():
     code = "import threading\ncall()\nt = threading.Thread(target=call, args=('/term',))\nt.start()\nt.join()\n"
     code += "print('never')"

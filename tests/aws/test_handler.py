@@ -225,6 +225,18 @@ def test_system_exit_ends_the_process_and_is_no_answer(invoke: Invoke):
     assert invoke(app, rest(path="/here"))["statusCode"] == 200
 
 
+@pytest.mark.parametrize("error", [GeneratorExit(), BaseExceptionGroup("", [GeneratorExit()])])
+def test_whatever_does_not_end_a_process_is_a_500(ask: Ask, caplog: pytest.LogCaptureFixture, error: BaseException):
+    class Ended(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            raise error
+
+    assert ask(Ended(), rest()).status == 500
+    [record] = warnings_and_worse(caplog)
+    assert record.getMessage() == "A request was not answered"
+
+
 # --- cold starts
 
 

@@ -91,7 +91,7 @@ def test_what_on_event_awaits_being_cancelled_makes_the_event_fail_and_not_the_r
         async def on_event(self, event, context):
             raise asyncio.CancelledError
 
-    with pytest.raises(RuntimeError, match="What was awaited is cancelled"):
+    with pytest.raises(RuntimeError, match="The event was ended by CancelledError"):
         invoke(Failing(), QUEUE)
 
 
