@@ -102,11 +102,9 @@ class LambdaHandler:
         """Run what no request is; whatever it raises is an error of this event, and not the end of Lambda's runtime."""
         try:
             return self.container.run(work)
-        except ENDINGS:
+        except (Exception, *ENDINGS):
             raise
         except BaseException as error:
-            if isinstance(error, Exception):
-                raise
             raise RuntimeError(f"The event was ended by {type(error).__name__}") from error
 
     def run_after(self, step: Callable[[Any], object], context: Any) -> None:
