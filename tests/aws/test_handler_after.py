@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -26,14 +27,39 @@ def test_each_gets_the_context_after_each_event_whatever_came_of_it(ask: Ask, in
         await asyncio.sleep(0)
         seen.append(("async", context.aws_request_id))
 
+    class Sent:
+        def __init__(self, context: Any) -> None:
+            self.context = context
+
+        def __await__(self) -> Generator[None, None, None]:
+            seen.append(("awaitable", self.context.aws_request_id))
+            yield
+
     app = Swept()
-    app.lambda_handler.after_event += [lambda context: seen.append(("sync", context.aws_request_id)), later]
-    both = [(kind, Context().aws_request_id) for kind in ("sync", "async")]
+    app.lambda_handler.after_event += [lambda context: seen.append(("sync", context.aws_request_id)), later, Sent]
+    both = [(kind, Context().aws_request_id) for kind in ("sync", "async", "awaitable")]
     assert ask(app, rest()).body == b"here"
     assert seen == both
     with pytest.raises(LookupError):
         invoke(app, {"source": "aws.events"})
     assert seen == both * 2
+
+
+@pytest.mark.parametrize("ending", [SystemExit, KeyboardInterrupt])
+def test_what_ends_the_process_ends_it_here_too(invoke: Invoke, ending: type[BaseException]):
+    def end(context: Any) -> None:
+        raise ending
+
+    class Ending(TechMicroService):
+        async def on_event(self, event: Any, context: Any):
+            raise ending
+
+    app = Swept()
+    app.lambda_handler.after_event.append(end)
+    with pytest.raises(ending):
+        invoke(app, rest())
+    with pytest.raises(ending):
+        invoke(Ending(), {"source": "aws.events"})
 
 
 @pytest.mark.parametrize("error", [ValueError(), asyncio.CancelledError()])
