@@ -43,7 +43,8 @@ def first_load(browser: Browser, url: str, token: str = "token") -> Load:
     browser.driver.get(url)
     browser.find("#token").send_keys(token, Keys.ENTER)
     browser.wait_for("#count", "entries")
-    browser.value("new Promise((done) => requestIdleCallback(done))")
+    # On a busy machine a page may have no idle moment at all.
+    browser.value("new Promise((done) => requestIdleCallback(done, {timeout: 5000}))")
     events: list[dict[str, Any]] = []
 
     def is_whole() -> bool:
