@@ -66,7 +66,6 @@ def test_sigterm_in_the_midst_of_an_event_waits_for_its_end():
 
 
 SIGTERM_AT_EACH_LINE = """
-import linecache
 signal.signal(signal.SIGTERM, lambda *args: log.append("ended"))
 log = []
 

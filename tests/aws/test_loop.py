@@ -83,6 +83,7 @@ def test_it_has_no_name_of_asyncios_own_loop_but_for_what_it_overrides():
 
 
 def test_a_task_that_was_left_behind_goes_on_with_the_next_events(loop: Counting):
+    tasks: list[asyncio.Task[None]] = []
     done: list[int] = []
 
     async def behind():
@@ -91,7 +92,7 @@ def test_a_task_that_was_left_behind_goes_on_with_the_next_events(loop: Counting
             await asyncio.sleep(0)
 
     async def event():
-        event.task = asyncio.create_task(behind())  # type: ignore[attr-defined]
+        tasks.append(asyncio.create_task(behind()))
 
     loop.run(event())
     for _ in range(4):
@@ -101,6 +102,7 @@ def test_a_task_that_was_left_behind_goes_on_with_the_next_events(loop: Counting
 
 def test_a_task_of_the_start_goes_on_with_each_event():
     loop = Counting()
+    tasks: list[asyncio.Task[None]] = []
     done: list[int] = []
 
     async def behind():
@@ -109,7 +111,7 @@ def test_a_task_of_the_start_goes_on_with_each_event():
             await asyncio.sleep(0)
 
     async def start():
-        start.task = asyncio.create_task(behind())  # type: ignore[attr-defined]
+        tasks.append(asyncio.create_task(behind()))
 
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.get_loop()

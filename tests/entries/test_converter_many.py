@@ -2,25 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import date
-from enum import Enum, IntEnum
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pytest
 
 from tests.clients import Connect
+from tests.entries.annotations import Colour, Level
 from tests.entries.building import refusal
 from tests.sending import assert_bound, assert_refused, pairs, taking
-
-
-class Colour(Enum):
-    RED = "red"
-    GREEN = "it's"
-
-
-class Level(IntEnum):
-    LOW = 1
-    HIGH = 2
 
 
 @dataclass
