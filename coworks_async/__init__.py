@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from coworks_async.entries.blueprint import Blueprint
-    from coworks_async.entries.declaration import entry
+    from coworks_async.entries.blueprints import Blueprint
+    from coworks_async.entries.decorators import entry
     from coworks_async.entries.entry import Entry
     from coworks_async.exceptions import (
         CommandError,
@@ -41,13 +41,13 @@ __all__ = [
     "request",
 ]
 
-_ROOMS = {
+_LAZY_EXPORTS = {
     "AuthorizerMiddleware": "pipeline.authorizer",
-    "Blueprint": "entries.blueprint",
+    "Blueprint": "entries.blueprints",
     "Entry": "entries.entry",
     "Request": "pipeline.request",
     "TechMicroService": "service",
-    "entry": "entries.declaration",
+    "entry": "entries.decorators",
     "request": "pipeline.request",
 }
 
@@ -56,7 +56,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is asked for: `cws` starts at once, since its parts need few of them."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'exceptions')}"), name)
+    value = getattr(import_module(f"{__name__}.{_LAZY_EXPORTS.get(name, 'exceptions')}"), name)
     globals()[name] = value
     return value
 

@@ -13,18 +13,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, Lifespan
 
-from coworks_async.entries.blueprint import Blueprint
+from coworks_async.entries.blueprints import Blueprint
 from coworks_async.entries.entry import Entry, entries_of
 from coworks_async.entries.hooks import HasHooks, Hooks
 from coworks_async.entries.naming import normal_prefix
-from coworks_async.entries.table import RouteTable
+from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware, compare_with_environment
+from coworks_async.pipeline.dispatcher import Pipeline, Settings
 from coworks_async.pipeline.errors import ErrorMiddleware
 from coworks_async.pipeline.headers import is_header_name
 from coworks_async.pipeline.invocation import StoreIn, check_store_in
 from coworks_async.pipeline.limits import MAX_BODY_SIZE, Limits
-from coworks_async.pipeline.pipeline import Pipeline, Settings
 from coworks_async.pipeline.request import current_stage
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from coworks_async.types import ASGIApp, Verdict

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.testclient import TestClient as StarletteTestClient
 
-from coworks_async.aws.standin import GatewayFront, Via
+from coworks_async.gateway import GatewayFront, Via
 from coworks_async.service import TechMicroService
 from coworks_async.types import ASGIApp
 

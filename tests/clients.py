@@ -18,9 +18,9 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient as StarletteTestClient
 
 from coworks_async import TechMicroService
-from coworks_async.aws.standin import VIAS, Via
+from coworks_async.gateway import VIAS, Via
 from coworks_async.testing import TestClient
-from tests.differences import mark_difference
+from tests.differences import expect_difference
 from tests.tools import PATIENCE
 
 Connect = Callable[[Starlette], httpx2.Client]
@@ -79,6 +79,6 @@ CHOSEN = [name for name in TRANSPORTS if name in os.environ.get("CWS_TRANSPORTS"
 @pytest.fixture(params=CHOSEN)
 def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
     """What opens a client of a service, over each transport in turn; all are closed at the end of the test."""
-    mark_difference(request, request.param)
+    expect_difference(request, request.param)
     with ExitStack() as stack:
         yield lambda app: stack.enter_context(TRANSPORTS[request.param](app))

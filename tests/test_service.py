@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 from coworks_async import Blueprint, DeclarationError, TechMicroService, entry, request
 from tests.clients import Connect
+from tests.differences import differs
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem
 
 
@@ -32,6 +33,7 @@ class SimpleMicroService(TechMicroService):
 TOKEN = {"authorization": "token"}
 
 
+@differs("http-refusals", "url-challenge")
 def test_the_first_example_answers_as_the_quickstart_says(connect: Connect):
     client = connect(SimpleMicroService(name="sample-first-microservice"))
     refused = client.get("/")
@@ -103,6 +105,7 @@ def test_options_that_starlette_does_not_have_are_refused():
         TechMicroService(no_such_option=True)  # type: ignore[call-arg]
 
 
+@differs("sizes")
 def test_the_body_is_limited_to_what_lambda_takes_unless_told_otherwise(connect: Connect):
     class Sized(TechMicroService):
         @entry(no_auth=True)
@@ -168,6 +171,7 @@ def test_a_route_used_before_the_app_is_served_is_the_same():
     assert TestClient(app, headers=TOKEN).get("/").text == "Stored value 0.\n"
 
 
+@differs("rest-no-such-route")
 def test_everything_at_once_on_one_service(connect: Connect):
     class Admin(Blueprint):
         @entry(no_auth=True)

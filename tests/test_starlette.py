@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coworks_async import TechMicroService, entry, request
 from tests.clients import Connect, in_process, on_a_socket
+from tests.differences import differs
 from tests.pipeline.checks import (
     assert_hidden_500,
     assert_logged_once,
@@ -74,6 +75,7 @@ class Marking:
         await self.app(scope, receive, marked)
 
 
+@differs("refused-outside", "joined-headers")
 def test_pure_asgi_middleware_wraps_every_answer(connect: Connect):
     app = Service(middleware=[Middleware(Marking, mark="outer"), Middleware(Marking, "inner")])
     client = connect(app)
@@ -83,6 +85,7 @@ def test_pure_asgi_middleware_wraps_every_answer(connect: Connect):
     assert client.post("/", json={"value": "x"}).headers.get_list("x-mark") == ["inner", "outer"]
 
 
+@differs("joined-headers")
 def test_add_middleware_puts_the_last_one_outermost(connect: Connect):
     app = Service()
     app.add_middleware(Marking, mark="inner")
@@ -117,6 +120,7 @@ def test_gzip_compresses_what_entries_return(connect: Connect):
     assert "content-encoding" not in client.get("/sync").headers
 
 
+@differs("refused-outside")
 def test_starlettes_cors_middleware_covers_the_whole_service(connect: Connect):
     origin = "https://elsewhere.example"
     cors = Middleware(CORSMiddleware, allow_origins=[origin], allow_methods=["GET"], allow_headers=["authorization"])

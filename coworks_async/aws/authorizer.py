@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from coworks_async.aws.formats import Event, octets
+from coworks_async.aws.event_formats.base import Event, octets
 from coworks_async.exceptions import AuthorizerError
 from coworks_async.pipeline.request import current_stage
 from coworks_async.types import Principal

@@ -11,12 +11,12 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.routing import Host, Mount
 
+from coworks_async.aws.async_invoke import ENVELOPE
 from coworks_async.aws.authorizer import mark_of
-from coworks_async.aws.dispatch import ENVELOPE
-from coworks_async.aws.formats import Event
+from coworks_async.aws.event_formats.base import Event
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import BackgroundError
-from coworks_async.pipeline.background import BackgroundCall, Service
+from coworks_async.pipeline.async_calls import BackgroundCall, Service
 from coworks_async.pipeline.invocation import StoreIn, store_target
 
 

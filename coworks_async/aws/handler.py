@@ -12,18 +12,18 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from coworks_async.aws import authorizer
-from coworks_async.aws.alb import AlbEvent
-from coworks_async.aws.container import Container
-from coworks_async.aws.cycle import BrokenOff, HttpCycle
-from coworks_async.aws.dispatch import Dispatcher, is_envelope
-from coworks_async.aws.formats import CONFIG, Event, size_over
-from coworks_async.aws.http_api import FunctionUrlEvent, HttpApiEvent
-from coworks_async.aws.log import log_request
-from coworks_async.aws.rest import RestEvent
+from coworks_async.aws.access_log import log_request
+from coworks_async.aws.async_invoke import Dispatcher, is_envelope
+from coworks_async.aws.event_formats.alb import AlbEvent
+from coworks_async.aws.event_formats.base import CONFIG, Event, size_over
+from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEvent
+from coworks_async.aws.event_formats.rest import RestEvent
+from coworks_async.aws.runtime import Container
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AuthorizerError, StartupError
 from coworks_async.pipeline.authorizer import AUTHORIZED, log_failure, principal_of
-from coworks_async.pipeline.call import caller
+from coworks_async.pipeline.collector import BrokenOff, HttpCycle
+from coworks_async.pipeline.concurrency import caller
 from coworks_async.pipeline.errors import failure_of
 from coworks_async.pipeline.invocation import DISPATCH
 from coworks_async.pipeline.problems import problem_response
@@ -157,7 +157,7 @@ class LambdaHandler:
         """
         # Loaded with the first call: most containers see none.
         from coworks_async.aws.background import accepted_of
-        from coworks_async.pipeline.background import run_call
+        from coworks_async.pipeline.async_calls import run_call
 
         accepted = accepted_of(event, context, self.service)
         call = accepted.call

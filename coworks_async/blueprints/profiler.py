@@ -16,8 +16,8 @@ from starlette.responses import HTMLResponse, Response
 
 from coworks_async.blueprints.profiler_calls import MAX_CALLS
 from coworks_async.blueprints.profiler_profile import Profile, Watched
-from coworks_async.entries.blueprint import Blueprint
-from coworks_async.entries.declaration import entry
+from coworks_async.entries.blueprints import Blueprint
+from coworks_async.entries.decorators import entry
 from coworks_async.exceptions import Problem
 from coworks_async.pipeline.request import current, current_stage
 from coworks_async.pipeline.routing import EntryRoute

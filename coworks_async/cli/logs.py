@@ -2,7 +2,7 @@
 
 import logging
 
-from coworks_async.aws.log import LogLine
+from coworks_async.aws.access_log import LogLine
 
 FORMAT = "%(levelname)s:     %(name)s: %(message)s"
 

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 from click.exceptions import NoArgsIsHelpError
 
-from coworks_async.cli.configuration import (
+from coworks_async.cli.config_file import (
     DEFAULT_NAME,
     DEFAULT_SUFFIX,
     Configuration,
@@ -29,21 +29,21 @@ from coworks_async.cli.project import (
     default_directory,
     stage_of,
 )
-from coworks_async.cli.values import TEXT
+from coworks_async.cli.types import TEXT
 from coworks_async.exceptions import CommandError
 
 COMMANDS: Mapping[str, str] = {
-    "completion": "coworks_async.cli.completion:completion",
-    "config": "coworks_async.cli.config:config",
-    "deploy": "coworks_async.cli.deploy:deploy",
-    "deployed": "coworks_async.cli.deployed:deployed",
-    "destroy": "coworks_async.cli.destroy:destroy",
-    "invoke": "coworks_async.cli.invoke:invoke",
-    "new": "coworks_async.cli.new:new",
-    "routes": "coworks_async.cli.routes:routes",
-    "run": "coworks_async.cli.run:run",
-    "shell": "coworks_async.cli.shell:shell",
-    "zip": "coworks_async.cli.zip:zip_",
+    "completion": "coworks_async.cli.commands.completion:completion",
+    "config": "coworks_async.cli.commands.config:config",
+    "deploy": "coworks_async.cli.commands.deploy:deploy",
+    "deployed": "coworks_async.cli.commands.deployed:deployed",
+    "destroy": "coworks_async.cli.commands.destroy:destroy",
+    "invoke": "coworks_async.cli.commands.invoke:invoke",
+    "new": "coworks_async.cli.commands.new:new",
+    "routes": "coworks_async.cli.commands.routes:routes",
+    "run": "coworks_async.cli.commands.run:run",
+    "shell": "coworks_async.cli.commands.shell:shell",
+    "zip": "coworks_async.cli.commands.zip:zip_",
 }
 
 _CONFIGURATION = "coworks_async.configuration"
@@ -76,7 +76,7 @@ class CommandGroup(click.Group):
         command = self._own_command(ctx, cmd_name) or self.builtin_command(ctx, cmd_name)
         if command is None:
             return None
-        from coworks_async.cli.defaults import with_variables
+        from coworks_async.cli.option_sources import with_variables
 
         return with_variables(command, cmd_name)
 
@@ -93,7 +93,7 @@ class CommandGroup(click.Group):
         named = configuration.class_of(name, stage_of(project)) if configuration.sections else None
         if named is None:
             return None
-        from coworks_async.cli.custom import load_command
+        from coworks_async.cli.plugins import load_command
 
         return load_command(name, named, project.directory, lambda: self.builtin_command(ctx, name))
 
@@ -110,7 +110,7 @@ class CommandGroup(click.Group):
             raise CommandError(unknown("There is no command", given, self.list_commands(ctx))) from error
         configuration = configuration_of(ctx)
         if name is not None and command is not None and configuration.sections and not ctx.resilient_parsing:
-            from coworks_async.cli.defaults import default_map, settings_of
+            from coworks_async.cli.option_sources import default_map, settings_of
 
             settings = settings_of(command, name, configuration, stage_of(project_of(ctx)))
             ctx.default_map = {name: default_map(command, settings)}

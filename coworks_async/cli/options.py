@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from coworks_async.cli.loader import AppLocation, is_factory
+from coworks_async.cli.app_loader import AppLocation, is_factory
 from coworks_async.cli.project import Project
-from coworks_async.cli.values import TEXT
+from coworks_async.cli.types import TEXT
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
-    from coworks_async.deploy.archive import ArchiveOptions
+    from coworks_async.deploy.archive.build import ArchiveOptions
     from coworks_async.deploy.stack import Architecture
     from coworks_async.service import TechMicroService
     from coworks_async.types import ASGIApp
@@ -88,8 +88,8 @@ def archive_of(
     Raises:
         CommandError: the service's module is not in the project's folder.
     """
-    from coworks_async.deploy.archive import ArchiveOptions
-    from coworks_async.deploy.imports import modules_used
+    from coworks_async.deploy.archive.build import ArchiveOptions
+    from coworks_async.deploy.archive.module_usage import modules_used
 
     root = location.import_path[0].resolve()
     if not root.is_relative_to(project.directory):

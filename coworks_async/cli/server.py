@@ -20,12 +20,12 @@ from starlette.types import ASGIApp
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
-from coworks_async.aws.exchange import Via
-from coworks_async.cli.loader import AppLocation, load_app, locate
+from coworks_async.cli.app_loader import AppLocation, load_app, locate
 from coworks_async.cli.logs import configure_service_log
 from coworks_async.cli.project import APP_VARIABLE, DIRECTORY_VARIABLE
 from coworks_async.cli.service import service_of
 from coworks_async.exceptions import CommandError
+from coworks_async.gateway.messages import Via
 
 BACKLOG = 2048
 
@@ -86,7 +86,7 @@ def behind_gateway(app: ASGIApp, location: AppLocation, via: Via) -> ASGIApp:
 
     Raises `CommandError` where the app is no service, and so has no handler.
     """
-    from coworks_async.aws.standin import GatewayFront
+    from coworks_async.gateway import GatewayFront
 
     os.environ[VIA_VARIABLE] = via
     return GatewayFront(service_of(app, location), via)

@@ -6,7 +6,7 @@ from coworks_async.cli.project import Project, load_environment
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
-    from coworks_async.cli.loader import AppLocation
+    from coworks_async.cli.app_loader import AppLocation
     from coworks_async.service import TechMicroService
     from coworks_async.types import ASGIApp
 
@@ -18,7 +18,7 @@ def load_service(project: Project, wanted: str = HANDLER) -> "tuple[TechMicroSer
 
     Raises `CommandError` where the app cannot be loaded, or has not what is wanted of it: it is another ASGI app.
     """
-    from coworks_async.cli.loader import load_app, locate
+    from coworks_async.cli.app_loader import load_app, locate
 
     stage = load_environment(project)
     location = locate(project.app_spec(), project.directory)

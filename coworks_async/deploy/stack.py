@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from coworks_async.aws.gateway import GatewayPlan
+from coworks_async.gateway.routes import GatewayPlan
 
 Architecture = Literal["arm64", "x86_64"]
 

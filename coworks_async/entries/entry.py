@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from coworks_async.entries.collect import Declaration, declarations
-from coworks_async.entries.declaration import EntryOptions
+from coworks_async.entries.decorators import EntryOptions
+from coworks_async.entries.discovery import Declaration, declarations
 from coworks_async.entries.plan import Plan, compile_plan
 from coworks_async.entries.signature import Kind, Signature, read_signature
 from coworks_async.types import Function

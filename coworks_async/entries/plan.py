@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from coworks_async.entries.annotations import foreign_constraint, is_model, is_structured, members, show
-from coworks_async.entries.collect import Declaration
+from coworks_async.entries.discovery import Declaration
 from coworks_async.entries.signature import Kind, Parameter, Signature
 from coworks_async.exceptions import DeclarationError
 
 if TYPE_CHECKING:
-    from coworks_async.entries.converter import Converter
-    from coworks_async.entries.models import ModelConverter
+    from coworks_async.entries.converters import Converter
+    from coworks_async.entries.pydantic_models import ModelConverter
     from coworks_async.entries.whole import WholeConverter
 
     AnyConverter = Converter | WholeConverter | ModelConverter
@@ -150,8 +150,8 @@ def _converter(parameter: Parameter, declaration: Declaration) -> "AnyConverter"
 
 def _converter_to(annotation: Any) -> "AnyConverter":
     # Loaded with the first parameter: in Lambda the plan of an entry is compiled when that is first called.
-    from coworks_async.entries.converter import Converter
-    from coworks_async.entries.models import ModelConverter
+    from coworks_async.entries.converters import Converter
+    from coworks_async.entries.pydantic_models import ModelConverter
     from coworks_async.entries.whole import WholeConverter
 
     if any(is_model(member) for member in members(annotation)):

@@ -19,7 +19,7 @@ from coworks_async.entries.annotations import (
     type_variables,
     unknowns,
 )
-from coworks_async.entries.collect import Declaration
+from coworks_async.entries.discovery import Declaration
 from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import ValidationError
 
 from coworks_async.entries.annotations import is_structured, members, substitute
-from coworks_async.entries.converter import Converter, Raw, fault, unknown
+from coworks_async.entries.converters import Converter, Raw, fault, unknown
 from coworks_async.exceptions import Fault, Where
 
 

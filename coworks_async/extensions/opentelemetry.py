@@ -6,7 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from coworks_async.extensions.extras import require
-from coworks_async.extensions.outcome import watch_failures
+from coworks_async.extensions.tracing import watch_failures
 from coworks_async.pipeline.request import current_stage
 from coworks_async.service import TechMicroService
 

@@ -17,7 +17,7 @@ from opentelemetry.util.http import (
 )
 
 from coworks_async.extensions.opentelemetry import OPENTELEMETRY
-from coworks_async.extensions.outcome import Outcome
+from coworks_async.extensions.tracing import Outcome
 from coworks_async.pipeline.request import current_stage
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 

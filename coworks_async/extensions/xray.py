@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from coworks_async.exceptions import DeclarationError
 from coworks_async.extensions.extras import require
-from coworks_async.extensions.outcome import watch_failures
+from coworks_async.extensions.tracing import watch_failures
 from coworks_async.service import TechMicroService
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from aws_xray_sdk.ext.util import calculate_sampling_decision, construct_xray_he
 from starlette.datastructures import URL, Headers
 
 from coworks_async.exceptions import DeclarationError
-from coworks_async.extensions.outcome import Outcome
+from coworks_async.extensions.tracing import Outcome
 from coworks_async.extensions.xray import XRAY
 from coworks_async.extensions.xray_context import LambdaTraceContext, TraceContext
 from coworks_async.pipeline.request import current_stage

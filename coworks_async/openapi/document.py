@@ -5,10 +5,10 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 from coworks_async.entries.entry import Entry
-from coworks_async.openapi.answers import answered, problem_answer, problem_name, problems
-from coworks_async.openapi.models import Mode
 from coworks_async.openapi.operation import SECURITY, operation
 from coworks_async.openapi.paths import places
+from coworks_async.openapi.pydantic_models import Mode
+from coworks_async.openapi.responses import answered, problem_answer, problem_name, problems
 from coworks_async.openapi.schemas import Schemas
 
 if TYPE_CHECKING:

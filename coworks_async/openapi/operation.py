@@ -4,13 +4,13 @@ from typing import Any
 
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.plan import Plan
-from coworks_async.openapi.answers import answers, problem_name, problems
-from coworks_async.openapi.bodies import request_body
 from coworks_async.openapi.docstrings import Told, deprecation, told
 from coworks_async.openapi.parameters import path_parameters, query_parameters
 from coworks_async.openapi.paths import Place
+from coworks_async.openapi.request_bodies import request_body
+from coworks_async.openapi.responses import answers, problem_name, problems
 from coworks_async.openapi.schemas import Schemas
-from coworks_async.openapi.text import as_text, holds_file
+from coworks_async.openapi.string_schemas import as_text, holds_file
 
 Operation = dict[str, Any]
 

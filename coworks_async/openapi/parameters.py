@@ -6,7 +6,7 @@ from typing import Any
 from coworks_async.entries.plan import Plan, Slot
 from coworks_async.openapi.components import Schema
 from coworks_async.openapi.schemas import Schemas, with_default
-from coworks_async.openapi.text import Resolve, as_text, object_of, sent
+from coworks_async.openapi.string_schemas import Resolve, as_text, object_of, sent
 
 Parameter = dict[str, Any]
 

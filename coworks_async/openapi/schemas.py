@@ -16,11 +16,11 @@ from msgspec import inspect as types
 from starlette.datastructures import UploadFile
 
 from coworks_async.entries.annotations import is_model, show
-from coworks_async.entries.converter import walk
-from coworks_async.entries.relax import alternatives
+from coworks_async.entries.coercion import alternatives
+from coworks_async.entries.converters import walk
 from coworks_async.openapi.components import Components, Label, Schema, label_of
-from coworks_async.openapi.models import Mode, ModelSchemas, model_schemas
-from coworks_async.pipeline.respond import encode_json
+from coworks_async.openapi.pydantic_models import Mode, ModelSchemas, model_schemas
+from coworks_async.pipeline.responses import encode_json
 
 INT = "^-?[0-9]+$"
 NUMBER = r"^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?$"

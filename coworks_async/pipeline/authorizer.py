@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from coworks_async.exceptions import AuthorizerError, ReturnError
-from coworks_async.pipeline.call import caller
+from coworks_async.pipeline.concurrency import caller
 from coworks_async.pipeline.errors import failure_of
 from coworks_async.pipeline.problems import problem_response
 from coworks_async.pipeline.request import current, current_stage
-from coworks_async.pipeline.respond import encode_json
+from coworks_async.pipeline.responses import encode_json
 from coworks_async.types import ASGIApp, Receive, Rule, Scope, Send
 
 AUTHORIZED = "coworks.authorized"

@@ -7,12 +7,12 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
-from coworks_async.pipeline.bind import Binder
-from coworks_async.pipeline.call import AsyncFunction
+from coworks_async.pipeline.binding.fast import Binder
+from coworks_async.pipeline.concurrency import AsyncFunction
 from coworks_async.pipeline.errors import ErrorAnswers, failure_of
 from coworks_async.pipeline.hooks import HookChain, after
 from coworks_async.pipeline.request import REQUEST, current
-from coworks_async.pipeline.respond import PLAIN, Parts, Reply, Stream, response_of, without_body
+from coworks_async.pipeline.responses import PLAIN, Parts, Reply, Stream, response_of, without_body
 from coworks_async.types import Message, Receive, Scope, Send
 
 Answer = Parts | Response

@@ -13,9 +13,9 @@ from starlette.types import ExceptionHandler
 from coworks_async.entries.hooks import ErrorKey
 from coworks_async.exceptions import ContentTooLarge, ReturnError
 from coworks_async.pipeline import problems
-from coworks_async.pipeline.call import AsyncFunction, caller
+from coworks_async.pipeline.concurrency import AsyncFunction, caller
 from coworks_async.pipeline.request import current, request_of
-from coworks_async.pipeline.respond import checked, response_of
+from coworks_async.pipeline.responses import checked, response_of
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
 H = TypeVar("H")

@@ -11,8 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 
 from coworks_async.entries.entry import Entry
-from coworks_async.entries.table import RouteTable
-from coworks_async.pipeline.bind import Arguments
+from coworks_async.entries.route_table import RouteTable
+from coworks_async.pipeline.binding.fast import Arguments
 from coworks_async.pipeline.cors import preflight_headers, preflight_method
 from coworks_async.pipeline.limits import Limits
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute

@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from coworks_async.entries.hooks import ErrorKey, Hooks
 from coworks_async.exceptions import ReturnError
-from coworks_async.pipeline.call import AsyncFunction, caller
-from coworks_async.pipeline.respond import checked
+from coworks_async.pipeline.concurrency import AsyncFunction, caller
+from coworks_async.pipeline.responses import checked
 
 
 class HookChain(Struct, frozen=True):

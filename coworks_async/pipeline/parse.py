@@ -11,7 +11,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from coworks_async.entries.relax import exact as exact_number
+from coworks_async.entries.coercion import exact as exact_number
 from coworks_async.exceptions import BadRequest, ContentTooLarge, Fault, Invalid, UnsupportedMedia
 from coworks_async.pipeline.body import read_body
 from coworks_async.pipeline.limits import Limits

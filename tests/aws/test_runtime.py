@@ -1,210 +1,299 @@
-"""The real runtime client of Lambda, started as AWS starts it, against a Runtime API of the tests' own."""
+"""One container: one event loop and one lifespan, from the first event to the end."""
 
-import base64
-import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-
-from tests.aws.lambdas import FUNCTION, METHOD_ARN, Answer, alb, http, rest, url
-from tests.aws.runtime_api import Result, RuntimeApi, runtime_api
-from tests.tools import PATIENCE
-
-pytestmark = pytest.mark.skipif(
-    find_spec("awslambdaric") is None or find_spec("runtime_client") is None,
-    reason="awslambdaric is not installed: it may have no wheel for this Python",
-)
-
-SERVICE = """
-import asyncio
-import logging
-import os
-from contextlib import asynccontextmanager
+from starlette.middleware import Middleware
 
 from coworks_async import TechMicroService, entry, request
+from coworks_async.exceptions import StartupError
+from tests.aws.lambdas import METHOD_ARN, Ask, Context, Event, Invoke, http, rest
 
 
-@asynccontextmanager
-async def lifespan(app):
-    if "REFUSE_TO_START" in os.environ:
-        raise ConnectionError("no database")
-    print("started", flush=True)
-    yield {"pool": asyncio.Queue()}
-    print("ended", flush=True)
-
-
-class Shop(TechMicroService):
-    count = 0
-
-    async def token_authorizer(self, token):
-        return {"name": token} if token == "ann" else None
-
-    async def on_event(self, event, context):
-        if event.get("source") == "aws.events":
-            return {"pinged": context.aws_request_id}
-        if event.get("source") == "shop.fails":
-            raise LookupError("no such thing")
-        return await super().on_event(event, context)
-
-    @entry
-    async def get(self):
-        self.count += 1
-        await request.state.pool.put(self.count)
-        return {"auth": request.auth, "count": self.count, "pooled": request.state.pool.qsize()}
+class Pooled(TechMicroService):
+    """Has a pool from its lifespan, and one that its first request opens."""
 
     @entry(no_auth=True)
-    async def post(self, *, data: bytes):
-        return data[::-1]
+    async def get(self):
+        loop = asyncio.get_running_loop()
+        if not hasattr(self.state, "queue"):
+            self.state.queue = asyncio.Queue()
+            self.state.worker = asyncio.create_task(self.work(self.state.queue))
+            self.state.loop = loop
+        done: asyncio.Future[str] = loop.create_future()
+        await self.state.queue.put(done)
+        return {"pool": request.state.pool, "worker": await done, "same": loop is self.state.loop}
+
+    async def work(self, queue: asyncio.Queue[asyncio.Future[str]]) -> None:
+        while True:
+            (await queue.get()).set_result("worked")
 
 
-app = Shop(lifespan=lifespan)
-lambda_handler = app.lambda_handler
-"""
+def lifespan_of(log: list[str], fail: Callable[[str], None] = lambda what: None):
+    @asynccontextmanager
+    async def lifespan(app):
+        fail("startup")
+        log.append("startup")
+        await asyncio.sleep(0)
+        yield {"pool": f"pool {log.count('startup')}"}
+        fail("shutdown")
+        log.append("shutdown")
+
+    return lifespan
 
 
-@dataclass(frozen=True)
-class Runtime:
-    """A runtime that is up."""
-
-    api: RuntimeApi
-    process: "subprocess.Popen[str]"
-
-    def request(self, event: Any) -> Answer:
-        result = self.api.invoke(event)
-        assert result.call == "response", result
-        return Answer(result.body)
-
-    def fails(self, event: Any) -> Result:
-        result = self.api.invoke(event)
-        assert result.call == "error", result
-        return result
-
-    def end(self) -> tuple[int, list[str]]:
-        """Send the signal that Lambda sends; return the exit code and the lines of the log."""
-        assert self.api.waiting.wait(PATIENCE)
-        self.process.send_signal(signal.SIGTERM)
-        out, _ = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, out.splitlines()
+def test_a_hundred_events_are_one_start_and_what_one_opened_works_in_the_next(ask: Ask):
+    log: list[str] = []
+    app = Pooled(lifespan=lifespan_of(log))
+    for _ in range(50):
+        for event in (rest(), http()):
+            assert ask(app, event).json == {"pool": "pool 1", "worker": "worked", "same": True}
+    assert log == ["startup"]
 
 
-@contextmanager
-def running(folder: Path, **environment: str) -> Iterator[Runtime]:
-    """Start the runtime in a project's folder, as the Lambda service does."""
-    (folder / "shop.py").write_text(SERVICE)
-    own = {
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",  # the first that hears of signals while it waits
-        "AWS_LAMBDA_FUNCTION_NAME": "shop",
-        "AWS_LAMBDA_LOG_FORMAT": "JSON",
-        "AWS_LAMBDA_LOG_LEVEL": "INFO",
-        "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]),
-    }
-    with runtime_api() as api:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "awslambdaric", "shop.lambda_handler"],
-            cwd=folder,
-            env=os.environ | own | {"AWS_LAMBDA_RUNTIME_API": api.address} | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            yield Runtime(api, process)
-        finally:
-            process.kill()
-            process.communicate()
+def test_state_is_each_requests_own_and_what_the_lifespan_yielded_is_in_it(ask: Ask):
+    class Counting(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            request.state.seen = hasattr(request.state, "seen")
+            return {"seen": request.state.seen, "pool": request.state.pool}
+
+    app = Counting(lifespan=lifespan_of([]))
+    for _ in range(2):
+        assert ask(app, rest()).json == {"seen": False, "pool": "pool 1"}
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Runtime]]:
-    with ExitStack() as stack:
-        yield lambda **environment: stack.enter_context(running(tmp_path, **environment))
+def test_a_close_ends_the_lifespan_and_the_next_event_starts_it_again(ask: Ask):
+    log: list[str] = []
+    app = TechMicroService(name="any", lifespan=lifespan_of(log))
+    app.lambda_handler.close()
+    ask(app, rest())
+    app.lambda_handler.close()
+    app.lambda_handler.close()
+    assert log == ["startup", "shutdown"]
+    ask(app, rest())
+    assert log == ["startup", "shutdown", "startup"]
 
 
-def test_ten_events_of_every_kind_are_answered_by_one_container(start: Callable[..., Runtime]):
-    runtime = start()
-    token = [("authorization", "ann")]
-    assert runtime.request(rest(headers=token)).json == {"auth": {"name": "ann"}, "count": 1, "pooled": 1}
-    allowed = runtime.request
-    policy = runtime.api.invoke({"type": "TOKEN", "authorizationToken": "ann", "methodArn": METHOD_ARN}).body
-    assert policy["policyDocument"]["Statement"][0]["Resource"].endswith(":abcdef123/dev/*")
-    assert policy["context"] == {"coworks": f"{FUNCTION} dev", "principal": '{"name":"ann"}'}
-    assert allowed(rest(authorizer=policy["context"])).json == {"auth": {"name": "ann"}, "count": 2, "pooled": 2}
-    asked = {**http(headers=token), "type": "REQUEST", "routeArn": METHOD_ARN}
-    simple = runtime.api.invoke(asked).body
-    assert simple["isAuthorized"] is True
-    assert allowed(http(authorizer={"lambda": simple["context"]})).json["count"] == 3
-    assert allowed(url(headers=token)).json["count"] == 4
-    assert allowed(alb(headers=token)).json["count"] == 5
-    assert allowed(http()).status == 401
-    assert allowed(rest(headers=[("authorization", "bob")])).status == 403
-    binary = allowed(rest("POST", headers=[("content-type", "application/octet-stream")], body=b"\x00\xff"))
-    assert (binary.raw["body"], binary.raw["isBase64Encoded"]) == (base64.b64encode(b"\xff\x00").decode(), True)
-    assert runtime.api.invoke({"source": "aws.events"}).body == {"pinged": "request-11"}
-    assert runtime.api.count == 11
+def test_tasks_left_behind_are_cancelled_at_the_end(ask: Ask):
+    ended: list[str] = []
+
+    class Leaving(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            self.state.task = asyncio.create_task(self.wait())
+            await asyncio.sleep(0)
+            return "left"
+
+        async def wait(self):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("cancelled")
+
+    app = Leaving()
+    assert ask(app, rest()).body == b"left"
+    app.lambda_handler.close()
+    assert ended == ["cancelled"]
 
 
-def test_an_event_that_fails_and_one_that_is_unknown_are_errors_and_the_next_is_answered(
-    start: Callable[..., Runtime],
+# --- a start that fails
+
+
+def failing_times(times: int, error: Exception) -> Callable[[str], None]:
+    left = [times]
+
+    def fail(what: str) -> None:
+        if what == "startup" and left[0]:
+            left[0] -= 1
+            raise error
+
+    return fail
+
+
+def test_a_start_that_fails_is_a_500_with_one_log_and_the_next_event_tries_again(
+    ask: Ask, caplog: pytest.LogCaptureFixture
 ):
-    runtime = start()
-    failed = runtime.fails({"source": "shop.fails"}).body
-    assert (failed["errorType"], failed["errorMessage"]) == ("LookupError", "no such thing")
-    unknown = runtime.fails({"card": "s3cr3t", "source": "shop.other"}).body
-    assert unknown["errorType"] == "UnknownEvent"
-    assert "An event from shop.other with the keys card, source is no request" in unknown["errorMessage"]
-    assert "s3cr3t" not in str(unknown)
-    assert runtime.request(rest(headers=[("authorization", "ann")])).status == 200
+    log: list[str] = []
+    app = Pooled(lifespan=lifespan_of(log, failing_times(2, ConnectionError("no database"))))
+    for _ in range(2):
+        caplog.clear()
+        answer = ask(app, rest())
+        assert (answer.status, answer.header("content-type")) == (500, "application/problem+json")
+        assert "database" not in str(answer.raw)
+        [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+        assert record.getMessage() == (
+            "A request came before the service could start: The startup of the service failed (ConnectionError: "
+            "no database); the next event tries again."
+        )
+        assert record.exc_info is not None
+        assert record.exc_info[0] is ConnectionError
+    assert ask(app, rest()).json["pool"] == "pool 1"
+    assert log == ["startup"]
 
 
-def test_a_rest_api_is_told_the_word_of_which_it_makes_a_401(start: Callable[..., Runtime]):
-    error = start().fails({"type": "TOKEN", "authorizationToken": "", "methodArn": METHOD_ARN}).body
-    assert error["errorMessage"] == "Unauthorized"
+OTHERS: list[dict[str, Any]] = [
+    {"type": "TOKEN", "authorizationToken": "a", "methodArn": METHOD_ARN},
+    {"source": "aws.events"},
+]
 
 
-def test_the_log_is_one_line_of_json_a_request_and_sigterm_ends_the_lifespan(start: Callable[..., Runtime]):
-    runtime = start()
-    for event in (rest(headers=[("authorization", "ann")]), http()):
-        runtime.request(event)
-    code, lines = runtime.end()
-    assert code == -signal.SIGTERM
-    assert (lines[0], lines[-1]) == ("started", "ended")
-    logged = [json.loads(line) for line in lines[1:-1]]
-    assert [(line["level"], line["logger"], line["requestId"]) for line in logged] == [
-        ("INFO", "shop", "request-1"),
-        ("INFO", "shop", "request-2"),
-    ]
-    messages = [line["message"] for line in logged]
-    # Runtimes that know of mappings keep one, older ones write its JSON.
-    told = [json.loads(message) if isinstance(message, str) else message for message in messages]
-    assert [{**line, "ms": line["ms"] > 0} for line in told] == [
-        {"method": "GET", "path": "/dev/", "status": 200, "ms": True, "request_id": "request-1", "cold_start": True},
-        {"method": "GET", "path": "/", "status": 401, "ms": True, "request_id": "request-2", "cold_start": False},
-    ]
+@pytest.mark.parametrize("event", OTHERS)
+def test_an_event_that_is_no_request_fails_by_a_start_that_fails(invoke: Invoke, event: Event):
+    app = Pooled(lifespan=lifespan_of([], failing_times(1, ConnectionError("no database"))))
+    with pytest.raises(StartupError, match="ConnectionError: no database") as failed:
+        invoke(app, event)
+    assert isinstance(failed.value.__cause__, ConnectionError)
+    assert invoke(app, rest())["statusCode"] == 200
 
 
-def test_a_text_log_is_one_line_with_json_in_it(start: Callable[..., Runtime]):
-    runtime = start(AWS_LAMBDA_LOG_FORMAT="Text")
-    runtime.request(http(headers=[("authorization", "ann")]))
-    _, lines = runtime.end()
-    level, _, request_id, message = lines[1].split("\t")
-    assert (level, request_id, json.loads(message)["status"]) == ("[INFO]", "request-1", 200)
+def test_a_lifespan_that_a_middleware_swallows_is_a_start_that_fails(invoke: Invoke):
+    class Swallowing:
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            assert scope["type"] == "lifespan"
+
+    app = TechMicroService(name="any", middleware=[Middleware(Swallowing)])
+    with pytest.raises(StartupError, match=r"failed \(it ended\)"):
+        invoke(app, {})
 
 
-def test_a_start_that_fails_is_a_500_and_one_clear_error_in_the_log(start: Callable[..., Runtime]):
-    runtime = start(REFUSE_TO_START="1")
-    answer = runtime.request(rest())
-    assert (answer.status, answer.json["title"]) == (500, "Internal Server Error")
-    assert runtime.fails({"source": "aws.events"}).body["errorType"] == "StartupError"
-    _, lines = runtime.end()
-    [error] = [line for line in map(json.loads, lines) if line["level"] == "ERROR" and "logger" in line]
-    assert (error["errorType"], error["errorMessage"]) == ("ConnectionError", "no database")
-    assert "the next event tries again" in error["message"]
+def test_an_end_that_fails_is_logged_and_the_loop_closed(ask: Ask, caplog: pytest.LogCaptureFixture):
+    def fail(what: str) -> None:
+        if what == "shutdown":
+            raise LookupError("no end")
+
+    app = TechMicroService(name="any", lifespan=lifespan_of([], fail))
+    ask(app, rest())
+    loop = app.lambda_handler.container.loop
+    app.lambda_handler.close()
+    [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert record.getMessage() == "The shutdown of the service failed"
+    assert record.exc_info is not None
+    assert record.exc_info[0] is LookupError
+    assert loop is not None
+    assert loop.is_closed()
+
+
+# --- loops of others
+
+
+def test_asyncio_run_before_between_and_in_a_thread_changes_nothing(ask: Ask):
+    async def other():
+        await asyncio.sleep(0)
+
+    app = Pooled(lifespan=lifespan_of([]))
+    asyncio.run(other())
+    for _ in range(3):
+        assert ask(app, rest()).json == {"pool": "pool 1", "worker": "worked", "same": True}
+        asyncio.run(other())
+        thread = threading.Thread(target=lambda: asyncio.run(other()))
+        thread.start()
+        thread.join()
+
+
+def test_events_may_come_from_several_threads_one_after_the_other(ask: Ask):
+    app = Pooled(lifespan=lifespan_of([]))
+    answers: list[Any] = []
+    threads = [threading.Thread(target=lambda: answers.append(ask(app, rest()).json)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [{"pool": "pool 1", "worker": "worked", "same": True}] * 8
+
+
+def test_no_loop_is_left_behind_as_somebodys_current_one(ask: Ask):
+    made = asyncio.new_event_loop()
+    asyncio.set_event_loop(made)
+    try:
+        app = Pooled(lifespan=lifespan_of([]))
+        ask(app, rest())
+        assert asyncio.get_event_loop() is made
+        app.lambda_handler.close()
+        assert asyncio.get_event_loop() is made
+    finally:
+        asyncio.set_event_loop(None)
+        made.close()
+
+
+async def test_in_a_running_loop_a_request_is_a_500_that_the_log_explains(ask: Ask, caplog: pytest.LogCaptureFixture):
+    app = Pooled(lifespan=lifespan_of([]))
+    assert ask(app, rest()).status == 500
+    assert "this thread runs an event loop already" in caplog.text
+    # In a thread of its own it is answered.
+    answer = await asyncio.to_thread(ask, app, rest())
+    assert answer.json == {"pool": "pool 1", "worker": "worked", "same": True}
+
+
+@pytest.mark.parametrize("path", ["/async", "/sync"])
+def test_an_entry_that_calls_the_handler_of_its_own_service_is_told_so(
+    ask: Ask, caplog: pytest.LogCaptureFixture, path: str
+):
+    class Calling(TechMicroService):
+        @entry(no_auth=True)
+        async def get_async(self):
+            return ask(self, rest(path="/here")).status
+
+        @entry(no_auth=True)
+        def get_sync(self):
+            return ask(self, rest(path="/here")).status
+
+        @entry(no_auth=True)
+        async def get_here(self):
+            return "here"
+
+    app = Calling()
+    assert ask(app, rest(path=path)).json == 500
+    assert "an entry has called the handler of its own service" in caplog.text
+    assert ask(app, rest(path="/here")).body == b"here"
+
+
+def test_a_loop_that_an_entry_stops_goes_on_until_the_answer(ask: Ask):
+    class Stopping(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            asyncio.get_running_loop().stop()
+            await asyncio.sleep(0.01)
+            return "answered"
+
+    assert ask(Stopping(), rest()).body == b"answered"
+
+
+def test_a_close_in_the_midst_of_an_event_does_nothing(ask: Ask):
+    class Closing(Pooled):
+        @entry(no_auth=True)
+        async def get_close(self):
+            self.lambda_handler.close()
+            return "still here"
+
+    app = Closing(lifespan=lifespan_of([]))
+    assert ask(app, rest(path="/close")).body == b"still here"
+    assert ask(app, rest()).json["pool"] == "pool 1"
+
+
+def test_context_variables_of_one_event_are_not_in_the_next(ask: Ask):
+    from contextvars import ContextVar
+
+    seen: ContextVar[str] = ContextVar("seen", default="nothing")
+
+    class Setting(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            before = seen.get()
+            seen.set("this")
+            return before
+
+    app = Setting()
+    assert [ask(app, rest()).body for _ in range(2)] == [b"nothing"] * 2
+
+
+def test_the_context_need_not_be_lambdas(ask: Ask):
+    assert ask(Pooled(lifespan=lifespan_of([])), rest(), Context(aws_request_id="")).status == 200

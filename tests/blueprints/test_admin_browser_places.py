@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from starlette.applications import Starlette
 
-from coworks_async.aws.standin import GatewayFront, Via
+from coworks_async.gateway import GatewayFront, Via
 from coworks_async.types import Receive, Scope, Send
 from tests.blueprints.administered import Shop
 from tests.blueprints.administering import by_curl, fill, opened, sent, sent_text, unfolded

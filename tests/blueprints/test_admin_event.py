@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from coworks_async.blueprints.admin.event import masked
+from coworks_async.blueprints.admin.masking import masked
 
 
 @pytest.mark.parametrize(

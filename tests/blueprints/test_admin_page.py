@@ -10,7 +10,7 @@ from starlette.testclient import TestClient as StarletteTestClient
 
 from coworks_async import TechMicroService
 from coworks_async.blueprints import Admin
-from coworks_async.blueprints.admin.page import MEDIA_TYPES, STATIC, Place
+from coworks_async.blueprints.admin.assets import MEDIA_TYPES, STATIC, Place
 from coworks_async.testing import TestClient
 from tests.blueprints.administered import Shop
 from tests.clients import Connect

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from coworks_async.cli.loader import load_app, locate
+from coworks_async.cli.app_loader import load_app, locate
 from coworks_async.exceptions import CommandError
 
 STARLETTE = """

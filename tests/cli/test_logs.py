@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coworks_async.aws.log import LogLine
+from coworks_async.aws.access_log import LogLine
 from coworks_async.cli.logs import configure_service_log
 from tests.cli.conftest import Write
 from tests.cli.serving import mode, run_cws, serving, until

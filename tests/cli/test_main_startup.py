@@ -19,7 +19,7 @@ def test_the_help_loads_nothing_heavy(project: Path) -> None:
     assert "click" in loaded
     heavy = {"uvicorn", "dotenv", "yaml", "rich", "boto3", "botocore", "httpx", "httpx2", "uv", "jinja2", "difflib"}
     heavy |= {"asyncio", "tempfile", "urllib.request"}
-    ours = {"coworks_async.cli.server", "coworks_async.aws.standin"}
+    ours = {"coworks_async.cli.server", "coworks_async.gateway"}
     assert loaded.isdisjoint({*heavy, *ours})
     # Click, Starlette, msgspec and ourselves; the package's own names bring most of them.
     assert len(loaded) < 500

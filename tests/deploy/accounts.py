@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from coworks_async.deploy.account import open_session
+from coworks_async.deploy.aws.account import open_session
 from coworks_async.deploy.stack import Stack
 
 REGION = "eu-west-1"

@@ -16,8 +16,8 @@ import os
 import sys
 from pathlib import Path
 
-from coworks_async.deploy.stream import Notice
-from coworks_async.deploy.terraform import Terraform, find_terraform, private_folder
+from coworks_async.deploy.terraform.events import Notice
+from coworks_async.deploy.terraform.runner import Terraform, find_terraform, private_folder
 from coworks_async.exceptions import DeployError
 
 folder = Path(sys.argv[1])

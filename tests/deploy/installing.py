@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from coworks_async.deploy.dependencies import Installer, Target
-from coworks_async.deploy.requirements import find_requirements
+from coworks_async.deploy.archive.dependencies import Installer, Target
+from coworks_async.deploy.archive.requirements import find_requirements
 
 Install = Callable[..., list[str]]
 

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from coworks_async import TechMicroService, entry
-from coworks_async.deploy.description import DeployOptions, stack_of
+from coworks_async.deploy.options import DeployOptions, stack_of
 from coworks_async.deploy.stack import Stack
 
 LAYER = "arn:aws:lambda:eu-west-1:935392763270:layer:coworks-ZZZ"

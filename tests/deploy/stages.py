@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coworks_async.deploy.terraform import Program, Terraform
+from coworks_async.deploy.terraform.runner import Program, Terraform
 from tests.deploy.toolchain import Toolchain
 
 SECRET = "s3cr3t-value"

@@ -11,10 +11,10 @@ import boto3
 import pytest
 
 from coworks_async import TechMicroService
-from coworks_async.aws.gateway import Kind
 from coworks_async.deploy import emulator as local
 from coworks_async.deploy.environment import terraform_environment
-from coworks_async.deploy.folder import write_root
+from coworks_async.deploy.terraform.workdir import write_root
+from coworks_async.gateway.routes import Kind
 from tests.deploy.stacks import LAYER, Jobs, Shop, stack
 from tests.deploy.toolchain import Toolchain
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from coworks_async import Blueprint, TechMicroService, entry
 from coworks_async.entries.naming import HEAD, VERBS, normal_prefix, route_of
 from tests.clients import Connect
+from tests.differences import differs
 from tests.entries.building import refusal, routes, service_of
 
 
@@ -58,6 +59,7 @@ def test_leading_and_trailing_underscores_only_tell_names_apart(name: str, route
     assert routes(service_of(**{name: answer})) == {route}
 
 
+@differs("rest-no-such-route")
 def test_a_name_without_a_verb_is_a_post(connect: Connect):
     client = connect(service_of(checkout_basket=answer))
     assert client.post("/checkout/basket").text == "here"

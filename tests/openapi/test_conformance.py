@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coworks_async.aws.standin import GatewayFront, Via
+from coworks_async.gateway import GatewayFront, Via
 from coworks_async.openapi import openapi
 from tests.clients import on_a_socket
 from tests.openapi.conformance import conforming

@@ -10,6 +10,7 @@ import pytest
 from coworks_async import Blueprint, TechMicroService, entry, request
 from coworks_async.pipeline.authorizer import compare_with_environment
 from tests.clients import Connect, on_a_socket
+from tests.differences import differs
 from tests.pipeline.checks import assert_problem, warnings_and_worse
 
 
@@ -44,6 +45,7 @@ def token(value: str) -> dict[str, str]:
 # --- no token, a token refused, a token taken
 
 
+@differs("http-refusals", "url-challenge")
 def test_no_token_is_a_401_with_a_challenge(connect: Connect):
     client = connect(ruled_by(lambda token: True, name="pen-shop"))
     for headers in ({}, {"authorization": ""}):
@@ -52,12 +54,14 @@ def test_no_token_is_a_401_with_a_challenge(connect: Connect):
         assert answer.headers["www-authenticate"] == 'Token realm="pen-shop"'
 
 
+@differs("http-refusals", "url-challenge")
 def test_a_name_that_no_header_can_hold_is_still_a_challenge(connect: Connect):
     answer = connect(ruled_by(lambda token: True, name='a "shop"\\é\n')).get("/")
     assert_problem(answer, 401, "Unauthorized", "A token is needed.")
     assert answer.headers["www-authenticate"] == 'Token realm="a -shop----"'
 
 
+@differs("http-refusals")
 def test_a_refused_token_is_a_403(connect: Connect):
     answer = connect(ruled_by(lambda token: False)).get("/", headers=token("any"))
     assert_problem(answer, 403, "Forbidden", "The token is refused.")
@@ -70,6 +74,7 @@ def test_the_rule_gets_the_raw_value_of_the_header(connect: Connect):
         assert client.get("/", headers=token(value)).json() == {"auth": {"token": value}}
 
 
+@differs("rest-repeated-token")
 def test_a_repeated_header_is_one_token_and_not_one_of_the_two(connect: Connect):
     client = connect(ruled_by(lambda token: {"token": token}))
     for values, told in [(("a", "b"), "a,b"), (("", "b"), ",b"), (("a", ""), "a,")]:
@@ -95,6 +100,7 @@ def test_false_and_none_let_nobody_in(connect: Connect, caplog: pytest.LogCaptur
     assert warnings_and_worse(caplog) == []
 
 
+@differs("cached-verdict")
 def test_a_string_lets_in_on_the_stage_of_this_name_alone(connect: Connect, monkeypatch: pytest.MonkeyPatch):
     client = connect(ruled_by(lambda token: token))
     assert client.get("/", headers=token("dev")).json() == {"auth": {}}
@@ -108,6 +114,7 @@ def test_a_string_lets_in_on_the_stage_of_this_name_alone(connect: Connect, monk
 OTHERS = {"int": 1, "zero": 0, "list": ["dev"], "empty": [], "tuple": (True, {}), "bytes": b"dev", "type": dict}
 
 
+@differs("http-refusals")
 def test_anything_else_lets_nobody_in_and_is_an_error_in_the_log(connect: Connect, caplog: pytest.LogCaptureFixture):
     client = connect(ruled_by(OTHERS.get))
     for value, verdict in OTHERS.items():

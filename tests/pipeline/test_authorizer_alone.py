@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from coworks_async import AuthorizerMiddleware, TechMicroService, entry, request
 from coworks_async.pipeline.routing import EntryRoute
 from tests.clients import Connect
+from tests.differences import differs
 from tests.pipeline.checks import assert_hidden_500, assert_problem, warnings_and_worse
 
 LOGGER = logging.getLogger("alone")
@@ -103,6 +104,7 @@ def test_it_is_found_around_each_entry_that_asks_for_a_token():
     assert not isinstance(routes["get_open"].app, AuthorizerMiddleware)
 
 
+@differs("refused-outside")
 def test_it_is_replaced_by_authorizer_middleware(connect: Connect):
     class Verbose(AuthorizerMiddleware):
         async def __call__(self, scope, receive, send):

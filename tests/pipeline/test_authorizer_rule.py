@@ -13,6 +13,7 @@ from starlette.types import Message
 
 from coworks_async import RequestContextError, TechMicroService, entry, request
 from tests.clients import Connect
+from tests.differences import differs
 from tests.pipeline.checks import assert_hidden_500, warnings_and_worse
 
 
@@ -60,6 +61,7 @@ ERRORS = [
 ]
 
 
+@differs("http-refusals")
 def test_a_rule_that_fails_is_a_500_and_lets_nobody_in(connect: Connect):
     reached: list[str] = []
 
@@ -82,6 +84,7 @@ def test_a_rule_that_fails_is_a_500_and_lets_nobody_in(connect: Connect):
     assert reached == []
 
 
+@differs("http-refusals")
 def test_a_rule_that_fails_is_logged_once_with_its_place_and_without_the_token(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ):
@@ -162,6 +165,7 @@ def test_request_in_the_rule_raises_inside_of_another_request_too(connect: Conne
     assert connect(Outer()).get("/").json() == {"inner": 403, "outer": "/"}
 
 
+@differs("http-refusals")
 def test_what_the_rule_raises_for_request_is_a_500_that_the_log_names(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ):
@@ -194,6 +198,7 @@ def test_a_principal_is_the_same_as_a_gateway_would_hand_it_on(connect: Connect)
     assert [repr(auth) for auth in seen] == [repr(told)]
 
 
+@differs("http-refusals")
 @pytest.mark.parametrize("principal", [{"name": "x" * 4086}, {"set": object()}, {"nan": float("nan")}])
 def test_a_principal_over_4_kb_or_without_json_is_a_500_everywhere(
     connect: Connect, caplog: pytest.LogCaptureFixture, principal: dict[str, object]

@@ -4,6 +4,7 @@ import pytest
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
+from tests.differences import differs
 
 ORIGIN = {"origin": "https://elsewhere.example"}
 
@@ -45,6 +46,7 @@ class Service(TechMicroService):
         return None
 
 
+@differs("http-refusals")
 def test_the_headers_are_on_every_answer_of_an_entry_that_is_open(connect: Connect):
     client = connect(Service())
     token = {"authorization": "token"}

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from coworks_async import Blueprint, DeclarationError, Problem, TechMicroService, entry, request
 from coworks_async.exceptions import ContentTooLarge, Invalid, ReturnError
 from tests.clients import Connect
+from tests.differences import differs
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, warnings_and_worse
 from tests.tools import PATIENCE
 
@@ -79,6 +80,7 @@ def test_a_handler_by_status_or_by_class_answers_with_200_unless_it_says_otherwi
     assert_problem(client.get("/409"), 409, "Conflict", "Twice.")
 
 
+@differs("rest-no-such-route")
 def test_the_nearest_class_above_wins_and_a_status_wins_over_a_class(connect: Connect):
     app = Service()
     app.errorhandler(Exception)(say("any"))
@@ -130,6 +132,7 @@ def test_the_handlers_of_a_blueprint_come_before_the_apps(connect: Connect):
     assert client.get("/extra/nowhere/at/all").status_code == 404
 
 
+@differs("rest-no-such-route")
 def test_starlettes_exception_handlers_come_last_and_get_the_request(connect: Connect):
     async def handle(request: Request, error: Exception) -> Response:
         return PlainTextResponse(f"{request.url.path} {type(error).__name__}", 418)
@@ -155,6 +158,7 @@ RETURNED = {
 }
 
 
+@differs("rest-no-such-route")
 def test_a_handler_returns_what_an_entry_may(connect: Connect):
     app = Service()
     app.errorhandler(404)(lambda error: RETURNED[request.url.path.rpartition("/")[2]][0])
@@ -223,6 +227,7 @@ def test_what_a_handler_of_its_class_answers_is_not_logged_as_a_bug(connect: Con
     assert_logged_once(caplog, "GET /{name} (Service.get) failed", KeyError)
 
 
+@differs("rest-no-such-route")
 @pytest.mark.parametrize("handler", [lambda error: object(), lambda error: 1 / 0, lambda error: ("a", {"x": "\n"})])
 def test_a_handler_that_fails_is_a_500_and_logged(connect: Connect, caplog: pytest.LogCaptureFixture, handler):
     app = Service()
@@ -234,6 +239,7 @@ def test_a_handler_that_fails_is_a_500_and_logged(connect: Connect, caplog: pyte
     assert record.exc_info[0] in (ReturnError, ZeroDivisionError)
 
 
+@differs("hop-by-hop")
 def test_a_413_closes_the_connection_whose_body_is_unread(connect: Connect):
     client = connect(Service(max_body_size=10))
     for _ in range(2):

@@ -13,6 +13,7 @@ from starlette.types import Message
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
+from tests.differences import differs
 from tests.pipeline.beside import Items, folder, plain
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, scope_of, warnings_and_worse
 
@@ -35,6 +36,7 @@ def test_routes_may_be_given_to_the_constructor_and_added_at_any_time(connect: C
     assert client.get("/added").text == "plain /added {}"
 
 
+@differs("rest-no-such-route")
 def test_allow_is_the_union_of_entries_and_plain_routes(connect: Connect):
     app = Items()
     app.add_route("/items", plain, methods=["PUT"])
@@ -49,6 +51,7 @@ def test_allow_is_the_union_of_entries_and_plain_routes(connect: Connect):
     assert (options.status_code, options.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, PUT")
 
 
+@differs("rest-no-such-route")
 def test_a_trailing_slash_is_accepted_by_plain_routes_too(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)

@@ -11,6 +11,7 @@ from starlette.types import Message
 from coworks_async import DeclarationError, TechMicroService, entry, request
 from coworks_async.exceptions import ReturnError
 from tests.clients import Connect
+from tests.differences import differs
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, scope_of, warnings_and_worse
 from tests.tools import PATIENCE
 
@@ -55,6 +56,7 @@ ANSWERS = [
 ]
 
 
+@differs("rest-no-such-route")
 def test_what_a_before_request_returns_answers_the_request(connect: Connect):
     app = Service()
     reached: list[str] = []
@@ -80,6 +82,7 @@ def test_what_a_before_request_returns_answers_the_request(connect: Connect):
     assert reached == ["after"] * 15
 
 
+@differs("rest-no-such-route")
 def test_an_after_request_may_change_the_response_or_return_another(connect: Connect):
     app = Service()
 

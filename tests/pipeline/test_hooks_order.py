@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 
 from coworks_async import Blueprint, TechMicroService, entry
 from tests.clients import Connect
+from tests.differences import differs
 from tests.tools import PATIENCE
 
 
@@ -131,6 +132,7 @@ def test_the_hooks_of_a_blueprint_run_inside_of_the_apps_and_for_its_own_entries
     ]
 
 
+@differs("rest-no-such-route")
 def test_errors_run_all_the_hooks_too(connect: Connect):
     steps = Steps()
     client = connect(hooked(steps))
@@ -143,6 +145,7 @@ def test_errors_run_all_the_hooks_too(connect: Connect):
         assert steps.of(client, path) == [*APP_BEFORE, *app_after(status), *APP_TEARDOWN, f"app teardown {error}"]
 
 
+@differs("rest-no-such-route")
 def test_a_405_runs_the_apps_hooks(connect: Connect):
     steps = Steps()
     assert connect(hooked(steps)).post("/extra").status_code == 405

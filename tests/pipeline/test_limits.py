@@ -10,6 +10,7 @@ import pytest
 
 from coworks_async import Request, TechMicroService, entry
 from tests.clients import Connect, on_a_socket
+from tests.differences import differs
 from tests.pipeline.checks import at_once
 from tests.pipeline.test_body import scope
 from tests.sending import FORM, JSON, assert_bound, shown
@@ -77,6 +78,7 @@ def test_a_body_whose_length_is_not_told_is_held_to_the_limit_too(connect: Conne
         assert_too_large(answer, "The body is over the limit of 1000 bytes.")
 
 
+@differs("sizes")
 def test_the_limit_is_six_megabytes_unless_told_otherwise(connect: Connect):
     mega = 1024 * 1024
     client = connect(Sized())

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from coworks_async import Problem, TechMicroService, entry
 from coworks_async.pipeline.problems import title_of
 from tests.clients import Connect
+from tests.differences import differs
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, warnings_and_worse
 
 
@@ -41,6 +42,7 @@ class Closed(TechMicroService):
         return number
 
 
+@differs("rest-no-such-route", "http-refusals")
 def test_each_status_of_the_contract_is_a_problem(connect: Connect):
     app = Closed(max_body_size=100)
     client = connect(app)
@@ -102,6 +104,7 @@ def test_the_phrase_of_the_status_is_no_detail(connect: Connect):
         assert_problem(client.get(f"/{number}"), status, title_of(status))
 
 
+@differs("rest-content-type")
 def test_a_status_without_a_body_is_sent_without(connect: Connect):
     client = connect(raising(*(HTTPException(status, headers={"x-kind": "a"}) for status in (204, 205, 304))))
     for number, status in enumerate((204, 205, 304)):

@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 
 from coworks_async import Blueprint, Request, RequestContextError, TechMicroService, entry, request
 from tests.clients import Connect
+from tests.differences import differs
 from tests.tools import PATIENCE
 
 NOT_HERE = r"There is no request here: use `request` in an entry, a hook or an error handler\."
@@ -103,6 +104,7 @@ def test_it_cannot_be_copied_or_pickled(connect: Connect):
     assert connect(Service()).get("/").json() == [told] * 3
 
 
+@differs("in-lambda")
 def test_it_knows_the_stage_and_that_no_lambda_is_there(connect: Connect, monkeypatch: pytest.MonkeyPatch):
     class Service(TechMicroService):
         @entry(no_auth=True)
@@ -252,6 +254,7 @@ def test_the_body_may_be_read_again_and_streamed(connect: Connect):
     assert client.post("/twice", content=b"x" * 100_000).json() == [100_000] * 3
 
 
+@differs("sizes")
 def test_what_an_entry_reads_for_itself_is_limited(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)

@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 from coworks_async import Blueprint, TechMicroService, entry, request
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from tests.clients import Connect
+from tests.differences import differs
 from tests.pipeline.checks import assert_problem
 
 
@@ -61,6 +62,7 @@ def test_a_head_is_the_get_without_its_body(connect: Connect):
             assert head.headers[name] == get.headers[name]
 
 
+@differs("rest-no-such-route")
 def test_a_head_without_a_get_is_a_405(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
@@ -83,6 +85,7 @@ ALLOWED = {
 }
 
 
+@differs("rest-no-such-route")
 def test_the_automatic_options_and_a_405_tell_what_is_allowed(connect: Connect):
     client = connect(shop())
     for path, allow in ALLOWED.items():
@@ -92,6 +95,7 @@ def test_the_automatic_options_and_a_405_tell_what_is_allowed(connect: Connect):
         assert refused.headers["allow"] == allow
 
 
+@differs("rest-no-such-route")
 def test_the_automatic_options_asks_for_no_token(connect: Connect):
     class Closed(TechMicroService):
         @entry
@@ -104,6 +108,7 @@ def test_the_automatic_options_asks_for_no_token(connect: Connect):
     assert client.delete("/").status_code == 405
 
 
+@differs("rest-no-such-route")
 def test_an_options_entry_answers_for_itself(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
@@ -119,6 +124,7 @@ def test_an_options_entry_answers_for_itself(connect: Connect):
     assert client.post("/").headers["allow"] == "GET, HEAD, OPTIONS"
 
 
+@differs("rest-no-such-route")
 def test_an_unknown_method_is_a_405_where_the_path_is_known(connect: Connect):
     client = connect(shop())
     for method in ("TRACE", "PROPFIND"):
@@ -150,6 +156,7 @@ def test_the_body_of_the_first_request_may_use_any_method_of_the_path(connect: C
     assert client.put("/admin/route/x/").text == "x"
 
 
+@differs("rest-no-such-route")
 def test_a_prefix_never_shadows_another_route(connect: Connect):
     class Root(Blueprint):
         @entry(no_auth=True)

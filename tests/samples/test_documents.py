@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coworks_async.cli.new import TEMPLATES
+from coworks_async.cli.commands.new import TEMPLATES
 from tests.samples.projects import Project, made, sample
 
 VALIDATOR = str(Path(sys.executable).with_name("openapi-spec-validator"))

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import httpx
 
-from coworks_async.aws.gateway import GatewayPlan, GatewayRoute
+from coworks_async.gateway.routes import GatewayPlan, GatewayRoute
 from tests.aws.emulator import CREDENTIALS
 from tests.deploy.toolchain import Toolchain
 from tests.tools import PATIENCE

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from coworks_async.aws.gateway import Kind, gateway_plan
+from coworks_async.gateway.routes import Kind, gateway_plan
 from tests.terraform.applying import STEP_ONE, Applied, client, create_function, inputs_of
 from tests.terraform.conftest import NewRoot
 from tests.terraform.services import SOURCE, service

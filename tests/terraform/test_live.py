@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from coworks_async.aws.gateway import gateway_plan
+from coworks_async.gateway.routes import gateway_plan
 from tests.terraform.applying import Applied, create_function, inputs_of, live
 from tests.terraform.conftest import NewRoot
 from tests.terraform.services import SOURCE, service

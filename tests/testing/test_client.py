@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.websockets import WebSocketDisconnect
 
 from coworks_async import TechMicroService, entry, request
-from coworks_async.aws.standin import VIAS, GatewayFront, Via
+from coworks_async.gateway import VIAS, GatewayFront, Via
 from coworks_async.testing import TestClient
 
 via_each = pytest.mark.parametrize("via", VIAS)

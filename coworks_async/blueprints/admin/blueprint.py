@@ -7,12 +7,12 @@ from weakref import WeakKeyDictionary
 
 from starlette.responses import HTMLResponse, Response
 
-from coworks_async.blueprints.admin.event import masked
+from coworks_async.blueprints.admin.assets import FOREVER, HEADERS, Place, asset, page
 from coworks_async.blueprints.admin.markdown import doc_of, to_html
-from coworks_async.blueprints.admin.page import FOREVER, HEADERS, Place, asset, page
+from coworks_async.blueprints.admin.masking import masked
 from coworks_async.blueprints.admin.routes import Route, routes_of
-from coworks_async.entries.blueprint import Blueprint
-from coworks_async.entries.declaration import entry
+from coworks_async.entries.blueprints import Blueprint
+from coworks_async.entries.decorators import entry
 from coworks_async.exceptions import Problem
 from coworks_async.pipeline.request import current_request, current_stage
 from coworks_async.service import TechMicroService

@@ -1,0 +1,210 @@
+"""The real runtime client of Lambda, started as AWS starts it, against a Runtime API of the tests' own."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws.lambdas import FUNCTION, METHOD_ARN, Answer, alb, http, rest, url
+from tests.aws.runtime_api import Result, RuntimeApi, runtime_api
+from tests.tools import PATIENCE
+
+pytestmark = pytest.mark.skipif(
+    find_spec("awslambdaric") is None or find_spec("runtime_client") is None,
+    reason="awslambdaric is not installed: it may have no wheel for this Python",
+)
+
+SERVICE = """
+import asyncio
+import logging
+import os
+from contextlib import asynccontextmanager
+
+from coworks_async import TechMicroService, entry, request
+
+
+@asynccontextmanager
+async def lifespan(app):
+    if "REFUSE_TO_START" in os.environ:
+        raise ConnectionError("no database")
+    print("started", flush=True)
+    yield {"pool": asyncio.Queue()}
+    print("ended", flush=True)
+
+
+class Shop(TechMicroService):
+    count = 0
+
+    async def token_authorizer(self, token):
+        return {"name": token} if token == "ann" else None
+
+    async def on_event(self, event, context):
+        if event.get("source") == "aws.events":
+            return {"pinged": context.aws_request_id}
+        if event.get("source") == "shop.fails":
+            raise LookupError("no such thing")
+        return await super().on_event(event, context)
+
+    @entry
+    async def get(self):
+        self.count += 1
+        await request.state.pool.put(self.count)
+        return {"auth": request.auth, "count": self.count, "pooled": request.state.pool.qsize()}
+
+    @entry(no_auth=True)
+    async def post(self, *, data: bytes):
+        return data[::-1]
+
+
+app = Shop(lifespan=lifespan)
+lambda_handler = app.lambda_handler
+"""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A runtime that is up."""
+
+    api: RuntimeApi
+    process: "subprocess.Popen[str]"
+
+    def request(self, event: Any) -> Answer:
+        result = self.api.invoke(event)
+        assert result.call == "response", result
+        return Answer(result.body)
+
+    def fails(self, event: Any) -> Result:
+        result = self.api.invoke(event)
+        assert result.call == "error", result
+        return result
+
+    def end(self) -> tuple[int, list[str]]:
+        """Send the signal that Lambda sends; return the exit code and the lines of the log."""
+        assert self.api.waiting.wait(PATIENCE)
+        self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out.splitlines()
+
+
+@contextmanager
+def running(folder: Path, **environment: str) -> Iterator[Runtime]:
+    """Start the runtime in a project's folder, as the Lambda service does."""
+    (folder / "shop.py").write_text(SERVICE)
+    own = {
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",  # the first that hears of signals while it waits
+        "AWS_LAMBDA_FUNCTION_NAME": "shop",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "AWS_LAMBDA_LOG_LEVEL": "INFO",
+        "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]),
+    }
+    with runtime_api() as api:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "awslambdaric", "shop.lambda_handler"],
+            cwd=folder,
+            env=os.environ | own | {"AWS_LAMBDA_RUNTIME_API": api.address} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield Runtime(api, process)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Runtime]]:
+    with ExitStack() as stack:
+        yield lambda **environment: stack.enter_context(running(tmp_path, **environment))
+
+
+def test_ten_events_of_every_kind_are_answered_by_one_container(start: Callable[..., Runtime]):
+    runtime = start()
+    token = [("authorization", "ann")]
+    assert runtime.request(rest(headers=token)).json == {"auth": {"name": "ann"}, "count": 1, "pooled": 1}
+    allowed = runtime.request
+    policy = runtime.api.invoke({"type": "TOKEN", "authorizationToken": "ann", "methodArn": METHOD_ARN}).body
+    assert policy["policyDocument"]["Statement"][0]["Resource"].endswith(":abcdef123/dev/*")
+    assert policy["context"] == {"coworks": f"{FUNCTION} dev", "principal": '{"name":"ann"}'}
+    assert allowed(rest(authorizer=policy["context"])).json == {"auth": {"name": "ann"}, "count": 2, "pooled": 2}
+    asked = {**http(headers=token), "type": "REQUEST", "routeArn": METHOD_ARN}
+    simple = runtime.api.invoke(asked).body
+    assert simple["isAuthorized"] is True
+    assert allowed(http(authorizer={"lambda": simple["context"]})).json["count"] == 3
+    assert allowed(url(headers=token)).json["count"] == 4
+    assert allowed(alb(headers=token)).json["count"] == 5
+    assert allowed(http()).status == 401
+    assert allowed(rest(headers=[("authorization", "bob")])).status == 403
+    binary = allowed(rest("POST", headers=[("content-type", "application/octet-stream")], body=b"\x00\xff"))
+    assert (binary.raw["body"], binary.raw["isBase64Encoded"]) == (base64.b64encode(b"\xff\x00").decode(), True)
+    assert runtime.api.invoke({"source": "aws.events"}).body == {"pinged": "request-11"}
+    assert runtime.api.count == 11
+
+
+def test_an_event_that_fails_and_one_that_is_unknown_are_errors_and_the_next_is_answered(
+    start: Callable[..., Runtime],
+):
+    runtime = start()
+    failed = runtime.fails({"source": "shop.fails"}).body
+    assert (failed["errorType"], failed["errorMessage"]) == ("LookupError", "no such thing")
+    unknown = runtime.fails({"card": "s3cr3t", "source": "shop.other"}).body
+    assert unknown["errorType"] == "UnknownEvent"
+    assert "An event from shop.other with the keys card, source is no request" in unknown["errorMessage"]
+    assert "s3cr3t" not in str(unknown)
+    assert runtime.request(rest(headers=[("authorization", "ann")])).status == 200
+
+
+def test_a_rest_api_is_told_the_word_of_which_it_makes_a_401(start: Callable[..., Runtime]):
+    error = start().fails({"type": "TOKEN", "authorizationToken": "", "methodArn": METHOD_ARN}).body
+    assert error["errorMessage"] == "Unauthorized"
+
+
+def test_the_log_is_one_line_of_json_a_request_and_sigterm_ends_the_lifespan(start: Callable[..., Runtime]):
+    runtime = start()
+    for event in (rest(headers=[("authorization", "ann")]), http()):
+        runtime.request(event)
+    code, lines = runtime.end()
+    assert code == -signal.SIGTERM
+    assert (lines[0], lines[-1]) == ("started", "ended")
+    logged = [json.loads(line) for line in lines[1:-1]]
+    assert [(line["level"], line["logger"], line["requestId"]) for line in logged] == [
+        ("INFO", "shop", "request-1"),
+        ("INFO", "shop", "request-2"),
+    ]
+    messages = [line["message"] for line in logged]
+    # Runtimes that know of mappings keep one, older ones write its JSON.
+    told = [json.loads(message) if isinstance(message, str) else message for message in messages]
+    assert [{**line, "ms": line["ms"] > 0} for line in told] == [
+        {"method": "GET", "path": "/dev/", "status": 200, "ms": True, "request_id": "request-1", "cold_start": True},
+        {"method": "GET", "path": "/", "status": 401, "ms": True, "request_id": "request-2", "cold_start": False},
+    ]
+
+
+def test_a_text_log_is_one_line_with_json_in_it(start: Callable[..., Runtime]):
+    runtime = start(AWS_LAMBDA_LOG_FORMAT="Text")
+    runtime.request(http(headers=[("authorization", "ann")]))
+    _, lines = runtime.end()
+    level, _, request_id, message = lines[1].split("\t")
+    assert (level, request_id, json.loads(message)["status"]) == ("[INFO]", "request-1", 200)
+
+
+def test_a_start_that_fails_is_a_500_and_one_clear_error_in_the_log(start: Callable[..., Runtime]):
+    runtime = start(REFUSE_TO_START="1")
+    answer = runtime.request(rest())
+    assert (answer.status, answer.json["title"]) == (500, "Internal Server Error")
+    assert runtime.fails({"source": "aws.events"}).body["errorType"] == "StartupError"
+    _, lines = runtime.end()
+    [error] = [line for line in map(json.loads, lines) if line["level"] == "ERROR" and "logger" in line]
+    assert (error["errorType"], error["errorMessage"]) == ("ConnectionError", "no database")
+    assert "the next event tries again" in error["message"]

@@ -1,0 +1,160 @@
+"""`cws zip`: the archive alone, and what is told of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from coworks_async.cli.main import cws
+from tests.cli.conftest import Write
+from tests.cli.serving import CWS, until
+from tests.tools import PATIENCE
+
+SAMPLES = Path(__file__).parents[3] / "samples" / "docs"
+
+SERVICE = """
+from coworks_async import TechMicroService
+
+print("Imported.")
+
+
+class Orders(TechMicroService):
+    pass
+
+
+{}
+"""
+
+# CoWorks as a layer would bring it, so that nothing has to be installed.
+LAYER = ("--layer-provides", "coworks-async", "--python", f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def zipped(*arguments: str, app: str = "orders") -> Result:
+    return CliRunner().invoke(cws, ["-A", app, "zip", *arguments, *LAYER])
+
+
+def entry(path: Path) -> str:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read("cws_lambda.py").decode()
+
+
+@pytest.fixture
+def service(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(project)
+    return write("orders.py", SERVICE.format("app = Orders(name='my orders')"))
+
+
+def test_ctrl_c_says_that_no_archive_is_written(service: Path, project: Path):
+    service.write_text("import pathlib, time\npathlib.Path('asked').touch()\ntime.sleep(600)\n")
+    command = [CWS, "-A", "orders", "zip", "-o", "orders.zip"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        until((project / "asked").exists)
+        os.killpg(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, told) == (1, "Error: Interrupted: no archive is written.\n")
+    assert not (project / "orders.zip").exists()
+
+
+def test_the_sample_as_a_process(tmp_path: Path):
+    output = tmp_path / "simple.zip"
+    command = [CWS, "-A", "simple", "zip", "-o", str(output)]
+    done = subprocess.run(command, cwd=SAMPLES, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"{output}: ")
+    assert lines[0].endswith(" unpacked, for Python 3.13 on arm64")
+    assert {line.split()[2] for line in lines[1:6]} > {"starlette", "coworks_async"}
+    assert lines[6].startswith("Content hash ")
+    assert output.stat().st_size < 2_000_000
+
+
+def test_the_extras_that_the_service_uses_are_in_it(tmp_path: Path):
+    output = tmp_path / "complete.zip"
+    command = [CWS, "-A", "complete", "zip", "-o", str(output)]
+    done = subprocess.run(command, cwd=SAMPLES, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Note" not in done.stdout
+    with zipfile.ZipFile(output) as archive:
+        tops = {name.partition("/")[0] for name in archive.namelist()}
+    assert {"aws_xray_sdk", "markdown_it", "nh3", "pyinstrument"} <= tops
+    assert not tops & {"opentelemetry", "click", "uvicorn", "botocore"}
+
+
+@pytest.mark.usefixtures("service")
+def test_the_archive_is_named_after_the_service_and_what_that_prints_is_not_in_the_report(project: Path):
+    done = zipped()
+    assert (done.exit_code, done.stderr) == (0, "Imported.\n")
+    assert done.stdout.startswith("my-orders-8482a2.zip: ")
+    assert "module('orders').app.lambda_handler" in entry(project / "my-orders-8482a2.zip")
+
+
+@pytest.mark.usefixtures("service")
+def test_what_is_in_it_is_listed_and_what_is_missing_told(write: Write):
+    write("bad.py", "def\n")
+    done = zipped("--list", "-o", "x.zip", "--ignore", "*.csv")
+    listed = [line.split()[-1] for line in done.stdout.splitlines()]
+    assert [name for name in listed if name.endswith(".py")][-3:] == ["bad.py", "cws_lambda.py", "orders.py"]
+    assert "Note: bad.py does not compile with Python 3." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "app", "expected"),
+    [
+        ("make = Orders", "orders:make", "module('orders').make().lambda_handler"),
+        ("app = Orders", "orders", "module('orders').app().lambda_handler"),
+        ("only = Orders()", "orders", "module('orders').only.lambda_handler"),
+        ("class Box:\n    inner = Orders()", "orders:Box.inner", "module('orders').Box.inner.lambda_handler"),
+    ],
+)
+def test_the_entry_module_finds_the_service_as_the_other_commands_do(
+    write: Write, project: Path, monkeypatch: pytest.MonkeyPatch, text: str, app: str, expected: str
+):
+    monkeypatch.chdir(project)
+    write("orders.py", SERVICE.format(text))
+    assert zipped("-o", "x.zip", app=app).exit_code == 0
+    assert expected in entry(project / "x.zip")
+
+
+def test_a_file_in_a_folder_of_the_project_is_imported_from_there(
+    write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(project)
+    write("deep/orders.py", SERVICE.format("app = Orders()"))
+    assert zipped("-o", "x.zip", app="deep/orders.py").exit_code == 0
+    assert "'deep'" in entry(project / "x.zip")
+
+
+def test_a_file_outside_of_the_projects_folder_is_refused(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(project)
+    outside = write("../outside/orders.py", SERVICE.format("app = Orders()")).resolve()
+    done = zipped(app=str(outside))
+    assert done.exit_code == 2
+    assert done.stderr.endswith(f"Error: {outside} is not in the project's folder {project}: name another by -p.\n")
+
+
+@pytest.mark.usefixtures("service")
+def test_no_file_of_variables_and_no_terraform_folder_goes_in(write: Write, project: Path):
+    write("variables", "TOKEN=s3cr3t\n")
+    write("terraform/notes.txt", "")
+    done = CliRunner().invoke(cws, ["-A", "orders", "-e", "variables", "zip", "-o", "x.zip", *LAYER])
+    assert done.exit_code == 0
+    with zipfile.ZipFile(project / "x.zip") as archive:
+        names = [name for name in archive.namelist() if "__pycache__" not in name]
+    assert names == ["cws_lambda.py", "orders.py"]
+
+
+@pytest.mark.usefixtures("service")
+def test_what_fails_is_one_line_and_what_is_wrong_another(write: Write):
+    write("cws_lambda.py", "")
+    failed = zipped()
+    assert (failed.exit_code, failed.stderr.splitlines()[-1]) == (
+        1,
+        "Error: The project's cws_lambda.py has the name of the entry module: rename it.",
+    )
+    assert zipped("--ignore", "!").exit_code == 2
+    assert CliRunner().invoke(cws, ["-A", "orders", "zip", "--python", "2.7"]).exit_code == 2

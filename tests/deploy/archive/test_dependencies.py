@@ -1,0 +1,235 @@
+"""Which dependencies go into the archive, and what is said of one that cannot be had."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from coworks_async.deploy.archive.dependencies import Target
+from coworks_async.exceptions import CommandError, DeployError
+from tests.deploy.installing import PROJECT, Install, install, project, require, uv
+from tests.deploy.wheels import index, make_wheel
+
+__all__ = ["index", "install", "project"]
+
+OWN = ("mangum", "msgspec", "python-multipart", "starlette")
+
+
+# For which platform.
+
+
+def test_the_platform_is_that_of_the_lambdas_runtime():
+    assert Target("3.11", "x86_64").platform == "x86_64-manylinux_2_17"
+    assert Target("3.12", "x86_64").platform == "x86_64-manylinux_2_34"
+    assert Target("3.14", "arm64").platform == "aarch64-manylinux_2_34"
+    with pytest.raises(CommandError, match=r"^Python '3\.10' cannot be deployed to: choose one of 3\.11, 3\.12, 3\.1"):
+        Target("3.10", "arm64")
+
+
+@pytest.mark.usefixtures("index")
+def test_a_wheel_of_the_lambdas_python_and_processor_is_taken(project: Path, index: Path, install: Install):
+    for python, machine in (("cp313", "aarch64"), ("cp313", "x86_64"), ("cp312", "aarch64")):
+        text = f"built = {python + machine!r}\n"
+        make_wheel(index, "fast", tag=f"{python}-{python}-manylinux_2_28_{machine}", files={"fast.py": text})
+    require(project, "fast")
+    assert install() == ["fast.py"]
+    assert "cp313aarch64" in (project.parent / "tree" / "fast.py").read_text()
+
+
+def test_markers_are_those_of_the_lambda(project: Path, index: Path, install: Install):
+    for name in ("old", "new", "arm", "mac"):
+        make_wheel(index, name)
+    require(
+        project,
+        "old; python_version < '3.14'",
+        "new; python_version >= '3.14'",
+        "arm; platform_machine == 'aarch64'",
+        "mac; sys_platform == 'darwin'",
+    )
+    assert install(Target("3.14", "arm64")) == ["arm.py", "new.py"]
+
+
+def test_without_uv_the_line_says_how_to_get_it(project: Path, install: Install, monkeypatch: pytest.MonkeyPatch):
+    require(project, "a")
+    monkeypatch.setattr("sysconfig.get_path", lambda *words, **more: str(project))
+    monkeypatch.setattr("uv._find_uv._module_path", lambda: None)
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert str(caught.value) == (
+        "uv, which installs the dependencies, is not where its package puts it: run 'pip install --force-reinstall uv' "
+        f"in the environment of {sys.prefix}."
+    )
+
+
+@pytest.mark.parametrize("tag", ["cp312-cp312-manylinux_2_34_aarch64", "cp313-cp313-manylinux_2_39_aarch64"])
+def test_a_dependency_without_such_a_wheel_is_named(project: Path, index: Path, install: Install, tag: str):
+    make_wheel(index, "fast", tag=tag)
+    require(project, "fast")
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert str(caught.value) == (
+        "requirements.txt: fast has no wheel for Python 3.13 on arm64: take another version, or have a layer bring it "
+        "(--layer-provides fast)."
+    )
+    assert caught.value.log is not None
+    assert "no wheels" in caught.value.log.read_text()
+
+
+# Which go in.
+
+
+def test_development_groups_stay_out(project: Path, index: Path, install: Install):
+    make_wheel(index, "a")
+    make_wheel(index, "tool")
+    (project / "pyproject.toml").write_text(PROJECT.format('"a"'))
+    assert install() == ["a.py"]
+    uv("lock", cwd=project)
+    assert install() == ["a.py"]
+
+
+def test_boto3_and_what_only_it_brings_stay_out(project: Path, index: Path, install: Install):
+    make_wheel(index, "boto3", requires=["botocore", "s3transfer", "jmespath"])
+    make_wheel(index, "botocore", requires=["urllib3", "python-dateutil"])
+    make_wheel(index, "requests", requires=["urllib3"])
+    make_wheel(index, "urllib3")
+    require(project, "boto3", "requests")
+    assert install() == ["requests.py", "urllib3.py"]
+
+
+def test_what_a_layer_provides_stays_out_with_what_only_it_brings(project: Path, index: Path, install: Install):
+    make_wheel(index, "big.data", requires=["big-core", "shared"])
+    make_wheel(index, "small", requires=["shared"])
+    make_wheel(index, "shared")
+    require(project, "big-data", "small")
+    assert install(layer_provides=("Big_Data", "coworks-async")) == ["shared.py", "small.py"]
+    with pytest.raises(
+        CommandError, match=r"^--layer-provides takes the name of a distribution, which 'a b' is not\.$"
+    ):
+        install(layer_provides=("a b",))
+
+
+def test_nothing_is_installed_where_nothing_is_required_and_a_layer_brings_coworks(install: Install):
+    assert install() == []
+
+
+# CoWorks itself.
+
+
+@pytest.fixture
+def own_dependencies(index: Path) -> None:
+    for name in OWN:
+        make_wheel(index, name, "1.10" if name == "starlette" else "0.30")
+    make_wheel(index, "markdown-it-py", "9")
+    make_wheel(index, "nh3", "9")
+    make_wheel(index, "docstring-parser", "9")
+    make_wheel(index, "uvicorn")
+
+
+def own(*more: str) -> list[str]:
+    return sorted(["coworks_async", *(f"{name.replace('-', '_')}.py" for name in (*OWN, *more))])
+
+
+@pytest.mark.usefixtures("own_dependencies")
+@pytest.mark.parametrize("requirement", [None, "coworks-async", "coworks_async[standard]==99", "CoWorks-Async<0.0.1"])
+def test_coworks_goes_in_as_the_package_that_runs_whatever_names_it(
+    project: Path, install: Install, requirement: str | None
+):
+    if requirement is not None:
+        require(project, requirement)
+    assert install(layer_provides=()) == own()
+    package = project.parent / "tree" / "coworks_async"
+    assert (package / "service.py").read_bytes() == (
+        Path(__file__).parents[3] / "coworks_async" / "service.py"
+    ).read_bytes()
+    assert not [name for name in ("cli", "deploy", "terraform", "__pycache__") if (package / name).exists()]
+
+
+@pytest.mark.usefixtures("own_dependencies")
+def test_its_extras_count_but_for_the_one_of_the_tools(project: Path, index: Path, install: Install):
+    make_wheel(index, "shop", requires=["coworks-async[standard,admin]>=3"])
+    require(project, "shop")
+    assert install(layer_provides=()) == own("docstring-parser", "markdown-it-py", "nh3", "shop")
+
+
+@pytest.mark.usefixtures("own_dependencies")
+def test_the_projects_pins_count_for_its_dependencies(project: Path, index: Path, install: Install):
+    make_wheel(index, "mangum", "0.22.5")
+    require(project, "mangum==0.22.5")
+    assert install(layer_provides=()) == own()
+    assert "0.22.5" in (project.parent / "tree" / "mangum.py").read_text()
+
+
+# What is no wheel.
+
+
+def test_a_folder_that_is_required_is_built_anew_each_time(project: Path, index: Path, install: Install):
+    library = project / "library"
+    (library / "backend").mkdir(parents=True)
+    (library / "pyproject.toml").write_text(
+        '[project]\nname = "library"\nversion = "1"\n'
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["backend"]\n'
+    )
+    (library / "backend" / "backend.py").write_text(
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
+        "from pathlib import Path\n"
+        "def build_wheel(folder, settings=None, metadata=None):\n"
+        "    import zipfile\n"
+        "    name = 'library-1-py3-none-any.whl'\n"
+        "    info = 'library-1.dist-info/'\n"
+        "    with zipfile.ZipFile(Path(folder, name), 'w') as wheel:\n"
+        "        wheel.writestr('library.py', Path('library.py').read_text())\n"
+        "        wheel.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: library\\nVersion: 1\\n')\n"
+        "        wheel.writestr(info + 'WHEEL', "
+        "'Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')\n"
+        "        wheel.writestr(info + 'RECORD', '')\n"
+        "    return name\n"
+    )
+    require(project, "-e ./library")
+    for text in ("first = 1\n", "second = 2\n"):
+        (library / "library.py").write_text(text)
+        assert install() == ["library.py"]
+        assert (project.parent / "tree" / "library.py").read_text() == text
+    (library / "library.py").unlink()
+    with pytest.raises(DeployError, match=r"^requirements\.txt: Failed to build `library"):
+        install()
+
+
+# What cannot be had.
+
+
+@pytest.mark.usefixtures("index")
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["no-such-thing"], "no-such-thing is not in the package index."),
+        (["a==9"], "a has no version ==9."),
+        (["a==="], "Couldn't parse requirement in `requirements.txt` at position 0: Unexpected end of version "),
+        (["./nowhere"], "Distribution not found at: file://"),
+        (["a", "b"], "Because only a==1.0 is available and all versions of b depend on a>3, we can conclude "),
+        (["-r other.txt"], "Error parsing included file in `requirements.txt` at position 0: failed to read from "),
+    ],
+)
+def test_a_dependency_that_cannot_be_had_is_one_line_that_names_it(
+    project: Path, index: Path, install: Install, lines: list[str], told: str
+):
+    make_wheel(index, "a")
+    make_wheel(index, "b", requires=["a>3"])
+    require(project, *lines)
+    with pytest.raises(DeployError) as caught:
+        install()
+    message = str(caught.value)
+    assert message.startswith(f"requirements.txt: {told}")
+    assert "\n" not in message
+
+
+def test_a_network_that_is_not_there_is_one_line_without_the_secrets_of_addresses(
+    project: Path, install: Install, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    require(project, "x @ https://user:s3cr3t@127.0.0.1:9/x-1-py3-none-any.whl")
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert str(caught.value).startswith("requirements.txt: the package index cannot be reached: Connection refused")
+    assert caught.value.log is not None
+    assert "s3cr3t" not in caught.value.log.read_text() + str(caught.value)

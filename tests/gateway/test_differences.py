@@ -1,0 +1,263 @@
+"""What a gateway does otherwise, each shown once: the list of `docs/lambda-differences.md`."""
+
+import re
+from pathlib import Path
+
+import pytest
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+
+from coworks_async import Request, TechMicroService, entry, request
+from coworks_async.gateway import VIAS, Via
+from coworks_async.testing import TestClient
+from tests.differences import DIFFERENCES, EVENTS, differs
+
+PAGE = Path(__file__).parents[2] / "docs" / "lambda-differences.md"
+
+TOKEN = {"Authorization": "token"}
+HTTP: list[Via] = ["http", "http-stage"]
+via_http = pytest.mark.parametrize("via", HTTP)
+via_api = pytest.mark.parametrize("via", ["rest", *HTTP])
+
+
+class Shop(TechMicroService):
+    token: str | None = "token"
+
+    async def token_authorizer(self, token: str):
+        return token == self.token or token == "first,second"
+
+    @entry
+    async def get(self):
+        return "shop"
+
+    @entry(no_auth=True)
+    async def get_open(self, *, q: str = ""):
+        return q
+
+    @entry(no_auth=True)
+    async def get_name(self, name):
+        return name
+
+    @entry(no_auth=True)
+    async def get_rest(self, *path):
+        return list(path)
+
+    @entry(no_auth=True)
+    async def get_nothing(self):
+        return None
+
+    @entry(no_auth=True)
+    async def post_size(self, asked: Request):
+        return len(await asked.body())
+
+    @entry(no_auth=True)
+    async def get_lambda(self):
+        return request.in_lambda_context
+
+    @entry(no_auth=True)
+    async def get_broken(self):
+        yield "begun"
+        raise LookupError("late")
+
+    @entry(no_auth=True)
+    async def get_headers(self):
+        return "", {"connection": "close", "vary": "a"}
+
+
+def test_the_page_and_the_list_name_the_same_differences():
+    assert re.findall(r"^\| `([a-z-]+)` \|", PAGE.read_text(), re.MULTILINE) == list(DIFFERENCES)
+    assert EVENTS == VIAS
+
+
+def test_each_difference_is_shown_here():
+    shown = Path(__file__).read_text()
+    for name in DIFFERENCES:
+        assert f"\n# {name}\n" in shown, name
+
+
+def test_an_unknown_difference_is_an_error():
+    with pytest.raises(ValueError, match="unknown differences: rest-nothing"):
+        differs("rest-nothing")
+
+
+# rest-no-such-route
+def test_a_rest_api_says_404_alone_where_the_service_says_405_or_404_with_its_hooks():
+    app = Shop()
+    app.after_request(lambda response: response.headers.update({"x-hook": "ran"}) or response)
+    with TestClient(app) as local, TestClient(app, via="rest") as rest:
+        assert [client.delete("/").status_code for client in (local, rest)] == [405, 404]
+        assert "allow" not in rest.delete("/").headers
+        assert [client.get("/nowhere").status_code for client in (local, rest)] == [404, 404]
+        assert ["x-hook" in client.get("/nowhere").headers for client in (local, rest)] == [True, False]
+        assert rest.get("/nowhere").json() == {"type": "about:blank", "title": "Not Found", "status": 404}
+
+
+# rest-as-sent
+def test_a_rest_api_compares_the_fixed_part_of_a_path_as_it_was_sent():
+    app = Shop()
+    with TestClient(app) as local, TestClient(app, via="rest") as rest:
+        for path in ("/%6Eame/ann", "/rest//ann"):
+            assert [client.get(path).status_code for client in (local, rest)] == [200, 404]
+        assert rest.get("/name/%61nn").text == "ann"
+
+
+# rest-content-type
+def test_a_rest_api_gives_each_answer_a_content_type():
+    with TestClient(Shop(), via="rest") as client:
+        answer = client.get("/nothing")
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (204, b"", "application/json")
+
+
+# rest-query
+def test_a_rest_api_decodes_the_query_and_replaces_what_is_no_utf_8():
+    with TestClient(Shop()) as local, TestClient(Shop(), via="rest") as rest:
+        assert local.get("/open?q=%ff").status_code == 400
+        assert rest.get("/open?q=%ff").text == "\ufffd"
+
+
+# rest-repeated-token
+def test_a_rest_api_asks_about_the_last_of_two_tokens():
+    headers = [("Authorization", "first"), ("Authorization", "second")]
+    with TestClient(Shop()) as local, TestClient(Shop(), via="rest") as rest:
+        assert local.get("/", headers=headers).status_code == 200
+        assert rest.get("/", headers=headers).status_code == 403
+
+
+# http-refusals
+@via_http
+def test_an_http_api_refuses_in_its_own_words(via: Via):
+    with TestClient(Shop(), via=via) as client:
+        nobody, wrong = client.get("/"), client.get("/", headers={"Authorization": "wrong"})
+        head = client.head("/")
+    assert (nobody.status_code, nobody.json()) == (401, {"message": "Unauthorized"})
+    assert (wrong.status_code, wrong.json()) == (403, {"message": "Forbidden"})
+    assert "www-authenticate" not in nobody.headers
+    # Where the service itself is asked, by the route `$default`, it is the service's own answer.
+    assert (head.status_code, "www-authenticate" in head.headers) == (401, True)
+
+
+# refused-outside
+@via_api
+def test_what_the_gateway_refuses_no_middleware_sees(via: Via):
+    app = Shop(middleware=[Middleware(CORSMiddleware, allow_origins=["https://site.example"])])
+    origin = {"Origin": "https://site.example"}
+    with TestClient(app) as local, TestClient(app, via=via) as client:
+        assert "access-control-allow-origin" in local.get("/", headers=origin).headers
+        assert "access-control-allow-origin" not in client.get("/", headers=origin).headers
+        assert "access-control-allow-origin" in client.get("/", headers=origin | TOKEN).headers
+
+
+# cached-verdict
+@via_api
+def test_a_verdict_lasts_for_the_gateways_time(via: Via):
+    app = Shop()
+    with TestClient(app) as local, TestClient(app, via=via) as client:
+        assert client.get("/", headers=TOKEN).status_code == 200
+        app.token = None
+        assert local.get("/", headers=TOKEN).status_code == 403
+        assert client.get("/", headers=TOKEN).status_code == 200
+
+
+# url-challenge
+@pytest.mark.parametrize("via", ["url", "rest"])
+def test_a_function_url_and_a_rest_api_rename_the_services_challenge(via: Via):
+    class Asking(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return "", 401, {"www-authenticate": "Basic"}
+
+    with TestClient(Asking(), via=via) as client:
+        headers = client.get("/").headers
+    assert "www-authenticate" not in headers
+    assert headers["x-amzn-remapped-www-authenticate"] == "Basic"
+
+
+# joined-headers
+@pytest.mark.parametrize("via", [*HTTP, "url"])
+def test_repeated_headers_of_an_answer_are_joined(via: Via):
+    class Twice(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            response = Response()
+            for value in ("a", "b"):
+                response.headers.append("vary", value)
+                response.set_cookie(value, value)
+            return response
+
+    with TestClient(Twice()) as local, TestClient(Twice(), via=via) as client:
+        assert [pair for pair in local.get("/").headers.multi_items() if pair[0] == "vary"] == [
+            ("vary", "a"),
+            ("vary", "b"),
+        ]
+        headers = client.get("/").headers.multi_items()
+    assert [value.replace(" ", "") for name, value in headers if name == "vary"] == ["a,b"]
+    assert len([pair for pair in headers if pair[0] == "set-cookie"]) == 2
+
+
+# http-question-mark
+@via_http
+def test_an_http_api_cuts_the_path_at_an_encoded_question_mark(via: Via):
+    with TestClient(Shop()) as local, TestClient(Shop(), via=via) as client:
+        assert local.get("/name/a%3Fb").text == "a?b"
+        assert client.get("/name/a%3Fb").text == "a"
+
+
+# http-path
+@via_http
+def test_an_http_api_decodes_the_path_and_replaces_what_is_no_utf_8(via: Via):
+    with TestClient(Shop()) as local, TestClient(Shop(), via=via) as client:
+        assert local.get("/name/a%ff").status_code == 400
+        assert client.get("/name/a%ff").text == "a\ufffd"
+
+
+# hop-by-hop
+@pytest.mark.parametrize("via", EVENTS)
+def test_the_connection_is_the_gateways_own(via: Via):
+    with TestClient(Shop(), via=via) as client:
+        headers = client.get("/headers").headers
+    assert "connection" not in headers
+    assert headers["vary"] == "a"
+
+
+# sizes
+@pytest.mark.parametrize("via", EVENTS)
+def test_an_answer_holds_six_megabytes_as_encoded(via: Via):
+    large = "x" * 6_300_000
+    app = Shop()
+    app.before_request(lambda: large)
+    with TestClient(app) as local, TestClient(app, via=via) as remote:
+        assert [client.get("/open").status_code for client in (local, remote)] == [200, 500]
+
+
+@pytest.mark.parametrize("via", EVENTS)
+def test_an_event_holds_six_megabytes_as_encoded(via: Via):
+    body = b"\0" * (5 * 1024 * 1024)
+    with TestClient(Shop()) as local, TestClient(Shop(), via=via) as client:
+        assert local.post("/size", content=body).json() == len(body)
+        assert client.post("/size", content=body).status_code == 413
+
+
+# alb-sizes
+def test_a_load_balancer_takes_one_megabyte():
+    body = b"\0" * (1024 * 1024)
+    with TestClient(Shop(), via="alb") as client:
+        assert client.post("/size", content=body).json() == len(body)
+        assert client.post("/size", content=body + b"\0").status_code == 413
+
+
+# broken-off
+@pytest.mark.parametrize("via", EVENTS)
+def test_an_answer_that_breaks_off_is_a_500(via: Via):
+    with TestClient(Shop(), raise_server_exceptions=False) as local, TestClient(Shop(), via=via) as client:
+        assert (local.get("/broken").status_code, local.get("/broken").text) == (200, "begun")
+        assert client.get("/broken").status_code == 500
+        assert "begun" not in client.get("/broken").text
+
+
+# in-lambda
+@pytest.mark.parametrize("via", EVENTS)
+def test_a_request_knows_that_it_came_by_an_event(via: Via):
+    with TestClient(Shop()) as local, TestClient(Shop(), via=via) as client:
+        assert local.get("/lambda").json() is False
+        assert client.get("/lambda").json() is True

@@ -1,0 +1,214 @@
+"""What a gateway is told of a service: routes as data, and what it answers alone."""
+
+import json
+from collections.abc import Iterable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Host, WebSocketRoute
+
+from coworks_async import Blueprint, TechMicroService, entry
+from coworks_async.gateway.routes import GatewayRoute, gateway_plan, gateway_routes
+from coworks_async.testing import TestClient
+
+
+def keys(routes: Iterable[GatewayRoute]) -> dict[str, bool]:
+    return {route.key: route.authorized for route in routes}
+
+
+async def plain(request: Request) -> Response:
+    return PlainTextResponse("plain")
+
+
+class Pens(TechMicroService):
+    @entry
+    async def get_pens(self, key):
+        return key
+
+    @entry(no_auth=True)
+    async def get_pens_new(self):
+        return "new"
+
+    @entry
+    async def post_pens(self):
+        return "made"
+
+
+def test_each_entry_is_a_route_and_asks_the_authorizer_unless_no_auth():
+    assert keys(gateway_routes(Pens())) == {
+        "POST /pens": True,
+        "GET /pens/new": False,
+        "GET /pens/{key}": True,
+    }
+
+
+def test_an_http_api_has_an_open_default_route_beside():
+    plan = gateway_plan(Pens(), "http")
+    assert keys(plan.routes) == keys(gateway_routes(Pens())) | {"$default": False}
+    assert (plan.responses, plan.token_key, plan.authorizer_ttl) == ((), "Authorization", 300)
+
+
+def test_a_rest_api_has_a_head_beside_each_get_and_an_open_options_on_each_path():
+    plan = gateway_plan(Pens(), "rest")
+    assert keys(plan.routes) == {
+        "OPTIONS /pens": False,
+        "POST /pens": True,
+        "GET /pens/new": False,
+        "HEAD /pens/new": False,
+        "OPTIONS /pens/new": False,
+        "GET /pens/{key}": True,
+        "HEAD /pens/{key}": True,
+        "OPTIONS /pens/{key}": False,
+    }
+    assert plan.binary_media_types == ("*/*",)
+
+
+def test_a_path_holds_each_method_that_the_service_answers_there_by_another_entry():
+    class Mixed(TechMicroService):
+        @entry
+        async def get_pens_new(self):
+            return "new"
+
+        @entry(no_auth=True)
+        async def put_pens(self, key):
+            return key
+
+        @entry
+        async def delete_pens(self, *path):
+            return "gone"
+
+    assert keys(gateway_routes(Mixed())) == {
+        "DELETE /pens": True,
+        "DELETE /pens/new": True,
+        "GET /pens/new": True,
+        "PUT /pens/new": False,
+        "DELETE /pens/{key}": True,
+        "PUT /pens/{key}": False,
+        "DELETE /pens/{key}/{proxy+}": True,
+    }
+
+
+def test_the_longest_static_start_tells_whether_the_authorizer_is_asked():
+    class Two(TechMicroService):
+        @entry
+        async def get(self, a, b):
+            return "two"
+
+        @entry(no_auth=True)
+        async def get_open(self, *path):
+            return "open"
+
+    routes = keys(gateway_routes(Two()))
+    assert (routes["GET /{a}/{b}"], routes["GET /open/{proxy+}"]) == (True, False)
+
+
+def test_parameters_of_one_place_share_a_name_and_none_comes_twice_in_a_path():
+    class Named(TechMicroService):
+        @entry
+        async def get(self, b):
+            return "one"
+
+        @entry
+        async def put(self, a, b):
+            return "two"
+
+        @entry
+        async def post(self, proxy, a):
+            return "two"
+
+    assert keys(gateway_routes(Named())) == {"GET /{b}": True, "POST /{b}/{p2}": True, "PUT /{b}/{p2}": True}
+
+
+def test_a_static_part_that_no_resource_can_be_called_is_a_parameter_and_open():
+    class Summer(TechMicroService):
+        @entry
+        async def get_été(self):
+            return "summer"
+
+    assert keys(gateway_routes(Summer())) == {"GET /{p1}": False}
+    with TestClient(Summer(), via="rest") as client:
+        assert client.get("/%C3%A9t%C3%A9").status_code == 401
+
+
+def test_mounts_and_the_authors_own_routes_are_open():
+    app = Pens()
+    app.mount("/static", Starlette())
+    app.add_route("/plain/{key:int}/x-{more}", plain, methods=["GET", "POST"])
+    app.add_route("/any/{rest:path}/end", plain, methods=None)
+    app.router.routes.append(WebSocketRoute("/socket", plain))
+    new = {key: auth for key, auth in keys(gateway_routes(app)).items() if "pens" not in key}
+    assert new == {
+        "ANY /static": False,
+        "ANY /static/{proxy+}": False,
+        "GET /plain/{key}/{more}": False,
+        "HEAD /plain/{key}/{more}": False,
+        "POST /plain/{key}/{more}": False,
+        "GET /any": False,
+        "HEAD /any": False,
+        "GET /any/{proxy+}": False,
+        "HEAD /any/{proxy+}": False,
+    }
+
+
+def test_a_host_route_may_answer_anywhere():
+    app = Pens()
+    app.router.routes.append(Host("other.example", Starlette()))
+    routes = keys(gateway_routes(app))
+    assert routes["ANY /"] is routes["ANY /{proxy+}"] is False
+    assert routes["GET /pens/{key}"] is True
+
+
+def test_an_own_route_that_goes_before_an_entry_opens_the_path():
+    class Rest(TechMicroService):
+        @entry
+        async def get(self, *path):
+            return "rest"
+
+        @entry
+        async def get_files(self):
+            return "files"
+
+    app = Rest()
+    app.mount("/files", Starlette())
+    routes = keys(gateway_routes(app))
+    assert routes["GET /{proxy+}"] is True
+    assert routes["GET /files"] is True
+    assert routes["GET /files/{proxy+}"] is False
+
+
+def test_a_blueprints_entries_stand_at_its_prefix():
+    app = Pens()
+    blueprint = type("Admin", (Blueprint,), {"get_route": entry(lambda self: "route")})()
+    app.register_blueprint(blueprint, url_prefix="admin")
+    assert keys(gateway_routes(app))["GET /admin/route"] is True
+
+
+def test_a_service_without_entries_has_no_routes():
+    assert gateway_routes(TechMicroService()) == ()
+
+
+def test_a_rest_api_answers_alone_in_the_words_of_the_service():
+    plan = gateway_plan(Pens(), "rest")
+    responses = {response.type: response for response in plan.responses}
+    with TestClient(Pens(), raise_server_exceptions=False) as client:
+        for kind, answer in [
+            ("UNAUTHORIZED", client.get("/pens/1")),
+            ("ACCESS_DENIED", client.get("/pens/1", headers={"authorization": "no"})),
+            ("MISSING_AUTHENTICATION_TOKEN", client.get("/nowhere")),
+        ]:
+            assert (responses[kind].status, responses[kind].body) == (answer.status_code, answer.text)
+            headers = {name.lower(): value for name, value in responses[kind].headers}
+            assert headers == {name: value for name, value in answer.headers.items() if name != "content-length"}
+    assert json.loads(responses["AUTHORIZER_FAILURE"].body)["status"] == 500
+    assert {kind for kind in responses if kind.startswith("DEFAULT")} == {"DEFAULT_4XX", "DEFAULT_5XX"}
+
+
+def test_what_it_answers_alone_is_open_to_other_origins_where_an_entry_is():
+    class Open(TechMicroService):
+        @entry(no_cors=False)
+        async def get(self):
+            return "open"
+
+    for response in gateway_plan(Open(), "rest").responses:
+        assert ("Access-Control-Allow-Origin", "*") in response.headers

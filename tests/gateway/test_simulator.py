@@ -1,0 +1,286 @@
+"""The stand-in gateway: it routes by data, asks and remembers its authorizer, and answers alone where AWS does."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from coworks_async import TechMicroService, entry, request
+from coworks_async.gateway import VIAS, Gateway
+from coworks_async.gateway.authorizer import allows, check_answer
+from coworks_async.gateway.messages import GatewayRequest, Via
+from coworks_async.gateway.responses import AnswerError, answer_of
+from coworks_async.gateway.routes import GatewayRoute, gateway_plan
+from coworks_async.gateway.simulator import find_route
+
+via_api = pytest.mark.parametrize("via", ["rest", "http", "http-stage"])
+
+
+class Counting(TechMicroService):
+    """A service that counts the calls of its Lambda and of its rule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Any] = []
+        self.asked: list[str] = []
+
+    @property
+    def lambda_handler(self) -> Callable[[Any, Any], Any]:  # type: ignore[override]
+        handler = self._handler = getattr(self, "_handler", None) or super().lambda_handler
+
+        def count(event: Any, context: Any) -> Any:
+            self.events.append(event)
+            return handler(event, context)
+
+        return count
+
+    async def token_authorizer(self, token: str) -> Any:
+        self.asked.append(token)
+        if token == "broken":
+            raise RuntimeError("no database")
+        return {"token": token} if token.startswith("good") else False
+
+    @entry
+    async def get(self):
+        return request.auth
+
+    @entry
+    async def get_pens(self, key):
+        return request.auth
+
+
+def get(path: str = "/", token: str | None = "good", method: str = "GET") -> GatewayRequest:
+    return GatewayRequest(method, path, headers=() if token is None else (("Authorization", token),))
+
+
+# Routing.
+
+
+ROUTES = tuple(
+    GatewayRoute(method, path)
+    for method, path in [
+        ("GET", "/pets/dog/1"),
+        ("GET", "/pets/dog/{id}"),
+        ("GET", "/pets/{proxy+}"),
+        ("ANY", "/{proxy+}"),
+        ("ANY", "$default"),
+        ("GET", "/"),
+        ("POST", "/users/me"),
+        ("ANY", "/users/{id}"),
+        ("PUT", "/users/{id}"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key", "parameters"),
+    [
+        # AWS's own table: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+        ("GET", "/pets/dog/1", "GET /pets/dog/1", {}),
+        ("GET", "/pets/dog/2", "GET /pets/dog/{id}", {"id": "2"}),
+        ("GET", "/pets/cat/1", "GET /pets/{proxy+}", {"proxy": "cat/1"}),
+        ("POST", "/test/5", "ANY /{proxy+}", {"proxy": "test/5"}),
+        # A more specific path without the method is passed over.
+        ("POST", "/users/me", "POST /users/me", {}),
+        ("GET", "/users/me", "ANY /users/{id}", {"id": "me"}),
+        ("PUT", "/users/me", "PUT /users/{id}", {"id": "me"}),
+        ("DELETE", "/pets/dog/1", "ANY /{proxy+}", {"proxy": "pets/dog/1"}),
+        ("GET", "/", "GET /", {}),
+        ("POST", "/", "$default", {}),
+        # A trailing slash is none.
+        ("GET", "/pets/dog/1/", "GET /pets/dog/1", {}),
+        ("GET", "/pets", "ANY /{proxy+}", {"proxy": "pets"}),
+        ("GET", "/users//x", "ANY /{proxy+}", {"proxy": "users//x"}),
+    ],
+)
+def test_the_most_specific_route_with_the_method_wins(method: str, path: str, key: str, parameters: dict[str, str]):
+    found = find_route(ROUTES, method, path)
+    assert found is not None
+    assert (found[0].key, found[1]) == (key, parameters)
+
+
+def test_an_empty_segment_is_no_parameters_value():
+    assert find_route((GatewayRoute("GET", "/a/{b}/c"),), "GET", "/a//c") is None
+    assert find_route((GatewayRoute("GET", "/a/{b}"),), "GET", "/a") is None
+
+
+# The authorizer.
+
+
+@via_api
+def test_one_invocation_serves_a_request_once_the_gateway_has_the_answer(via: Via):
+    app = Counting()
+    gateway = Gateway(app, via)
+    for path in ("/", "/pens/a", "/pens/b", "/"):
+        assert gateway.answer(get(path)).status == 200
+    assert len(app.events) == 5
+    assert app.asked == ["good"]
+
+
+@via_api
+def test_an_answer_is_kept_by_token_for_its_time_a_no_too(via: Via):
+    app, now = Counting(), 1000.0
+    gateway = Gateway(app, via, clock=lambda: now)
+    for token in ("good", "bad", "good 2", "bad", "good"):
+        gateway.answer(get(token=token))
+    assert app.asked == ["good", "bad", "good 2"]
+    now += 299
+    assert gateway.answer(get()).status == 200
+    assert app.asked == ["good", "bad", "good 2"]
+    now += 2
+    assert gateway.answer(get()).status == 200
+    assert app.asked == ["good", "bad", "good 2", "good"]
+
+
+@via_api
+def test_a_rule_that_fails_is_a_500_that_is_not_kept(via: Via, capsys: pytest.CaptureFixture[str]):
+    app = Counting()
+    gateway = Gateway(app, via)
+    assert [gateway.answer(get(token="broken")).status for _ in range(2)] == [500, 500]
+    assert app.asked == ["broken", "broken"]
+    assert capsys.readouterr().err.count("[ERROR] AuthorizerError: token_authorizer failed; nobody was let in\n") == 2
+
+
+@via_api
+def test_without_a_token_the_lambda_is_not_called(via: Via):
+    app = Counting()
+    gateway = Gateway(app, via)
+    assert gateway.answer(get(token=None)).status == gateway.answer(get(token="")).status == 401
+    assert app.events == []
+
+
+def test_a_token_that_the_lambda_takes_for_none_is_a_401():
+    class Raw(Counting):
+        @property
+        def lambda_handler(self) -> Callable[[Any, Any], Any]:  # type: ignore[override]
+            def handler(event: Any, context: Any) -> Any:
+                raise RuntimeError("Unauthorized")
+
+            return handler
+
+    assert Gateway(Raw(), "rest").answer(get()).status == 401
+
+
+@pytest.mark.parametrize(
+    ("resources", "allowed"),
+    [
+        ("arn:aws:execute-api:r:1:api/dev/*", True),
+        (["x", "arn:aws:execute-api:r:1:api/dev/GET/pens/?"], True),
+        ("arn:aws:execute-api:r:1:api/dev/GET/pens", False),
+        ("arn:aws:execute-api:r:1:api/de./*", False),
+    ],
+)
+def test_a_policy_counts_for_the_resources_that_it_names(resources: Any, allowed: bool):
+    arn = "arn:aws:execute-api:r:1:api/dev/GET/pens/1"
+    assert allows({"Statement": [{"Effect": "Allow", "Resource": resources}]}, arn) is allowed
+
+
+def test_a_deny_wins():
+    statements = [{"Effect": effect, "Resource": "*"} for effect in ("Allow", "Deny")]
+    assert allows({"Statement": statements}, "arn") is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("rest", None),
+        ("rest", {"isAuthorized": True}),
+        ("rest", {"principalId": "a", "policyDocument": {}, "context": {"a": {}}}),
+        ("http", {"principalId": "a", "policyDocument": {}}),
+    ],
+)
+def test_what_is_no_answer_of_an_authorizer_is_an_error(kind: Any, answer: Any):
+    with pytest.raises(ValueError, match="authorizer"):
+        check_answer(gateway_plan(Counting(), kind), answer)
+
+
+# Answers.
+
+
+@pytest.mark.parametrize("via", VIAS)
+def test_an_answer_goes_through_json_and_a_failure_is_a_502(via: Via, capsys: pytest.CaptureFixture[str]):
+    class Raw(TechMicroService):
+        returned: Any = None
+
+        @entry(no_auth=True)
+        async def get(self):
+            return "never"
+
+        @property
+        def lambda_handler(self) -> Callable[[Any, Any], Any]:  # type: ignore[override]
+            return lambda event, context: self.returned()
+
+    app = Raw()
+    gateway = Gateway(app, via)
+    app.returned = lambda: {"statusCode": 200, "body": b"no JSON"}
+    assert gateway.answer(get()).status == 502
+    app.returned = lambda: 1 / 0
+    assert gateway.answer(get()).status == 502
+    app.returned = lambda: {"statusCode": 200, "body": "no base64!", "isBase64Encoded": True}
+    assert gateway.answer(get()).status == 502
+    app.returned = lambda: {"statusCode": 200, "headers": {"x": 1}, "body": "ok"}
+    answer = gateway.answer(get())
+    assert (answer.status, dict(answer.headers)["x"], answer.body) == (200, "1", b"ok")
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError" in told
+    assert "[ERROR] AnswerError: the body is no base64\n" in told
+
+
+@pytest.mark.parametrize("raw", [{"body": ""}, "text", {"statusCode": "200"}])
+def test_an_answer_without_a_status_is_none_for_a_rest_api(raw: Any):
+    with pytest.raises(AnswerError, match="statusCode"):
+        answer_of("rest", "GET", raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [{"statusCode": 200, "body": {}}, {"statusCode": 200, "headers": {"x": None}}],
+)
+def test_a_body_and_a_header_are_text(raw: Any):
+    with pytest.raises(AnswerError, match="no text"):
+        answer_of("alb", "GET", raw)
+
+
+def test_an_http_api_takes_a_bare_value_for_a_body():
+    answer = answer_of("http", "GET", {"a": 1})
+    assert (answer.status, answer.body) == (200, b'{"a": 1}')
+    assert dict(answer.headers)["content-type"] == "application/json"
+
+
+def test_headers_of_several_values_and_cookies_come_apart():
+    raw = {"statusCode": 200, "headers": {"A": "0", "b": "1"}, "multiValueHeaders": {"A": ["1", "2"]}, "body": ""}
+    assert [pair for pair in answer_of("alb", "GET", raw).headers if pair[0] in "ab"] == [
+        ("a", "1"),
+        ("a", "2"),
+        ("b", "1"),
+    ]
+    cookies = answer_of("url", "GET", {"statusCode": 200, "cookies": ["a=1", "b=2"], "body": ""}).headers
+    assert [value for name, value in cookies if name == "set-cookie"] == ["a=1", "b=2"]
+
+
+@pytest.mark.parametrize(("via", "expected"), [("http", []), ("rest", ["x-amzn-remapped-connection"])])
+def test_headers_of_the_connection_are_dropped_or_renamed(via: Via, expected: list[str]):
+    raw = {"statusCode": 204, "headers": {"connection": "close", "te": "trailers", "content-type": "a/b"}}
+    assert [name for name, _ in answer_of(via, "GET", raw).headers if name != "content-type"] == expected
+
+
+def test_a_binary_body_is_decoded():
+    raw = {"statusCode": 200, "body": base64.b64encode(b"\xff").decode(), "isBase64Encoded": True}
+    assert answer_of("rest", "GET", raw).body == b"\xff"
+
+
+# Sizes.
+
+
+@pytest.mark.parametrize(("via", "limit"), [("alb", 1024 * 1024), ("rest", 4 * 1024 * 1024), ("url", 4 * 1024 * 1024)])
+def test_a_request_over_lambdas_limit_is_a_413_without_a_call(via: Via, limit: int):
+    app = Counting()
+    gateway = Gateway(app, via)
+    large = replace(get(), body=b"\0" * limit)
+    gateway.answer(large)
+    count = len(app.events)
+    answer = gateway.answer(replace(large, body=b"\0" * (limit + 1024 * 1024)))
+    assert (answer.status, answer.body) == (413, b'{"message": "Request Too Long"}')
+    assert len(app.events) == count

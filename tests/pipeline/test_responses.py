@@ -1,0 +1,260 @@
+"""What an entry returns becomes an answer: one test a line of the table, and what stands in no line."""
+
+import math
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum, IntEnum, StrEnum
+from uuid import UUID
+
+import msgspec
+import pydantic
+import pytest
+
+from coworks_async.exceptions import ReturnError
+from coworks_async.pipeline.responses import parts_of
+from tests.clients import Connect
+from tests.differences import differs
+from tests.pipeline.checks import answers, assert_hidden_500, returning, warnings_and_worse
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+class Word(StrEnum):
+    HELLO = "hello"
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Blob(bytes):
+    __slots__ = ()
+
+
+class Number(int):
+    pass
+
+
+class Ratio(float):
+    pass
+
+
+@dataclass
+class Point:
+    x: int
+    y: float | None = None
+
+
+class Pen(msgspec.Struct):
+    colour: Colour
+    price: Decimal
+
+
+class Model(pydantic.BaseModel):
+    size: float
+    made_on: date = pydantic.Field(serialization_alias="madeOn", default=date(2024, 2, 29))
+
+
+# --- the table
+
+
+def test_a_str_is_text(connect: Connect):
+    answer = connect(returning("Grüße, 世界\n")).get("/")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.content == "Grüße, 世界\n".encode()
+    assert answer.headers["content-length"] == str(len(answer.content))
+
+
+def test_an_empty_str_is_an_empty_text(connect: Connect):
+    answer = connect(returning("")).get("/")
+    assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", "0")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_bytes_are_an_octet_stream(connect: Connect):
+    answer = connect(returning(bytes(range(256)))).get("/")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.content == bytes(range(256))
+
+
+JSON = [
+    ({"a": [1, None, True], "é": {}}, '{"a":[1,null,true],"é":{}}'),
+    ([], "[]"),
+    ({1: "x"}, '{"1":"x"}'),
+    (42, "42"),
+    (2**80, str(2**80)),
+    (1.5, "1.5"),
+    (True, "true"),
+    (False, "false"),
+    (0, "0"),
+    (Decimal("1.50"), '"1.50"'),
+    (Point(1, 2.5), '{"x":1,"y":2.5}'),
+    (Point(1), '{"x":1,"y":null}'),
+    (Pen(Colour.RED, Decimal("0.10")), '{"colour":"red","price":"0.10"}'),
+    (Model(size=1.5), '{"size":1.5,"madeOn":"2024-02-29"}'),
+    ([Point(0, 0.0), Pen(Colour.RED, Decimal(1))], '[{"x":0,"y":0.0},{"colour":"red","price":"1"}]'),
+    ([Model(size=0)], '[{"size":0.0,"madeOn":"2024-02-29"}]'),
+]
+
+
+def test_a_dict_a_list_a_number_a_bool_or_a_structure_is_json(connect: Connect):
+    for (_, body), (value, answer) in zip(JSON, answers(connect, [value for value, _ in JSON]), strict=True):
+        assert (answer.status_code, answer.text) == (200, body), value
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["content-length"] == str(len(answer.content))
+
+
+@differs("rest-content-type")
+def test_none_is_a_204_without_body_type_or_length(connect: Connect):
+    answer = connect(returning(None)).get("/")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "content-type" not in answer.headers
+    assert "content-length" not in answer.headers
+
+
+BEYOND_JSON = [
+    (datetime(2024, 2, 29, 12, 30, tzinfo=UTC), "2024-02-29T12:30:00Z"),
+    (date(2024, 2, 29), "2024-02-29"),
+    (time(12, 30), "12:30:00"),
+    (timedelta(seconds=90), "PT90S"),
+    (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+    (Decimal("12345678901234567890.10"), "12345678901234567890.10"),
+    (Colour.RED, "red"),
+    (Level.HIGH, 3),
+    (Word.HELLO, "hello"),
+    (Text("t"), "t"),
+    (Number(7), 7),
+    (Ratio(0.5), 0.5),
+    (b"\x00\xff", "AP8="),
+    ((1, "a"), [1, "a"]),
+    ({5}, [5]),
+]
+
+
+def test_what_python_has_beyond_json_is_written_as_a_reader_expects(connect: Connect):
+    answer = connect(returning([value for value, _ in BEYOND_JSON])).get("/")
+    assert answer.json() == [plain for _, plain in BEYOND_JSON]
+
+
+SUBCLASSES = [
+    (Text("text"), "text/plain; charset=utf-8", b"text"),
+    (Word.HELLO, "text/plain; charset=utf-8", b"hello"),
+    (Blob(b"\x00"), "application/octet-stream", b"\x00"),
+    (OrderedDict(a=1), "application/json", b'{"a":1}'),
+    (Counter("aab"), "application/json", b'{"a":2,"b":1}'),
+    (Level.HIGH, "application/json", b"3"),
+    (Number(7), "application/json", b"7"),
+    (Ratio(0.5), "application/json", b"0.5"),
+]
+
+
+def test_a_subclass_is_answered_as_its_base(connect: Connect):
+    for expected, (_, answer) in zip(SUBCLASSES, answers(connect, [value[0] for value in SUBCLASSES]), strict=True):
+        assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, *expected[1:])
+
+
+# --- what no answer can be made of
+
+
+WITHOUT_ANSWER = [
+    object(),
+    {1, 2},
+    frozenset(),
+    date(2024, 1, 1),
+    UUID(int=0),
+    Colour.RED,
+    1j,
+    bytearray(b"x"),
+    memoryview(b"x"),
+    range(3),
+    iter([1]),
+    len,
+    Point,
+    Exception("no"),
+    "\ud800",
+    {"deep": [object()]},
+    {"deep": {(1, 2): 3}},
+    ["\ud800"],
+]
+
+
+def test_anything_else_is_a_500(connect: Connect):
+    for _, answer in answers(connect, WITHOUT_ANSWER):
+        assert_hidden_500(answer)
+
+
+NANS = [
+    math.nan,
+    -math.inf,
+    Ratio("nan"),
+    [1, [math.nan]],
+    {"a": {"b": math.inf}},
+    {"a": [None, {"b": (1, math.nan)}]},
+    Decimal("NaN"),
+    [Decimal("-Infinity")],
+    Point(1, math.nan),
+    {"points": [Point(1, 2), Point(1, math.inf)]},
+    Model(size=math.nan),
+    [Model(size=1), {"model": Model(size=-math.inf)}],
+]
+
+
+def test_a_nan_or_an_infinity_anywhere_is_a_500(connect: Connect):
+    for _, answer in answers(connect, NANS):
+        assert_hidden_500(answer)
+
+
+def test_what_only_looks_like_a_nan_is_sent(connect: Connect):
+    for value, answer in answers(connect, [["NaN", "null", None], {"Infinity": None}, [None, 1.0]]):
+        assert answer.json() == value
+
+
+def test_what_is_nested_deeply_is_sent_and_what_holds_itself_is_a_500(connect: Connect):
+    deep: list[object] = [None]
+    for _ in range(400):
+        deep = [deep]
+    endless: list[object] = []
+    endless.append(endless)
+    assert connect(returning(deep)).get("/").text == "[" * 401 + "null" + "]" * 401
+    assert_hidden_500(connect(returning(endless)).get("/"))
+
+
+TOLD = [
+    (object(), "returned object, of which no answer can be made"),
+    ({"deep": object()}, "returned dict, which cannot be encoded: no JSON for object"),
+    ([math.nan], "returned list, which holds a NaN or an infinity, as JSON cannot"),
+    ("\ud800", "returned str, which cannot be encoded"),
+    ((object(), 200), "returned object, of which no answer can be made"),
+    (("a", "b", "c"), "a tuple is (body, status), (body, headers) or (body, status, headers)"),
+    (("a", 99), "99 is no final status"),
+    (("a", {"x": "\n"}), "'x' is no header's name, or its value is not of one line"),
+    (("a", {"x": 1}), "headers map names to values, both strings of latin-1"),
+]
+
+
+def test_the_log_of_what_cannot_be_sent_names_the_entry_and_the_type(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
+    answers(connect, [value for value, _ in TOLD])
+    records = warnings_and_worse(caplog)
+    for record, (_, told) in zip(records, TOLD, strict=True):
+        where = "GET /value/{number} (returning.<locals>.Returning.get_value)"
+        assert record.getMessage().startswith(f"{where}: {told}")
+        assert record.exc_info is not None
+        assert record.exc_info[0] is ReturnError
+
+
+def test_the_headers_of_each_answer_are_a_list_of_its_own():
+    first, second = parts_of("same"), parts_of("same")
+    assert first == second
+    assert first[1] is not second[1]
