@@ -33,13 +33,13 @@ from starlette.exceptions import HTTPException
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_UNKNOWN = 100
-MAX_FAULTS = 300
+MAX_UNKNOWN_NAMES = 100
+MAX_FIELD_ERRORS = 300
 """How many unknown names of one place, and how many faults at all, a 422 lists before it only counts them."""
 
 MAX_TEXT = 500
 
-Where = Literal["path", "query", "body", "header"]
+ErrorLocation = Literal["path", "query", "body", "header"]
 
 
 class CoWorksError(Exception):
@@ -74,7 +74,7 @@ class AuthorizerError(LambdaError):
     """`token_authorizer` failed, or its answer cannot be told to a gateway, and must not be cached as a no."""
 
 
-class BackgroundError(LambdaError):
+class AsyncCallError(LambdaError):
     """An envelope holds no asynchronous call that this service takes."""
 
 
@@ -86,7 +86,7 @@ class UnknownEvent(LambdaError):
     """An event that is no request and that the service has no `on_event` for."""
 
 
-def unknown_event(event: object) -> UnknownEvent:
+def unknown_event_error(event: object) -> UnknownEvent:
     """Return the error of an event that nothing handles: it names its keys and its source, nothing of its values."""
     if not isinstance(event, dict):
         return UnknownEvent(f"An event of type {type(event).__name__} is no request; override on_event to handle it.")
@@ -111,14 +111,14 @@ class CommandError(CoWorksError):
     """A command is used the wrong way: its message is the one line that is printed, before the exit with code 2."""
 
 
-class Fault(Struct, frozen=True):
+class FieldError(Struct, frozen=True):
     """One thing that is wrong with a request: a member of the `errors` of a 422.
 
     `name` is the parameter as the client wrote it (empty for a body as a whole), `expected` a type as Python writes
     it. The value itself is never repeated: it may be a secret.
     """
 
-    where: Where
+    where: ErrorLocation
     name: str
     expected: str
     detail: str
@@ -127,7 +127,7 @@ class Fault(Struct, frozen=True):
 class Problem(HTTPException):
     """An error that is answered as problem+json (RFC 9457), as in `raise Problem(409, "Already there.")`."""
 
-    errors: Sequence[Fault] = ()
+    errors: Sequence[FieldError] = ()
 
 
 class BadRequest(Problem):
@@ -144,36 +144,36 @@ class ContentTooLarge(Problem):
         super().__init__(413, detail)
 
 
-class UnsupportedMedia(Problem):
+class UnsupportedMediaType(Problem):
     """415: no parameter of the entry can be read from this content type."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(415, detail)
 
 
-class Invalid(Problem):
+class UnprocessableContent(Problem):
     """422: the request was understood and is refused, for all the reasons in `errors`."""
 
-    def __init__(self, errors: Sequence[Fault]) -> None:
-        listed = [_shortened(fault) for fault in errors[:MAX_FAULTS]]
-        if len(errors) > MAX_FAULTS:
-            listed.append(more_faults(errors[MAX_FAULTS].where, len(errors) - MAX_FAULTS))
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        listed = [_shorten(fault) for fault in errors[:MAX_FIELD_ERRORS]]
+        if len(errors) > MAX_FIELD_ERRORS:
+            listed.append(omitted_errors(errors[MAX_FIELD_ERRORS].where, len(errors) - MAX_FIELD_ERRORS))
         names = ", ".join(dict.fromkeys(fault.name or f"the {fault.where}" for fault in listed))
         super().__init__(422, f"Refused: {names}.")
         self.errors = tuple(listed)
 
 
-def more_faults(where: Where, count: int) -> Fault:
+def omitted_errors(where: ErrorLocation, count: int) -> FieldError:
     """Return the fault that stands for those that an answer has no room for."""
-    return Fault(where, "", "nothing", f"And {count} more")
+    return FieldError(where, "", "nothing", f"And {count} more")
 
 
-def _shortened(fault: Fault) -> Fault:
+def _shorten(fault: FieldError) -> FieldError:
     """A client may send a name of megabytes, which need not come back."""
     if len(fault.name) <= MAX_TEXT and len(fault.detail) <= MAX_TEXT:
         return fault
-    return replace(fault, name=_cut(fault.name), detail=_cut(fault.detail))
+    return replace(fault, name=_truncate(fault.name), detail=_truncate(fault.detail))
 
 
-def _cut(text: str) -> str:
+def _truncate(text: str) -> str:
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"

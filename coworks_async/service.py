@@ -14,26 +14,26 @@ from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, Lifespan
 
 from coworks_async.entries.blueprints import Blueprint
-from coworks_async.entries.entry import Entry, entries_of
-from coworks_async.entries.hooks import HasHooks, Hooks
-from coworks_async.entries.naming import normal_prefix
+from coworks_async.entries.entry import Entry, build_entries
+from coworks_async.entries.hooks import HookRegistry, HooksMixin
+from coworks_async.entries.naming import normalize_prefix
 from coworks_async.entries.route_table import RouteTable
-from coworks_async.exceptions import DeclarationError, unknown_event
-from coworks_async.pipeline.authorizer import AuthorizerMiddleware, compare_with_environment
-from coworks_async.pipeline.dispatcher import Pipeline, Settings
+from coworks_async.exceptions import DeclarationError, unknown_event_error
+from coworks_async.pipeline.authorizer import AuthorizerMiddleware, matches_environment_token
+from coworks_async.pipeline.dispatcher import Dispatcher, DispatcherSettings
 from coworks_async.pipeline.errors import ErrorMiddleware
 from coworks_async.pipeline.headers import is_header_name
 from coworks_async.pipeline.invocation import StoreIn, check_store_in
 from coworks_async.pipeline.limits import MAX_BODY_SIZE, Limits
 from coworks_async.pipeline.request import current_stage
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
-from coworks_async.types import ASGIApp, Verdict
+from coworks_async.types import ASGIApp, AuthorizerResult
 
 if TYPE_CHECKING:
     from coworks_async.aws.handler import LambdaHandler
 
 
-class TechMicroService(HasHooks, Starlette):
+class TechMicroService(HooksMixin, Starlette):
     """A microservice: a subclass's methods are its entries, and its instance is an ASGI app.
 
     Parameters:
@@ -85,7 +85,7 @@ class TechMicroService(HasHooks, Starlette):
         self.name = name or type(self).__name__.lower()
         self.logger = logging.getLogger(self.name)
         self.extensions: dict[str, Any] = {}
-        self.hooks = Hooks()
+        self.hooks = HookRegistry()
         self.limits = Limits(max_body_size, self.max_fields, self.max_files)
         self._in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
         if debug and self._in_lambda:
@@ -95,16 +95,16 @@ class TechMicroService(HasHooks, Starlette):
         check_store_in(type(self).__name__, self.store_in)
         self._table: RouteTable[EntryRoute] = RouteTable()
         self._blueprints: dict[str, Blueprint] = {}
-        self._pipeline: Pipeline | None = None
-        self.router.routes[:0] = self._add(entries_of(self, TechMicroService, stage=current_stage()))
+        self._pipeline: Dispatcher | None = None
+        self.router.routes[:0] = self._add(build_entries(self, TechMicroService, stage=current_stage()))
 
-    async def token_authorizer(self, token: str) -> Verdict:
+    async def token_authorizer(self, token: str) -> AuthorizerResult:
         """Tell whether a token lets in; by default it must be the environment's `TOKEN`.
 
         Override it, sync or async. `True` lets in everywhere, a string on the stage of this name alone, a mapping
         lets in whom it tells of (found in `request.auth`); anything else lets nobody in. It sees the token alone.
         """
-        return compare_with_environment(token)
+        return matches_environment_token(token)
 
     async def on_event(self, event: Any, context: Any) -> Any:
         """Handle a Lambda event that is no request, a schedule's or a queue's say; what it returns is the result.
@@ -114,7 +114,7 @@ class TechMicroService(HasHooks, Starlette):
         Raises:
             UnknownEvent: always, where it is not overridden; it names the event's keys, nothing of its values.
         """
-        raise unknown_event(event)
+        raise unknown_event_error(event)
 
     async def store_response(self, response: Response, headers: Headers) -> None:
         """Keep the answer of an asynchronous call: in S3, where its request's headers say so and `store_in` allows it.
@@ -166,12 +166,12 @@ class TechMicroService(HasHooks, Starlette):
         if blueprint.name in self._blueprints:
             raise DeclarationError(f"{where}: there is a blueprint of this name; give one of them another, by name=...")
         try:
-            prefix = normal_prefix(url_prefix)
+            prefix = normalize_prefix(url_prefix)
         except ValueError as error:
             raise DeclarationError(f"{where}: {error}.") from None
         if not hide_routes:
             stage = current_stage()
-            entries = entries_of(blueprint, Blueprint, stage=stage, prefix=prefix, blueprint=blueprint.name)
+            entries = build_entries(blueprint, Blueprint, stage=stage, prefix=prefix, blueprint=blueprint.name)
             self.router.routes.append(BlueprintMount(prefix, self._add(entries, prefix), blueprint.name))
         self._blueprints[blueprint.name] = blueprint
 
@@ -200,13 +200,13 @@ class TechMicroService(HasHooks, Starlette):
             app = cls(app, *args, **kwargs)
         return ErrorMiddleware(app, pipeline.errors, "a middleware")
 
-    def _build_pipeline(self) -> Pipeline:
-        self._pipeline = Pipeline(self._table, self.router, self._settings())
+    def _build_pipeline(self) -> Dispatcher:
+        self._pipeline = Dispatcher(self._table, self.router, self._settings())
         return self._pipeline
 
-    def _settings(self) -> Settings:
+    def _settings(self) -> DispatcherSettings:
         blueprints = self._blueprints.values()
-        return Settings(
+        return DispatcherSettings(
             name=self.name,
             rule=self.token_authorizer,
             token_key=self.token_key,

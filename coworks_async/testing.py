@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.testclient import TestClient as StarletteTestClient
 
-from coworks_async.gateway import GatewayFront, Via
+from coworks_async.gateway import GatewayApp, Via
 from coworks_async.service import TechMicroService
 from coworks_async.types import ASGIApp
 
@@ -47,5 +47,5 @@ class TestClient(StarletteTestClient):
             if not isinstance(app, TechMicroService):
                 raise TypeError(f"only a TechMicroService is called through a gateway, not {type(app).__name__}")
             path = "" if ".execute-api." in base_url else urlsplit(base_url).path
-            app = GatewayFront(app, via, base_path=path)
+            app = GatewayApp(app, via, base_path=path)
         super().__init__(app, base_url=base_url, **options)

@@ -5,15 +5,25 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["ASGIApp", "Function", "Message", "Principal", "Receive", "Rule", "Scope", "Send", "Verdict"]
+__all__ = [
+    "ASGIApp",
+    "AuthorizerResult",
+    "AuthorizerRule",
+    "Function",
+    "Message",
+    "Principal",
+    "Receive",
+    "Scope",
+    "Send",
+]
 
 Principal = Mapping[str, Any]
 """What a rule tells of who asks: names and rights, found in `request.auth`."""
 
-Verdict = bool | str | Principal | None
+AuthorizerResult = bool | str | Principal | None
 """What `token_authorizer` answers: yes or no, the one stage where it is yes, or a yes with a principal."""
 
-Rule = Callable[[str], Verdict | Awaitable[Verdict]]
+AuthorizerRule = Callable[[str], AuthorizerResult | Awaitable[AuthorizerResult]]
 """`token_authorizer`, bound to its service."""
 
 Function = Callable[..., Any]

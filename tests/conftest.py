@@ -1,4 +1,4 @@
-"""What every test has: a clean environment, asyncio where it is async, and the tools it asks for."""
+"""Fixtures and hooks for all tests: a clean environment, the test tiers, the transports."""
 
 import os
 
@@ -10,7 +10,7 @@ from tests.tools import find_tool
 
 __all__ = ["connect"]
 
-# What a developer's shell may set for a service of theirs, and would change ours.
+# A developer's shell may set these for another service.
 SERVICE_VARIABLES = (
     "AWS_EXECUTION_ENV",
     "AWS_LAMBDA_FUNCTION_NAME",
@@ -23,12 +23,26 @@ SERVICE_VARIABLES = (
 )
 
 
+# No deadlines: on shared and traced processors they fail at random.
+settings.register_profile("short", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("exhaustive", settings.get_profile("short"), max_examples=1000)
+
+
 def pytest_configure() -> None:
     for name in SERVICE_VARIABLES:
         os.environ.pop(name, None)
-    # Shared and traced processors make any deadline a coin toss, that of making an example too.
-    settings.register_profile("coworks", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    settings.load_profile("coworks")
+
+
+# Fixtures that start Terraform, an AWS emulator or a browser.
+PROGRAM_FIXTURES = frozenset({"browser", "emulator", "toolchain"})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start programs as end-to-end, before `-m` selects by marker."""
+    for item in items:
+        if PROGRAM_FIXTURES.intersection(getattr(item, "fixturenames", ())) or item.get_closest_marker("requires_tool"):
+            item.add_marker(pytest.mark.end_to_end)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -36,8 +50,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("requires_tool"):
         for name in mark.args:
             find_tool(name)
-    if item.get_closest_marker("end_to_end") and os.environ.get("CWS_TEST_ALL") != "1":
-        pytest.skip("it takes a while; `make test-all` runs it")
 
 
 @pytest.fixture(scope="session")

@@ -1,30 +1,16 @@
-"""A missing tool skips the tests that ask for it, or fails them where all of them have to run."""
+"""A test that starts a program fails with the remedy when the program is missing."""
 
 import shutil
 
 import pytest
 
-from tests.tools import find_tool, requires_tool
-
-MISSING = "a-tool-that-no-machine-has"
+from tests.tools import find_tool
 
 
-def test_a_tool_that_is_there_is_found():
+def test_a_program_on_path_is_found():
     assert find_tool("sh") == shutil.which("sh")
 
 
-def test_a_missing_tool_skips_and_says_why(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("CWS_TEST_ALL", raising=False)
-    with pytest.raises(pytest.skip.Exception, match=f"{MISSING} is not on PATH; `make test-all` installs it"):
-        find_tool(MISSING)
-
-
-def test_a_missing_tool_fails_where_every_test_has_to_run(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("CWS_TEST_ALL", "1")
-    with pytest.raises(pytest.fail.Exception, match=f"{MISSING} is not on PATH, and CWS_TEST_ALL=1"):
-        find_tool(MISSING)
-
-
-@requires_tool("curl")
-def test_a_marked_test_runs_only_with_its_tool():
-    assert shutil.which("curl")
+def test_a_missing_program_fails_the_test_and_names_the_remedy():
+    with pytest.raises(pytest.fail.Exception, match="no-such-program is not on PATH; run `make tools`"):
+        find_tool("no-such-program")

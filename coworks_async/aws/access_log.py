@@ -8,7 +8,7 @@ from typing import Any
 from coworks_async.types import Scope
 
 
-class LogLine(dict[str, Any]):
+class StructuredMessage(dict[str, Any]):
     """A log message that is data: a formatter of text writes it as JSON, one that knows of mappings takes it apart.
 
     Lambda's own JSON format is one of those: it keeps the members as members of `message`.
@@ -28,7 +28,7 @@ def log_request(logger: logging.Logger, scope: Scope, status: int, *, start: flo
     """
     if not logger.isEnabledFor(logging.INFO):
         return
-    line = LogLine(
+    line = StructuredMessage(
         method=scope.get("method"),
         path=scope.get("path"),
         status=status,

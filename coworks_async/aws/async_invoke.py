@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from coworks_async.aws.authorizer import mark_of
+from coworks_async.aws.authorizer import create_marker
 from coworks_async.aws.event_formats.base import Event
 from coworks_async.exceptions import Problem
 from coworks_async.types import Scope
@@ -22,13 +22,13 @@ def is_envelope(event: Any) -> bool:
     return isinstance(event, dict) and event.keys() == {ENVELOPE}
 
 
-def envelope(encoded: bytes, context: Any, mount: str) -> bytes:
+def build_envelope(encoded: bytes, context: Any, mount: str) -> bytes:
     """Return the envelope of an encoded call, with the mark of this function and stage, and where its service is."""
-    mark, place = msgspec.json.encode(mark_of(context)), msgspec.json.encode(mount)
+    mark, place = msgspec.json.encode(create_marker(context)), msgspec.json.encode(mount)
     return b'{"%s":{"mark":%s,"mount":%s,"call":%s}}' % (ENVELOPE.encode(), mark, place, encoded)
 
 
-class Dispatcher:
+class AsyncInvoker:
     """Invokes this function a second time; where no Lambda runs it, keeps the envelope for the handler to take.
 
     Parameters:
@@ -49,7 +49,7 @@ class Dispatcher:
             detail = f"{app.name} is mounted where no second invocation finds it: it takes no asynchronous calls here."
             app.logger.error("%s What stands around it has to keep it as its attribute `app`.", detail)
             raise Problem(500, detail)
-        payload = envelope(encoded, context, mount)
+        payload = build_envelope(encoded, context, mount)
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             await run_in_threadpool(self._invoke, context.invoked_function_arn, payload)
         else:

@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
-from coworks_async.aws.event_formats.base import Event, octets
+from coworks_async.aws.event_formats.base import Event, header_bytes
 from coworks_async.exceptions import AuthorizerError
 from coworks_async.pipeline.request import current_stage
 from coworks_async.types import Principal
 
-MARK = "coworks"
+MARKER = "coworks"
 PRINCIPAL = "principal"
 
 
@@ -23,12 +23,12 @@ def is_authorizer_event(event: Event) -> bool:
     return "type" in event and event["type"] in ("TOKEN", "REQUEST") and ("methodArn" in event or "routeArn" in event)
 
 
-def is_simple(event: Event) -> bool:
+def uses_simple_response(event: Event) -> bool:
     """Tell whether an authorizer event is an HTTP API's of the payload format 2.0, for which an answer is yes or no."""
     return event.get("version") == "2.0"
 
 
-def token_of(event: Event, token_key: str) -> str:
+def get_token(event: Event, token_key: str) -> str:
     """Return the token that a gateway asks about, as the header of a request would hold it; empty where there is none.
 
     Sent twice, it is one value.
@@ -41,10 +41,10 @@ def token_of(event: Event, token_key: str) -> str:
         single = event.get("headers") or {}
         values = [value for name, listed in multi.items() if name.lower() == key for value in listed]
         values = values or [value for name, value in single.items() if name.lower() == key]
-    return ",".join([octets(value).decode("latin-1") for value in values])
+    return ",".join([header_bytes(value).decode("latin-1") for value in values])
 
 
-def mark_of(context: Any) -> str:
+def create_marker(context: Any) -> str:
     """Return the mark: this function, whatever alias it is called by, and this stage; empty where no function is."""
     arn = getattr(context, "invoked_function_arn", None)
     return f"{_unqualified(arn)} {current_stage()}" if arn else ""
@@ -55,24 +55,28 @@ def _unqualified(arn: str) -> str:
     return ":".join(arn.split(":")[:7])
 
 
-def answer(event: Event, context: Any, principal: Principal | None) -> dict[str, Any]:
+def authorizer_response(event: Event, context: Any, principal: Principal | None) -> dict[str, Any]:
     """Return the answer to an authorizer event, for the whole stage, so that it may be cached for all routes.
 
     Parameters:
         principal: whom the rule lets in, as JSON keeps it; None for nobody.
     """
-    told = {} if principal is None else {MARK: mark_of(context), PRINCIPAL: msgspec.json.encode(principal).decode()}
-    if is_simple(event):
+    told = (
+        {}
+        if principal is None
+        else {MARKER: create_marker(context), PRINCIPAL: msgspec.json.encode(principal).decode()}
+    )
+    if uses_simple_response(event):
         return {"isAuthorized": principal is not None, "context": told}
     return {
-        "principalId": MARK,
+        "principalId": MARKER,
         "policyDocument": {
             "Version": "2012-10-17",
             "Statement": [
                 {
                     "Action": "execute-api:Invoke",
                     "Effect": "Deny" if principal is None else "Allow",
-                    "Resource": whole_stage(event.get("methodArn") or event["routeArn"]),
+                    "Resource": stage_arn(event.get("methodArn") or event["routeArn"]),
                 }
             ],
         },
@@ -80,7 +84,7 @@ def answer(event: Event, context: Any, principal: Principal | None) -> dict[str,
     }
 
 
-def whole_stage(arn: str) -> str:
+def stage_arn(arn: str) -> str:
     """Return the ARN of a method's whole stage.
 
     Raises:
@@ -96,13 +100,13 @@ def whole_stage(arn: str) -> str:
     return f"{api}/{rest.partition('/')[0]}/*"
 
 
-def principal_of(event: Event, context: Any) -> Principal | None:
+def trusted_principal(event: Event, context: Any) -> Principal | None:
     """Return whom our own authorizer let in with a request, by the mark of this function and stage; else None."""
     told = event["requestContext"].get("authorizer")
     if not told or not isinstance(told, dict):
         return None
     told = told.get("lambda", told)  # as HTTP APIs have it
-    if not isinstance(told, dict) or not told.get(MARK) or told[MARK] != mark_of(context):
+    if not isinstance(told, dict) or not told.get(MARKER) or told[MARKER] != create_marker(context):
         return None
     try:
         principal = msgspec.json.decode(told.get(PRINCIPAL) or "")

@@ -12,11 +12,11 @@ from starlette.responses import Response
 from starlette.routing import Host, Mount
 
 from coworks_async.aws.async_invoke import ENVELOPE
-from coworks_async.aws.authorizer import mark_of
+from coworks_async.aws.authorizer import create_marker
 from coworks_async.aws.event_formats.base import Event
 from coworks_async.entries.entry import Entry
-from coworks_async.exceptions import BackgroundError
-from coworks_async.pipeline.async_calls import BackgroundCall, Service
+from coworks_async.exceptions import AsyncCallError
+from coworks_async.pipeline.async_calls import AsyncCall, Service
 from coworks_async.pipeline.invocation import StoreIn, store_target
 
 
@@ -26,15 +26,15 @@ class Target(Service, Protocol):
     def entry_at(self, method: str, path: str) -> Entry | None: ...
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class AcceptedCall(msgspec.Struct, frozen=True):
     """A call, the service that has accepted it, and the entry which it is of."""
 
-    call: BackgroundCall
+    call: AsyncCall
     service: Target
     entry: Entry
 
 
-def accepted_of(event: Event, context: Any, outer: Target) -> Accepted:
+def accept_envelope(event: Event, context: Any, outer: Target) -> AcceptedCall:
     """Return the call of an envelope, with what accepted it: a service, or one that is mounted below it.
 
     Raises:
@@ -46,17 +46,17 @@ def accepted_of(event: Event, context: Any, outer: Target) -> Accepted:
         for text in (told.call.query_string, *(text for pair in told.call.headers for text in pair)):
             text.encode("latin-1")
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        raise BackgroundError(f"The envelope holds no background call ({type(error).__name__})") from None
+        raise AsyncCallError(f"The envelope holds no background call ({type(error).__name__})") from None
     call = told.call
-    if told.mark != mark_of(context):
-        raise BackgroundError(f"The background call {call} is for another function or stage")
+    if told.mark != create_marker(context):
+        raise AsyncCallError(f"The background call {call} is for another function or stage")
     service = service_at(told.mount, outer)
     if service is None:
-        raise BackgroundError(f"The background call {call} is for a service that is not mounted at {told.mount!r}")
+        raise AsyncCallError(f"The background call {call} is for a service that is not mounted at {told.mount!r}")
     entry = service.entry_at(call.method, get_route_path({"path": call.path, "root_path": call.root_path}))
     if entry is None or entry.endpoint != call.endpoint or not entry.background:
-        raise BackgroundError(f"The background call {call} finds no such entry that takes asynchronous calls")
-    return Accepted(call, service, entry)
+        raise AsyncCallError(f"The background call {call} finds no such entry that takes asynchronous calls")
+    return AcceptedCall(call, service, entry)
 
 
 def mount_of(service: object, outer: Target) -> str | None:
@@ -91,7 +91,7 @@ def services_of(app: Any, place: str = "") -> Iterator[tuple[str, Target]]:
 class _Envelope(msgspec.Struct, frozen=True):
     mark: str
     mount: str
-    call: BackgroundCall
+    call: AsyncCall
 
 
 async def store_in_s3(response: Response, headers: Headers, store_in: StoreIn) -> None:

@@ -13,25 +13,25 @@ from starlette.responses import Response
 
 from coworks_async.aws import authorizer
 from coworks_async.aws.access_log import log_request
-from coworks_async.aws.async_invoke import Dispatcher, is_envelope
+from coworks_async.aws.async_invoke import AsyncInvoker, is_envelope
 from coworks_async.aws.event_formats.alb import AlbEvent
-from coworks_async.aws.event_formats.base import CONFIG, Event, size_over
+from coworks_async.aws.event_formats.base import CONFIG, Event, oversize
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEvent
 from coworks_async.aws.event_formats.rest import RestEvent
-from coworks_async.aws.runtime import Container
+from coworks_async.aws.runtime import Runtime
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AuthorizerError, StartupError
-from coworks_async.pipeline.authorizer import AUTHORIZED, log_failure, principal_of
-from coworks_async.pipeline.collector import BrokenOff, HttpCycle
-from coworks_async.pipeline.concurrency import caller
-from coworks_async.pipeline.errors import failure_of
-from coworks_async.pipeline.invocation import DISPATCH
+from coworks_async.pipeline.authorizer import AUTHORIZED, log_authorizer_failure, principal_from_result
+from coworks_async.pipeline.collector import ResponseAborted, ResponseCollector
+from coworks_async.pipeline.concurrency import ensure_async
+from coworks_async.pipeline.errors import to_exception
+from coworks_async.pipeline.invocation import ASYNC_INVOKER
 from coworks_async.pipeline.problems import problem_response
 from coworks_async.types import Receive, Scope, Send
 
-Format = RestEvent | HttpApiEvent | AlbEvent
+RequestEvent = RestEvent | HttpApiEvent | AlbEvent
 
-ENDINGS = (KeyboardInterrupt, SystemExit)
+PROCESS_EXITS = (KeyboardInterrupt, SystemExit)
 """What ends the process, as it does elsewhere."""
 
 
@@ -68,10 +68,10 @@ class LambdaHandler:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.logger = service.logger
-        self.container = Container(service, service.logger)
+        self.container = Runtime(service, service.logger)
         self.cold = True
         self.warned_of_streams = False
-        self.dispatch = Dispatcher(service)
+        self.dispatch = AsyncInvoker(service)
         self.after_event: list[Callable[[Any], object]] = []
 
     def __call__(self, event: Any, context: Any) -> Any:
@@ -88,7 +88,7 @@ class LambdaHandler:
             # It comes for a request, whose line in the log is the first and tells of the cold start.
             return self.run(lambda: self.authorize(event, context))
         cold, self.cold = self.cold, False
-        kind = format_of(event)
+        kind = event_class(event)
         if kind is not None:
             answer = self.respond(kind(event, context, CONFIG), start, cold)
             if self.dispatch.kept:
@@ -102,7 +102,7 @@ class LambdaHandler:
         """Run what no request is; whatever it raises is an error of this event, and not the end of Lambda's runtime."""
         try:
             return self.container.run(work)
-        except (Exception, *ENDINGS):
+        except (Exception, *PROCESS_EXITS):
             raise
         except BaseException as error:
             raise RuntimeError(f"The event was ended by {type(error).__name__}") from error
@@ -114,7 +114,7 @@ class LambdaHandler:
             if isawaitable(returned):
                 work = returned if iscoroutine(returned) else awaited(returned)
                 self.container.run(lambda: work, starts=False)
-        except ENDINGS:
+        except PROCESS_EXITS:
             raise
         except BaseException as error:
             self.logger.error("A function in after_event failed", exc_info=error)
@@ -129,24 +129,24 @@ class LambdaHandler:
         Raises:
             AuthorizerError: the rule failed; the event fails as well, since a deny would be cached.
         """
-        token = authorizer.token_of(event, self.service.token_key)
+        token = authorizer.get_token(event, self.service.token_key)
         if not token:
-            if authorizer.is_simple(event):
-                return authorizer.answer(event, context, None)
+            if authorizer.uses_simple_response(event):
+                return authorizer.authorizer_response(event, context, None)
             # The very word of which a REST API makes a 401.
             raise AuthorizerError("Unauthorized")
         try:
-            principal = principal_of(await caller(self.service.token_authorizer)(token), self.logger)
+            principal = principal_from_result(await ensure_async(self.service.token_authorizer)(token), self.logger)
         except (Exception, CancelledError) as failed:
-            error = failure_of(failed)
-            log_failure(error, self.logger)
+            error = to_exception(failed)
+            log_authorizer_failure(error, self.logger)
             told = str(error) if isinstance(error, AuthorizerError) else "token_authorizer failed"
             raise AuthorizerError(f"{told}; nobody was let in") from None
-        return authorizer.answer(event, context, principal)
+        return authorizer.authorizer_response(event, context, principal)
 
     async def handle(self, event: Any, context: Any) -> Any:
         """Hand an event that is no request to the service's `on_event`."""
-        return await caller(self.service.on_event)(event, context)
+        return await ensure_async(self.service.on_event)(event, context)
 
     async def run_background(self, event: Event, context: Any, start: float, cold: bool) -> dict[str, Any]:
         """Run an asynchronous call, and return its request id and the status that its entry answered.
@@ -156,10 +156,10 @@ class LambdaHandler:
             Exception: what `store_response` raised.
         """
         # Loaded with the first call: most containers see none.
-        from coworks_async.aws.background import accepted_of
+        from coworks_async.aws.background import accept_envelope
         from coworks_async.pipeline.async_calls import run_call
 
-        accepted = accepted_of(event, context, self.service)
+        accepted = accept_envelope(event, context, self.service)
         call = accepted.call
         told = {"aws.event": event, "aws.context": context, "state": self.container.state.copy()}
         status = await run_call(call, accepted.service, accepted.entry, told)
@@ -176,14 +176,14 @@ class LambdaHandler:
             except Exception as error:
                 self.logger.error("An asynchronous call failed as an event", exc_info=error)
 
-    def respond(self, request: Format, start: float, cold: bool) -> dict[str, Any]:
+    def respond(self, request: RequestEvent, start: float, cold: bool) -> dict[str, Any]:
         """Answer a request, whatever happens."""
         scope: Scope = {}
         detail = None
         try:
             scope = request.scope
             answer = request(self._answer(request, scope))
-            size = size_over(request.limit, answer)
+            size = oversize(request.limit, answer)
             if size:
                 detail = f"The answer is over the limit of {request.limit} bytes."
                 told = size, request.limit, scope["method"], scope["path"]
@@ -191,9 +191,9 @@ class LambdaHandler:
         except StartupError as error:
             detail = ""
             self.logger.error("A request came before the service could start: %s", error, exc_info=error.__cause__)
-        except BrokenOff:
+        except ResponseAborted:
             detail = ""
-        except ENDINGS:
+        except PROCESS_EXITS:
             raise
         except BaseException as error:
             detail = ""
@@ -203,12 +203,12 @@ class LambdaHandler:
         log_request(self.logger, scope, answer["statusCode"], start=start, context=request.context, cold=cold)
         return answer
 
-    def _answer(self, request: Format, scope: Scope) -> Answer:
-        principal = authorizer.principal_of(request.event, request.context)
+    def _answer(self, request: RequestEvent, scope: Scope) -> Answer:
+        principal = authorizer.trusted_principal(request.event, request.context)
         if principal is not None:
             scope[AUTHORIZED] = (self.service, principal)
-        scope[DISPATCH] = self.dispatch
-        cycle = HttpCycle(scope, request.body)
+        scope[ASYNC_INVOKER] = self.dispatch
+        cycle = ResponseCollector(scope, request.body)
 
         def start() -> Coroutine[Any, Any, None]:
             scope["state"] = self.container.state.copy()
@@ -227,7 +227,7 @@ class LambdaHandler:
         return answer
 
 
-def format_of(event: Any) -> type[Format] | None:
+def event_class(event: Any) -> type[RequestEvent] | None:
     """Return the format of a request's event, None for any other event."""
     context = event.get("requestContext") if isinstance(event, dict) else None
     if not isinstance(context, dict):

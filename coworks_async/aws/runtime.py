@@ -1,4 +1,4 @@
-"""One container: one event loop and one lifespan, from the first event to the end."""
+"""Run a service's events on one event loop, with one lifespan, for as long as the execution environment lives."""
 
 import asyncio
 import atexit
@@ -7,10 +7,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from types import FrameType
 from typing import Any, TypeVar
 
-from coworks_async.aws.loop import EventLoop
 from coworks_async.exceptions import StartupError
 from coworks_async.pipeline.request import current
 from coworks_async.types import ASGIApp, Message
@@ -18,19 +18,18 @@ from coworks_async.types import ASGIApp, Message
 T = TypeVar("T")
 
 
-class Container:
-    """Runs coroutines on one kept loop, one after the other, with the app's lifespan started before the first.
+class Runtime:
+    """Runs coroutines one after the other on one event loop, after starting the app's lifespan.
 
-    Nothing is started when it is made, so that a snapshot of it (SnapStart) holds no socket. What the lifespan yields
-    is in `state`. A start that fails is tried again at the next event. The loop is set as nobody's current loop, so
-    that neither `asyncio.run` nor another thread takes it away.
+    Nothing starts before the first event, so that a snapshot (SnapStart) holds no open socket. The lifespan's state is
+    in `state`. If the lifespan fails to start, the next event tries again. The loop is never set as the current event
+    loop of a thread, so `asyncio.run` and other threads cannot interfere with it.
     """
 
     def __init__(self, app: ASGIApp, logger: logging.Logger) -> None:
         self.app = app
         self.logger = logger
-        self.loop: EventLoop | None = None
-        self.lifespan: Lifespan | None = None
+        self.lifespan: LifespanRunner | None = None
         self.is_busy = False
         self._runner: asyncio.Runner | None = None
         self._lock = threading.RLock()
@@ -38,65 +37,75 @@ class Container:
 
     @property
     def state(self) -> dict[str, Any]:
-        """What the lifespan has yielded."""
+        """The state yielded by the lifespan."""
         return self.lifespan.state if self.lifespan is not None else {}
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], *, starts: bool = True) -> T:
-        """Run `work` to its end, once the lifespan has started; with `starts=False` without it, where that has failed.
+        """Run `work` to completion and return its result.
+
+        Args:
+            work: creates the coroutine, once the lifespan has started.
+            starts: start the lifespan first if it is not running.
 
         Raises:
-            StartupError: the lifespan did not start.
-            RuntimeError: this thread runs a loop already, or an entry of the service waits for it.
+            StartupError: the lifespan failed to start.
+            RuntimeError: this thread already runs an event loop, or an entry calls the handler of its own service.
         """
         connection = current.get()
         if self.is_busy and connection is not None and connection[0].get("app") is self.app:
-            raise RuntimeError(
-                "an entry has called the handler of its own service, which would wait for that very entry"
-            )
+            raise RuntimeError("an entry called the handler of its own service, which would wait for that entry")
+        if _has_running_loop():
+            raise RuntimeError("the handler was called in a running event loop, which it would block")
         with self._lock:
             was_busy, self.is_busy = self.is_busy, True
             try:
-                loop = self.loop or self._open()
+                runner = self._runner or self._open()
                 if starts and self.lifespan is None:
-                    loop.run(self._start())
-                return loop.run(work())
+                    runner.run(self._start(), context=copy_context())
+                return runner.run(work(), context=copy_context())
             finally:
                 self.is_busy = was_busy
                 if not was_busy and self._sigterm is not None and self._sigterm.waits:
-                    # Once more, now that it can be: signals are for the main thread, which this need not be.
+                    # Send it again: signal handlers run in the main thread, which this need not be.
                     os.kill(os.getpid(), signal.SIGTERM)
 
-    def _open(self) -> EventLoop:
-        loop = self.loop = EventLoop(residents=1)  # the lifespan's task
-        self._runner = asyncio.Runner(loop_factory=lambda: loop)
-        self._runner.get_loop()  # which makes it the runner's, to close
+    def _open(self) -> asyncio.Runner:
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         atexit.register(self.close)
-        return loop
+        return self._runner
 
     async def _start(self) -> None:
-        lifespan = Lifespan(self.app)
+        lifespan = LifespanRunner(self.app)
         await lifespan.start()
         self.lifespan = lifespan
         if self._sigterm is None and _is_main_thread():
             self._sigterm = SigtermHandler(self)
 
     def close(self) -> None:
-        """End the lifespan and the loop; what fails in it is logged. The next event would start both again."""
-        runner, loop, lifespan = self._runner, self.loop, self.lifespan
-        if runner is None or loop is None or self.is_busy:
+        """Stop the lifespan and close the loop; a failure is logged. The next event starts both again."""
+        runner, lifespan = self._runner, self.lifespan
+        if runner is None or self.is_busy:
             return
-        self._runner = self.loop = self.lifespan = None
+        self._runner = self.lifespan = None
         atexit.unregister(self.close)
         if self._sigterm is not None and _is_main_thread():
             self._sigterm.remove()
             self._sigterm = None
         try:
             if lifespan is not None:
-                loop.run(lifespan.stop())
+                runner.run(lifespan.stop())
         except Exception as error:
             self.logger.error("The shutdown of the service failed", exc_info=error)
         finally:
             runner.close()
+
+
+def _has_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _is_main_thread() -> bool:
@@ -111,7 +120,7 @@ class SigtermHandler:
     Then the signal does what it did before. One that comes in the midst of an event waits for its end.
     """
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Runtime) -> None:
         self.container = container
         self.waits = False
         self.previous = signal.signal(signal.SIGTERM, self) or signal.SIG_DFL
@@ -134,7 +143,7 @@ class SigtermHandler:
             signal.signal(signal.SIGTERM, self.previous)
 
 
-class Lifespan:
+class LifespanRunner:
     """The app's lifespan (https://asgi.readthedocs.io/en/latest/specs/lifespan.html), held open by a task."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 
-from coworks_async.aws.access_log import LogLine
+from coworks_async.aws.access_log import StructuredMessage
 
 FORMAT = "%(levelname)s:     %(name)s: %(message)s"
 
@@ -22,7 +22,7 @@ class Untold(logging.Filter):
             if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
                 return False
             logger = logger.parent
-        return not isinstance(record.msg, LogLine)
+        return not isinstance(record.msg, StructuredMessage)
 
 
 def configure_service_log() -> None:

@@ -32,31 +32,28 @@ from coworks_async.cli.project import (
 from coworks_async.cli.types import TEXT
 from coworks_async.exceptions import CommandError
 
-COMMANDS: Mapping[str, str] = {
-    "completion": "coworks_async.cli.commands.completion:completion",
-    "config": "coworks_async.cli.commands.config:config",
-    "deploy": "coworks_async.cli.commands.deploy:deploy",
-    "deployed": "coworks_async.cli.commands.deployed:deployed",
-    "destroy": "coworks_async.cli.commands.destroy:destroy",
-    "invoke": "coworks_async.cli.commands.invoke:invoke",
-    "new": "coworks_async.cli.commands.new:new",
-    "routes": "coworks_async.cli.commands.routes:routes",
-    "run": "coworks_async.cli.commands.run:run",
-    "shell": "coworks_async.cli.commands.shell:shell",
-    "zip": "coworks_async.cli.commands.zip:zip_",
+# name: ("module:attribute", short help). `cws --help` imports no command.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "completion": ("coworks_async.cli.commands.completion:completion", "Print a completion script for your shell."),
+    "config": ("coworks_async.cli.commands.config:config", "Show each option's value and where it is set."),
+    "deploy": ("coworks_async.cli.commands.deploy:deploy", "Deploy a stage of the service to AWS."),
+    "deployed": ("coworks_async.cli.commands.deployed:deployed", "List the deployed stages of the service."),
+    "destroy": ("coworks_async.cli.commands.destroy:destroy", "Delete a deployed stage."),
+    "invoke": ("coworks_async.cli.commands.invoke:invoke", "Call the Lambda handler once, locally."),
+    "new": ("coworks_async.cli.commands.new:new", "Create a project."),
+    "routes": ("coworks_async.cli.commands.routes:routes", "List the entries of the service."),
+    "run": ("coworks_async.cli.commands.run:run", "Serve the service with uvicorn."),
+    "shell": ("coworks_async.cli.commands.shell:shell", "Start a Python shell with the service loaded."),
+    "zip": ("coworks_async.cli.commands.zip:zip_", "Build the deployment archive."),
 }
 
 _CONFIGURATION = "coworks_async.configuration"
 
 
 class CommandGroup(click.Group):
-    """The commands of `cws`, imported when they are asked for, and those that the project file adds or replaces.
+    """The commands of `cws`, imported when they are used, and those that the project file adds or replaces."""
 
-    `lazy_commands` maps a command's name to `"module:attribute"`. `--help` imports them all for their first lines, so
-    the module of a command imports what is heavy inside its functions.
-    """
-
-    def __init__(self, *args: Any, lazy_commands: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, lazy_commands: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lazy_commands = lazy_commands
         # Where there is no argument `parse_args` shows the help itself, once it knows which project it is for.
@@ -67,6 +64,19 @@ class CommandGroup(click.Group):
         # The stage is asked for only where it matters: `.env` may have to be read for it.
         own = configuration.commands(stage_of(project_of(ctx))) if configuration.sections else ()
         return sorted({*self.builtin_commands(ctx), *own})
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self._own_command(ctx, name)
+            if command is None and name in self.lazy_commands:
+                rows.append((name, self.lazy_commands[name][1]))
+                continue
+            command = command or super().get_command(ctx, name)
+            if command is not None and not command.hidden:
+                rows.append((name, command.get_short_help_str(formatter.width)))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def builtin_commands(self, ctx: click.Context) -> list[str]:
         """List the commands there are without a project file."""
@@ -84,7 +94,7 @@ class CommandGroup(click.Group):
         """Give the command that there is without a project file."""
         if name not in self.lazy_commands:
             return super().get_command(ctx, name)
-        module, _, attribute = self.lazy_commands[name].partition(":")
+        module, _, attribute = self.lazy_commands[name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
 

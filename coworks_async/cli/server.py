@@ -86,10 +86,10 @@ def behind_gateway(app: ASGIApp, location: AppLocation, via: Via) -> ASGIApp:
 
     Raises `CommandError` where the app is no service, and so has no handler.
     """
-    from coworks_async.gateway import GatewayFront
+    from coworks_async.gateway import GatewayApp
 
     os.environ[VIA_VARIABLE] = via
-    return GatewayFront(service_of(app, location), via)
+    return GatewayApp(service_of(app, location), via)
 
 
 class Server(uvicorn.Server):

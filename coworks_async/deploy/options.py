@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from coworks_async.deploy.stack import Architecture, CloudBackend, Domain, Function, S3Backend, Stack, slug
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway.routes import TTL, Kind, gateway_plan
+from coworks_async.gateway.routes import TTL, GatewayKind, describe_gateway
 from coworks_async.service import TechMicroService
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
@@ -72,7 +72,7 @@ class DeployOptions:
     bucket: str
     key: str | None = None
     region: str | None = None
-    gateway: Kind = "rest"
+    gateway: GatewayKind = "rest"
     python: str = "3.13"
     architecture: Architecture = "arm64"
     memory_size: int | None = None
@@ -119,7 +119,7 @@ def stack_of(app: TechMicroService, stage: str, options: DeployOptions, archive:
     return Stack(
         service=app.name,
         stage=stage,
-        gateway=replace(gateway_plan(app, options.gateway), authorizer_ttl=options.authorizer_ttl),
+        gateway=replace(describe_gateway(app, options.gateway), authorizer_ttl=options.authorizer_ttl),
         function=_function(app.name, stage, options, archive),
         region=options.region,
         background=is_background,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from coworks_async.deploy.stack import Stack
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway.resources import ONE, REST, Shape, Template, covers, templates_of
+from coworks_async.gateway.resources import ONE, REST, PathTemplate, Shape, covers, entry_templates
 from coworks_async.gateway.routes import GatewayRoute
 
 # Quotas that AWS raises for one API:
@@ -88,12 +88,12 @@ def _named(paths: Iterable[str], entries: Sequence[Entry]) -> str:
     """Return the entries that paths are for, each with its own; a route of the author's own is its path alone."""
     found: dict[str, None] = {}
     for path in dict.fromkeys(paths):
-        matching = [entry for entry in entries if any(_is_for(each, path) for each in templates_of(entry))]
+        matching = [entry for entry in entries if any(_is_for(each, path) for each in entry_templates(entry))]
         found |= dict.fromkeys(f"{entry.endpoint} ({entry.path})" for entry in matching) or {path: None}
     return ", ".join(found)
 
 
-def _is_for(template: Template, path: str) -> bool:
+def _is_for(template: PathTemplate, path: str) -> bool:
     return covers(template.shape, _shape(path))
 
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from coworks_async.gateway.routes import GatewayPlan
+from coworks_async.gateway.routes import GatewayDescription
 
 Architecture = Literal["arm64", "x86_64"]
 
@@ -94,7 +94,7 @@ class Stack:
 
     service: str
     stage: str
-    gateway: GatewayPlan
+    gateway: GatewayDescription
     function: Function
     region: str | None = None
     background: bool = False

@@ -12,22 +12,22 @@ import msgspec
 from starlette.datastructures import UploadFile
 
 
-def members(annotation: Any) -> Iterator[Any]:
+def union_members(annotation: Any) -> Iterator[Any]:
     """Yield the types that a value of this annotation may have, seen through Annotated, Optional, Union and aliases."""
     annotation = getattr(annotation, "__value__", annotation)  # of `type Name = ...`
     origin = get_origin(annotation)
     if origin is Annotated:
-        yield from members(get_args(annotation)[0])
+        yield from union_members(get_args(annotation)[0])
     elif origin is Union or origin is types.UnionType:
         for argument in get_args(annotation):
-            yield from members(argument)
+            yield from union_members(argument)
     elif isinstance(annotation, typing.NewType):
-        yield from members(annotation.__supertype__)
+        yield from union_members(annotation.__supertype__)
     else:
         yield annotation
 
 
-def is_model(annotation: Any) -> bool:
+def is_pydantic_model(annotation: Any) -> bool:
     """Tell whether a type is a pydantic model; pydantic itself is never imported here."""
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel)
@@ -35,13 +35,15 @@ def is_model(annotation: Any) -> bool:
 
 def is_structured(annotation: Any) -> bool:
     """Tell whether an annotation is a type with fields, which takes a whole body."""
-    return any(_has_fields(get_origin(member) or member) for member in members(annotation))
+    return any(_has_fields(get_origin(member) or member) for member in union_members(annotation))
 
 
 def _has_fields(member: Any) -> bool:
     if not isinstance(member, type):
         return False
-    return issubclass(member, msgspec.Struct) or is_dataclass(member) or is_typed_dict(member) or is_model(member)
+    return (
+        issubclass(member, msgspec.Struct) or is_dataclass(member) or is_typed_dict(member) or is_pydantic_model(member)
+    )
 
 
 def is_typed_dict(kind: Any) -> bool:
@@ -50,38 +52,40 @@ def is_typed_dict(kind: Any) -> bool:
 
 
 # Whose constraints, put into an Annotated, msgspec does not see.
-_FOREIGN = ("annotated_types", "pydantic", "pydantic_core")
+_FOREIGN_PACKAGES = ("annotated_types", "pydantic", "pydantic_core")
 
 
-def foreign_constraint(annotation: Any, seen: tuple[Any, ...] = ()) -> Any:
+def find_foreign_constraint(annotation: Any, seen: tuple[Any, ...] = ()) -> Any:
     """Return a constraint inside of an annotation that would never be looked at, None where there is none."""
-    if is_model(annotation) or annotation in seen:
+    if is_pydantic_model(annotation) or annotation in seen:
         return None
     if get_origin(annotation) is Annotated:
         for extra in get_args(annotation)[1:]:
-            if type(extra).__module__.partition(".")[0] in _FOREIGN:
+            if type(extra).__module__.partition(".")[0] in _FOREIGN_PACKAGES:
                 return extra
     inner: list[Any] = list(get_args(annotation))
     kind = get_origin(annotation) or annotation
     if _has_fields(kind):
         inner += typing.get_type_hints(kind, include_extras=True).values()
-    found = (foreign_constraint(part, (*seen, annotation)) for part in inner if not isinstance(part, str | int))
+    found = (find_foreign_constraint(part, (*seen, annotation)) for part in inner if not isinstance(part, str | int))
     return next((constraint for constraint in found if constraint is not None), None)
 
 
-_NO_STRINGS = (list, tuple, set, frozenset, dict, UploadFile)
+_NON_STRING_TYPES = (list, tuple, set, frozenset, dict, UploadFile)
 
 
 def is_scalar(annotation: Any) -> bool:
     """Tell whether one string can hold a value of this annotation."""
-    for member in members(annotation):
+    for member in union_members(annotation):
         kind = get_origin(member) or member
-        if isinstance(kind, type) and (issubclass(kind, _NO_STRINGS) or getattr(kind, "__abstractmethods__", None)):
+        if isinstance(kind, type) and (
+            issubclass(kind, _NON_STRING_TYPES) or getattr(kind, "__abstractmethods__", None)
+        ):
             return False
     return True
 
 
-def show(annotation: Any) -> str:
+def format_type(annotation: Any) -> str:
     """Return a type as Python writes it, without its modules and its constraints' noise."""
     if annotation is Any:
         return "any value"
@@ -90,28 +94,28 @@ def show(annotation: Any) -> str:
     if get_origin(annotation) is Annotated:
         base, *extras = get_args(annotation)
         return " ".join(
-            [show(base), *(_show_meta(extra) for extra in extras if isinstance(extra, msgspec.Meta))]
+            [format_type(base), *(_format_meta(extra) for extra in extras if isinstance(extra, msgspec.Meta))]
         ).strip()
     if get_origin(annotation) in (Union, types.UnionType):
-        return " | ".join(show(argument) for argument in get_args(annotation))
+        return " | ".join(format_type(argument) for argument in get_args(annotation))
     if isinstance(annotation, type) and not get_args(annotation):
         if issubclass(annotation, Enum):
             return "one of " + ", ".join(repr(member.value) for member in annotation)
         return annotation.__name__
     if get_origin(annotation) is typing.Literal:
         return "one of " + ", ".join(repr(argument) for argument in get_args(annotation))
-    arguments = ", ".join("..." if argument is ... else show(argument) for argument in get_args(annotation))
+    arguments = ", ".join("..." if argument is ... else format_type(argument) for argument in get_args(annotation))
     name = getattr(get_origin(annotation) or annotation, "__name__", str(annotation))
     return f"{name}[{arguments}]" if arguments else name
 
 
-def _show_meta(meta: msgspec.Meta) -> str:
+def _format_meta(meta: msgspec.Meta) -> str:
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "multiple_of": "multiple of", "pattern": "like"}
     signs |= {"min_length": "of length >=", "max_length": "of length <="}
     return " ".join(f"{sign} {getattr(meta, name)}" for name, sign in signs.items() if getattr(meta, name) is not None)
 
 
-def type_variables(cls: type, owner: type) -> dict[Any, Any]:
+def type_variable_bindings(cls: type, owner: type) -> dict[Any, Any]:
     """The types that `cls` gives to the type variables of `owner`, a generic class that it derives from."""
     given: dict[Any, dict[Any, Any]] = {}
     for child in cls.__mro__:
@@ -120,12 +124,14 @@ def type_variables(cls: type, owner: type) -> dict[Any, Any]:
             variables = getattr(get_origin(base), "__parameters__", ())
             pairs = zip(variables, get_args(base), strict=False)
             given.setdefault(get_origin(base), {}).update(
-                (variable, substitute(argument, own)) for variable, argument in pairs if not unknowns(argument, own)
+                (variable, substitute_type_variables(argument, own))
+                for variable, argument in pairs
+                if not unbound_type_variables(argument, own)
             )
     return given.get(owner, {})
 
 
-def unknowns(annotation: Any, bindings: Mapping[Any, Any]) -> list[Any]:
+def unbound_type_variables(annotation: Any, bindings: Mapping[Any, Any]) -> list[Any]:
     """Return the type variables of an annotation that stand for no type: neither given one nor bound to one."""
     return [
         variable
@@ -134,7 +140,7 @@ def unknowns(annotation: Any, bindings: Mapping[Any, Any]) -> list[Any]:
     ]
 
 
-def substitute(annotation: Any, bindings: Mapping[Any, Any]) -> Any:
+def substitute_type_variables(annotation: Any, bindings: Mapping[Any, Any]) -> Any:
     """Put types in the place of type variables; one that is given none is its bound, or anything."""
     variables = _variables(annotation)
     types_given = tuple(bindings.get(variable, getattr(variable, "__bound__", None) or Any) for variable in variables)

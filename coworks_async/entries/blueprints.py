@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
-from coworks_async.entries.hooks import ErrorKey, HasHooks, Hooks
+from coworks_async.entries.hooks import ErrorKey, HookRegistry, HooksMixin
 from coworks_async.types import Function
 
 F = TypeVar("F", bound=Function)
 
 
-class Blueprint(HasHooks):
+class Blueprint(HooksMixin):
     """A class of entries to mount on a service, under whatever prefix the service likes.
 
     Parameters:
@@ -26,8 +26,8 @@ class Blueprint(HasHooks):
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or type(self).__name__.lower()
-        self.hooks = Hooks()
-        self.app_hooks = Hooks()
+        self.hooks = HookRegistry()
+        self.app_hooks = HookRegistry()
 
     def before_app_request(self, hook: F) -> F:
         """Register what runs before each entry of the whole service."""

@@ -12,7 +12,7 @@ from coworks_async.types import Function
 
 F = TypeVar("F", bound=Function)
 
-MARK = "__coworks_entry__"
+ENTRY_ATTRIBUTE = "__coworks_entry__"
 
 # RFC 9110, sections 5.1 and 5.5.
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -78,11 +78,11 @@ def entry(
         ...         return {"item": item_id, "lang": lang}
     """
     options = EntryOptions(
-        no_auth=_flag("no_auth", no_auth),
-        no_cors=_flag("no_cors", no_cors),
-        stages=_stages(stage),
-        binary_headers=_headers(binary_headers),
-        background=_flag("background", background),
+        no_auth=_check_flag("no_auth", no_auth),
+        no_cors=_check_flag("no_cors", no_cors),
+        stages=_check_stages(stage),
+        binary_headers=_check_headers(binary_headers),
+        background=_check_flag("background", background),
     )
 
     def mark(method: F) -> F:
@@ -91,20 +91,20 @@ def entry(
                 f"@entry stands on {_describe(method)}; it takes a plain method: "
                 "put it above nothing but functions, and give its options by name, as in @entry(no_auth=True)."
             )
-        copied = options_of(getattr(method, "__wrapped__", None))  # by functools.wraps, from what it stands for
-        if options_of(method) not in (None, copied, options):
+        copied = get_entry_options(getattr(method, "__wrapped__", None))  # by functools.wraps, from what it stands for
+        if get_entry_options(method) not in (None, copied, options):
             raise DeclarationError(f"{method.__qualname__} is an entry with other options already; write a second one.")
-        setattr(method, MARK, options)
+        setattr(method, ENTRY_ATTRIBUTE, options)
         return method
 
     return mark if function is None else mark(function)
 
 
-def options_of(attribute: object) -> EntryOptions | None:
+def get_entry_options(attribute: object) -> EntryOptions | None:
     """Return what `@entry` kept on a class attribute, or on what it hides; None where it does not stand on it."""
     for name in ("__func__", "fget", "func"):  # of a staticmethod or classmethod, a property, a cached_property
         attribute = getattr(attribute, name, attribute)
-    options = getattr(attribute, MARK, None)
+    options = getattr(attribute, ENTRY_ATTRIBUTE, None)
     return options if isinstance(options, EntryOptions) else None
 
 
@@ -114,13 +114,13 @@ def _describe(method: object) -> str:
     return f"{method!r}, which is no method"
 
 
-def _flag(name: str, value: bool) -> bool:
+def _check_flag(name: str, value: bool) -> bool:
     if not isinstance(value, bool):
         raise DeclarationError(f"@entry({name}=...) takes True or False, not {value!r}.")
     return value
 
 
-def _stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:
+def _check_stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:
     if stage is None:
         return None
     names = [stage] if isinstance(stage, str) else stage
@@ -130,7 +130,7 @@ def _stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:
     return stages
 
 
-def _headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+def _check_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     if headers is None:
         return ()
     if not isinstance(headers, Mapping):

@@ -6,8 +6,8 @@ from functools import cache
 
 from msgspec import Struct
 
-from coworks_async.entries.decorators import EntryOptions, options_of
-from coworks_async.entries.naming import HEAD, VERBS, route_of
+from coworks_async.entries.decorators import EntryOptions, get_entry_options
+from coworks_async.entries.naming import HEAD, VERBS, route_from_name
 from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
 
@@ -29,7 +29,7 @@ class Declaration(Struct, frozen=True):
         return f"{self.cls.__qualname__}.{self.name}"
 
 
-def declarations(cls: type, base: type) -> Iterator[Declaration]:
+def iter_declarations(cls: type, base: type) -> Iterator[Declaration]:
     """Yield what `cls`, a subclass of `base` (the service or the blueprint), declares as entries.
 
     A method is an entry when `@entry` stands on it, or when it is named exactly for a verb in the body of a subclass
@@ -50,7 +50,7 @@ def declarations(cls: type, base: type) -> Iterator[Declaration]:
 
 def _is_entry(owner: type, name: str, base: type) -> bool:
     attribute = vars(owner)[name]
-    if options_of(attribute) is not None:
+    if get_entry_options(attribute) is not None:
         return True
     in_body = issubclass(owner, base) and owner is not base
     return in_body and name in (*VERBS, HEAD) and attribute is not None
@@ -63,7 +63,7 @@ def _declaration(cls: type, name: str, owner: type, base: type) -> Declaration:
         raise DeclarationError(f"{where} hides {base.__name__}.{name}; rename the entry, for instance to {name}_.")
     above = [vars(cls)[name] for cls in cls.__mro__[cls.__mro__.index(owner) + 1 :] if name in vars(cls)]
     options = _own_options(attribute, above)
-    if options is None and (not _is_entry(owner, name, base) or any(map(options_of, above))):
+    if options is None and (not _is_entry(owner, name, base) or any(map(get_entry_options, above))):
         raise DeclarationError(
             f"{where} overrides an entry without @entry in {owner.__qualname__}; "
             "decorate it and repeat its options (no_auth is never inherited), or set it to None to take it away."
@@ -72,7 +72,7 @@ def _declaration(cls: type, name: str, owner: type, base: type) -> Declaration:
         kind = type(attribute).__name__
         raise DeclarationError(f"{where} is a {kind}, which cannot be an entry; make it a plain method, or rename it.")
     try:
-        method, path = route_of(name)
+        method, path = route_from_name(name)
     except ValueError as error:
         raise DeclarationError(f"{where}: {error}.") from None
     return Declaration(cls, owner, name, attribute, options or EntryOptions(), method, path)
@@ -80,8 +80,8 @@ def _declaration(cls: type, name: str, owner: type, base: type) -> Declaration:
 
 def _own_options(attribute: object, above: list[object]) -> EntryOptions | None:
     """The options of an attribute, but those that `functools.wraps` copied from what it overrides."""
-    options = options_of(attribute)
-    if any(options is options_of(other) and attribute is not other for other in above):
+    options = get_entry_options(attribute)
+    if any(options is get_entry_options(other) and attribute is not other for other in above):
         return None
     return options
 

@@ -7,9 +7,9 @@ from typing import Any
 from msgspec import Struct
 
 from coworks_async.entries.decorators import EntryOptions
-from coworks_async.entries.discovery import Declaration, declarations
-from coworks_async.entries.plan import Plan, compile_plan
-from coworks_async.entries.signature import Kind, Signature, read_signature
+from coworks_async.entries.discovery import Declaration, iter_declarations
+from coworks_async.entries.plan import BindingPlan, compile_plan
+from coworks_async.entries.signature import ParameterKind, Signature, read_signature
 from coworks_async.types import Function
 
 
@@ -51,17 +51,17 @@ class Entry(Struct, frozen=True, dict=True):
         return self.path[: len(self.path) - len(self.signature.path)].rstrip("/")
 
     @cached_property
-    def path_names(self) -> tuple[str, ...]:
+    def path_param_names(self) -> tuple[str, ...]:
         """The names of the segments that are parameters, in order, without the rest of the path."""
-        return tuple(parameter.name for parameter in self.signature.of(Kind.PATH))
+        return tuple(parameter.name for parameter in self.signature.of(ParameterKind.PATH))
 
     @cached_property
-    def tail_name(self) -> str | None:
+    def path_rest_name(self) -> str | None:
         """The name of the parameter that takes the rest of the path."""
-        return next((parameter.name for parameter in self.signature.of(Kind.TAIL)), None)
+        return next((parameter.name for parameter in self.signature.of(ParameterKind.PATH_REST)), None)
 
     @cached_property
-    def plan(self) -> Plan:
+    def plan(self) -> BindingPlan:
         """The compiled plan; what raises `DeclarationError` when it is first asked for."""
         return compile_plan(self.declaration, self.signature)
 
@@ -70,7 +70,7 @@ class Entry(Struct, frozen=True, dict=True):
         return f"{self.method} {self.path} ({self.declaration.where}{of})"
 
 
-def entries_of(
+def build_entries(
     owner: Any, base: type, *, stage: str, prefix: str = "", blueprint: str | None = None
 ) -> Iterator[Entry]:
     """Yield the entries that the class of `owner` declares and that exist on this stage.
@@ -78,7 +78,7 @@ def entries_of(
     Raises:
         DeclarationError: something is declared that cannot be served.
     """
-    for declaration in declarations(type(owner), base):
+    for declaration in iter_declarations(type(owner), base):
         signature = read_signature(declaration)
         stages = declaration.options.stages
         if stages is not None and stage not in stages:

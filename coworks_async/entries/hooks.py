@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Function)
 ErrorKey = int | type[Exception]
 
 
-class Hooks(Struct):
+class HookRegistry(Struct):
     """What is registered in one place; `frozen` once requests are answered."""
 
     before: list[Function] = field(default_factory=list)
@@ -60,10 +60,10 @@ class Hooks(Struct):
         return hook
 
 
-class HasHooks:
+class HooksMixin:
     """What hooks are registered on: a service, for all its entries, or a blueprint, for its own."""
 
-    hooks: Hooks
+    hooks: HookRegistry
 
     def before_request(self, hook: F) -> F:
         """Register what runs before each entry, once authorized; what it returns, if anything, is the answer."""

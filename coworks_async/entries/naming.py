@@ -7,7 +7,7 @@ VERBS = ("get", "post", "put", "patch", "delete", "options")
 HEAD = "head"
 
 
-def route_of(name: str) -> tuple[str, str]:
+def route_from_name(name: str) -> tuple[str, str]:
     """Return the HTTP method and the static path that a method's name stands for.
 
     `_` is `/`; the ones that lead and trail the path only tell methods apart. A name without a verb is a POST.
@@ -37,7 +37,7 @@ def route_of(name: str) -> tuple[str, str]:
 _PREFIX = r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*"
 
 
-def normal_prefix(prefix: str) -> str:
+def normalize_prefix(prefix: str) -> str:
     """Return a blueprint's prefix with one leading slash and no trailing one, empty for the root.
 
     Raises:

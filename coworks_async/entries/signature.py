@@ -11,13 +11,13 @@ from msgspec import Struct
 from starlette.requests import Request
 
 from coworks_async.entries.annotations import (
+    format_type,
     is_scalar,
     is_structured,
-    members,
-    show,
-    substitute,
-    type_variables,
-    unknowns,
+    substitute_type_variables,
+    type_variable_bindings,
+    unbound_type_variables,
+    union_members,
 )
 from coworks_async.entries.discovery import Declaration
 from coworks_async.exceptions import DeclarationError
@@ -26,16 +26,16 @@ from coworks_async.types import Function
 REQUIRED: Any = inspect.Parameter.empty
 
 
-class Kind(Enum):
+class ParameterKind(Enum):
     """Where a parameter's value comes from."""
 
     PATH = "a segment of the path"
-    TAIL = "the rest of the path"
+    PATH_REST = "the rest of the path"
     NAMED = "a name of the query or of the body"
-    GATHER = "the names name[...] of the query or of the body"
-    WHOLE = "the whole body, or on GET the whole query"
+    DEEP_OBJECT = "the names name[...] of the query or of the body"
+    STRUCTURED = "the whole body, or on GET the whole query"
     REQUEST = "the request itself"
-    REST = "the names that are left"
+    EXTRA = "the names that are left"
 
 
 class Parameter(Struct, frozen=True):
@@ -48,7 +48,7 @@ class Parameter(Struct, frozen=True):
 
     name: str
     alias: str
-    kind: Kind
+    kind: ParameterKind
     annotation: Any
     default: Any
     keyword: bool
@@ -66,14 +66,14 @@ class Signature(Struct, frozen=True):
     returns: Any
     receiver: str
 
-    def of(self, kind: Kind) -> tuple[Parameter, ...]:
+    def of(self, kind: ParameterKind) -> tuple[Parameter, ...]:
         return tuple(parameter for parameter in self.parameters if parameter.kind is kind)
 
     @property
     def path(self) -> str:
         """The dynamic end of the entry's path: `/{bucket}/{rest:path}`."""
-        segments = "".join(f"/{{{parameter.name}}}" for parameter in self.of(Kind.PATH))
-        return segments + "".join(f"/{{{parameter.name}:path}}" for parameter in self.of(Kind.TAIL))
+        segments = "".join(f"/{{{parameter.name}}}" for parameter in self.of(ParameterKind.PATH))
+        return segments + "".join(f"/{{{parameter.name}:path}}" for parameter in self.of(ParameterKind.PATH_REST))
 
 
 def read_signature(declaration: Declaration) -> Signature:
@@ -82,15 +82,15 @@ def read_signature(declaration: Declaration) -> Signature:
     Raises:
         DeclarationError: an annotation cannot be resolved, or the parameters cannot be told apart.
     """
-    hints = _hints(declaration)
-    bindings = type_variables(declaration.cls, declaration.owner)
+    hints = _type_hints(declaration)
+    bindings = type_variable_bindings(declaration.cls, declaration.owner)
     receiver, *parameters = _all_parameters(declaration)
     read = tuple(
         _parameter(parameter, _annotation(parameter, hints, bindings, declaration), declaration)
         for parameter in parameters
     )
-    _check(read, declaration)
-    return Signature(read, substitute(hints.get("return", Any), bindings), receiver.name)
+    _check_parameters(read, declaration)
+    return Signature(read, substitute_type_variables(hints.get("return", Any), bindings), receiver.name)
 
 
 def _all_parameters(declaration: Declaration) -> list[inspect.Parameter]:
@@ -109,15 +109,15 @@ def _annotation(
     annotation = hints.get(parameter.name, parameter.annotation)
     if annotation is inspect.Parameter.empty:
         return Any
-    if unknown := unknowns(annotation, bindings):
+    if unknown := unbound_type_variables(annotation, bindings):
         raise DeclarationError(
             f"{declaration.where}: nothing says what {unknown[0]} stands for in the parameter {parameter.name!r}; "
             f"derive a class that gives it a type, as in class Mine({declaration.owner.__name__}[int])."
         )
-    return substitute(annotation, bindings)
+    return substitute_type_variables(annotation, bindings)
 
 
-def _hints(declaration: Declaration) -> dict[str, Any]:
+def _type_hints(declaration: Declaration) -> dict[str, Any]:
     function = inspect.unwrap(declaration.function)
     if not inspect.isfunction(function):
         return {}
@@ -152,23 +152,23 @@ def _parameter(parameter: inspect.Parameter, annotation: Any, declaration: Decla
     kind = _kind(parameter, annotation)
     keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY
     positional = parameter.kind is inspect.Parameter.POSITIONAL_ONLY
-    if kind is not Kind.REQUEST and any(map(_is_request, members(annotation))):
+    if kind is not ParameterKind.REQUEST and any(map(_is_request, union_members(annotation))):
         raise DeclarationError(
             f"{declaration.where}: the parameter {parameter.name!r} is the request, which is always there; "
             "annotate it with plain Request."
         )
-    of_path = kind in (Kind.PATH, Kind.TAIL)
-    if of_path and (not is_scalar(annotation) or (kind is Kind.TAIL and is_structured(annotation))):
+    of_path = kind in (ParameterKind.PATH, ParameterKind.PATH_REST)
+    if of_path and (not is_scalar(annotation) or (kind is ParameterKind.PATH_REST and is_structured(annotation))):
         raise DeclarationError(
             f"{declaration.where}: the parameter {parameter.name!r} is {kind.value}, which cannot hold "
-            f"{show(annotation)}; give it a default, or put it after a * to take it from the body or the query."
+            f"{format_type(annotation)}; give it a default, or put it after a * to take it from the body or the query."
         )
     if of_path and not parameter.name.isascii():
         raise DeclarationError(
             f"{declaration.where}: the parameter {parameter.name!r} stands in the path, where only ASCII names can; "
             "rename it."
         )
-    alias = parameter.name if of_path else alias_of(parameter.name)
+    alias = parameter.name if of_path else alias_from_name(parameter.name)
     return Parameter(parameter.name, alias, kind, annotation, parameter.default, keyword, positional)
 
 
@@ -176,29 +176,29 @@ def _is_request(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Request)
 
 
-def _kind(parameter: inspect.Parameter, annotation: Any) -> Kind:
+def _kind(parameter: inspect.Parameter, annotation: Any) -> ParameterKind:
     if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-        return Kind.TAIL
+        return ParameterKind.PATH_REST
     if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-        return Kind.REST
+        return ParameterKind.EXTRA
     if _is_request(annotation):
-        return Kind.REQUEST
+        return ParameterKind.REQUEST
     if is_structured(annotation):
-        return Kind.WHOLE
+        return ParameterKind.STRUCTURED
     if parameter.default is REQUIRED and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-        return Kind.PATH
+        return ParameterKind.PATH
     head = parameter.name.removesuffix("__")
     is_gather = head not in ("", parameter.name) and head == head.strip("_") and "__" not in head
-    return Kind.GATHER if is_gather else Kind.NAMED
+    return ParameterKind.DEEP_OBJECT if is_gather else ParameterKind.NAMED
 
 
-def _check(parameters: tuple[Parameter, ...], declaration: Declaration) -> None:
-    whole = [parameter.name for parameter in parameters if parameter.kind is Kind.WHOLE]
+def _check_parameters(parameters: tuple[Parameter, ...], declaration: Declaration) -> None:
+    whole = [parameter.name for parameter in parameters if parameter.kind is ParameterKind.STRUCTURED]
     if len(whole) > 1:
         raise DeclarationError(
             f"{declaration.where}: {' and '.join(whole)} would each take the whole body; put them in one type."
         )
-    requests = [parameter.name for parameter in parameters if parameter.kind is Kind.REQUEST]
+    requests = [parameter.name for parameter in parameters if parameter.kind is ParameterKind.REQUEST]
     if len(requests) > 1:
         raise DeclarationError(f"{declaration.where}: {' and '.join(requests)} would each be the request; keep one.")
     seen: dict[str, str] = {}
@@ -211,7 +211,7 @@ def _check(parameters: tuple[Parameter, ...], declaration: Declaration) -> None:
             )
 
 
-def alias_of(name: str) -> str:
+def alias_from_name(name: str) -> str:
     """Return a parameter's name as a client writes it.
 
     Example:

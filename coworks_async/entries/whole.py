@@ -8,9 +8,9 @@ from typing import Any, NotRequired, Required, get_args, get_origin
 import msgspec
 from msgspec import ValidationError
 
-from coworks_async.entries.annotations import is_structured, members, substitute
-from coworks_async.entries.converters import Converter, Raw, fault, unknown
-from coworks_async.exceptions import Fault, Where
+from coworks_async.entries.annotations import is_structured, substitute_type_variables, union_members
+from coworks_async.entries.converters import Converter, RawFields, field_error, unknown_name_errors
+from coworks_async.exceptions import ErrorLocation, FieldError
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -20,42 +20,42 @@ class Field(msgspec.Struct, frozen=True):
     required: bool
 
 
-class WholeConverter(Converter):
+class StructuredConverter(Converter):
     """Converts to a dataclass, a `msgspec.Struct` or a `TypedDict` (or a union of tagged ones), field by field."""
 
     def __init__(self, annotation: Any) -> None:
         super().__init__(annotation)
-        self._variants = [variant for variant in members(annotation) if is_structured(variant)]
+        self._variants = [variant for variant in union_members(annotation) if is_structured(variant)]
         self._fields = [fields_of(variant) for variant in self._variants]
 
     @property
-    def names(self) -> list[str]:
+    def field_names(self) -> list[str]:
         """The names that it takes."""
         return list(dict.fromkeys(name for fields in self._fields for name in fields))
 
-    def whole(self, raw: Raw, where: Where, *, text: bool) -> tuple[Any, list[Fault]]:
+    def from_fields(self, raw: RawFields, where: ErrorLocation, *, text: bool) -> tuple[Any, list[FieldError]]:
         """Return the value of a JSON object, or of a form or a query (`text`), and all that is wrong with it."""
         fields = self._chosen(raw)
         if not fields:
             single = {name: values[0] if len(values) == 1 else values for name, values in raw.items()} if text else raw
             return self._attempt(single, where)
-        faults = unknown(where, [name for name in raw if name not in fields], list(fields))
+        faults = unknown_name_errors(where, [name for name in raw if name not in fields], list(fields))
         if not faults:
             try:
-                flat = {name: fields[name].converter.flat(values) for name, values in raw.items()} if text else raw
+                flat = {name: fields[name].converter.flatten(values) for name, values in raw.items()} if text else raw
                 return self.from_json(flat), []
             except ValidationError as error:
-                whole = fault(where, "", self.expected, error)
-        faults += _each(raw, fields, where, text=text)
+                whole = field_error(where, "", self.expected, error)
+        faults += _field_errors(raw, fields, where, text=text)
         return None, faults or [whole]
 
-    def _attempt(self, raw: Any, where: Where) -> tuple[Any, list[Fault]]:
+    def _attempt(self, raw: Any, where: ErrorLocation) -> tuple[Any, list[FieldError]]:
         try:
             return self.from_json(raw), []
         except ValidationError as error:
-            return None, [fault(where, "", self.expected, error)]
+            return None, [field_error(where, "", self.expected, error)]
 
-    def _chosen(self, raw: Raw) -> dict[str, Field]:
+    def _chosen(self, raw: RawFields) -> dict[str, Field]:
         """The fields of the only variant, or of the one whose tag was sent."""
         if len(self._variants) == 1:
             return self._fields[0]
@@ -66,17 +66,17 @@ class WholeConverter(Converter):
         return {}
 
 
-def _each(raw: Raw, fields: Mapping[str, Field], where: Where, *, text: bool) -> list[Fault]:
+def _field_errors(raw: RawFields, fields: Mapping[str, Field], where: ErrorLocation, *, text: bool) -> list[FieldError]:
     faults = []
     for name, field in fields.items():
         if name not in raw:
             if field.required:
-                faults.append(Fault(where, name, field.converter.expected, "Missing"))
+                faults.append(FieldError(where, name, field.converter.expected, "Missing"))
             continue
         try:
             (field.converter.from_text if text else field.converter.from_json)(raw[name])
         except ValidationError as error:
-            faults.append(fault(where, name, field.converter.expected, error))
+            faults.append(field_error(where, name, field.converter.expected, error))
     return faults
 
 
@@ -89,12 +89,14 @@ def fields_of(kind: Any) -> dict[str, Field]:
     hints = typing.get_type_hints(origin, include_extras=True)
     if dataclasses.is_dataclass(origin):
         return {
-            field.name: Field(Converter(substitute(hints[field.name], bindings)), _is_required(field))
+            field.name: Field(Converter(substitute_type_variables(hints[field.name], bindings)), _is_required(field))
             for field in dataclasses.fields(origin)
             if field.init
         }
     return {
-        name: Field(Converter(substitute(_unmarked(hint), bindings)), name in origin.__required_keys__)
+        name: Field(
+            Converter(substitute_type_variables(_strip_required(hint), bindings)), name in origin.__required_keys__
+        )
         for name, hint in hints.items()
     }
 
@@ -113,6 +115,6 @@ def _is_required(field: "dataclasses.Field[Any]") -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _unmarked(hint: Any) -> Any:
+def _strip_required(hint: Any) -> Any:
     """A TypedDict's annotation without its Required or NotRequired."""
     return get_args(hint)[0] if get_origin(hint) in (Required, NotRequired) else hint

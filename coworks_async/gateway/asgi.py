@@ -9,8 +9,8 @@ from anyio import to_thread
 from starlette.requests import ClientDisconnect
 
 from coworks_async.exceptions import ContentTooLarge
-from coworks_async.gateway.messages import GatewayAnswer, GatewayRequest, Via
-from coworks_async.gateway.simulator import TOO_LONG, Deployable, Gateway
+from coworks_async.gateway.messages import HttpRequest, HttpResponse, Via
+from coworks_async.gateway.simulator import CONTENT_TOO_LARGE, Deployable, Gateway
 from coworks_async.pipeline.body import read_body
 from coworks_async.pipeline.limits import Limits
 from coworks_async.types import Receive, Scope, Send
@@ -22,7 +22,7 @@ class _Closable(Protocol):
     def close(self) -> None: ...
 
 
-class GatewayFront:
+class GatewayApp:
     """Serves a service by any ASGI server, or test client, as Lambda would serve it.
 
     The Lambda's container is one thread: its loop and its lifespan start there at the first event, and events wait
@@ -57,12 +57,12 @@ class GatewayFront:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> GatewayAnswer:
+    async def _answer(self, scope: Scope, receive: Receive) -> HttpResponse:
         try:
             body = await read_body(scope, receive, Limits(self.gateway.body_limit))
         except ContentTooLarge:
-            return TOO_LONG
-        return await self._in_container(lambda: self.gateway.answer(request_of(scope, body)))
+            return CONTENT_TOO_LARGE
+        return await self._in_container(lambda: self.gateway.answer(request_from_scope(scope, body)))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -81,11 +81,11 @@ class GatewayFront:
         return await to_thread.run_sync(self._container.submit(work).result)
 
 
-def request_of(scope: Scope, body: bytes) -> GatewayRequest:
+def request_from_scope(scope: Scope, body: bytes) -> HttpRequest:
     """Return a request as a gateway gets it."""
     raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     client = scope.get("client") or ("127.0.0.1", 0)
-    return GatewayRequest(
+    return HttpRequest(
         method=scope["method"],
         path=raw_path.decode("latin-1"),
         query=scope["query_string"].decode("latin-1"),

@@ -11,11 +11,11 @@ from typing import Any
 
 from coworks_async.aws.event_formats.base import Event
 from coworks_async.gateway.events import authorizer_event, token_event
-from coworks_async.gateway.messages import GatewayRequest, Matched
-from coworks_async.gateway.routes import GatewayPlan
+from coworks_async.gateway.messages import HttpRequest, RouteMatch
+from coworks_async.gateway.routes import GatewayDescription
 
 
-class Refused(Exception):
+class GatewayRejection(Exception):
     """A request that the gateway answers alone: the type of its response, the gateway's own word, the status."""
 
     def __init__(self, type: str, message: str, status: int) -> None:
@@ -25,7 +25,7 @@ class Refused(Exception):
         self.status = status
 
 
-class Asking:
+class AuthorizerClient:
     """Asks a Lambda authorizer, and keeps its answers, no's too, for the plan's time.
 
     Parameters:
@@ -33,13 +33,15 @@ class Asking:
         clock: tells the seconds.
     """
 
-    def __init__(self, plan: GatewayPlan, invoke: Callable[[Event, str], Any], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, plan: GatewayDescription, invoke: Callable[[Event, str], Any], clock: Callable[[], float]
+    ) -> None:
         self.plan = plan
         self.invoke = invoke
         self.clock = clock
         self._kept: dict[str, tuple[float, Any]] = {}
 
-    def authorize(self, request: GatewayRequest, matched: Matched) -> Matched:
+    def authorize(self, request: HttpRequest, matched: RouteMatch) -> RouteMatch:
         """Return what was matched, with what the authorizer told.
 
         Raises:
@@ -48,7 +50,7 @@ class Asking:
         """
         token = self._token(request)
         if not token:
-            raise Refused("UNAUTHORIZED", "Unauthorized", 401)
+            raise GatewayRejection("UNAUTHORIZED", "Unauthorized", 401)
         answer = self._answer(token, request, matched)
         if self.plan.kind == "http":
             allowed = answer["isAuthorized"] is True
@@ -56,18 +58,18 @@ class Asking:
             allowed = allows(answer["policyDocument"], matched.arn(request.method))
         if not allowed:
             denied = "User is not authorized to access this resource" if self.plan.kind == "rest" else "Forbidden"
-            raise Refused("ACCESS_DENIED", denied, 403)
+            raise GatewayRejection("ACCESS_DENIED", denied, 403)
         told = dict(answer.get("context") or {})
         if self.plan.kind == "rest":
             told["principalId"] = answer["principalId"]
         return dataclasses.replace(matched, authorizer=told)
 
-    def _token(self, request: GatewayRequest) -> str:
+    def _token(self, request: HttpRequest) -> str:
         values = request.values(self.plan.token_key)
         # A REST API's events have but one value of a header, the last; an HTTP API joins them.
         return values[-1] if values and self.plan.kind == "rest" else ",".join(values)
 
-    def _answer(self, token: str, request: GatewayRequest, matched: Matched) -> Any:
+    def _answer(self, token: str, request: HttpRequest, matched: RouteMatch) -> Any:
         until, answer = self._kept.get(token, (0.0, None))
         if answer is not None and self.clock() < until:
             return answer
@@ -79,14 +81,14 @@ class Asking:
             answer = self.invoke(event, request.id)
         except Exception as error:
             if self.plan.kind == "rest" and str(error) == "Unauthorized":
-                raise Refused("UNAUTHORIZED", "Unauthorized", 401) from error
+                raise GatewayRejection("UNAUTHORIZED", "Unauthorized", 401) from error
             raise
         check_answer(self.plan, answer)
         self._kept[token] = self.clock() + self.plan.authorizer_ttl, answer
         return answer
 
 
-def check_answer(plan: GatewayPlan, answer: Any) -> None:
+def check_answer(plan: GatewayDescription, answer: Any) -> None:
     """Raise ValueError for what a gateway takes for no answer of an authorizer."""
     needed = {"isAuthorized"} if plan.kind == "http" else {"principalId", "policyDocument"}
     if not isinstance(answer, Mapping) or not needed <= set(answer):

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from coworks_async.aws.event_formats.base import Event
-from coworks_async.gateway.messages import ACCOUNT, API, REGION, GatewayRequest, Matched
+from coworks_async.gateway.messages import ACCOUNT, API, REGION, HttpRequest, RouteMatch
 
 TARGET_GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/local/0123456789abcdef"
 
@@ -29,7 +29,7 @@ _TEXT = re.compile(r"text/.*|application/(json|javascript|xml)")
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 
 
-def rest_event(request: GatewayRequest, matched: Matched) -> Event:
+def rest_event(request: HttpRequest, matched: RouteMatch) -> Event:
     """Return the event of a REST API, whose path comes as it was sent and whose query comes decoded."""
     headers = _with_forwarded(request)
     query = parse_qsl(request.query, keep_blank_values=True)
@@ -51,7 +51,7 @@ def rest_event(request: GatewayRequest, matched: Matched) -> Event:
     }
 
 
-def _rest_context(request: GatewayRequest, matched: Matched, path: str) -> dict[str, Any]:
+def _rest_context(request: HttpRequest, matched: RouteMatch, path: str) -> dict[str, Any]:
     context: dict[str, Any] = {
         "accountId": ACCOUNT,
         "apiId": API,
@@ -90,7 +90,7 @@ def _rest_context(request: GatewayRequest, matched: Matched, path: str) -> dict[
     return context
 
 
-def http_event(request: GatewayRequest, matched: Matched) -> Event:
+def http_event(request: HttpRequest, matched: RouteMatch) -> Event:
     """Return the event of an HTTP API (payload 2.0), whose paths come decoded, after a named stage.
 
     On a custom domain as well: the stage stands there in the place of the base path, which no event tells (seen on AWS
@@ -108,7 +108,7 @@ def http_event(request: GatewayRequest, matched: Matched) -> Event:
     }
 
 
-def url_event(request: GatewayRequest) -> Event:
+def url_event(request: HttpRequest) -> Event:
     """Return the event of a function URL, whose path comes as it was sent."""
     event = _event_2(request, request.path or "/", "$default", "$default")
     # By its domain a function's URL is told from an HTTP API, whatever this one was called by.
@@ -119,7 +119,7 @@ def url_event(request: GatewayRequest) -> Event:
     return event | {"pathParameters": None, "stageVariables": None}
 
 
-def alb_event(request: GatewayRequest, *, multi_value: bool = True) -> Event:
+def alb_event(request: HttpRequest, *, multi_value: bool = True) -> Event:
     """Return the event of a load balancer, whose path and query come as they were sent.
 
     Parameters:
@@ -143,12 +143,12 @@ def alb_event(request: GatewayRequest, *, multi_value: bool = True) -> Event:
     }
 
 
-def token_event(token: str, matched: Matched, method: str) -> Event:
+def token_event(token: str, matched: RouteMatch, method: str) -> Event:
     """Return what a REST API asks its authorizer about a token."""
     return {"type": "TOKEN", "authorizationToken": token, "methodArn": matched.arn(method)}
 
 
-def authorizer_event(request: GatewayRequest, token: str, matched: Matched) -> Event:
+def authorizer_event(request: HttpRequest, token: str, matched: RouteMatch) -> Event:
     """Return what an HTTP API asks its authorizer (payload 2.0) about a request."""
     event = http_event(request, matched)
     for name in ("body", "isBase64Encoded"):
@@ -161,7 +161,7 @@ def authorizer_event(request: GatewayRequest, token: str, matched: Matched) -> E
     }
 
 
-def _event_2(request: GatewayRequest, path: str, route_key: str, stage: str) -> Event:
+def _event_2(request: HttpRequest, path: str, route_key: str, stage: str) -> Event:
     headers = [(name.lower(), value) for name, value in _with_forwarded(request)]
     cookies = [cookie for name, value in headers if name == "cookie" for cookie in value.split("; ")]
     query = parse_qsl(request.query, keep_blank_values=True)
@@ -195,11 +195,11 @@ def _event_2(request: GatewayRequest, path: str, route_key: str, stage: str) -> 
     return event | {name: value for name, value in optional.items() if value}
 
 
-def _route_key(matched: Matched) -> str:
+def _route_key(matched: RouteMatch) -> str:
     return matched.resource if matched.resource == "$default" else f"{matched.method} {matched.resource}"
 
 
-def _with_forwarded(request: GatewayRequest) -> list[tuple[str, str]]:
+def _with_forwarded(request: HttpRequest) -> list[tuple[str, str]]:
     """Return the headers with those that a gateway sets of its own."""
     scheme = request.scheme
     port = request.host[len(request.domain) + 1 :] or ("443" if scheme == "https" else "80")
@@ -209,7 +209,7 @@ def _with_forwarded(request: GatewayRequest) -> list[tuple[str, str]]:
     return [*((name, value) for name, value in request.headers if name.lower() not in replaced), *own.items()]
 
 
-def _body(request: GatewayRequest) -> tuple[str, bool]:
+def _body(request: HttpRequest) -> tuple[str, bool]:
     """Return a body as all but REST APIs send it, and whether it is base64."""
     content_type = next(iter(request.values("content-type")), "").partition(";")[0].strip().lower()
     if not request.body:
@@ -242,9 +242,9 @@ def _as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _agent(request: GatewayRequest) -> str:
+def _agent(request: HttpRequest) -> str:
     return next(iter(request.values("user-agent")), "")
 
 
-def _clock(request: GatewayRequest) -> str:
+def _clock(request: HttpRequest) -> str:
     return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(request.time))

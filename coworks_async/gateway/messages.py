@@ -18,7 +18,7 @@ VIAS: tuple[Via, ...] = get_args(Via)
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayRequest:
+class HttpRequest:
     """A request as a gateway gets it.
 
     Attributes:
@@ -53,7 +53,7 @@ class GatewayRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class RouteMatch:
     """What a gateway knows of a request once it has routed it.
 
     Attributes:
@@ -80,7 +80,7 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayAnswer:
+class HttpResponse:
     """An answer as the client gets it.
 
     Attributes:

@@ -27,7 +27,7 @@ _PARAMETER = re.compile(r"\{(\w+)(:\w+)?\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class PathTemplate:
     """A path, and who answers which methods on it.
 
     Attributes:
@@ -54,12 +54,12 @@ class Template:
         return (-1 if self.loose else self.depth), self.shape[-1:] != (REST,), len(self.shape)
 
 
-def templates_of(entry: Entry) -> list[Template]:
+def entry_templates(entry: Entry) -> list[PathTemplate]:
     """Return the paths of an entry: the greedy one has its parent beside it, since the rest may be nothing."""
     return _templates(entry.path, frozenset({entry.method}), entry)
 
 
-def own_templates(route: BaseRoute) -> list[Template]:
+def route_templates(route: BaseRoute) -> list[PathTemplate]:
     """Return the paths of a route of the author's own; entries and WebSockets have none here."""
     if isinstance(route, EntryRoute | BlueprintMount | WebSocketRoute):
         return []
@@ -70,7 +70,7 @@ def own_templates(route: BaseRoute) -> list[Template]:
     return _templates(f"{prefix}/{{proxy:path}}", frozenset({"ANY"}), None)
 
 
-def _templates(path: str, methods: frozenset[str], entry: Entry | None) -> list[Template]:
+def _templates(path: str, methods: frozenset[str], entry: Entry | None) -> list[PathTemplate]:
     shape: list[str] = []
     names: list[str] = []
     loose = False
@@ -86,16 +86,16 @@ def _templates(path: str, methods: frozenset[str], entry: Entry | None) -> list[
             break
         shape.append(ONE)
     depth = next((number for number, part in enumerate(shape) if part in (ONE, REST)), len(shape))
-    whole = Template(tuple(shape), tuple(names), methods, depth, entry, loose)
+    whole = PathTemplate(tuple(shape), tuple(names), methods, depth, entry, loose)
     if shape[-1:] != [REST]:
         return [whole]
-    return [Template(whole.shape[:-1], whole.names[:-1], methods, depth, entry, loose), whole]
+    return [PathTemplate(whole.shape[:-1], whole.names[:-1], methods, depth, entry, loose), whole]
 
 
-def deployed(templates: Sequence[Template]) -> Iterator[tuple[str, list[Template]]]:
+def deployed(templates: Sequence[PathTemplate]) -> Iterator[tuple[str, list[PathTemplate]]]:
     """Yield each resource that has methods, by its path, with the templates that match whatever comes to it."""
     names = _Names(templates)
-    starts: dict[str, list[Template]] = {}
+    starts: dict[str, list[PathTemplate]] = {}
     for template in templates:
         starts.setdefault(template.shape[0] if template.shape else "", []).append(template)
     for shape in sorted(_with_parents(_without_clashes({template.shape for template in templates}))):
@@ -137,7 +137,7 @@ def _with_parents(shapes: Iterable[Shape]) -> set[Shape]:
 class _Names:
     """The names of parameters: the first declared at a place, once in a path."""
 
-    def __init__(self, templates: Iterable[Template]) -> None:
+    def __init__(self, templates: Iterable[PathTemplate]) -> None:
         self.first: dict[Shape, str] = {}
         for template in templates:
             places = [number for number, part in enumerate(template.shape) if part in (ONE, REST)]

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from coworks_async.gateway.messages import GatewayAnswer
-from coworks_async.gateway.routes import GatewayPlan
+from coworks_async.gateway.messages import HttpResponse
+from coworks_async.gateway.routes import GatewayDescription
 
 RENAMED = frozenset(
     {"authorization", "connection", "content-md5", "date", "max-forwards", "server", "user-agent", "www-authenticate"}
@@ -22,11 +22,11 @@ DROPPED = frozenset(
 _BODILESS = (204, 304)
 
 
-class AnswerError(ValueError):
+class MalformedResponse(ValueError):
     """A Lambda answered what is none for its gateway."""
 
 
-def answer_of(via: str, method: str, raw: Any) -> GatewayAnswer:
+def to_http_response(via: str, method: str, raw: Any) -> HttpResponse:
     """Return what the client gets of a Lambda's answer.
 
     Raises:
@@ -38,7 +38,7 @@ def answer_of(via: str, method: str, raw: Any) -> GatewayAnswer:
     else:
         raw_answer = raw
     if not isinstance(raw_answer, Mapping) or not isinstance(raw_answer.get("statusCode"), int):
-        raise AnswerError("it has no statusCode")
+        raise MalformedResponse("it has no statusCode")
     status = raw_answer["statusCode"]
     body = _body(raw_answer)
     headers = [pair for name, value in _headers(via, raw_answer) for pair in _passed(via, name, value)]
@@ -49,7 +49,7 @@ def answer_of(via: str, method: str, raw: Any) -> GatewayAnswer:
         body = b""
     elif "content-length" not in names:
         headers.append(("content-length", str(len(body))))
-    return GatewayAnswer(status, tuple(headers), body, raw)
+    return HttpResponse(status, tuple(headers), body, raw)
 
 
 def _headers(via: str, raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -68,7 +68,7 @@ def _headers(via: str, raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str | int | float):
-        raise AnswerError("a header's value is no text")
+        raise MalformedResponse("a header's value is no text")
     return str(value)
 
 
@@ -84,37 +84,37 @@ def _passed(via: str, name: str, value: str) -> Iterator[tuple[str, str]]:
 def _body(raw: Mapping[str, Any]) -> bytes:
     body = raw.get("body")
     if body is not None and not isinstance(body, str):
-        raise AnswerError("the body is no text")
+        raise MalformedResponse("the body is no text")
     try:
         return base64.b64decode(body or "", validate=True) if raw.get("isBase64Encoded") else (body or "").encode()
     except ValueError:
-        raise AnswerError("the body is no base64") from None
+        raise MalformedResponse("the body is no base64") from None
 
 
-def alone(plan: GatewayPlan, type: str, text: str | None, status: int) -> GatewayAnswer:
+def gateway_response(plan: GatewayDescription, type: str, text: str | None, status: int) -> HttpResponse:
     """Return what a gateway answers alone; a REST API by the response that was deployed for the occasion."""
     if plan.kind == "http":
-        return message(status, text or "Internal Server Error")
+        return message_response(status, text or "Internal Server Error")
     responses = {response.type: response for response in plan.responses}
     response = responses.get(type) or responses[f"DEFAULT_{status // 100}XX"]
     body = response.body.replace("$context.error.messageString", json.dumps(text))
     return _answer(response.status or status, response.headers, body)
 
 
-def gateway_problem(plan: GatewayPlan | None, status: int, raw: Any) -> GatewayAnswer:
+def integration_failure(plan: GatewayDescription | None, status: int, raw: Any) -> HttpResponse:
     """Return what a gateway makes of a Lambda that failed, or whose answer is none."""
     if plan is None or plan.kind == "http":
-        return message(status, "Internal Server Error")
-    answer = alone(plan, "INTEGRATION_FAILURE", "Internal server error", status)
-    return GatewayAnswer(answer.status, answer.headers, answer.body, raw)
+        return message_response(status, "Internal Server Error")
+    answer = gateway_response(plan, "INTEGRATION_FAILURE", "Internal server error", status)
+    return HttpResponse(answer.status, answer.headers, answer.body, raw)
 
 
-def message(status: int, text: str) -> GatewayAnswer:
+def message_response(status: int, text: str) -> HttpResponse:
     """Return an answer in the gateway's own form, which nothing that is deployed can change."""
     return _answer(status, (("content-type", "application/json"),), json.dumps({"message": text}))
 
 
-def _answer(status: int, headers: tuple[tuple[str, str], ...], text: str) -> GatewayAnswer:
+def _answer(status: int, headers: tuple[tuple[str, str], ...], text: str) -> HttpResponse:
     body = text.encode()
     named = tuple((name.lower(), value) for name, value in headers)
-    return GatewayAnswer(status, (*named, ("content-length", str(len(body)))), body)
+    return HttpResponse(status, (*named, ("content-length", str(len(body)))), body)

@@ -15,18 +15,18 @@ import msgspec
 from starlette.routing import BaseRoute
 
 from coworks_async.entries.entry import Entry
-from coworks_async.gateway.resources import Template, deployed, own_templates, templates_of
-from coworks_async.pipeline.authorizer import challenge
-from coworks_async.pipeline.problems import MEDIA_TYPE, problem
+from coworks_async.gateway.resources import PathTemplate, deployed, entry_templates, route_templates
+from coworks_async.pipeline.authorizer import auth_challenge
+from coworks_async.pipeline.problems import MEDIA_TYPE, problem_members
 
 ANY = "ANY"
 DEFAULT = "$default"
 TTL = 300
 
-Kind = Literal["rest", "http"]
+GatewayKind = Literal["rest", "http"]
 
 
-class Described(Protocol):
+class DescribableService(Protocol):
     """What is read of a service."""
 
     name: str
@@ -79,7 +79,7 @@ class GatewayResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayPlan:
+class GatewayDescription:
     """A gateway in front of one service.
 
     Attributes:
@@ -89,7 +89,7 @@ class GatewayPlan:
         responses: what a REST API answers alone; an HTTP API has no say in that.
     """
 
-    kind: Kind
+    kind: GatewayKind
     routes: tuple[GatewayRoute, ...]
     token_key: str
     authorizer_ttl: int = TTL
@@ -97,7 +97,7 @@ class GatewayPlan:
     responses: tuple[GatewayResponse, ...] = ()
 
 
-def gateway_plan(app: Described, kind: Kind) -> GatewayPlan:
+def describe_gateway(app: DescribableService, kind: GatewayKind) -> GatewayDescription:
     """Return what a gateway of a kind is told about a service.
 
     Example:
@@ -106,21 +106,21 @@ def gateway_plan(app: Described, kind: Kind) -> GatewayPlan:
     """
     routes = gateway_routes(app)
     if kind == "http":
-        return GatewayPlan("http", (*routes, GatewayRoute(ANY, DEFAULT)), app.token_key)
-    return GatewayPlan(
+        return GatewayDescription("http", (*routes, GatewayRoute(ANY, DEFAULT)), app.token_key)
+    return GatewayDescription(
         "rest", rest_routes(routes), app.token_key, binary_media_types=("*/*",), responses=gateway_responses(app)
     )
 
 
-def gateway_routes(app: Described) -> tuple[GatewayRoute, ...]:
+def gateway_routes(app: DescribableService) -> tuple[GatewayRoute, ...]:
     """Return a service's routes as a gateway has them: its entries, the author's own routes, and mounts.
 
     Each path holds every method that the service answers there, by whatever entry, so that it matters little how a
     gateway falls back from a static path to a parameter. The author's own routes and mounts are open.
     """
-    templates = [template for entry in app.entries for template in templates_of(entry)]
+    templates = [template for entry in app.entries for template in entry_templates(entry)]
     for route in app.routes:
-        templates += own_templates(route)
+        templates += route_templates(route)
     return tuple(
         GatewayRoute(method, path, _is_authorized(method, matching))
         for path, matching in deployed(templates)
@@ -128,7 +128,7 @@ def gateway_routes(app: Described) -> tuple[GatewayRoute, ...]:
     )
 
 
-def _is_authorized(method: str, matching: Sequence[Template]) -> bool:
+def _is_authorized(method: str, matching: Sequence[PathTemplate]) -> bool:
     """Tell whether the entry that the service would take asks for a token."""
     entries = [template for template in matching if template.entry is not None and method in template.methods]
     best = max(entries, key=lambda template: template.rank, default=None)
@@ -153,13 +153,13 @@ def rest_routes(routes: Sequence[GatewayRoute]) -> tuple[GatewayRoute, ...]:
     return tuple(methods[method] for methods in by_path.values() for method in sorted(methods))
 
 
-def gateway_responses(app: Described) -> tuple[GatewayResponse, ...]:
+def gateway_responses(app: DescribableService) -> tuple[GatewayResponse, ...]:
     """Return what a REST API answers alone, in the words of the service."""
     common = [("Content-Type", MEDIA_TYPE)]
     if any(not entry.no_cors for entry in app.entries):
         common.append(("Access-Control-Allow-Origin", "*"))
     told: tuple[tuple[str, int, str | None, list[tuple[str, str]]], ...] = (
-        ("UNAUTHORIZED", 401, "A token is needed.", [("WWW-Authenticate", challenge(app.name))]),
+        ("UNAUTHORIZED", 401, "A token is needed.", [("WWW-Authenticate", auth_challenge(app.name))]),
         ("ACCESS_DENIED", 403, "The token is refused.", []),
         ("AUTHORIZER_FAILURE", 500, None, []),
         # What a REST API says of a path or a method that it does not have.
@@ -169,7 +169,9 @@ def gateway_responses(app: Described) -> tuple[GatewayResponse, ...]:
     default = '{"type":"about:blank","detail":$context.error.messageString}'
     return (
         *(
-            GatewayResponse(kind, status, (*common, *headers), msgspec.json.encode(problem(status, detail)).decode())
+            GatewayResponse(
+                kind, status, (*common, *headers), msgspec.json.encode(problem_members(status, detail)).decode()
+            )
             for kind, status, detail, headers in told
         ),
         *(GatewayResponse(kind, None, tuple(common), default) for kind in ("DEFAULT_4XX", "DEFAULT_5XX")),

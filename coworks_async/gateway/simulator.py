@@ -15,11 +15,11 @@ from typing import Any, Protocol
 
 from coworks_async.aws.event_formats.base import Event
 from coworks_async.exceptions import CoWorksError
-from coworks_async.gateway.authorizer import Asking, Refused
+from coworks_async.gateway.authorizer import AuthorizerClient, GatewayRejection
 from coworks_async.gateway.events import alb_event, http_event, rest_event, url_event
-from coworks_async.gateway.messages import VIAS, GatewayAnswer, GatewayRequest, LambdaContext, Matched, Via
-from coworks_async.gateway.responses import alone, answer_of, gateway_problem, message
-from coworks_async.gateway.routes import DEFAULT, Described, GatewayPlan, GatewayRoute, gateway_plan
+from coworks_async.gateway.messages import VIAS, HttpRequest, HttpResponse, LambdaContext, RouteMatch, Via
+from coworks_async.gateway.responses import gateway_response, integration_failure, message_response, to_http_response
+from coworks_async.gateway.routes import DEFAULT, DescribableService, GatewayDescription, GatewayRoute, describe_gateway
 from coworks_async.pipeline.request import current_stage
 
 LAMBDA_LIMIT = 6 * 1024 * 1024
@@ -28,10 +28,10 @@ API_LIMIT = 10 * 1024 * 1024
 """What a REST or an HTTP API takes of a body, whatever becomes of it:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 
-TOO_LONG = message(413, "Request Too Long")
+CONTENT_TOO_LARGE = message_response(413, "Request Too Long")
 
 
-class Deployable(Described, Protocol):
+class Deployable(DescribableService, Protocol):
     """A service with a Lambda handler."""
 
     @property
@@ -57,12 +57,12 @@ class Gateway:
         self.via = via
         self.base_path = base_path.rstrip("/")
         self.body_limit = {"alb": ALB_LIMIT, "url": LAMBDA_LIMIT}.get(via, API_LIMIT)
-        self.plan: GatewayPlan | None = None
+        self.plan: GatewayDescription | None = None
         if via in ("rest", "http", "http-stage"):
-            self.plan = gateway_plan(app, "rest" if via == "rest" else "http")
-            self.asking = Asking(self.plan, self.invoke, clock)
+            self.plan = describe_gateway(app, "rest" if via == "rest" else "http")
+            self.asking = AuthorizerClient(self.plan, self.invoke, clock)
 
-    def answer(self, request: GatewayRequest) -> GatewayAnswer:
+    def answer(self, request: HttpRequest) -> HttpResponse:
         """Return the answer to a request; whatever fails is what a gateway makes of it."""
         if self.plan is not None:
             return self._through_api(self.plan, request)
@@ -75,49 +75,49 @@ class Gateway:
         context = LambdaContext(self.app.name, request_id)
         return json.loads(json.dumps(self.app.lambda_handler(json.loads(json.dumps(event)), context)))
 
-    def _through_api(self, plan: GatewayPlan, request: GatewayRequest) -> GatewayAnswer:
+    def _through_api(self, plan: GatewayDescription, request: HttpRequest) -> HttpResponse:
         placed = self._place(request)
         if placed is None:
-            return message(403, "Forbidden") if self.via == "rest" else message(404, "Not Found")
+            return message_response(403, "Forbidden") if self.via == "rest" else message_response(404, "Not Found")
         found = find_route(plan.routes, request.method, placed.own_path)
         if found is None:
-            return alone(plan, "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", 403)
+            return gateway_response(plan, "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", 403)
         route, parameters = found
-        matched = Matched(placed.own_path, placed.stage, placed.own_host, route.path, route.method, parameters)
+        matched = RouteMatch(placed.own_path, placed.stage, placed.own_host, route.path, route.method, parameters)
         if route.authorized:
             try:
                 matched = self.asking.authorize(request, matched)
-            except Refused as refusal:
-                return alone(plan, refusal.type, refusal.message, refusal.status)
+            except GatewayRejection as refusal:
+                return gateway_response(plan, refusal.type, refusal.message, refusal.status)
             except Exception as error:
-                report(error)
-                return alone(plan, "AUTHORIZER_FAILURE", None, 500)
+                print_error(error)
+                return gateway_response(plan, "AUTHORIZER_FAILURE", None, 500)
         event = rest_event(request, matched) if plan.kind == "rest" else http_event(request, matched)
         return self._call(request, event)
 
-    def _place(self, request: GatewayRequest) -> Matched | None:
+    def _place(self, request: HttpRequest) -> RouteMatch | None:
         """Return the service's own part of a path, None where the stage or the base path is not there."""
         own_host = ".execute-api." in request.domain
         stage = "$default" if self.via == "http" else current_stage()
         start = self.base_path if not own_host else "" if stage == "$default" else f"/{stage}"
         if request.path != start and not request.path.startswith(f"{start}/"):
             return None
-        return Matched(request.path[len(start) :] or "/", stage, own_host)
+        return RouteMatch(request.path[len(start) :] or "/", stage, own_host)
 
-    def _call(self, request: GatewayRequest, event: Event) -> GatewayAnswer:
+    def _call(self, request: HttpRequest, event: Event) -> HttpResponse:
         size = len(request.body) if self.via == "alb" else len(json.dumps(event))
         if size > (ALB_LIMIT if self.via == "alb" else LAMBDA_LIMIT):
-            return TOO_LONG
+            return CONTENT_TOO_LARGE
         raw = None
         try:
             raw = self.invoke(event, request.id)
-            return answer_of(self.via, request.method, raw)
+            return to_http_response(self.via, request.method, raw)
         except Exception as error:
-            report(error)
-        return gateway_problem(self.plan, 502, raw)
+            print_error(error)
+        return integration_failure(self.plan, 502, raw)
 
 
-def report(error: Exception) -> None:
+def print_error(error: Exception) -> None:
     """Tell on stderr that an event failed: Lambda's runtime does, the service's own log has told what it knows."""
     sys.stderr.write(f"[ERROR] {type(error).__name__}: {error}\n")
     if not isinstance(error, CoWorksError | ValueError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin
 
-from coworks_async.entries.annotations import show
+from coworks_async.entries.annotations import format_type
 
 Schema = dict[str, Any]
 
@@ -80,13 +80,13 @@ def label_of(kind: Any) -> Label:
 
 
 def _short(kind: Any) -> str:
-    arguments = [_short(part) if _is_class(part) else show(part) for part in get_args(kind)]
+    arguments = [_short(part) if _is_class(part) else format_type(part) for part in get_args(kind)]
     return "_".join([_origin(kind).__name__, *arguments])
 
 
 def _full(kind: Any) -> str:
     origin = _origin(kind)
-    arguments = [_full(part) if _is_class(part) else show(part) for part in get_args(kind)]
+    arguments = [_full(part) if _is_class(part) else format_type(part) for part in get_args(kind)]
     module = "" if origin.__module__ == "builtins" else f"{origin.__module__}."
     return "_".join([f"{module}{origin.__qualname__}", *arguments])
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from coworks_async.entries.entry import Entry
-from coworks_async.entries.plan import Plan
+from coworks_async.entries.plan import BindingPlan
 from coworks_async.openapi.docstrings import Told, deprecation, told
 from coworks_async.openapi.parameters import path_parameters, query_parameters
 from coworks_async.openapi.paths import Place
@@ -73,15 +73,15 @@ def _about(entry: Entry, doc: Told) -> Operation:
     return {**about, **({"deprecated": True} if message is not None else {})}
 
 
-def _names_in_query(plan: Plan, method: str, schemas: Schemas) -> bool:
+def _names_in_query(plan: BindingPlan, method: str, schemas: Schemas) -> bool:
     """Tell whether names are shown in the query, where the body would do as well.
 
     A name in both is refused, so it is shown in one: the body, but where that has another use (a structured
     parameter), or no meaning in HTTP (https://www.rfc-editor.org/rfc/rfc9110#section-9.3.5).
     """
-    if plan.whole is not None:
+    if plan.structured is not None:
         return True
-    slots = [*plan.named.values(), *([plan.rest] if plan.rest is not None else ())]
+    slots = [*plan.named.values(), *([plan.extra] if plan.extra is not None else ())]
     written = [as_text(schemas.of(slot.parameter.annotation), schemas.components.resolve, many=True) for slot in slots]
     has_text = all(schema is not None and not holds_file(schema) for schema in written)
     return method in ("DELETE", "OPTIONS") and has_text

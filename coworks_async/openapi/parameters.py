@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from coworks_async.entries.plan import Plan, Slot
+from coworks_async.entries.plan import BindingPlan, Slot
 from coworks_async.openapi.components import Schema
 from coworks_async.openapi.schemas import Schemas, with_default
 from coworks_async.openapi.string_schemas import Resolve, as_text, object_of, sent
@@ -14,9 +14,11 @@ NOTHING: Schema = {"not": {}}
 """The schema of what cannot be sent at all."""
 
 
-def path_parameters(plan: Plan, names: Sequence[str], schemas: Schemas, told: Mapping[str, str]) -> list[Parameter]:
+def path_parameters(
+    plan: BindingPlan, names: Sequence[str], schemas: Schemas, told: Mapping[str, str]
+) -> list[Parameter]:
     """Return the parameters of the path, by the names that they have in the document."""
-    tail = plan.tail
+    tail = plan.path_rest
     slots = [*plan.path, *([tail] * (len(names) - len(plan.path)) if tail is not None else ())]
     parameters = []
     for slot, name in zip(slots, names, strict=True):
@@ -29,7 +31,7 @@ def path_parameters(plan: Plan, names: Sequence[str], schemas: Schemas, told: Ma
 
 
 def query_parameters(
-    plan: Plan, schemas: Schemas, told: Mapping[str, str], *, names: bool, whole: bool
+    plan: BindingPlan, schemas: Schemas, told: Mapping[str, str], *, names: bool, whole: bool
 ) -> list[Parameter]:
     """Return the parameters of the query.
 
@@ -44,11 +46,11 @@ def query_parameters(
         if written is not None or slot.parameter.required:
             required = slot.parameter.required
             parameters.append(_parameter("query", slot.alias, written, required=required, text=told.get(slot.name, "")))
-    parameters += [_gathered(slot, schemas, told.get(slot.name, "")) for slot in plan.gather.values()]
-    if whole and plan.whole is not None:
-        parameters += _of_whole(plan.whole, schemas, told.get(plan.whole.name, ""), taken=plan.named)
-    if names and plan.rest is not None:
-        parameters.append(_left(plan, plan.rest, schemas, told.get(plan.rest.name, "")))
+    parameters += [_gathered(slot, schemas, told.get(slot.name, "")) for slot in plan.deep_objects.values()]
+    if whole and plan.structured is not None:
+        parameters += _of_whole(plan.structured, schemas, told.get(plan.structured.name, ""), taken=plan.named)
+    if names and plan.extra is not None:
+        parameters.append(_left(plan, plan.extra, schemas, told.get(plan.extra.name, "")))
     return parameters
 
 
@@ -58,7 +60,7 @@ def schema_of(slot: Slot, schemas: Schemas) -> Schema:
     return schema if slot.parameter.required else with_default(schema, slot.parameter.default)
 
 
-def reserved_names(plan: Plan, rest: Slot) -> list[str]:
+def reserved_names(plan: BindingPlan, rest: Slot) -> list[str]:
     """Return the names that `**kwargs` does not take, because Python has them for others."""
     names = {"self", plan.signature.receiver, *(parameter.name for parameter in plan.signature.parameters)}
     return sorted(names - {rest.name})
@@ -104,7 +106,7 @@ def alternatives(schema: Schema, resolve: Resolve) -> Iterator[Schema]:
         yield from alternatives(choice, resolve)
 
 
-def _left(plan: Plan, rest: Slot, schemas: Schemas, text: str) -> Parameter:
+def _left(plan: BindingPlan, rest: Slot, schemas: Schemas, text: str) -> Parameter:
     values = as_text(schemas.of(rest.parameter.annotation), schemas.components.resolve, many=True)
     taken = {*reserved_names(plan, rest), *plan.named}
     return _free(rest.name, values if values is not None else NOTHING, taken, text)

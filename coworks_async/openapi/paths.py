@@ -26,10 +26,10 @@ def places(entries: Iterable[Entry]) -> list[Place]:
     taken: set[tuple[str, str]] = set()
     names: dict[str, tuple[str, ...]] = {}
     found: dict[str, Place] = {}
-    for entry in sorted(entries, key=lambda entry: entry.tail_name is not None):
+    for entry in sorted(entries, key=lambda entry: entry.path_rest_name is not None):
         own = _own_names(entry, 1)
         while (entry.method, _shape(entry, own)) in taken:
-            own = _own_names(entry, len(own) - len(entry.path_names) + 1)
+            own = _own_names(entry, len(own) - len(entry.path_param_names) + 1)
         shape = _shape(entry, own)
         taken.add((entry.method, shape))
         own = names.setdefault(shape, own)
@@ -43,6 +43,6 @@ def _shape(entry: Entry, names: tuple[str, ...]) -> str:
 
 
 def _own_names(entry: Entry, count: int) -> tuple[str, ...]:
-    tail = entry.tail_name
+    tail = entry.path_rest_name
     rest = [] if tail is None else [tail, *(f"{tail}{number}" for number in range(2, count + 1))]
-    return (*entry.path_names, *rest)
+    return (*entry.path_param_names, *rest)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from coworks_async.entries.plan import Plan, Slot
+from coworks_async.entries.plan import BindingPlan, Slot
 from coworks_async.openapi.components import Schema
 from coworks_async.openapi.parameters import alternatives, reserved_names, schema_of, whole_as_text
 from coworks_async.openapi.schemas import Schemas, closed
@@ -24,24 +24,24 @@ _RANGES = {
 Content = dict[str, dict[str, Any]]
 
 
-def request_body(plan: Plan, schemas: Schemas, told: Mapping[str, str], *, names: bool) -> dict[str, Any] | None:
+def request_body(plan: BindingPlan, schemas: Schemas, told: Mapping[str, str], *, names: bool) -> dict[str, Any] | None:
     """Return the body of an operation, None where it takes none.
 
     Parameters:
         names: what has a name of its own comes from it.
     """
     named = tuple(plan.named.values()) if names else ()
-    if plan.whole is not None:
-        content = _of_whole(plan.whole, schemas)
-        text = told.get(plan.whole.name, "")
-        required = plan.whole.parameter.required
-    elif names and (named or plan.rest is not None):
+    if plan.structured is not None:
+        content = _of_whole(plan.structured, schemas)
+        text = told.get(plan.structured.name, "")
+        required = plan.structured.parameter.required
+    elif names and (named or plan.extra is not None):
         content = _of_names(plan, named, schemas, told)
         text = " ".join(said for kind, said in _RANGES.items() if kind in content)
         required = any(slot.parameter.required for slot in named)
     else:
         content, text, required = {}, "", False
-    if plan.request is not None and plan.whole is None:
+    if plan.request is not None and plan.structured is None:
         content["*/*"] = {}  # the entry reads for itself
     if not content:
         return None
@@ -56,7 +56,7 @@ def _of_whole(slot: Slot, schemas: Schemas) -> Content:
     return content
 
 
-def _of_names(plan: Plan, named: Sequence[Slot], schemas: Schemas, told: Mapping[str, str]) -> Content:
+def _of_names(plan: BindingPlan, named: Sequence[Slot], schemas: Schemas, told: Mapping[str, str]) -> Content:
     resolve = schemas.components.resolve
     properties = {slot.alias: _described(schema_of(slot, schemas), told.get(slot.name, "")) for slot in named}
     required = [slot.alias for slot in named if slot.parameter.required]
@@ -76,13 +76,13 @@ def _described(schema: Schema, text: str) -> Schema:
     return {**schema, "description": text} if text else schema
 
 
-def _opened(plan: Plan, schema: Schema, schemas: Schemas, *, text: bool) -> Schema:
+def _opened(plan: BindingPlan, schema: Schema, schemas: Schemas, *, text: bool) -> Schema:
     """Let in the names that `**kwargs` takes, or that an entry which reads for itself may take."""
-    if plan.rest is not None:
-        values: Schema | None = schemas.of(plan.rest.parameter.annotation)
+    if plan.extra is not None:
+        values: Schema | None = schemas.of(plan.extra.parameter.annotation)
         if text and values is not None:
             values = as_text(values, schemas.components.resolve, many=True)
-        reserved = [name for name in reserved_names(plan, plan.rest) if name not in schema["properties"]]
+        reserved = [name for name in reserved_names(plan, plan.extra) if name not in schema["properties"]]
         return {**schema, "propertyNames": {"not": {"enum": reserved}}, "additionalProperties": values or {}}
     if plan.request is not None:
         return {name: value for name, value in schema.items() if name != "additionalProperties"}
@@ -119,13 +119,13 @@ def _value(schema: Schema, schemas: Schemas) -> Schema | None:
 def _as_they_are(named: Sequence[Slot], schemas: Schemas) -> Content:
     """Return the bodies that one parameter takes as they came, where nothing else must be sent."""
     content: Content = {}
-    text = _only([slot for slot in named if slot.converter.text], named)
+    text = _only([slot for slot in named if slot.converter.accepts_text], named)
     if text is not None:
         texts = [part for part in alternatives(schema_of(text, schemas), schemas.components.resolve) if _is_text(part)]
         # An empty body is none at all.
         least = {"minLength": max(1, texts[0].get("minLength", 0))} if text.parameter.required else {}
         content[TEXT] = {"schema": {**texts[0], **least}}
-    binary = _only([slot for slot in named if slot.converter.binary], named)
+    binary = _only([slot for slot in named if slot.converter.accepts_bytes], named)
     if binary is not None:
         content[BINARY] = {}
     return content

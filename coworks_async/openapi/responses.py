@@ -19,11 +19,11 @@ from typing import Any, Literal, Never, NoReturn, get_args, get_origin
 from msgspec.inspect import type_info
 from starlette.responses import RedirectResponse, Response
 
-from coworks_async.entries.annotations import is_structured, members
+from coworks_async.entries.annotations import is_structured, union_members
 from coworks_async.entries.entry import Entry
 from coworks_async.openapi.components import Label, Schema
 from coworks_async.openapi.schemas import Schemas
-from coworks_async.pipeline.problems import MEDIA_TYPE, title_of
+from coworks_async.pipeline.problems import MEDIA_TYPE, status_title
 
 Answer = dict[str, Any]
 
@@ -68,7 +68,7 @@ def answers(entry: Entry, schemas: Schemas, text: str) -> dict[str, Answer]:
 
 
 def _title(status: str) -> str:
-    return title_of(int(status)) if status.isdecimal() else "Answer"
+    return status_title(int(status)) if status.isdecimal() else "Answer"
 
 
 def _either(before: Answer | None, schema: Schema) -> Answer:
@@ -87,7 +87,7 @@ def answered(entry: Entry) -> Iterator[Answered]:
     if returns is Any and (inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)):
         yield from [Answered("200", TEXT), Answered("200", BINARY)]
         return
-    for member in members(returns):
+    for member in union_members(returns):
         yield from _answered(member)
 
 
@@ -151,7 +151,7 @@ def _told(parts: Sequence[Any]) -> Iterator[Answered]:
         yield from _UNKNOWN
         return
     statuses = _statuses(parts[1])
-    for member in members(parts[0]):
+    for member in union_members(parts[0]):
         for one in _answered(member):
             yield from [replace(one, status=status) for status in statuses or [one.status]]
 
@@ -211,21 +211,21 @@ def problems(entry: Entry, *, body: bool) -> list[int]:
     reads = entry.plan.request is None or entry.plan.slots
     found = {400: True, 401: not entry.no_auth, 403: not entry.no_auth, 422: reads, 500: True}
     # A slash in a segment leads to another path, where there may be nothing, or nothing for this method.
-    found |= dict.fromkeys((404, 405), bool(entry.plan.path or entry.plan.tail))
+    found |= dict.fromkeys((404, 405), bool(entry.plan.path or entry.plan.path_rest))
     found |= dict.fromkeys((413, 415), body)
     return sorted(status for status, given in found.items() if given)
 
 
 def problem_name(status: int | None) -> str:
     """Return the name of a problem's component; None is any other that the service gives."""
-    return title_of(status).replace(" ", "") if status is not None else "Problem"
+    return status_title(status).replace(" ", "") if status is not None else "Problem"
 
 
 def problem_answer(status: int | None, schemas: Schemas) -> Answer:
     """Return a problem as the components of a document have it."""
     label = Label("Problem", "coworks_async.Problem")
     schema = schemas.components.refer("problem", label, lambda: PROBLEM)
-    answer: Answer = {"description": title_of(status) if status is not None else "Another problem"}
+    answer: Answer = {"description": status_title(status) if status is not None else "Another problem"}
     if status in _HEADERS:
         answer["headers"] = {_HEADERS[status]: {"schema": {"type": "string"}}}
     return {**answer, "content": {MEDIA_TYPE: {"schema": schema}}}

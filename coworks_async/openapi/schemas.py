@@ -15,9 +15,9 @@ import msgspec
 from msgspec import inspect as types
 from starlette.datastructures import UploadFile
 
-from coworks_async.entries.annotations import is_model, show
+from coworks_async.entries.annotations import format_type, is_pydantic_model
 from coworks_async.entries.coercion import alternatives
-from coworks_async.entries.converters import walk
+from coworks_async.entries.converters import walk_types
 from coworks_async.openapi.components import Components, Label, Schema, label_of
 from coworks_async.openapi.pydantic_models import Mode, ModelSchemas, model_schemas
 from coworks_async.pipeline.responses import encode_json
@@ -80,13 +80,13 @@ class Schemas:
     def _component(self, info: Any, mode: Mode) -> Schema:
         label = label_of(info.cls)
         # Only what holds a model of pydantic's is another thing on its way out.
-        apart = mode == "serialization" and any(_is_model(inner) for inner in walk(info))
+        apart = mode == "serialization" and any(_is_model(inner) for inner in walk_types(info))
         if apart:
             label = Label(f"{label.short}-Output", f"{label.full}-Output")
         return self.components.refer((info.cls, apart), label, lambda: self._described(info, mode))
 
     def _described(self, info: Any, mode: Mode) -> Schema:
-        schema: Schema = {"title": show(info.cls)}
+        schema: Schema = {"title": format_type(info.cls)}
         if isinstance(info, types.EnumType):
             schema["title"] = info.cls.__name__
         if doc := _own_doc(info.cls):
@@ -134,7 +134,7 @@ class Schemas:
         return {**schema, **_bounds(info, minProperties="min_length", maxProperties="max_length")}
 
     def _custom(self, kind: Any, mode: Mode) -> Schema:
-        if is_model(kind):
+        if is_pydantic_model(kind):
             return self._model(self._models.name_of(kind, mode))
         return FILE if isinstance(kind, type) and issubclass(kind, UploadFile) else {}
 
@@ -257,9 +257,11 @@ def _own_doc(kind: Any) -> str:
 
 def _models(annotation: Any) -> list[types.CustomType]:
     return [
-        info for info in walk(types.type_info(annotation)) if isinstance(info, types.CustomType) and _is_model(info)
+        info
+        for info in walk_types(types.type_info(annotation))
+        if isinstance(info, types.CustomType) and _is_model(info)
     ]
 
 
 def _is_model(info: types.Type) -> bool:
-    return isinstance(info, types.CustomType) and is_model(info.cls)
+    return isinstance(info, types.CustomType) and is_pydantic_model(info.cls)

@@ -20,13 +20,13 @@ from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import ContentTooLarge
 from coworks_async.pipeline.authorizer import AUTHORIZED
 from coworks_async.pipeline.body import read_body
-from coworks_async.pipeline.concurrency import caller
-from coworks_async.pipeline.errors import ErrorAnswers, ErrorMiddleware
+from coworks_async.pipeline.concurrency import ensure_async
+from coworks_async.pipeline.errors import ErrorMiddleware, ErrorResponder
 from coworks_async.pipeline.invocation import (
-    DISPATCH,
+    ASYNC_INVOKER,
     INVOCATION_TYPE,
     OUTERMOST,
-    RUNNING,
+    RUNNING_ENTRY,
     StoreIn,
     is_asynchronous,
     store_target,
@@ -43,7 +43,7 @@ CALL_LIMIT = 999_000
 room for an envelope (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html)."""
 
 
-class BackgroundCall(msgspec.Struct, frozen=True):
+class AsyncCall(msgspec.Struct, frozen=True):
     """A request that is to be run later; text is latin-1 where ASGI has bytes, but the body."""
 
     endpoint: str
@@ -64,13 +64,13 @@ class BackgroundCall(msgspec.Struct, frozen=True):
         return f"{self.request_id} of {self.endpoint}"
 
 
-def call_of(scope: Scope, body: bytes, entry: Entry, token_header: bytes) -> BackgroundCall:
+def create_call(scope: Scope, body: bytes, entry: Entry, token_header: bytes) -> AsyncCall:
     """Return the call that a request asks for, without its token and without what made it asynchronous."""
     left_out = (token_header, INVOCATION_TYPE)
     text = [
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"] if name not in left_out
     ]
-    return BackgroundCall(
+    return AsyncCall(
         endpoint=entry.endpoint,
         request_id=getattr(scope.get("aws.context"), "aws_request_id", None) or str(uuid.uuid4()),
         http_version=scope["http_version"],
@@ -88,7 +88,7 @@ def call_of(scope: Scope, body: bytes, entry: Entry, token_header: bytes) -> Bac
     )
 
 
-def encode_call(call: BackgroundCall) -> bytes:
+def encode_call(call: AsyncCall) -> bytes:
     """Encode a call as JSON.
 
     Raises:
@@ -100,7 +100,7 @@ def encode_call(call: BackgroundCall) -> bytes:
     return encoded
 
 
-def scope_of(call: BackgroundCall) -> Scope:
+def create_scope(call: AsyncCall) -> Scope:
     """Return the scope of a call's request; what would make it asynchronous again is left out whoever wrote it."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in call.headers]
     return {
@@ -130,7 +130,7 @@ class Service(Protocol):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
-async def run_call(call: BackgroundCall, service: Service, entry: Entry, told: Mapping[str, Any]) -> int:
+async def run_call(call: AsyncCall, service: Service, entry: Entry, told: Mapping[str, Any]) -> int:
     """Run a call through the service, to the end of `store_response`, and return the status of its answer.
 
     Parameters:
@@ -140,10 +140,10 @@ async def run_call(call: BackgroundCall, service: Service, entry: Entry, told: M
     Raises:
         Exception: what `store_response` raised; it is logged. A failure of the entry is an answer, logged as well.
     """
-    scope = {**scope_of(call), **told, RUNNING: entry}
+    scope = {**create_scope(call), **told, RUNNING_ENTRY: entry}
     if call.principal is not None:
         scope[AUTHORIZED] = (service, call.principal)
-    answer = Gathered(call.body)
+    answer = ResponseCollector(call.body)
     try:
         await service(scope, answer.receive, answer.send)
     except Exception as error:
@@ -152,14 +152,14 @@ async def run_call(call: BackgroundCall, service: Service, entry: Entry, told: M
     if response.status_code >= 400:
         service.logger.error("The background call %s was answered %d", call, response.status_code)
     try:
-        await caller(service.store_response)(response, Headers(raw=scope["headers"]))
+        await ensure_async(service.store_response)(response, Headers(raw=scope["headers"]))
     except Exception as error:
         service.logger.error("The response of the background call %s was not stored", call, exc_info=error)
         raise
     return response.status_code
 
 
-class Gathered:
+class ResponseCollector:
     """A request's body on its way in, and what is sent, as one response once it is whole."""
 
     def __init__(self, body: bytes) -> None:
@@ -194,7 +194,7 @@ class Gathered:
         self._ended.set()
 
 
-class Running:
+class AsyncCallTasks:
     """The calls that run on the loop of this process, held until they end."""
 
     def __init__(self) -> None:
@@ -202,13 +202,13 @@ class Running:
 
     async def dispatch(self, encoded: bytes, scope: Scope, entry: Entry) -> None:
         """Start a call, as what its encoding says, so that it is here what it would be in Lambda."""
-        call = msgspec.json.decode(encoded, type=BackgroundCall)
+        call = msgspec.json.decode(encoded, type=AsyncCall)
         run = self._run(call, scope["app"], entry, scope.get("state"))
         task = asyncio.create_task(run, name=f"background call {call}")
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _run(self, call: BackgroundCall, service: Service, entry: Entry, state: Mapping[str, Any] | None) -> None:
+    async def _run(self, call: AsyncCall, service: Service, entry: Entry, state: Mapping[str, Any] | None) -> None:
         try:
             with suppress(Exception):  # it is logged, and nobody here would try again
                 await run_call(call, service, entry, {} if state is None else {"state": dict(state)})
@@ -226,10 +226,10 @@ class RunsCalls(Protocol):
     """What is known of a pipeline."""
 
     @property
-    def running(self) -> Running: ...
+    def running(self) -> AsyncCallTasks: ...
 
 
-class BackgroundMiddleware(ErrorMiddleware):
+class AsyncCallMiddleware(ErrorMiddleware):
     """Takes the asynchronous calls of an entry, inside its authorizer; other requests pass.
 
     Parameters:
@@ -246,7 +246,7 @@ class BackgroundMiddleware(ErrorMiddleware):
         self,
         app: ASGIApp,
         entry: Entry,
-        errors: ErrorAnswers,
+        errors: ErrorResponder,
         *,
         token_key: str,
         limits: Limits,
@@ -261,12 +261,12 @@ class BackgroundMiddleware(ErrorMiddleware):
         self.pipeline = pipeline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if RUNNING in scope or not is_asynchronous(scope):
+        if RUNNING_ENTRY in scope or not is_asynchronous(scope):
             return await self.app(scope, receive, send)
-        dispatch: Dispatch | None = scope.get(DISPATCH)
+        dispatch: Dispatch | None = scope.get(ASYNC_INVOKER)
         try:
             store_target(Headers(scope=scope), self.store_in)
-            call = call_of(scope, await read_body(scope, receive, self.limits), self.entry, self.token_header)
+            call = create_call(scope, await read_body(scope, receive, self.limits), self.entry, self.token_header)
             encoded = encode_call(call)
             if dispatch is not None:
                 await dispatch(encoded, scope)

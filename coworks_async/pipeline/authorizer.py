@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 
 from coworks_async.exceptions import AuthorizerError, ReturnError
-from coworks_async.pipeline.concurrency import caller
-from coworks_async.pipeline.errors import failure_of
+from coworks_async.pipeline.concurrency import ensure_async
+from coworks_async.pipeline.errors import to_exception
 from coworks_async.pipeline.problems import problem_response
 from coworks_async.pipeline.request import current, current_stage
 from coworks_async.pipeline.responses import encode_json
-from coworks_async.types import ASGIApp, Receive, Rule, Scope, Send
+from coworks_async.types import ASGIApp, AuthorizerRule, Receive, Scope, Send
 
 AUTHORIZED = "coworks.authorized"
 """The key of a scope under which an adapter tells whom a service's own rule has let in already, and which service's."""
@@ -26,7 +26,7 @@ PRINCIPAL_LIMIT = 4096
 """How many bytes of JSON a principal may be: a gateway has to hand it on with each request."""
 
 
-def compare_with_environment(token: str) -> bool:
+def matches_environment_token(token: str) -> bool:
     """The rule of a service that has none of its own: the token is the environment's `TOKEN`, which must be set.
 
     Compared in constant time, as the bytes that were sent: a header is read as latin-1 (RFC 9110, section 5.5).
@@ -54,14 +54,20 @@ class AuthorizerMiddleware:
     """
 
     def __init__(
-        self, app: ASGIApp, rule: Rule, *, token_key: str = "Authorization", realm: str, logger: logging.Logger
+        self,
+        app: ASGIApp,
+        rule: AuthorizerRule,
+        *,
+        token_key: str = "Authorization",
+        realm: str,
+        logger: logging.Logger,
     ) -> None:
         self.app = app
         self.rule = rule
         self.header = token_key.lower().encode("latin-1")
-        self.challenge = challenge(realm)
+        self.challenge = auth_challenge(realm)
         self.logger = logger
-        self._ask = caller(rule)
+        self._ask = ensure_async(rule)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if AUTHORIZED in scope and scope[AUTHORIZED][0] is scope.get("app"):
@@ -81,9 +87,9 @@ class AuthorizerMiddleware:
         reset = current.set(None) if current.get() is not None else None
         try:
             verdict = await self._ask(str(token, "latin-1"))
-            principal = {} if verdict is True else principal_of(verdict, self.logger)
+            principal = {} if verdict is True else principal_from_result(verdict, self.logger)
         except (Exception, CancelledError) as error:
-            log_failure(failure_of(error), self.logger)
+            log_authorizer_failure(to_exception(error), self.logger)
             return await problem_response(500)(scope, receive, send)
         finally:
             if reset is not None:
@@ -94,7 +100,7 @@ class AuthorizerMiddleware:
         await self.app(scope, receive, send)
 
 
-def principal_of(verdict: object, logger: logging.Logger) -> Mapping[str, Any] | None:
+def principal_from_result(verdict: object, logger: logging.Logger) -> Mapping[str, Any] | None:
     """Return whom a verdict lets in: `{}` for a plain yes, a principal as JSON keeps it, None for nobody.
 
     Raises:
@@ -107,12 +113,12 @@ def principal_of(verdict: object, logger: logging.Logger) -> Mapping[str, Any] |
     if isinstance(verdict, str):
         return {} if verdict == current_stage() else None
     if isinstance(verdict, Mapping):
-        return through_json(verdict)
+        return normalize_principal(verdict)
     logger.error("token_authorizer returned %s, which lets nobody in", type(verdict).__name__)
     return None
 
 
-def through_json(principal: Mapping[str, Any]) -> dict[str, Any]:
+def normalize_principal(principal: Mapping[str, Any]) -> dict[str, Any]:
     """Return a principal as a gateway hands it on, so that `request.auth` is the same whatever brings a request.
 
     Raises:
@@ -128,22 +134,22 @@ def through_json(principal: Mapping[str, Any]) -> dict[str, Any]:
     return decoded
 
 
-def log_failure(error: Exception, logger: logging.Logger) -> None:
+def log_authorizer_failure(error: Exception, logger: logging.Logger) -> None:
     """Log that nobody was let in: what is wrong with a principal, or where the rule failed, without the token."""
     if isinstance(error, AuthorizerError):
         logger.error("%s; nobody was let in", error)
     else:
-        logger.error("token_authorizer failed; nobody was let in\n%s", without_messages(error))
+        logger.error("token_authorizer failed; nobody was let in\n%s", format_traceback_only(error))
 
 
-def without_messages(error: BaseException) -> str:
+def format_traceback_only(error: BaseException) -> str:
     """Return the traceback of an exception and of its causes, without their messages, where the token may stand."""
     lines = [*traceback.format_tb(error.__traceback__), type(error).__name__]
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return (f"{without_messages(cause)}\nthen\n" if cause is not None else "") + "".join(lines)
+    return (f"{format_traceback_only(cause)}\nthen\n" if cause is not None else "") + "".join(lines)
 
 
-def challenge(realm: str) -> str:
+def auth_challenge(realm: str) -> str:
     """Return the challenge of a 401 (RFC 9110, section 11.6.1)."""
     safe = "".join(char if " " <= char <= "~" and char not in '"\\' else "-" for char in realm)
     return f'Token realm="{safe}"'

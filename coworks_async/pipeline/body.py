@@ -53,14 +53,14 @@ async def _receive_rest(message: Message, receive: Receive, limits: Limits) -> b
         message = await receive()
 
 
-_TELLING = frozenset((b"content-encoding", INVOCATION_TYPE))
-_ANNOUNCING = frozenset((b"content-length", b"transfer-encoding", INVOCATION_TYPE))
+_NON_PLAIN_HEADERS = frozenset((b"content-encoding", INVOCATION_TYPE))
+_BODY_HEADERS = frozenset((b"content-length", b"transfer-encoding", INVOCATION_TYPE))
 
 
 def is_plain_json(scope: Scope) -> bool:
     """Tell whether the headers say no more than that the body is JSON."""
     for name, value in scope["headers"]:
-        if (name == b"content-type" and value != b"application/json") or name in _TELLING:
+        if (name == b"content-type" and value != b"application/json") or name in _NON_PLAIN_HEADERS:
             return False
     return True
 
@@ -71,7 +71,7 @@ def may_have_body(scope: Scope) -> bool:
     So may there be with an invocation type, which is for the long road to judge.
     """
     for name, _ in scope["headers"]:
-        if name in _ANNOUNCING:
+        if name in _BODY_HEADERS:
             return True
     http_version: str = scope["http_version"]
     return http_version >= "2"

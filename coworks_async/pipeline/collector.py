@@ -6,17 +6,17 @@ from typing import Any
 
 from mangum.types import Response as Answer
 
-from coworks_async.pipeline.errors import BROKEN_OFF
+from coworks_async.pipeline.errors import RESPONSE_ABORTED
 from coworks_async.types import Message, Scope
 
 _BODILESS = (204, 304)
 
 
-class BrokenOff(Exception):
+class ResponseAborted(Exception):
     """An answer was begun and not ended, and why is logged."""
 
 
-class HttpCycle:
+class ResponseCollector:
     """What the app receives of one request, and what it sends, gathered.
 
     A streamed answer is gathered as well: `streamed` tells that there were several parts. `complete` tells that the
@@ -32,7 +32,7 @@ class HttpCycle:
     def __init__(self, scope: Scope, body: bytes) -> None:
         # A list, and no method of this: the scope would hold what holds it, which only the garbage collector ends.
         self.broken_off: list[bool] = []
-        scope[BROKEN_OFF] = self.broken_off
+        scope[RESPONSE_ABORTED] = self.broken_off
         self.scope = scope
         self.body: bytes | None = body
         self.parts: list[bytes] = []
@@ -47,7 +47,7 @@ class HttpCycle:
         """
         if not self.complete:
             if self.broken_off:
-                raise BrokenOff
+                raise ResponseAborted
             raise RuntimeError("the app ended without a whole answer")
         bodiless = self.status in _BODILESS or self.scope["method"] == "HEAD"
         headers: Any = self.headers

@@ -14,7 +14,7 @@ from coworks_async.types import Function
 AsyncFunction = Callable[..., Awaitable[Any]]
 
 
-def caller(function: Function) -> AsyncFunction:
+def ensure_async(function: Function) -> AsyncFunction:
     """Return what calls a function of a user's and awaits its result.
 
     What only makes a generator or a coroutine (a decorator around an async function, say) is called in the loop; any
@@ -23,12 +23,12 @@ def caller(function: Function) -> AsyncFunction:
     if is_async_callable(function):
         return function
     original = inspect.unwrap(function)
-    if any(test(function) or test(original) for test in _MAKERS):
+    if any(test(function) or test(original) for test in _ASYNC_FACTORIES):
         return functools.partial(_call, function)
     return functools.partial(_call_in_thread, function)
 
 
-_MAKERS = (inspect.isasyncgenfunction, inspect.isgeneratorfunction, is_async_callable)
+_ASYNC_FACTORIES = (inspect.isasyncgenfunction, inspect.isgeneratorfunction, is_async_callable)
 
 
 async def _call(function: Function, /, *args: Any, **kwargs: Any) -> Any:

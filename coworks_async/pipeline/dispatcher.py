@@ -15,47 +15,47 @@ from starlette.routing import Router
 from starlette.types import ExceptionHandler
 
 from coworks_async.entries.entry import Entry
-from coworks_async.entries.hooks import Hooks
+from coworks_async.entries.hooks import HookRegistry
 from coworks_async.entries.route_table import RouteTable
-from coworks_async.exceptions import BackgroundError, BadRequest, DeclarationError
+from coworks_async.exceptions import AsyncCallError, BadRequest, DeclarationError
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware
 from coworks_async.pipeline.binding.fast import Arguments, Binder, binder
-from coworks_async.pipeline.concurrency import AsyncFunction, caller
+from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.cors import CorsMiddleware
 from coworks_async.pipeline.endpoint import Endpoint
-from coworks_async.pipeline.errors import ErrorAnswers, RouteErrorMiddleware
-from coworks_async.pipeline.fallback import Fallback, bind_miss, raise_miss
-from coworks_async.pipeline.hooks import HookChain, chain
-from coworks_async.pipeline.invocation import OUTERMOST, RUNNING, StoreIn
+from coworks_async.pipeline.errors import ErrorResponder, RouteErrorMiddleware
+from coworks_async.pipeline.fallback import Fallback, bind_allowed_methods, raise_unmatched
+from coworks_async.pipeline.hooks import HookChain, build_hook_chain
+from coworks_async.pipeline.invocation import OUTERMOST, RUNNING_ENTRY, StoreIn
 from coworks_async.pipeline.limits import Limits
-from coworks_async.pipeline.responses import response_with
+from coworks_async.pipeline.responses import response_with_headers
 from coworks_async.pipeline.routing import EntryRoute
-from coworks_async.types import ASGIApp, Message, Receive, Rule, Scope, Send
+from coworks_async.types import ASGIApp, AuthorizerRule, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
-    from coworks_async.pipeline.async_calls import Running
+    from coworks_async.pipeline.async_calls import AsyncCallTasks
 
 
-class Settings(Struct, frozen=True):
+class DispatcherSettings(Struct, frozen=True):
     """What a service tells its pipeline, once it is built.
 
     `hooks` are the service's own and those that blueprints set on all of it; `blueprint_hooks` are by blueprint.
     """
 
     name: str
-    rule: Rule
+    rule: AuthorizerRule
     token_key: str
     authorizer: type[AuthorizerMiddleware]
     limits: Limits
     store_in: StoreIn
     logger: logging.Logger
     debug: bool
-    hooks: tuple[Hooks, ...]
-    blueprint_hooks: Mapping[str, Hooks]
+    hooks: tuple[HookRegistry, ...]
+    blueprint_hooks: Mapping[str, HookRegistry]
     exception_handlers: Mapping[Any, ExceptionHandler]
 
 
-class Pipeline:
+class Dispatcher:
     """Finds what answers a request and hands it over: an entry behind its authorizer, or the fallback.
 
     Parameters:
@@ -64,13 +64,15 @@ class Pipeline:
         settings: the rest.
     """
 
-    def __init__(self, table: RouteTable[EntryRoute], router: Router, settings: Settings) -> None:
+    def __init__(self, table: RouteTable[EntryRoute], router: Router, settings: DispatcherSettings) -> None:
         self.table = table
         self.settings = settings
         hooks, errors = self._around(settings.hooks)
-        miss = Endpoint("the answer to an unknown route", Binder(None, bind_miss), raise_miss, hooks, errors)
+        miss = Endpoint(
+            "the answer to an unknown route", Binder(None, bind_allowed_methods), raise_unmatched, hooks, errors
+        )
         self.garbled = Endpoint(
-            "the answer to a garbled path", Binder(None, bind_no_arguments), refuse_path, hooks, errors
+            "the answer to a garbled path", Binder(None, bind_no_arguments), reject_path, hooks, errors
         )
         self.fallback = Fallback(table, router, miss, settings.limits, settings.token_key)
         self.guarded = RouteErrorMiddleware(self.fallback, errors, "a route")
@@ -93,14 +95,14 @@ class Pipeline:
             return await answer(scope, receive, send)
         found = self.table.match(method, path)
         if found is None or (found[1] and self.fallback.own and self.fallback.goes_first(scope, found[0].entry)):
-            if RUNNING in scope:
-                raise misled(scope, "no entry")
+            if RUNNING_ENTRY in scope:
+                raise wrong_entry_error(scope, "no entry")
             scope.setdefault(OUTERMOST, self)
             return await self.guarded(scope, receive, send)
         route, values = found
-        if RUNNING in scope and scope[RUNNING] is not route.entry:
-            raise misled(scope, str(route.entry))
-        if values and "\ufffd" in path and is_garbled(scope):
+        if RUNNING_ENTRY in scope and scope[RUNNING_ENTRY] is not route.entry:
+            raise wrong_entry_error(scope, str(route.entry))
+        if values and "\ufffd" in path and is_invalid_utf8(scope):
             return await self.garbled(scope, receive, send)
         outer = scope.get("path_params")
         scope["path_params"] = {**outer, **values} if outer else values
@@ -109,11 +111,11 @@ class Pipeline:
         await route.app(scope, receive, send)
 
     @cached_property
-    def running(self) -> "Running":
+    def running(self) -> "AsyncCallTasks":
         """The asynchronous calls of this process; what they need is loaded where an entry takes them."""
-        from coworks_async.pipeline.async_calls import Running
+        from coworks_async.pipeline.async_calls import AsyncCallTasks
 
-        return Running()
+        return AsyncCallTasks()
 
     def before_shutdown(self, receive: Receive) -> Receive:
         """Return a lifespan's receive that tells the shutdown when all asynchronous calls have ended."""
@@ -133,9 +135,9 @@ class Pipeline:
         hooks, errors = self._around((*settings.hooks, of_blueprint) if of_blueprint else settings.hooks)
         app: ASGIApp = Endpoint(str(entry), _binder(entry, settings.limits), _function(entry), hooks, errors)
         if entry.background:
-            from coworks_async.pipeline.async_calls import BackgroundMiddleware
+            from coworks_async.pipeline.async_calls import AsyncCallMiddleware
 
-            app = BackgroundMiddleware(
+            app = AsyncCallMiddleware(
                 app,
                 entry,
                 errors,
@@ -150,17 +152,17 @@ class Pipeline:
             )
         return app if entry.no_cors else CorsMiddleware(app)
 
-    def _around(self, places: tuple[Hooks, ...]) -> tuple[HookChain, ErrorAnswers]:
-        hooks = chain(places)
+    def _around(self, places: tuple[HookRegistry, ...]) -> tuple[HookChain, ErrorResponder]:
+        hooks = build_hook_chain(places)
         settings = self.settings
-        errors = ErrorAnswers(hooks.errors, settings.exception_handlers, logger=settings.logger, debug=settings.debug)
+        errors = ErrorResponder(hooks.errors, settings.exception_handlers, logger=settings.logger, debug=settings.debug)
         return hooks, errors
 
 
-def misled(scope: Scope, reached: str) -> BackgroundError:
+def wrong_entry_error(scope: Scope, reached: str) -> AsyncCallError:
     """Return the error of an asynchronous call whose path leads elsewhere than it did when the call was accepted."""
-    return BackgroundError(
-        f"{scope[RUNNING]} accepted the call, but at {scope['path']!r} it reaches {reached}, which is not run: "
+    return AsyncCallError(
+        f"{scope[RUNNING_ENTRY]} accepted the call, but at {scope['path']!r} it reaches {reached}, which is not run: "
         "a middleware that changes paths must leave a changed one as it is"
     )
 
@@ -178,7 +180,7 @@ def _binder(entry: Entry, limits: Limits) -> Binder:
     return Binder(None, bind)
 
 
-def is_garbled(scope: Scope) -> bool:
+def is_invalid_utf8(scope: Scope) -> bool:
     """Tell whether a path, whose decoding a server forgave, was no UTF-8 as it was sent."""
     try:
         unquote_to_bytes(scope.get("raw_path") or b"").decode()
@@ -192,20 +194,20 @@ async def bind_no_arguments(scope: Scope, receive: Receive, send: Send) -> Argum
     return (), {}
 
 
-async def refuse_path() -> NoReturn:
+async def reject_path() -> NoReturn:
     """Raise the 400 of a path that is no UTF-8."""
     raise BadRequest("The path is not UTF-8.")
 
 
 def _function(entry: Entry) -> AsyncFunction:
     """Return what calls the entry; headers of its own are set on what it returns."""
-    call = caller(entry.function)
+    call = ensure_async(entry.function)
     headers = entry.options.binary_headers
     if not headers:
         return call
 
     async def call_with_headers(*args: Any, **kwargs: Any) -> Response:
-        return await response_with(headers, await call(*args, **kwargs))
+        return await response_with_headers(headers, await call(*args, **kwargs))
 
     return call_with_headers
 

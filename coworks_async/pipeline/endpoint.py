@@ -9,13 +9,20 @@ from starlette.responses import Response, StreamingResponse
 
 from coworks_async.pipeline.binding.fast import Binder
 from coworks_async.pipeline.concurrency import AsyncFunction
-from coworks_async.pipeline.errors import ErrorAnswers, failure_of
-from coworks_async.pipeline.hooks import HookChain, after
+from coworks_async.pipeline.errors import ErrorResponder, to_exception
+from coworks_async.pipeline.hooks import HookChain, run_after_hook
 from coworks_async.pipeline.request import REQUEST, current
-from coworks_async.pipeline.responses import PLAIN, Parts, Reply, Stream, response_of, without_body
+from coworks_async.pipeline.responses import (
+    ENCODERS,
+    GeneratorResponse,
+    PlainResponse,
+    ResponseParts,
+    strip_body,
+    to_response,
+)
 from coworks_async.types import Message, Receive, Scope, Send
 
-Answer = Parts | Response
+Answer = ResponseParts | Response
 
 
 class Endpoint:
@@ -29,7 +36,7 @@ class Endpoint:
     """
 
     def __init__(
-        self, what: str, binder: Binder, function: AsyncFunction, hooks: HookChain, errors: ErrorAnswers
+        self, what: str, binder: Binder, function: AsyncFunction, hooks: HookChain, errors: ErrorResponder
     ) -> None:
         self.what = what
         self.bind_now, self.bind = binder.now, binder.bind
@@ -51,12 +58,12 @@ class Endpoint:
                     bound = self.bind_now(scope) if self.bind_now is not None else None
                     args, kwargs = bound if bound is not None else await self.bind(scope, receive, send)
                     returned = await (self.function(*args, **kwargs) if kwargs else self.function(*args))
-                plain = PLAIN.get(type(returned))
-                answer = plain(returned) if plain is not None else await response_of(returned)
+                plain = ENCODERS.get(type(returned))
+                answer = plain(returned) if plain is not None else await to_response(returned)
             except ClientDisconnect:
                 return
             except (Exception, CancelledError) as error:
-                failure = failed = failure_of(error)
+                failure = failed = to_exception(error)
                 answer = await self.errors.answer(failed, self.what, scope, receive, send)
             last: Answer = answer
             if self.after:
@@ -72,7 +79,7 @@ class Endpoint:
             raise
         finally:
             try:
-                if self.teardown or failure is not None or REQUEST in scope or isinstance(answer, Stream):
+                if self.teardown or failure is not None or REQUEST in scope or isinstance(answer, GeneratorResponse):
                     await self.end(answer, failure, scope)
             finally:
                 current.reset(reset)
@@ -81,12 +88,12 @@ class Endpoint:
         self, answer: Answer, failure: BaseException | None, scope: Scope, receive: Receive, send: Send
     ) -> tuple[Response, BaseException | None]:
         """After_request, on errors too; where a hook fails, that is the error, which the hooks after it get."""
-        response = answer if isinstance(answer, Response) else Reply(answer)
+        response = answer if isinstance(answer, Response) else PlainResponse(answer)
         for hook in self.after:
             try:
-                response = await after(hook, response)
+                response = await run_after_hook(hook, response)
             except (Exception, CancelledError) as error:
-                failure = failed = failure_of(error)
+                failure = failed = to_exception(error)
                 what = f"an after_request hook of {self.what}"
                 response = await self.errors.answer(failed, what, scope, receive, send)
         return response, failure
@@ -96,7 +103,7 @@ class Endpoint:
         from anyio import CancelScope  # loaded with the first that needs it, which the first requests seldom do
 
         with CancelScope(shield=True):
-            if isinstance(answer, Stream):
+            if isinstance(answer, GeneratorResponse):
                 await self.attempt(answer.close(), f"the end of the generator of {self.what}")
             for hook in self.teardown:
                 await self.attempt(hook(failure), f"a teardown_request hook of {self.what}")
@@ -110,12 +117,12 @@ class Endpoint:
         try:
             await step
         except (Exception, CancelledError) as error:
-            self.errors.log(failure_of(error), what)
+            self.errors.log(to_exception(error), what)
 
     async def send(self, response: Response, scope: Scope, receive: Receive, send: Send) -> Exception | None:
         """Send a response, and return what it raised: answered while nothing was sent, logged afterwards."""
         started = False
-        without_body(response)
+        strip_body(response)
 
         async def tell(message: Message) -> None:
             nonlocal started
@@ -124,7 +131,7 @@ class Endpoint:
 
         try:
             if scope["method"] == "HEAD" and isinstance(response, StreamingResponse):
-                bodiless = Reply((response.status_code, response.raw_headers, b""))
+                bodiless = PlainResponse((response.status_code, response.raw_headers, b""))
                 bodiless.background = response.background
                 await bodiless(scope, receive, tell)
             else:
@@ -132,7 +139,7 @@ class Endpoint:
         except ClientDisconnect:
             return None
         except (Exception, CancelledError) as error:
-            failure = failure_of(error)
+            failure = to_exception(error)
             if started:
                 self.errors.log_begun(failure, self.what, scope)
             else:

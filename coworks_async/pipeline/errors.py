@@ -13,18 +13,18 @@ from starlette.types import ExceptionHandler
 from coworks_async.entries.hooks import ErrorKey
 from coworks_async.exceptions import ContentTooLarge, ReturnError
 from coworks_async.pipeline import problems
-from coworks_async.pipeline.concurrency import AsyncFunction, caller
-from coworks_async.pipeline.request import current, request_of
-from coworks_async.pipeline.responses import checked, response_of
+from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
+from coworks_async.pipeline.request import current, get_request
+from coworks_async.pipeline.responses import check_response, to_response
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
-H = TypeVar("H")
+HandlerT = TypeVar("HandlerT")
 
-BROKEN_OFF = "coworks.broken_off"
+RESPONSE_ABORTED = "coworks.broken_off"
 """The key of a scope for a list of the adapter, which is told there that an answer broke off, and that it is logged."""
 
 
-def find_handler(error: Exception, handlers: Mapping[Any, H]) -> H | None:
+def find_handler(error: Exception, handlers: Mapping[Any, HandlerT]) -> HandlerT | None:
     """Return the handler of an exception: by its status, then by its class or the nearest above.
 
     As in Starlette, `Exception` and 500 are for what nothing else expects, so they take no `HTTPException`.
@@ -44,7 +44,7 @@ def is_expected(error: Exception, handlers: Mapping[Any, object]) -> bool:
     return any(cls in handlers for cls in type(error).__mro__ if issubclass(cls, Exception) and cls is not Exception)
 
 
-def failure_of(error: Exception | CancelledError) -> Exception:
+def to_exception(error: Exception | CancelledError) -> Exception:
     """Return what failed: the exception itself, or that something was awaited which others had cancelled.
 
     Raises:
@@ -60,7 +60,7 @@ def failure_of(error: Exception | CancelledError) -> Exception:
     return failure
 
 
-class ErrorAnswers:
+class ErrorResponder:
     """Answers exceptions: by the author's handlers, else by a problem; a bug is logged once, with its traceback.
 
     Parameters:
@@ -78,7 +78,7 @@ class ErrorAnswers:
         debug: bool,
     ) -> None:
         self.handlers = handlers
-        self.starlette_handlers = {key: caller(handler) for key, handler in starlette_handlers.items()}
+        self.starlette_handlers = {key: ensure_async(handler) for key, handler in starlette_handlers.items()}
         self.logger = logger
         self.debug = debug
 
@@ -89,9 +89,9 @@ class ErrorAnswers:
         try:
             response = await self._handled(error, scope, receive, send)
             if response is None:
-                response = checked(self._default(error, scope, receive, send))
+                response = check_response(self._default(error, scope, receive, send))
         except (Exception, CancelledError) as failure:
-            self.log(failure_of(failure), f"the error handler for {what}")
+            self.log(to_exception(failure), f"the error handler for {what}")
             return problems.problem_response(500)
         if isinstance(error, ContentTooLarge) and scope.get("http_version", "1.1") < "2":
             # The rest of the body is left unread, so the connection cannot serve another request.
@@ -100,19 +100,19 @@ class ErrorAnswers:
 
     def _default(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> Response:
         if isinstance(error, HTTPException):
-            return problems.response_of(error)
+            return problems.problem_from_exception(error)
         if self.debug:
-            return _traceback_page(error, request_of(scope, receive, send))
+            return _traceback_page(error, get_request(scope, receive, send))
         return problems.problem_response(500)
 
     async def _handled(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> Response | None:
         for handlers in self.handlers:
             handler = find_handler(error, handlers)
             if handler is not None:
-                return await response_of(await handler(error))
+                return await to_response(await handler(error))
         handler = find_handler(error, self.starlette_handlers)
         if handler is not None:
-            return await response_of(await handler(request_of(scope, receive, send), error))
+            return await to_response(await handler(get_request(scope, receive, send), error))
         return None
 
     def log(self, error: Exception, what: str) -> None:
@@ -125,12 +125,12 @@ class ErrorAnswers:
     def log_begun(self, error: Exception, what: str, scope: Scope) -> None:
         """Log what failed behind the start of an answer, which breaks off."""
         self.log(error, f"{what}, its answer begun,")
-        tell_broken_off(scope)
+        mark_aborted(scope)
 
 
-def tell_broken_off(scope: Scope) -> None:
+def mark_aborted(scope: Scope) -> None:
     """Tell the adapter, if it asks, that there is nothing left to log of an answer that ends before it is whole."""
-    told = scope.get(BROKEN_OFF)
+    told = scope.get(RESPONSE_ABORTED)
     if told is not None:
         told.append(True)
 
@@ -151,7 +151,7 @@ class ErrorMiddleware:
     start of a second answer.
     """
 
-    def __init__(self, app: ASGIApp, errors: ErrorAnswers, what: str) -> None:
+    def __init__(self, app: ASGIApp, errors: ErrorResponder, what: str) -> None:
         self.app = app
         self.errors = errors
         self.what = what
@@ -164,11 +164,11 @@ class ErrorMiddleware:
         except (Exception, CancelledError) as error:
             if scope["type"] != "http":
                 raise
-            failure, what = failure_of(error), self.named(scope)
+            failure, what = to_exception(error), self.named(scope)
             try:
                 await self.answer(failure, what, scope, receive, send)
             except Exception as refusal:
-                tell_broken_off(scope)
+                mark_aborted(scope)
                 self.errors.logger.warning("%s, its answer begun, gets no other: %s", what, refusal)
 
     def named(self, scope: Scope) -> str:
@@ -204,7 +204,7 @@ class RouteErrorMiddleware(ErrorMiddleware):
         except ClientDisconnect:
             return
         except (Exception, CancelledError) as error:
-            failure = failure_of(error)
+            failure = to_exception(error)
             if started:
                 return self.errors.log_begun(failure, self.named(scope), scope)
             await self.answer(failure, self.named(scope), scope, receive, send)

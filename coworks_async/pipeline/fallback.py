@@ -18,7 +18,7 @@ from coworks_async.pipeline.limits import Limits
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
-ALLOWED = "coworks.allowed"
+ALLOWED_METHODS = "coworks.allowed"
 
 
 class Fallback:
@@ -64,14 +64,14 @@ class Fallback:
         """Answer OPTIONS, 405 or 404."""
         if allowed and scope["method"] == "OPTIONS":
             return await self.options(allowed)(scope, receive, send)
-        scope[ALLOWED] = allowed
+        scope[ALLOWED_METHODS] = allowed
         await self.miss(scope, receive, send)
 
     def entries_beside(self, route: BaseRoute, scope: Scope) -> set[str]:
         """Return the methods of the entries that a mount or a host must not hide: their static path is as long."""
         if not isinstance(route, Mount | Host):
             return set()
-        depth = _depth(route)
+        depth = static_depth(route)
         found = self.table.find(get_route_path(scope))
         return {name for methods, _ in found for name in methods if methods[name].entry.prefix.count("/") >= depth}
 
@@ -94,7 +94,7 @@ class Fallback:
 
         async def tell(message: Message) -> None:
             nonlocal missed, taken
-            if not taken and message["type"] == "http.response.start" and is_miss(message["status"], scope, inner):
+            if not taken and message["type"] == "http.response.start" and is_unmatched(message["status"], scope, inner):
                 missed = Headers(raw=message["headers"])
             elif missed is None:
                 taken = True
@@ -104,14 +104,14 @@ class Fallback:
         try:
             await self.hand_over(route, scope, take, tell)
         except HTTPException as error:
-            if taken or not is_miss(error.status_code, scope, inner):
+            if taken or not is_unmatched(error.status_code, scope, inner):
                 raise
             missed = Headers(error.headers)
         if missed is not None:
             # What the mounted app wrote on the scope is not true of the service's own answer.
             scope.clear()
             scope.update(outer)
-            await self.answer_miss(others | methods_in(missed), scope, receive, send)
+            await self.answer_miss(others | allowed_methods(missed), scope, receive, send)
 
     def goes_first(self, scope: Scope, entry: Entry) -> bool:
         """Tell whether a route of the author's answers, by a longer static path than that of this entry."""
@@ -122,7 +122,7 @@ class Fallback:
             if match is Match.FULL and (spelling is scope or not isinstance(route, Mount))
         )
         route = next(full, None)
-        return route is not None and _depth(route) > entry.prefix.count("/")
+        return route is not None and static_depth(route) > entry.prefix.count("/")
 
     def matches(self, scope: Scope) -> Iterator[tuple[BaseRoute, Match, Scope]]:
         """Yield the author's own routes that match, fully or but for the method."""
@@ -155,7 +155,7 @@ class Fallback:
 
     def options(self, allowed: set[str]) -> Response:
         """Return the automatic answer to OPTIONS, for which nobody is asked for a token."""
-        return Response(status_code=204, headers={"allow": allow(allowed)})
+        return Response(status_code=204, headers={"allow": format_allow(allowed)})
 
     def preflight(self, scope: Scope, path: str) -> Response | None:
         """Return the answer to a browser's preflight, where the path has entries that are open to other origins."""
@@ -169,7 +169,7 @@ class Fallback:
         if not opened.get(asked):
             return None
         cors = preflight_headers((method for method, is_open in opened.items() if is_open), self.token_key)
-        return Response(status_code=204, headers={"allow": allow(set(opened)), **cors})
+        return Response(status_code=204, headers={"allow": format_allow(set(opened)), **cors})
 
     def limited(self, scope: Scope, receive: Receive) -> Receive:
         """Return a receive that holds a plain route to the service's limit as well."""
@@ -186,36 +186,36 @@ class Fallback:
         return receive_limited
 
 
-def _depth(route: BaseRoute) -> int:
+def static_depth(route: BaseRoute) -> int:
     """Return how many whole segments stand before the first parameter of a route's path."""
     start, brace, _ = getattr(route, "path", "").partition("{")
     return (start.rpartition("/")[0] if brace else start.rstrip("/")).count("/")
 
 
-def is_miss(status: int, scope: Scope, mount: Scope) -> bool:
+def is_unmatched(status: int, scope: Scope, mount: Scope) -> bool:
     """Tell whether a mount's answer is that nothing is there: its own, and none of a route inside of it."""
     endpoint = scope.get("endpoint")
     is_route = endpoint is not mount["endpoint"] and (isroutine(endpoint) or isclass(endpoint))
     return status == 405 or (status == 404 and not is_route)
 
 
-def methods_in(headers: Headers) -> set[str]:
+def allowed_methods(headers: Headers) -> set[str]:
     """Return the methods that the headers of a 405 allow."""
     return {name for value in headers.getlist("allow") for name in value.replace(",", " ").split()}
 
 
-def allow(methods: set[str]) -> str:
+def format_allow(methods: set[str]) -> str:
     """Return the value of `Allow` (RFC 9110, section 10.2.1); OPTIONS is always answered."""
     return ", ".join(sorted(methods | {"OPTIONS"}))
 
 
-async def bind_miss(scope: Scope, receive: Receive, send: Send) -> Arguments:
+async def bind_allowed_methods(scope: Scope, receive: Receive, send: Send) -> Arguments:
     """Bind what a miss is told by."""
-    return [scope[ALLOWED]], {}
+    return [scope[ALLOWED_METHODS]], {}
 
 
-async def raise_miss(allowed: set[str]) -> NoReturn:
+async def raise_unmatched(allowed: set[str]) -> NoReturn:
     """Raise the 405 of a path that is there, the 404 of one that is not."""
     if allowed:
-        raise HTTPException(405, headers={"allow": allow(allowed)})
+        raise HTTPException(405, headers={"allow": format_allow(allowed)})
     raise HTTPException(404)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from coworks_async.exceptions import ReturnError
 
-Headers = list[tuple[bytes, bytes]]
+RawHeaders = list[tuple[bytes, bytes]]
 
 # RFC 9110, sections 5.1 and 5.5: a value neither starts nor ends with white space.
 _NAME_OCTETS = (string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode()
@@ -27,7 +27,7 @@ def _is_value(value: bytes) -> bool:
     return value == value.strip(b"\t ") and not value.translate(None, _VALUE_OCTETS)
 
 
-def check_headers(headers: Headers) -> None:
+def check_headers(headers: RawHeaders) -> None:
     """Refuse what no server sends, or one sends and another does not; raises `ReturnError`."""
     for name, value in headers:
         if not _is_name(name) or not _is_value(value):
@@ -36,7 +36,7 @@ def check_headers(headers: Headers) -> None:
             )
 
 
-def raw_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
+def raw_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> RawHeaders:
     """Return headers as ASGI has them; raises `ReturnError` for what are none."""
     try:
         pairs = headers.items() if isinstance(headers, Mapping) else headers
@@ -49,7 +49,7 @@ def raw_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Heade
     return raw
 
 
-def set_headers(response: Response, raw: Headers) -> None:
+def set_headers(response: Response, raw: RawHeaders) -> None:
     """Set headers as told: each replaces those of its name, and pairs of one name are all sent."""
     names = {name for name, _ in raw}
     response.raw_headers[:] = [pair for pair in response.raw_headers if pair[0] not in names] + raw

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from starlette.responses import Response
 
-from coworks_async.entries.hooks import ErrorKey, Hooks
+from coworks_async.entries.hooks import ErrorKey, HookRegistry
 from coworks_async.exceptions import ReturnError
-from coworks_async.pipeline.concurrency import AsyncFunction, caller
-from coworks_async.pipeline.responses import checked
+from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
+from coworks_async.pipeline.responses import check_response
 
 
 class HookChain(Struct, frozen=True):
@@ -24,21 +24,23 @@ class HookChain(Struct, frozen=True):
     errors: tuple[Mapping[ErrorKey, AsyncFunction], ...]
 
 
-def chain(places: Sequence[Hooks]) -> HookChain:
+def build_hook_chain(places: Sequence[HookRegistry]) -> HookChain:
     """Put together the hooks of several places, the service's first and the blueprint's last; they are frozen now."""
     for hooks in places:
         hooks.frozen = True
     return HookChain(
-        before=tuple(caller(hook) for hooks in places for hook in hooks.before),
-        after=tuple(caller(hook) for hooks in reversed(places) for hook in reversed(hooks.after)),
-        teardown=tuple(caller(hook) for hooks in reversed(places) for hook in reversed(hooks.teardown)),
+        before=tuple(ensure_async(hook) for hooks in places for hook in hooks.before),
+        after=tuple(ensure_async(hook) for hooks in reversed(places) for hook in reversed(hooks.after)),
+        teardown=tuple(ensure_async(hook) for hooks in reversed(places) for hook in reversed(hooks.teardown)),
         errors=tuple(
-            {key: caller(hook) for key, hook in hooks.errors.items()} for hooks in reversed(places) if hooks.errors
+            {key: ensure_async(hook) for key, hook in hooks.errors.items()}
+            for hooks in reversed(places)
+            if hooks.errors
         ),
     )
 
 
-async def after(hook: AsyncFunction, response: Response) -> Response:
+async def run_after_hook(hook: AsyncFunction, response: Response) -> Response:
     """Run a hook that gets the response and returns it, or another.
 
     Raises:
@@ -48,4 +50,4 @@ async def after(hook: AsyncFunction, response: Response) -> Response:
     response = await hook(response)
     if not isinstance(response, Response):
         raise ReturnError(f"an after_request hook returned {type(response).__name__} and not the response")
-    return response if before == (response, response.status_code, response.raw_headers) else checked(response)
+    return response if before == (response, response.status_code, response.raw_headers) else check_response(response)

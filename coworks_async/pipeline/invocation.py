@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import Headers
 
-from coworks_async.exceptions import DeclarationError, Fault, Invalid
+from coworks_async.exceptions import DeclarationError, FieldError, UnprocessableContent
 from coworks_async.types import Scope
 
 INVOCATION_TYPE = b"invocationtype"
 
-DISPATCH = "coworks.dispatch"
+ASYNC_INVOKER = "coworks.dispatch"
 """The key of a scope under which an adapter tells what runs an encoded call; it gets the call and the scope."""
 
-RUNNING = "coworks.background"
+RUNNING_ENTRY = "coworks.background"
 """The key of a scope under which stands the entry whose asynchronous call it runs, so that no call makes another and
 none reaches another entry."""
 
@@ -40,14 +40,14 @@ def is_asynchronous(scope: Scope) -> bool:
     return _invocation_type(scope) == "event"
 
 
-def invocation_fault(scope: Scope) -> Fault | None:
+def invocation_type_error(scope: Scope) -> FieldError | None:
     """Return what is wrong with the invocation type of a request that is run now, None where nothing is."""
     told = _invocation_type(scope)
     if told is None or told == "requestresponse":
         return None
     if told == "event":
-        return Fault("header", "InvocationType", "RequestResponse", "This entry takes no asynchronous calls")
-    return Fault("header", "InvocationType", "Event or RequestResponse", "No type of invocation")
+        return FieldError("header", "InvocationType", "RequestResponse", "This entry takes no asynchronous calls")
+    return FieldError("header", "InvocationType", "Event or RequestResponse", "No type of invocation")
 
 
 def store_target(headers: Headers, store_in: StoreIn) -> tuple[str, str] | None:
@@ -62,19 +62,25 @@ def store_target(headers: Headers, store_in: StoreIn) -> tuple[str, str] | None:
     if not buckets and not keys:
         return None
     faults = [
-        Fault("header", name, "one value", "Given more than once" if values else "Missing")
+        FieldError("header", name, "one value", "Given more than once" if values else "Missing")
         for name, values in ((_BUCKET, buckets), (_KEY, keys))
         if len(values) != 1
     ]
     if faults:
-        raise Invalid(faults)
+        raise UnprocessableContent(faults)
     [bucket], [key] = buckets, keys
     if bucket not in store_in:
-        raise Invalid([Fault("header", _BUCKET, "a bucket of this service's", "Nothing is stored there")])
+        raise UnprocessableContent(
+            [FieldError("header", _BUCKET, "a bucket of this service's", "Nothing is stored there")]
+        )
     if not any(key.startswith(prefix) for prefix in store_in[bucket]):
-        raise Invalid([Fault("header", _KEY, "a key that this service may write", "Nothing is stored there")])
+        raise UnprocessableContent(
+            [FieldError("header", _KEY, "a key that this service may write", "Nothing is stored there")]
+        )
     if not key or not key.isascii() or not key.isprintable() or len(key) > _KEY_LIMIT:
-        raise Invalid([Fault("header", _KEY, f"1 to {_KEY_LIMIT} printable characters of ASCII", "No key")])
+        raise UnprocessableContent(
+            [FieldError("header", _KEY, f"1 to {_KEY_LIMIT} printable characters of ASCII", "No key")]
+        )
     return bucket, key
 
 

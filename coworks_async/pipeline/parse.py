@@ -11,12 +11,12 @@ from python_multipart.multipart import parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from coworks_async.entries.coercion import exact as exact_number
-from coworks_async.exceptions import BadRequest, ContentTooLarge, Fault, Invalid, UnsupportedMedia
+from coworks_async.entries.coercion import parse_decimal as exact_number
+from coworks_async.exceptions import BadRequest, ContentTooLarge, FieldError, UnprocessableContent, UnsupportedMediaType
 from coworks_async.pipeline.body import read_body
 from coworks_async.pipeline.limits import Limits
 from coworks_async.pipeline.query import parse_query
-from coworks_async.pipeline.request import BODY, request_of
+from coworks_async.pipeline.request import BODY, get_request
 
 _decode = msgspec.json.Decoder().decode
 _decode_exact = msgspec.json.Decoder(float_hook=exact_number).decode
@@ -24,7 +24,7 @@ _CHARSET = r"charset\s*=\s*\"?([^\s;\"]+)"
 _CHARSETS = ("ascii", "cp1252", "iso8859-1", "utf-16", "utf-8")
 
 
-class Form(Enum):
+class BodyKind(Enum):
     """What a body turned out to be."""
 
     NONE = "no body"
@@ -41,7 +41,7 @@ class Body(msgspec.Struct, frozen=True):
     `raw` is what was sent and `content_type` what it says to be, where a parameter may take it as it is.
     """
 
-    form: Form
+    form: BodyKind
     names: Mapping[str, Any]
     value: Any = None
     raw: bytes = b""
@@ -61,7 +61,7 @@ class Body(msgspec.Struct, frozen=True):
             raise BadRequest("The body is not in the charset that it says.") from None
 
 
-NO_BODY = Body(Form.NONE, {})
+NO_BODY = Body(BodyKind.NONE, {})
 
 
 async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits, *, exact: bool) -> Body:
@@ -84,8 +84,8 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
     if media_type == "multipart/form-data":
         return await _parse_multipart(scope, receive, send, limits, content_type)
     if media_type.startswith("text/"):
-        return Body(Form.TEXT, {}, raw=body, content_type=content_type)
-    return Body(Form.BYTES, {}, raw=body, content_type=content_type)
+        return Body(BodyKind.TEXT, {}, raw=body, content_type=content_type)
+    return Body(BodyKind.BYTES, {}, raw=body, content_type=content_type)
 
 
 def content_type_of(scope: Scope) -> tuple[str, str]:
@@ -97,7 +97,7 @@ def content_type_of(scope: Scope) -> tuple[str, str]:
         elif name == b"content-encoding":
             encoding = value.decode("latin-1").strip().lower()
     if encoding not in ("", "identity"):
-        raise UnsupportedMedia(f"A body with content-encoding {encoding} is not read.")
+        raise UnsupportedMediaType(f"A body with content-encoding {encoding} is not read.")
     return _media_type(content_type), content_type
 
 
@@ -110,17 +110,17 @@ def parse_json(body: bytes, *, exact: bool) -> Body:
     try:
         value = (_decode_exact if exact else _decode)(body)
     except msgspec.ValidationError:
-        raise Invalid([Fault("body", "", "JSON", "A number is out of range")]) from None
+        raise UnprocessableContent([FieldError("body", "", "JSON", "A number is out of range")]) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The body is not JSON: {_reason(error)}.") from None
     except RecursionError:
-        raise too_deep() from None
-    return Body(Form.OBJECT, value) if isinstance(value, dict) else Body(Form.VALUE, {}, value)
+        raise nesting_error() from None
+    return Body(BodyKind.OBJECT, value) if isinstance(value, dict) else Body(BodyKind.VALUE, {}, value)
 
 
-def too_deep() -> Invalid:
+def nesting_error() -> UnprocessableContent:
     """Return the refusal of a body that is nested deeper than it can be read."""
-    return Invalid([Fault("body", "", "JSON", "Nested too deeply")])
+    return UnprocessableContent([FieldError("body", "", "JSON", "Nested too deeply")])
 
 
 def _reason(error: Exception) -> str:
@@ -135,7 +135,7 @@ def _charset(content_type: str) -> str:
     except LookupError:
         name = ""
     if name not in _CHARSETS:
-        raise UnsupportedMedia("The charset of the body is not read.")
+        raise UnsupportedMediaType("The charset of the body is not read.")
     return name
 
 
@@ -143,14 +143,14 @@ def _parse_form(body: bytes, limits: Limits) -> Body:
     """Parse a form as a query string is parsed: strictly, which Starlette's own parser is not."""
     if body.count(b"&") >= limits.fields:
         raise ContentTooLarge(f"The form has over {limits.fields} fields.")
-    return Body(Form.FIELDS, parse_query(body, "form"))
+    return Body(BodyKind.FIELDS, parse_query(body, "form"))
 
 
 async def _parse_multipart(scope: Scope, receive: Receive, send: Send, limits: Limits, content_type: str) -> Body:
     charset = _charset(content_type)
     if charset not in ("ascii", "utf-8"):
-        raise UnsupportedMedia("A multipart form is read as UTF-8 alone.")
-    request = request_of(scope, receive, send)
+        raise UnsupportedMediaType("A multipart form is read as UTF-8 alone.")
+    request = get_request(scope, receive, send)
     # The whole body is within its limit already, so a part needs none of its own.
     part_size = len(scope[BODY])
     try:
@@ -163,7 +163,7 @@ async def _parse_multipart(scope: Scope, receive: Receive, send: Send, limits: L
     names: dict[str, list[Any]] = {}
     for name, value in form.multi_items():
         names.setdefault(name, []).append(value)
-    return Body(Form.FIELDS, names)
+    return Body(BodyKind.FIELDS, names)
 
 
 _FILE = rb";\s*filename\*?\s*="

@@ -8,7 +8,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from coworks_async.exceptions import Fault, Problem
+from coworks_async.exceptions import FieldError, Problem
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -18,7 +18,7 @@ _BODILESS = (204, 205, 304)
 _TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
 
 
-def title_of(status: int) -> str:
+def status_title(status: int) -> str:
     """Return the standard phrase of a status."""
     if status in _TITLES:
         return _TITLES[status]
@@ -28,9 +28,9 @@ def title_of(status: int) -> str:
         return "Error" if status >= 400 else "Answer"
 
 
-def problem(status: int, detail: str | None = None, errors: Sequence[Fault] = ()) -> dict[str, Any]:
+def problem_members(status: int, detail: str | None = None, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
     """Return the members of a problem."""
-    title = title_of(status)
+    title = status_title(status)
     members: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
     if detail and detail not in (title, client.responses.get(status)):
         members["detail"] = detail
@@ -43,17 +43,17 @@ def problem_response(
     status: int,
     detail: str | None = None,
     *,
-    errors: Sequence[Fault] = (),
+    errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the response of a problem."""
     if status in _BODILESS:
         return Response(status_code=status, headers=headers)
-    body = msgspec.json.encode(problem(status, detail, errors))
+    body = msgspec.json.encode(problem_members(status, detail, errors))
     return Response(body, status, headers, media_type=MEDIA_TYPE)
 
 
-def response_of(error: HTTPException) -> Response:
+def problem_from_exception(error: HTTPException) -> Response:
     """Return the problem that an exception of Starlette's, or one of ours, stands for."""
     errors = error.errors if isinstance(error, Problem) else ()
     return problem_response(error.status_code, error.detail, errors=errors, headers=error.headers)

@@ -99,7 +99,7 @@ current: ContextVar[Connection | None] = ContextVar("request", default=None)
 """The connection being answered. The only global of the project."""
 
 
-def request_of(scope: Scope, receive: Receive, send: Send) -> Request:
+def get_request(scope: Scope, receive: Receive, send: Send) -> Request:
     """Return the one request object of a connection, made at its first use."""
     request = scope.get(REQUEST)
     if request is None:
@@ -120,7 +120,7 @@ def current_request() -> Request:
             "the token alone, since its answer may be cached for the whole stage; check the rest in a before_request "
             "hook, by request.auth."
         )
-    return request_of(*connection)
+    return get_request(*connection)
 
 
 class RequestProxy:

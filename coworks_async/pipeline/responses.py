@@ -14,10 +14,10 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from coworks_async.exceptions import ReturnError
-from coworks_async.pipeline.headers import Headers, check_headers, raw_headers, set_headers
+from coworks_async.pipeline.headers import RawHeaders, check_headers, raw_headers, set_headers
 from coworks_async.types import Receive, Scope, Send
 
-Parts = tuple[int, Headers, bytes]
+ResponseParts = tuple[int, RawHeaders, bytes]
 
 TEXT = (b"content-type", b"text/plain; charset=utf-8")
 BINARY = (b"content-type", b"application/octet-stream")
@@ -90,7 +90,7 @@ def content_length(size: int) -> tuple[bytes, bytes]:
     return b"content-length", b"%d" % size
 
 
-def _text(value: str) -> Parts:
+def _text(value: str) -> ResponseParts:
     try:
         body = value.encode()
     except UnicodeEncodeError as error:
@@ -98,41 +98,41 @@ def _text(value: str) -> Parts:
     return 200, [TEXT, content_length(len(body))], body
 
 
-def _binary(value: bytes) -> Parts:
+def _binary(value: bytes) -> ResponseParts:
     return 200, [BINARY, content_length(len(value))], value
 
 
-def _json(value: Any) -> Parts:
+def _json(value: Any) -> ResponseParts:
     body = encode_json(value)
     return 200, [JSON, content_length(len(body))], body
 
 
-def _nothing(value: None) -> Parts:
+def _empty(value: None) -> ResponseParts:
     return 204, [], b""
 
 
 # What is answered without a response object; a subclass takes the way of all the others.
-PLAIN: dict[type, Callable[[Any], Parts]] = {
+ENCODERS: dict[type, Callable[[Any], ResponseParts]] = {
     str: _text,
     bytes: _binary,
-    type(None): _nothing,
+    type(None): _empty,
     **dict.fromkeys((dict, list, int, float, bool, Decimal), _json),
 }
 
 
-def parts_of(value: Any) -> Parts:
+def encode_value(value: Any) -> ResponseParts:
     """Return status, headers and body of a plain value; the headers are a new list each time.
 
     Raises:
         ReturnError: no answer can be made of it.
     """
-    plain = PLAIN.get(type(value)) or _plain_of(value)
+    plain = ENCODERS.get(type(value)) or _encoder_for(value)
     if plain is None:
         raise ReturnError(f"returned {type(value).__name__}, of which no answer can be made")
     return plain(value)
 
 
-def _plain_of(value: Any) -> Callable[[Any], Parts] | None:
+def _encoder_for(value: Any) -> Callable[[Any], ResponseParts] | None:
     """Return how a value of a subclass is answered, or one of a type that users define; None for any other."""
     if isinstance(value, str):
         return _text
@@ -148,30 +148,30 @@ def _is_model(value: Any) -> bool:
     return pydantic is not None and isinstance(value, pydantic.BaseModel)
 
 
-class Reply(Response):
+class PlainResponse(Response):
     """A response made of finished parts, for the hooks and the headers that want one."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: ResponseParts) -> None:
         self.status_code, self.raw_headers, self.body = parts
         self.background = None
 
 
-async def response_of(value: Any) -> Response:
+async def to_response(value: Any) -> Response:
     """Return the response of whatever an entry, a hook or an error handler returned.
 
     Raises:
         ReturnError: no answer can be made of it.
     """
     if isinstance(value, Response):
-        return checked(value)
+        return check_response(value)
     if isasyncgen(value) or isgenerator(value):
-        return await _stream(value)
+        return await _stream_generator(value)
     if isinstance(value, tuple):
-        return await _told(value)
-    return Reply(parts_of(value))
+        return await _response_from_tuple(value)
+    return PlainResponse(encode_value(value))
 
 
-def checked(response: Response) -> Response:
+def check_response(response: Response) -> Response:
     """Return a response that a user made, if a server can send it.
 
     Raises:
@@ -187,7 +187,7 @@ def _check_status(status: int) -> None:
         raise ReturnError(f"{status} is no final status")
 
 
-async def _told(value: tuple[Any, ...]) -> Response:
+async def _response_from_tuple(value: tuple[Any, ...]) -> Response:
     """(body, status), (body, headers) or (body, status, headers)."""
     body, *rest = value or [None]
     told = rest.pop(0) if rest and isinstance(rest[0], int) and not isinstance(rest[0], bool) else None
@@ -197,38 +197,39 @@ async def _told(value: tuple[Any, ...]) -> Response:
     if told is not None:
         _check_status(told)
     raw = raw_headers(headers)
-    response = await response_of(body)
+    response = await to_response(body)
     status = response.status_code if told is None else int(told)
     if body is None or status in _BODILESS:
-        if isinstance(response, Stream):
+        if isinstance(response, GeneratorResponse):
             await response.close()
         # These two have no length either (RFC 9110, section 8.6).
-        response = Reply((status, [] if status in (204, 304) else [content_length(0)], b""))
+        response = PlainResponse((status, [] if status in (204, 304) else [content_length(0)], b""))
     response.status_code = status
     set_headers(response, raw)
     _check_length(response, raw)
     return response
 
 
-def without_body(response: Response) -> None:
+def strip_body(response: Response) -> None:
     """Take the body from a response whose status has none: what follows on the connection would be lost."""
     if response.status_code in _BODILESS and getattr(response, "body", None):
         response.body = b""
         response.raw_headers[:] = [pair for pair in response.raw_headers if pair[0] != b"content-length"]
 
 
-def _check_length(response: Response, raw: Headers) -> None:
+def _check_length(response: Response, raw: RawHeaders) -> None:
     """Refuse a length, told by hand, at which a client would wait or cut."""
     names = dict(raw)
     if b"transfer-encoding" in names or (
-        not isinstance(response, Stream) and names.get(b"content-length") not in (None, b"%d" % len(response.body))
+        not isinstance(response, GeneratorResponse)
+        and names.get(b"content-length") not in (None, b"%d" % len(response.body))
     ):
         raise ReturnError("content-length and transfer-encoding are set from the body itself; leave them out")
 
 
-async def response_with(headers: Sequence[tuple[str, str]], returned: Any) -> Response:
+async def response_with_headers(headers: Sequence[tuple[str, str]], returned: Any) -> Response:
     """Return the response of what an entry returned, with headers where it set none of that name itself."""
-    response = await response_of(returned)
+    response = await to_response(returned)
     own: set[bytes] = set()
     if response is returned:
         own = {name for name, _ in response.raw_headers}
@@ -238,19 +239,19 @@ async def response_with(headers: Sequence[tuple[str, str]], returned: Any) -> Re
     return response
 
 
-class Stream(StreamingResponse):
+class GeneratorResponse(StreamingResponse):
     """A generator being streamed, which is closed whatever becomes of the answer."""
 
     def __init__(self, first: Any, chunks: AsyncIterator[Any], generator: Any) -> None:
         self.generator = generator
         self.closed = False
-        super().__init__(self._encoded(_chunk(first), chunks))
+        super().__init__(self._encoded(_encode_chunk(first), chunks))
         self.raw_headers.append(TEXT if isinstance(first, str) else BINARY)
 
     async def _encoded(self, first: bytes, chunks: AsyncIterator[Any]) -> AsyncIterator[bytes]:
         yield first
         async for chunk in chunks:
-            yield _chunk(chunk)
+            yield _encode_chunk(chunk)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -262,21 +263,21 @@ class Stream(StreamingResponse):
         """Run what the generator has to do at its end, once, even where the request is cancelled."""
         if not self.closed:
             self.closed = True
-            await _close(self.generator)
+            await _close_generator(self.generator)
 
 
-async def _stream(generator: Any) -> Response:
+async def _stream_generator(generator: Any) -> Response:
     """Stream a generator; its first chunk is awaited here, so that a failure before it is an answer of its own."""
     chunks = generator if isasyncgen(generator) else iterate_in_threadpool(generator)
     first = await anext(chunks, b"")
     try:
-        return Stream(first, chunks, generator)
+        return GeneratorResponse(first, chunks, generator)
     except ReturnError:
-        await _close(generator)
+        await _close_generator(generator)
         raise
 
 
-async def _close(generator: Any) -> None:
+async def _close_generator(generator: Any) -> None:
     from anyio import CancelScope  # no other answer needs it loaded
 
     with CancelScope(shield=True):
@@ -286,7 +287,7 @@ async def _close(generator: Any) -> None:
             await run_in_threadpool(generator.close)
 
 
-def _chunk(chunk: Any) -> bytes:
+def _encode_chunk(chunk: Any) -> bytes:
     if isinstance(chunk, str):
         return chunk.encode()
     if isinstance(chunk, bytes | bytearray | memoryview):

@@ -29,14 +29,14 @@ def url_for(entries: Sequence[Entry], endpoint: str, params: Mapping[str, Any], 
 
 
 def _segments(entry: Entry, params: Mapping[str, Any]) -> list[str]:
-    missing = [name for name in entry.path_names if name not in params]
+    missing = [name for name in entry.path_param_names if name not in params]
     if missing:
         raise UnknownEndpoint(f"The path of {entry.endpoint!r} takes {', '.join(missing)}.")
-    segments = {name: _text(params[name]) for name in entry.path_names}
+    segments = {name: _text(params[name]) for name in entry.path_param_names}
     for name, segment in segments.items():
         if not segment or "/" in segment:
             raise UnknownEndpoint(f"The path of {entry.endpoint!r} takes one segment as {name}, not {segment!r}.")
-    tail = params.get(entry.tail_name, ()) if entry.tail_name is not None else ()
+    tail = params.get(entry.path_rest_name, ()) if entry.path_rest_name is not None else ()
     rest = tail.split("/") if isinstance(tail, str) else [_text(segment) for segment in tail]
     return [quote(segment, safe="") for segment in (*segments.values(), *rest)]
 
@@ -46,7 +46,7 @@ def _query(entry: Entry, params: Mapping[str, Any]) -> str:
     names = {parameter.name: parameter.alias for parameter in entry.signature.parameters}
     pairs = []
     for name, value in params.items():
-        if name in entry.path_names or name == entry.tail_name:
+        if name in entry.path_param_names or name == entry.path_rest_name:
             continue
         alias = names.get(name, name)
         named = {f"{alias}[{key}]": value[key] for key in value} if isinstance(value, Mapping) else {alias: value}

@@ -12,9 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
-
-from scripts.toolchain import InstallError, install_emulator
+from scripts.toolchain import install_emulator
 from tests.tools import PATIENCE, free_port
 
 CREDENTIALS = {
@@ -26,18 +24,10 @@ CREDENTIALS = {
 
 
 def environment(place: Path) -> Path:
-    """Return the emulator's program, installed once in this place; skip the test where it cannot be.
-
-    With `CWS_TEST_ALL=1` the test fails instead.
-    """
+    """Return the emulator's program, installed once in this folder."""
     # What a Lambda of this test run imports was installed for this Python.
     place = place / f"{sys.version_info.major}.{sys.version_info.minor}"
-    try:
-        return install_emulator(place)
-    except InstallError as error:
-        if os.environ.get("CWS_TEST_ALL") == "1":
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
+    return install_emulator(place)
 
 
 @contextmanager

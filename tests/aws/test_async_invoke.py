@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from coworks_async import TechMicroService, entry, request
-from coworks_async.exceptions import BackgroundError, Problem, UnknownEvent
+from coworks_async.exceptions import AsyncCallError, Problem, UnknownEvent
 from tests.aws.aws_api import AwsApi, aws_api
 from tests.aws.lambdas import FUNCTION, MARK, Ask, Context, Event, Invoke, everywhere, rest
 
@@ -169,7 +169,7 @@ def test_an_envelope_of_another_function_stage_or_entry_fails_and_runs_nothing(
     event = envelope_of(api)
     change(event)
     app = Shop()
-    with pytest.raises(BackgroundError, match=message) as failed:
+    with pytest.raises(AsyncCallError, match=message) as failed:
         invoke(app, event)
     assert "s3cr3t" not in str(failed.value)
     assert app.ran == []
@@ -189,7 +189,7 @@ def test_an_entry_that_is_not_on_this_stage_is_not_run(
     assert invoke(Staged(), event)["status"] == 200
     monkeypatch.setenv("CWS_STAGE", "dev")
     event[ENVELOPE]["mark"] = MARK
-    with pytest.raises(BackgroundError):
+    with pytest.raises(AsyncCallError):
         invoke(Staged(), event)
 
 

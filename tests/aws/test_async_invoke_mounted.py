@@ -10,7 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Host, Mount, Router
 
 from coworks_async import TechMicroService, entry, request
-from coworks_async.exceptions import BackgroundError
+from coworks_async.exceptions import AsyncCallError
 from tests.aws.lambdas import MARK, Ask, Invoke, rest
 
 
@@ -91,6 +91,6 @@ def test_an_envelope_runs_the_service_at_the_place_that_it_names(invoke: Invoke)
 def test_an_envelope_of_another_place_fails_and_runs_nothing(invoke: Invoke, mount: str | None, message: str):
     inner = Inner("inner")
     app = Job("outer", routes=[Mount("/in", inner)])
-    with pytest.raises(BackgroundError, match=message):
+    with pytest.raises(AsyncCallError, match=message):
         invoke(app, call(mount=mount))
     assert (inner.ran, app.ran) == ([], [])

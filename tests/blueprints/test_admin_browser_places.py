@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from starlette.applications import Starlette
 
-from coworks_async.gateway import GatewayFront, Via
+from coworks_async.gateway import GatewayApp, Via
 from coworks_async.types import Receive, Scope, Send
 from tests.blueprints.administered import Shop
 from tests.blueprints.administering import by_curl, fill, opened, sent, sent_text, unfolded
@@ -44,7 +44,7 @@ def test_it_works_in_a_mount_and_with_a_trailing_slash(browser: Browser, service
 @pytest.mark.parametrize("via", ["rest", "http-stage"])
 @pytest.mark.parametrize("slash", ["", "/"], ids=["", "slash"])
 def test_it_works_behind_the_stage_of_an_api(browser: Browser, tmp_path: Path, via: Via, slash: str):
-    front = cast("Starlette", GatewayFront(Shop(), via))
+    front = cast("Starlette", GatewayApp(Shop(), via))
     with on_a_socket(front) as client:
         port = client.base_url.port
         (tmp_path / ".curlrc").write_text(f'connect-to = "{API_HOST}:{port}:127.0.0.1:{port}"\n')
@@ -54,7 +54,7 @@ def test_it_works_behind_the_stage_of_an_api(browser: Browser, tmp_path: Path, v
 
 @pytest.mark.parametrize("via", ["rest", "http"])
 def test_it_works_behind_the_base_path_of_a_domain(browser: Browser, tmp_path: Path, via: Via):
-    front = cast("Starlette", GatewayFront(Shop(), via, base_path="/pens"))
+    front = cast("Starlette", GatewayApp(Shop(), via, base_path="/pens"))
     with on_a_socket(front) as client:
         root = str(client.base_url.join("/pens"))
         try_it(browser, f"{root}/admin", root, tmp_path)

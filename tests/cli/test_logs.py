@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coworks_async.aws.access_log import LogLine
+from coworks_async.aws.access_log import StructuredMessage
 from coworks_async.cli.logs import configure_service_log
 from tests.cli.conftest import Write
 from tests.cli.serving import mode, run_cws, serving, until
@@ -126,7 +126,7 @@ def test_a_line_that_a_handler_of_the_services_tells_is_not_told_twice(capsys: p
         own.addHandler(logging.StreamHandler())
         logging.getLogger("shop.own.part").warning("alone")
         own.handlers.clear()
-        logging.getLogger("shop").info(LogLine(status=200))
+        logging.getLogger("shop").info(StructuredMessage(status=200))
         root.info("of the root")
     assert capsys.readouterr().err == "WARNING:     shop.own: once\nalone\nINFO:     root: of the root\n"
 

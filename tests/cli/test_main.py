@@ -41,7 +41,9 @@ def fail() -> None:
     raise DeployError("Not applied.", log=Path("apply.log"))
 
 
-lazy = CommandGroup("lazy", lazy_commands={"show": f"{__name__}:show"}, params=cws.params, callback=cws.callback)
+lazy = CommandGroup(
+    "lazy", lazy_commands={"show": (f"{__name__}:show", "Print the options.")}, params=cws.params, callback=cws.callback
+)
 lazy.add_command(refuse)
 lazy.add_command(fail)
 
@@ -61,7 +63,7 @@ def test_the_help_lists_options_and_commands() -> None:
     assert result.exit_code == 0
     options = ("--app", "CWS_APP, FLASK_APP", "--project-dir", "--stage", "--env-file")
     told = " ".join(result.output.split())
-    for words in (*options, "run Serve the app", "invoke Call the Lambda"):
+    for words in (*options, "run Serve the service", "invoke Call the Lambda"):
         assert words in told
 
 

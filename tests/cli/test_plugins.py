@@ -125,7 +125,7 @@ def test_one_that_cannot_be_loaded_is_one_line_and_breaks_nothing_else(path: str
     shown = invoke("--help")
     assert shown.exit_code == 0
     assert "own (cannot be loaded: project.cws.yml:3:" in " ".join(shown.output.split())
-    assert "Serve the app" in shown.output
+    assert "Serve the service" in shown.output
     assert invoke("config", "run").exit_code == 0
 
 

@@ -14,7 +14,7 @@ from coworks_async import TechMicroService
 from coworks_async.deploy import emulator as local
 from coworks_async.deploy.environment import terraform_environment
 from coworks_async.deploy.terraform.workdir import write_root
-from coworks_async.gateway.routes import Kind
+from coworks_async.gateway.routes import GatewayKind
 from tests.deploy.stacks import LAYER, Jobs, Shop, stack
 from tests.deploy.toolchain import Toolchain
 
@@ -124,7 +124,7 @@ def aws(toolchain: Toolchain, emulator: str, account: str, tmp_path: Path) -> It
 
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("kind", ["rest", "http"])
-def test_a_stage_is_applied_in_two_steps_and_then_there_is_nothing_to_change(kind: Kind, aws: Aws):
+def test_a_stage_is_applied_in_two_steps_and_then_there_is_nothing_to_change(kind: GatewayKind, aws: Aws):
     aws.write(Shop(), gateway=kind, memory_size=512, layers=(LAYER,))
     aws.terraform("apply", "-auto-approve", "-target=module.api.module.routes")
     made = aws.terraform("state", "list")

@@ -11,10 +11,10 @@ from starlette.responses import PlainTextResponse
 from coworks_async import Blueprint, TechMicroService, entry
 from coworks_async.deploy.quotas import QUOTA, check
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway.routes import Kind
+from coworks_async.gateway.routes import GatewayKind
 from tests.deploy.stacks import Shop, service, stack
 
-KINDS: tuple[Kind, ...] = ("rest", "http")
+KINDS: tuple[GatewayKind, ...] = ("rest", "http")
 
 
 def checked(app: TechMicroService, quota: int = QUOTA, **options: Any) -> None:
@@ -44,7 +44,7 @@ class TooDeep(Deep):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_service_that_fits_passes(kind: Kind):
+def test_a_service_that_fits_passes(kind: GatewayKind):
     checked(Shop(), gateway=kind)
 
 
@@ -156,7 +156,7 @@ class Awkward(TechMicroService):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_plan_has_one_name_at_a_place_nothing_below_a_greedy_part_and_no_part_that_aws_refuses(kind: Kind):
+def test_a_plan_has_one_name_at_a_place_nothing_below_a_greedy_part_and_no_part_that_aws_refuses(kind: GatewayKind):
     app = Awkward()
     app.mount("/items/{other}/static", Starlette())
     app.add_route("/a b/{x}-{y}/{z:path}/end", lambda request: PlainTextResponse("x"))

@@ -10,7 +10,7 @@ import msgspec
 import pydantic
 import pytest
 
-from coworks_async.entries.annotations import is_scalar, is_structured, show
+from coworks_async.entries.annotations import format_type, is_scalar, is_structured
 from tests.clients import Connect
 from tests.entries.building import routes, service_of
 
@@ -166,4 +166,4 @@ def test_what_one_string_can_hold_is_a_segment(annotation: Any):
     ],
 )
 def test_a_type_is_shown_as_python_writes_it(annotation: Any, shown: str):
-    assert show(annotation) == shown
+    assert format_type(annotation) == shown

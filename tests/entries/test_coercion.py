@@ -22,22 +22,22 @@ ANYTHING = st.recursive(
 
 @given(st.integers())
 def test_an_integer_written_in_digits_is_that_integer(number: int):
-    assert relax.relax_int(str(number)) == number
+    assert relax.coerce_int(str(number)) == number
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_finite_float_is_read_as_python_writes_it(number: float):
-    assert relax.relax_float(repr(number)) == number
+    assert relax.coerce_float(repr(number)) == number
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
 def test_a_decimal_keeps_each_of_its_digits(number: Decimal):
-    assert str(relax.relax_decimal(str(number))) == str(number)
+    assert str(relax.coerce_decimal(str(number))) == str(number)
 
 
 @given(st.text())
 def test_what_is_read_as_a_number_is_that_number_to_python_too(text: str):
-    for convert, kind in ((relax.relax_int, int), (relax.relax_float, float)):
+    for convert, kind in ((relax.coerce_int, int), (relax.coerce_float, float)):
         try:
             number = convert(text)
         except ValidationError:
@@ -49,7 +49,7 @@ def test_what_is_read_as_a_number_is_that_number_to_python_too(text: str):
 @given(ANYTHING)
 def test_what_is_no_string_is_left_to_the_type(value: Any):
     if not isinstance(value, str):
-        for convert in (relax.relax_int, relax.relax_float, relax.relax_bool, relax.relax_decimal):
+        for convert in (relax.coerce_int, relax.coerce_float, relax.coerce_bool, relax.coerce_decimal):
             assert convert(value) is value
 
 
@@ -59,7 +59,7 @@ TYPES = [int, float, bool, Decimal, int | str, float | bool | None, list[int], d
 @given(st.sampled_from(TYPES), ANYTHING)
 def test_a_relaxer_makes_no_other_error_than_the_one_of_a_wrong_value(annotation: Any, value: Any):
     try:
-        relaxed = relax.relaxer(type_info(annotation))(value)
+        relaxed = relax.compile_coercion(type_info(annotation))(value)
     except ValidationError:
         return
     assert isinstance(relaxed, type(value)) or isinstance(value, str)
@@ -77,9 +77,9 @@ def test_no_string_converts_to_what_is_not_finite(annotation: Any, text: str):
 
 def test_a_number_longer_than_python_reads_is_out_of_range():
     with pytest.raises(ValidationError, match="Number out of range"):
-        relax.relax_int("9" * (sys.get_int_max_str_digits() + 1))
+        relax.coerce_int("9" * (sys.get_int_max_str_digits() + 1))
 
 
 def test_the_exact_reading_of_numbers_is_undone_where_no_type_asks_for_it():
     value = {"a": [Decimal("1.5"), {"b": Decimal(2)}], "c": "1.5", "d": None}
-    assert relax.floats(value) == {"a": [1.5, {"b": 2.0}], "c": "1.5", "d": None}
+    assert relax.decimals_to_floats(value) == {"a": [1.5, {"b": 2.0}], "c": "1.5", "d": None}

@@ -48,7 +48,7 @@ def test_an_entry_knows_its_method_bound_to_what_it_belongs_to():
 def test_an_entry_tells_the_parts_of_its_path():
     app = Service()
     app.register_blueprint(Pages(), url_prefix="/pages")
-    parts = [(one.prefix, one.path_names, one.tail_name) for one in app.entries]
+    parts = [(one.prefix, one.path_param_names, one.path_rest_name) for one in app.entries]
     assert parts == [("/content", ("bucket",), "path"), ("", (), None), ("/pages", ("number",), None)]
 
 

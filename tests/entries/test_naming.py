@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coworks_async import Blueprint, TechMicroService, entry
-from coworks_async.entries.naming import HEAD, VERBS, normal_prefix, route_of
+from coworks_async.entries.naming import HEAD, VERBS, normalize_prefix, route_from_name
 from tests.clients import Connect
 from tests.differences import differs
 from tests.entries.building import refusal, routes, service_of
@@ -176,20 +176,20 @@ underscores = st.integers(0, 3).map("_".__mul__)
 
 @given(st.sampled_from(VERBS), underscores, st.lists(words, min_size=1), underscores)
 def test_law_a_verb_and_words_are_a_method_and_segments(verb: str, lead: str, path: list[str], trail: str):
-    assert route_of(f"{verb}_{lead}{'_'.join(path)}{trail}") == (verb.upper(), "/" + "/".join(path))
+    assert route_from_name(f"{verb}_{lead}{'_'.join(path)}{trail}") == (verb.upper(), "/" + "/".join(path))
 
 
 @given(underscores, st.lists(words), underscores)
 def test_law_words_alone_are_a_post(lead: str, path: list[str], trail: str):
-    assert route_of(f"{lead}{'_'.join(path)}{trail}") == ("POST", "/" + "/".join(path))
+    assert route_from_name(f"{lead}{'_'.join(path)}{trail}") == ("POST", "/" + "/".join(path))
 
 
 @given(st.text("/" + ascii_letters))
 def test_law_a_prefix_is_its_own_normal_form(prefix: str):
     try:
-        normal = normal_prefix(prefix)
+        normal = normalize_prefix(prefix)
     except ValueError:
         assert "//" in prefix.strip("/")
         return
-    assert normal_prefix(normal) == normal
+    assert normalize_prefix(normal) == normal
     assert normal.strip("/") == prefix.strip("/")

@@ -8,7 +8,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request as StarletteRequest
 
 from coworks_async import Request, request
-from coworks_async.entries.signature import alias_of
+from coworks_async.entries.signature import alias_from_name
 from tests.clients import Connect
 from tests.entries.building import refusal, routes, service_of
 
@@ -226,7 +226,7 @@ def test_a_name_with_brackets_binds_to_a_parameter_with_underscores(connect: Con
     ],
 )
 def test_only_a_name_that_ends_in_two_underscores_has_brackets(name: str, alias: str):
-    assert alias_of(name) == alias
+    assert alias_from_name(name) == alias
 
 
 def test_parameters_that_a_client_cannot_tell_apart_are_refused_by_name():

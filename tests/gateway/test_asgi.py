@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from coworks_async import Request, TechMicroService, entry
-from coworks_async.gateway import VIAS, GatewayFront, Via
+from coworks_async.gateway import VIAS, GatewayApp, Via
 
 MB = 1024 * 1024
 LIMITS: Mapping[Via, int] = {"rest": 10 * MB, "http": 10 * MB, "http-stage": 10 * MB, "alb": MB, "url": 6 * MB}
@@ -49,7 +49,7 @@ class Sender:
 @pytest.mark.parametrize("announced", [True, False], ids=["announced", "chunked"])
 async def test_a_body_over_the_gateways_limit_is_refused_before_it_is_read(via: Via, announced: bool):
     app, client = Shop(), Sender(100 * MB, announced=announced)
-    await GatewayFront(app, via)(client.scope, client.receive, client.send)
+    await GatewayApp(app, via)(client.scope, client.receive, client.send)
     assert [client.sent[0]["status"], client.sent[1]["body"]] == [413, b'{"message": "Request Too Long"}']
     assert client.read == (0 if announced else LIMITS[via] + MB)
     assert app.ran == 0
@@ -60,7 +60,7 @@ async def test_a_body_over_the_gateways_limit_is_refused_before_it_is_read(via: 
 async def test_a_body_of_one_byte_more_is_over(via: Via, announced: bool):
     app, limit = Shop(), LIMITS[via]
     exact, over = Sender(limit, announced=announced), Sender(limit + 1, announced=announced)
-    front = GatewayFront(app, via)
+    front = GatewayApp(app, via)
     await front(exact.scope, exact.receive, exact.send)
     await front(over.scope, over.receive, over.send)
     assert exact.read == limit

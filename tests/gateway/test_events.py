@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from coworks_async.gateway.events import alb_event, authorizer_event, http_event, rest_event, token_event, url_event
-from coworks_async.gateway.messages import GatewayRequest, LambdaContext, Matched
+from coworks_async.gateway.messages import HttpRequest, LambdaContext, RouteMatch
 
-REQUEST = GatewayRequest(
+REQUEST = HttpRequest(
     method="POST",
     path="/dev/my/a%20b",
     query="parameter1=value1&parameter1=value+2&parameter2=%C3%A9&flag",
@@ -30,7 +30,7 @@ REQUEST = GatewayRequest(
     source_ip="192.0.2.2",
     time=1583348638.39,
 )
-MATCHED = Matched(
+MATCHED = RouteMatch(
     own_path="/my/a%20b",
     stage="dev",
     own_host=True,
@@ -129,12 +129,12 @@ def test_a_rest_api_sends_the_path_as_it_came_without_the_stage_and_the_query_de
 
 
 def test_a_rest_api_on_a_custom_domain_sends_the_mapping_too():
-    event = rest_event(replace(REQUEST, path="/shop/my"), Matched("/my", "dev"))
+    event = rest_event(replace(REQUEST, path="/shop/my"), RouteMatch("/my", "dev"))
     assert (event["path"], event["requestContext"]["path"]) == ("/shop/my", "/shop/my")
 
 
 def test_a_bare_request_has_nulls_in_a_rest_event():
-    event = rest_event(GatewayRequest("GET", ""), Matched("/", "dev"))
+    event = rest_event(HttpRequest("GET", ""), RouteMatch("/", "dev"))
     names = ["queryStringParameters", "multiValueQueryStringParameters", "pathParameters", "body"]
     assert [event[name] for name in names] == [None] * 4
     assert (event["path"], event["isBase64Encoded"]) == ("/", False)
@@ -155,14 +155,14 @@ def test_an_http_api_sends_the_path_decoded_and_after_a_named_stage():
 
 @pytest.mark.parametrize(("stage", "path"), [("dev", "/dev/my"), ("$default", "/my")])
 def test_an_http_api_on_a_custom_domain_sends_the_stage_and_nowhere_the_mapping(stage: str, path: str):
-    event = http_event(replace(REQUEST, path="/shop/my"), Matched("/my", stage, resource="$default"))
+    event = http_event(replace(REQUEST, path="/shop/my"), RouteMatch("/my", stage, resource="$default"))
     assert (event["rawPath"], event["requestContext"]["http"]["path"]) == (path, path)
     assert "/shop" not in str(event)
     assert (event["routeKey"], event["pathParameters"]) == ("$default", None)
 
 
 def test_what_a_request_lacks_is_not_in_an_http_event():
-    event = http_event(GatewayRequest("GET", "/"), Matched("/", "$default"))
+    event = http_event(HttpRequest("GET", "/"), RouteMatch("/", "$default"))
     assert not {"cookies", "queryStringParameters", "body"} & set(event)
     assert "authorizer" not in event["requestContext"]
 
@@ -210,14 +210,14 @@ def test_a_gateway_sets_the_forwarded_headers_and_drops_those_of_the_connection(
     ],
 )
 def test_a_body_is_text_for_few_media_types_and_base64_for_the_rest(content_type: str, body: bytes, text: str | None):
-    event = url_event(GatewayRequest("POST", "/", headers=(("content-type", content_type),), body=body))
+    event = url_event(HttpRequest("POST", "/", headers=(("content-type", content_type),), body=body))
     expected = (text, False) if text is not None else (base64.b64encode(body).decode(), True)
     assert (event["body"], event["isBase64Encoded"]) == expected
 
 
 def test_a_compressed_body_is_base64():
     headers = (("content-type", "text/plain"), ("content-encoding", "identity"))
-    assert url_event(GatewayRequest("POST", "/", headers=headers, body=b"a"))["isBase64Encoded"] is True
+    assert url_event(HttpRequest("POST", "/", headers=headers, body=b"a"))["isBase64Encoded"] is True
 
 
 def test_an_authorizer_is_asked_about_the_method_of_its_api():

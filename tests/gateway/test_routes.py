@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Host, WebSocketRoute
 
 from coworks_async import Blueprint, TechMicroService, entry
-from coworks_async.gateway.routes import GatewayRoute, gateway_plan, gateway_routes
+from coworks_async.gateway.routes import GatewayRoute, describe_gateway, gateway_routes
 from coworks_async.testing import TestClient
 
 
@@ -44,13 +44,13 @@ def test_each_entry_is_a_route_and_asks_the_authorizer_unless_no_auth():
 
 
 def test_an_http_api_has_an_open_default_route_beside():
-    plan = gateway_plan(Pens(), "http")
+    plan = describe_gateway(Pens(), "http")
     assert keys(plan.routes) == keys(gateway_routes(Pens())) | {"$default": False}
     assert (plan.responses, plan.token_key, plan.authorizer_ttl) == ((), "Authorization", 300)
 
 
 def test_a_rest_api_has_a_head_beside_each_get_and_an_open_options_on_each_path():
-    plan = gateway_plan(Pens(), "rest")
+    plan = describe_gateway(Pens(), "rest")
     assert keys(plan.routes) == {
         "OPTIONS /pens": False,
         "POST /pens": True,
@@ -189,7 +189,7 @@ def test_a_service_without_entries_has_no_routes():
 
 
 def test_a_rest_api_answers_alone_in_the_words_of_the_service():
-    plan = gateway_plan(Pens(), "rest")
+    plan = describe_gateway(Pens(), "rest")
     responses = {response.type: response for response in plan.responses}
     with TestClient(Pens(), raise_server_exceptions=False) as client:
         for kind, answer in [
@@ -210,5 +210,5 @@ def test_what_it_answers_alone_is_open_to_other_origins_where_an_entry_is():
         async def get(self):
             return "open"
 
-    for response in gateway_plan(Open(), "rest").responses:
+    for response in describe_gateway(Open(), "rest").responses:
         assert ("Access-Control-Allow-Origin", "*") in response.headers

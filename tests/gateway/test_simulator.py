@@ -10,9 +10,9 @@ import pytest
 from coworks_async import TechMicroService, entry, request
 from coworks_async.gateway import VIAS, Gateway
 from coworks_async.gateway.authorizer import allows, check_answer
-from coworks_async.gateway.messages import GatewayRequest, Via
-from coworks_async.gateway.responses import AnswerError, answer_of
-from coworks_async.gateway.routes import GatewayRoute, gateway_plan
+from coworks_async.gateway.messages import HttpRequest, Via
+from coworks_async.gateway.responses import MalformedResponse, to_http_response
+from coworks_async.gateway.routes import GatewayRoute, describe_gateway
 from coworks_async.gateway.simulator import find_route
 
 via_api = pytest.mark.parametrize("via", ["rest", "http", "http-stage"])
@@ -51,8 +51,8 @@ class Counting(TechMicroService):
         return request.auth
 
 
-def get(path: str = "/", token: str | None = "good", method: str = "GET") -> GatewayRequest:
-    return GatewayRequest(method, path, headers=() if token is None else (("Authorization", token),))
+def get(path: str = "/", token: str | None = "good", method: str = "GET") -> HttpRequest:
+    return HttpRequest(method, path, headers=() if token is None else (("Authorization", token),))
 
 
 # Routing.
@@ -193,7 +193,7 @@ def test_a_deny_wins():
 )
 def test_what_is_no_answer_of_an_authorizer_is_an_error(kind: Any, answer: Any):
     with pytest.raises(ValueError, match="authorizer"):
-        check_answer(gateway_plan(Counting(), kind), answer)
+        check_answer(describe_gateway(Counting(), kind), answer)
 
 
 # Answers.
@@ -225,13 +225,13 @@ def test_an_answer_goes_through_json_and_a_failure_is_a_502(via: Via, capsys: py
     assert (answer.status, dict(answer.headers)["x"], answer.body) == (200, "1", b"ok")
     told = capsys.readouterr().err
     assert "ZeroDivisionError" in told
-    assert "[ERROR] AnswerError: the body is no base64\n" in told
+    assert "[ERROR] MalformedResponse: the body is no base64\n" in told
 
 
 @pytest.mark.parametrize("raw", [{"body": ""}, "text", {"statusCode": "200"}])
 def test_an_answer_without_a_status_is_none_for_a_rest_api(raw: Any):
-    with pytest.raises(AnswerError, match="statusCode"):
-        answer_of("rest", "GET", raw)
+    with pytest.raises(MalformedResponse, match="statusCode"):
+        to_http_response("rest", "GET", raw)
 
 
 @pytest.mark.parametrize(
@@ -239,36 +239,36 @@ def test_an_answer_without_a_status_is_none_for_a_rest_api(raw: Any):
     [{"statusCode": 200, "body": {}}, {"statusCode": 200, "headers": {"x": None}}],
 )
 def test_a_body_and_a_header_are_text(raw: Any):
-    with pytest.raises(AnswerError, match="no text"):
-        answer_of("alb", "GET", raw)
+    with pytest.raises(MalformedResponse, match="no text"):
+        to_http_response("alb", "GET", raw)
 
 
 def test_an_http_api_takes_a_bare_value_for_a_body():
-    answer = answer_of("http", "GET", {"a": 1})
+    answer = to_http_response("http", "GET", {"a": 1})
     assert (answer.status, answer.body) == (200, b'{"a": 1}')
     assert dict(answer.headers)["content-type"] == "application/json"
 
 
 def test_headers_of_several_values_and_cookies_come_apart():
     raw = {"statusCode": 200, "headers": {"A": "0", "b": "1"}, "multiValueHeaders": {"A": ["1", "2"]}, "body": ""}
-    assert [pair for pair in answer_of("alb", "GET", raw).headers if pair[0] in "ab"] == [
+    assert [pair for pair in to_http_response("alb", "GET", raw).headers if pair[0] in "ab"] == [
         ("a", "1"),
         ("a", "2"),
         ("b", "1"),
     ]
-    cookies = answer_of("url", "GET", {"statusCode": 200, "cookies": ["a=1", "b=2"], "body": ""}).headers
+    cookies = to_http_response("url", "GET", {"statusCode": 200, "cookies": ["a=1", "b=2"], "body": ""}).headers
     assert [value for name, value in cookies if name == "set-cookie"] == ["a=1", "b=2"]
 
 
 @pytest.mark.parametrize(("via", "expected"), [("http", []), ("rest", ["x-amzn-remapped-connection"])])
 def test_headers_of_the_connection_are_dropped_or_renamed(via: Via, expected: list[str]):
     raw = {"statusCode": 204, "headers": {"connection": "close", "te": "trailers", "content-type": "a/b"}}
-    assert [name for name, _ in answer_of(via, "GET", raw).headers if name != "content-type"] == expected
+    assert [name for name, _ in to_http_response(via, "GET", raw).headers if name != "content-type"] == expected
 
 
 def test_a_binary_body_is_decoded():
     raw = {"statusCode": 200, "body": base64.b64encode(b"\xff").decode(), "isBase64Encoded": True}
-    assert answer_of("rest", "GET", raw).body == b"\xff"
+    assert to_http_response("rest", "GET", raw).body == b"\xff"
 
 
 # Sizes.

@@ -1,7 +1,6 @@
 """A reader of OpenAPI documents that knows nothing of how they are made: is a request allowed by one?"""
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
@@ -13,9 +12,6 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from coworks_async import TechMicroService
 from coworks_async.openapi import openapi
-
-EXAMPLES = 1000 if os.environ.get("CWS_TEST_ALL") == "1" else 100
-"""How many requests the law is tried with."""
 
 
 def described(service: TechMicroService) -> dict[str, Any]:

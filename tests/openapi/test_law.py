@@ -11,7 +11,6 @@ from starlette.testclient import TestClient
 from coworks_async.openapi import openapi
 from tests.openapi.describing import FORM, JSON
 from tests.openapi.judging import (
-    EXAMPLES,
     allows,
     allows_text,
     conversions,
@@ -69,7 +68,7 @@ def _judged_body(document: dict[str, Any], body: dict[str, Any], media_type: str
 
 
 @given(asked())
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_a_request_is_answered_as_the_document_says(one: tuple[list[Taker], str, Sent]):
     takers, method, sent = one
     service = service_of(takers, method, [])
@@ -102,7 +101,6 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4) | VALUES, st.sampled_from(list(STRUCTURED)))
-@settings(max_examples=EXAMPLES)
 @example({"x": 1, "y": "P1Y"}, "duration")
 @example({"x": 1, "made": "x"}, "data")
 @example({"x": "1.50"}, "decimal")
@@ -145,7 +143,7 @@ def alone(draw: st.DrawFn) -> tuple[list[Taker], Any]:
 
 
 @given(alone())
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_a_body_that_is_no_object_is_answered_as_the_document_says(one: tuple[list[Taker], Any]):
     takers, value = one
     service = service_of(takers, "post", [])

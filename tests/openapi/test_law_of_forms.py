@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from coworks_async import TechMicroService, entry
 from coworks_async.openapi import openapi
 from tests.openapi.describing import FORM, JSON
-from tests.openapi.judging import EXAMPLES, judged_names, only_operation, query_schema
+from tests.openapi.judging import judged_names, only_operation, query_schema
 from tests.openapi.structured import STRUCTURED
 from tests.pipeline.families import KINDS, Kind, Taker, service_of, signatures
 from tests.sending import taking_whole
@@ -69,7 +69,6 @@ STRUCTURED_NAMES = ["x", "y", "z", "type", "parts", "made", "nope"]
 
 
 @given(pairs(STRUCTURED_NAMES), st.sampled_from(list(TYPES)))
-@settings(max_examples=EXAMPLES)
 @example([("x", "7"), ("y", "+P1D")], "duration")
 @example([("type", "cat"), ("x", "7")], "tagged")
 @example([("x", "1"), ("x", "2")], "typed")
@@ -90,7 +89,6 @@ def test_a_structured_form_is_answered_as_its_schema_says(sent: list[tuple[str, 
 
 
 @given(pairs(STRUCTURED_NAMES), st.sampled_from(list(TYPES)))
-@settings(max_examples=EXAMPLES)
 @example([("x", "7")], "generic")
 @example([], "optional")
 @example([("x", "7"), ("nope", "x")], "open")
@@ -123,7 +121,6 @@ def gathered(draw: st.DrawFn) -> tuple[Kind, bool, bool, list[tuple[str, str]]]:
 
 
 @given(gathered())
-@settings(max_examples=EXAMPLES)
 def test_what_is_gathered_from_a_query_is_answered_as_its_parameter_says(one: tuple[Any, ...]):
     kind, required, others, sent = one
     service = gathering(kind.annotation, required=required, others=others)
@@ -173,7 +170,7 @@ BODIES = {
 
 
 @given(signatures(), st.sampled_from(list(BODIES)))
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_a_content_type_is_refused_unless_the_document_has_it(takers: list[Taker], media_type: str):
     takers = [taker for taker in takers if taker.place not in ("path", "tail")]
     service = service_of(takers, "post", [])

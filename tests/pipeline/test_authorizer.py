@@ -8,7 +8,7 @@ from collections import UserDict
 import pytest
 
 from coworks_async import Blueprint, TechMicroService, entry, request
-from coworks_async.pipeline.authorizer import compare_with_environment
+from coworks_async.pipeline.authorizer import matches_environment_token
 from tests.clients import Connect, on_a_socket
 from tests.differences import differs
 from tests.pipeline.checks import assert_problem, warnings_and_worse
@@ -223,8 +223,8 @@ def test_the_token_is_compared_as_the_bytes_of_the_environment(monkeypatch: pyte
 
 def test_a_token_that_no_header_can_hold_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TOKEN", "?")
-    assert compare_with_environment("?")
-    assert not compare_with_environment("€")
+    assert matches_environment_token("?")
+    assert not matches_environment_token("€")
 
 
 def test_no_token_is_ever_logged(connect: Connect, caplog: pytest.LogCaptureFixture):

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from coworks_async import Blueprint, DeclarationError, Problem, TechMicroService, entry, request
-from coworks_async.exceptions import ContentTooLarge, Invalid, ReturnError
+from coworks_async.exceptions import ContentTooLarge, ReturnError, UnprocessableContent
 from tests.clients import Connect
 from tests.differences import differs
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, warnings_and_worse
@@ -190,7 +190,7 @@ def test_a_handler_gets_the_exception_and_may_use_request(connect: Connect):
 def test_a_422_and_a_413_have_handlers_too(connect: Connect):
     app = Service(max_body_size=10)
 
-    @app.errorhandler(Invalid)
+    @app.errorhandler(UnprocessableContent)
     def refuse(error):
         return [fault.name for fault in error.errors], 400
 

@@ -139,7 +139,7 @@ def test_errors_run_all_the_hooks_too(connect: Connect):
     for path, status, error in [
         ("/nowhere", 404, "HTTPException"),
         ("/refused", 403, "HTTPException"),
-        ("/number/x", 422, "Invalid"),
+        ("/number/x", 422, "UnprocessableContent"),
         ("/broken", 500, "KeyError"),
     ]:
         assert steps.of(client, path) == [*APP_BEFORE, *app_after(status), *APP_TEARDOWN, f"app teardown {error}"]

@@ -8,7 +8,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from coworks_async import Problem, TechMicroService, entry
-from coworks_async.pipeline.problems import title_of
+from coworks_async.pipeline.problems import status_title
 from tests.clients import Connect
 from tests.differences import differs
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, warnings_and_worse
@@ -101,7 +101,7 @@ def test_the_phrase_of_the_status_is_no_detail(connect: Connect):
     statuses = [400, 404, 413, 414, 416, 418, 422, 451, 500, 503]
     client = connect(raising(*(HTTPException(status, http.client.responses[status]) for status in statuses)))
     for number, status in enumerate(statuses):
-        assert_problem(client.get(f"/{number}"), status, title_of(status))
+        assert_problem(client.get(f"/{number}"), status, status_title(status))
 
 
 @differs("rest-content-type")
@@ -169,4 +169,4 @@ def test_the_titles_are_those_of_the_newest_python():
         422: "Unprocessable Content",
     }
     for status in HTTPStatus:
-        assert title_of(status) == renamed.get(status, status.phrase)
+        assert status_title(status) == renamed.get(status, status.phrase)

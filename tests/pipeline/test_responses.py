@@ -13,7 +13,7 @@ import pydantic
 import pytest
 
 from coworks_async.exceptions import ReturnError
-from coworks_async.pipeline.responses import parts_of
+from coworks_async.pipeline.responses import encode_value
 from tests.clients import Connect
 from tests.differences import differs
 from tests.pipeline.checks import answers, assert_hidden_500, returning, warnings_and_worse
@@ -255,6 +255,6 @@ def test_the_log_of_what_cannot_be_sent_names_the_entry_and_the_type(
 
 
 def test_the_headers_of_each_answer_are_a_list_of_its_own():
-    first, second = parts_of("same"), parts_of("same")
+    first, second = encode_value("same"), encode_value("same")
     assert first == second
     assert first[1] is not second[1]

@@ -15,14 +15,21 @@ FEW, MANY = 50, 2000
 REST = ("--exclude-checks", "unsupported_method")
 
 
-@pytest.fixture(params=["first", "simple", "complete", "new-crud"])
+# All samples and cases run in `make test-all` only.
+exhaustive = pytest.mark.exhaustive
+pytestmark = pytest.mark.end_to_end
+
+
+@pytest.fixture(
+    params=["complete", *(pytest.param(name, marks=exhaustive) for name in ("first", "simple", "new-crud"))]
+)
 def project(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
     kind, _, template = request.param.partition("-")
     return made(template, tmp_path) if template else sample(kind)
 
 
 @pytest.mark.parametrize(("options", "checks"), [((), ()), (("--lambda",), REST)], ids=["asgi", "lambda"])
-@pytest.mark.parametrize("cases", [FEW, pytest.param(MANY, marks=pytest.mark.end_to_end)])
+@pytest.mark.parametrize("cases", [FEW, pytest.param(MANY, marks=exhaustive)])
 def test_it_answers_as_its_document_says_without_a_token_and_with_one(
     project: Project, options: tuple[str, ...], checks: tuple[str, ...], cases: int, tmp_path: Path
 ):

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import httpx
 
-from coworks_async.gateway.routes import GatewayPlan, GatewayRoute
+from coworks_async.gateway.routes import GatewayDescription, GatewayRoute
 from tests.aws.emulator import CREDENTIALS
 from tests.deploy.toolchain import Toolchain
 from tests.tools import PATIENCE
@@ -55,7 +55,7 @@ def example(folder: Path, url: str = "http://127.0.0.1:4566") -> Path:
     return modules
 
 
-def inputs_of(plan: GatewayPlan) -> dict[str, Any]:
+def inputs_of(plan: GatewayDescription) -> dict[str, Any]:
     """Return a service's gateway as the modules take it."""
     inputs: dict[str, Any] = {
         "routes": routes_of(plan.routes),

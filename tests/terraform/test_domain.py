@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from coworks_async.gateway.routes import Kind, gateway_plan
+from coworks_async.gateway.routes import GatewayKind, describe_gateway
 from tests.terraform.applying import STEP_ONE, Applied, client, create_function, inputs_of
 from tests.terraform.conftest import NewRoot
 from tests.terraform.services import SOURCE, service
@@ -19,13 +19,13 @@ ACCOUNT = "000000000000"  # the one whose APIs can be called
 
 
 @pytest.fixture(scope="module", params=["rest", "http"])
-def kind(request: pytest.FixtureRequest) -> Kind:
-    found: Kind = request.param
+def kind(request: pytest.FixtureRequest) -> GatewayKind:
+    found: GatewayKind = request.param
     return found
 
 
 @pytest.fixture(scope="module")
-def first(kind: Kind, emulator: str) -> dict[str, Any]:
+def first(kind: GatewayKind, emulator: str) -> dict[str, Any]:
     """The inputs of the domain that the tests begin with."""
     host = f"api.{kind}.example"
     certificate = client(emulator, ACCOUNT, "acm").request_certificate(DomainName=host)["CertificateArn"]
@@ -33,8 +33,8 @@ def first(kind: Kind, emulator: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def deployed(kind: Kind, first: dict[str, Any], new_root: NewRoot) -> Applied:
-    name, inputs = f"domain-{kind}", inputs_of(gateway_plan(service(), kind))
+def deployed(kind: GatewayKind, first: dict[str, Any], new_root: NewRoot) -> Applied:
+    name, inputs = f"domain-{kind}", inputs_of(describe_gateway(service(), kind))
     root = new_root(f"{kind}_api", ACCOUNT, first, name=name, function_name=name, **inputs)
     create_function(root.url, ACCOUNT, name, SOURCE)
     root.deploy()
@@ -115,8 +115,10 @@ def test_without_its_domain_the_api_stays(at_first: Applied):
     assert name not in {each["DomainName"] for each in domains}
 
 
-def test_the_routes_do_not_wait_for_the_domain(kind: Kind, first: dict[str, Any], new_root: NewRoot, account: str):
-    inputs = inputs_of(gateway_plan(service(), kind))
+def test_the_routes_do_not_wait_for_the_domain(
+    kind: GatewayKind, first: dict[str, Any], new_root: NewRoot, account: str
+):
+    inputs = inputs_of(describe_gateway(service(), kind))
     root = new_root(f"{kind}_api", account, first, name="early", function_name="early", **inputs)
     assert not {MAPPING, DOMAIN} & root.planned(STEP_ONE).keys()
     assert {MAPPING, DOMAIN} <= root.planned().keys()

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from coworks_async.gateway.routes import gateway_plan
+from coworks_async.gateway.routes import describe_gateway
 from tests.terraform.applying import Applied, create_function, inputs_of, live
 from tests.terraform.conftest import NewRoot
 from tests.terraform.services import SOURCE, service
@@ -21,7 +21,7 @@ CORS = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"
 @pytest.fixture(scope="module", params=["rest_api", "http_api"])
 def deployed(request: pytest.FixtureRequest, new_root: NewRoot) -> Applied:
     kind = request.param
-    plan = gateway_plan(service(), "rest" if kind == "rest_api" else "http")
+    plan = describe_gateway(service(), "rest" if kind == "rest_api" else "http")
     name = f"live-{kind}".replace("_", "-")
     root = new_root(kind, name=name, function_name=name, **inputs_of(plan))
     create_function(root.url, root.account, name, SOURCE)

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.websockets import WebSocketDisconnect
 
 from coworks_async import TechMicroService, entry, request
-from coworks_async.gateway import VIAS, GatewayFront, Via
+from coworks_async.gateway import VIAS, GatewayApp, Via
 from coworks_async.testing import TestClient
 
 via_each = pytest.mark.parametrize("via", VIAS)
@@ -101,7 +101,7 @@ def test_each_event_runs_in_the_one_thread_of_the_container():
 
 
 async def test_an_async_client_goes_through_a_gateway_as_well():
-    transport = httpx2.ASGITransport(cast(Any, GatewayFront(Shop(), "rest")))
+    transport = httpx2.ASGITransport(cast(Any, GatewayApp(Shop(), "rest")))
     async with httpx2.AsyncClient(transport=transport, base_url="http://shop") as client:
         assert (await client.get("/items/3", headers=TOKEN)).status_code == 200
 
@@ -122,7 +122,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_runs_nothing():
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/items", "query_string": b"", "headers": []}
-    await GatewayFront(Shop(), "rest")(scope, receive, send)
+    await GatewayApp(Shop(), "rest")(scope, receive, send)
     assert sent == []
 
 
@@ -136,7 +136,7 @@ async def test_a_server_that_tells_no_raw_path_will_do():
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/place/a b", "query_string": b"", "headers": []}
-    await GatewayFront(Shop(), "rest")(scope, receive, send)
+    await GatewayApp(Shop(), "rest")(scope, receive, send)
     assert sent[0]["status"] == 200
     assert b'"/place/a b"' in sent[1]["body"]
 

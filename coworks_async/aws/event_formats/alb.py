@@ -10,13 +10,13 @@ from mangum.types import Response as Answer
 
 from coworks_async.aws.event_formats.base import (
     HeaderLists,
-    body_of,
-    encoded_body,
-    header_lists,
-    http_scope,
+    create_scope,
+    decode_body,
+    encode_body,
+    encode_raw_path,
+    group_headers,
     multi_headers,
     multi_pairs,
-    raw_path_of,
 )
 from coworks_async.types import Scope
 
@@ -32,7 +32,7 @@ class AlbEvent(ALB):
 
     @property
     def body(self) -> bytes:
-        return body_of(self.event)
+        return decode_body(self.event)
 
     @property
     def scope(self) -> Scope:
@@ -42,7 +42,7 @@ class AlbEvent(ALB):
         headers = multi_headers(event.get("multiValueHeaders"), event.get("headers"))
         # The load balancer appends whom it saw to what the client may have written.
         forwarded = headers[1].get(b"x-forwarded-for", b"").decode("latin-1")
-        return http_scope(
+        return create_scope(
             event,
             self.context,
             method=event["httpMethod"],
@@ -51,12 +51,12 @@ class AlbEvent(ALB):
             query_string="&".join([f"{name}={value}" for name, value in query]).encode(errors="replace"),
             headers=headers,
             source_ip=forwarded.rpartition(",")[2].strip() or None,
-            raw_path=raw_path_of(path),
+            raw_path=encode_raw_path(path),
         )
 
     def __call__(self, response: Answer) -> dict[str, Any]:
-        lists = header_lists(response["headers"])
-        body, is_base64 = encoded_body(response["body"], lists)
+        lists = group_headers(response["headers"])
+        body, is_base64 = encode_body(response["body"], lists)
         answer = {
             "statusCode": response["status"],
             "statusDescription": f"{response['status']} {_phrase(response['status'])}",

@@ -19,7 +19,7 @@ from coworks_async.types import Scope
 
 Event = dict[str, Any]
 RawHeaders = list[tuple[bytes, bytes]]
-Headers = tuple[RawHeaders, dict[bytes, bytes]]
+RequestHeaders = tuple[RawHeaders, dict[bytes, bytes]]
 """The headers of a request as ASGI has them, and by name, the last of those that were sent several times."""
 HeaderLists = dict[str, list[str]]
 
@@ -38,7 +38,7 @@ _HOP_BY_HOP = frozenset(
 )
 
 
-def body_of(event: Event) -> bytes:
+def decode_body(event: Event) -> bytes:
     """Return the body of a request's event."""
     body = event.get("body")
     if not body:
@@ -50,7 +50,7 @@ def _length(body: str, is_base64: bool | None) -> int:
     return len(body) * 3 // 4 - body.count("=", -2) if is_base64 else len(body.encode())
 
 
-def multi_headers(multi: Mapping[str, Sequence[str]] | None, single: Mapping[str, str] | None) -> Headers:
+def multi_headers(multi: Mapping[str, Sequence[str]] | None, single: Mapping[str, str] | None) -> RequestHeaders:
     """Return the headers of a multi-value mapping, or of the single-value one where it lacks."""
     if not multi:
         return single_headers(single or {})
@@ -60,10 +60,10 @@ def multi_headers(multi: Mapping[str, Sequence[str]] | None, single: Mapping[str
         named = {}
     if len(named) == len(multi):
         return list(named.items()), named
-    return headers_of([(name, value) for name, values in multi.items() for value in values])
+    return asgi_headers([(name, value) for name, values in multi.items() for value in values])
 
 
-def single_headers(single: Mapping[str, str]) -> Headers:
+def single_headers(single: Mapping[str, str]) -> RequestHeaders:
     """Return the headers of a single-value mapping."""
     try:
         named = {_NAMES[name]: value.encode("latin-1") for name, value in single.items()}
@@ -71,12 +71,12 @@ def single_headers(single: Mapping[str, str]) -> Headers:
         named = {}
     if len(named) == len(single):
         return list(named.items()), named
-    return headers_of(single.items())
+    return asgi_headers(single.items())
 
 
-def headers_of(pairs: Iterable[tuple[str, str]]) -> Headers:
+def asgi_headers(pairs: Iterable[tuple[str, str]]) -> RequestHeaders:
     """Return the headers of any pairs."""
-    raw = [(header_name(name), octets(value)) for name, value in pairs]
+    raw = [(header_name(name), header_bytes(value)) for name, value in pairs]
     return raw, dict(raw)
 
 
@@ -86,7 +86,7 @@ def header_name(name: str) -> bytes:
     if made is None:
         if len(_NAMES) >= _MOST_NAMES:
             _NAMES.clear()
-        made = _NAMES[name] = octets(name.lower())
+        made = _NAMES[name] = header_bytes(name.lower())
     return made
 
 
@@ -95,7 +95,7 @@ _NAMES: dict[str, bytes] = {}
 _MOST_NAMES = 1024
 
 
-def octets(value: str) -> bytes:
+def header_bytes(value: str) -> bytes:
     """Return the bytes of a header; what a gateway decoded as UTF-8 goes back to them."""
     try:
         return value.encode("latin-1")
@@ -112,7 +112,7 @@ def multi_pairs(
     return single.items() if single else ()
 
 
-def encoded_query(pairs: Collection[tuple[str, str]]) -> bytes:
+def encode_query(pairs: Collection[tuple[str, str]]) -> bytes:
     """Return the query string of decoded names and values."""
     if not pairs:
         return b""
@@ -123,12 +123,12 @@ def _encoded(text: str) -> str:
     return text if text.isalnum() and text.isascii() else quote_plus(text, errors="replace")
 
 
-def raw_path_of(path: str) -> bytes | None:
+def encode_raw_path(path: str) -> bytes | None:
     """Return a path as it was sent, where its decoding may have lost something; None for any other."""
     return path.encode(errors="replace") if "%" in path else None
 
 
-def http_scope(
+def create_scope(
     event: Event,
     context: Any,
     *,
@@ -136,7 +136,7 @@ def http_scope(
     path: str,
     root_path: str,
     query_string: bytes,
-    headers: Headers,
+    headers: RequestHeaders,
     source_ip: str | None,
     raw_path: bytes | None = None,
 ) -> Scope:
@@ -148,7 +148,7 @@ def http_scope(
     if event.get("body") and b"content-length" not in names:
         # Some gateways leave it out, and without it a request has no body (RFC 9112, section 6.3).
         raw.append((b"content-length", b"%d" % _length(event["body"], event.get("isBase64Encoded"))))
-    scheme, server = _asked(
+    scheme, server = _server_address(
         names.get(b"host", b"localhost"), names.get(b"x-forwarded-proto", b"https"), names.get(b"x-forwarded-port", b"")
     )
     return {
@@ -171,7 +171,7 @@ def http_scope(
 
 
 @lru_cache(maxsize=256)
-def _asked(host: bytes, proto: bytes, port: bytes) -> tuple[str, tuple[str, int]]:
+def _server_address(host: bytes, proto: bytes, port: bytes) -> tuple[str, tuple[str, int]]:
     """Return the scheme and the server that a client asked for, by what the gateway tells of it."""
     scheme, text, forwarded = (value.decode("latin-1") for value in (proto, host, port))
     name, colon, own = text.rpartition(":")
@@ -186,7 +186,7 @@ def _is_port(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 5
 
 
-def header_lists(headers: Iterable[Iterable[bytes]]) -> HeaderLists:
+def group_headers(headers: Iterable[Iterable[bytes]]) -> HeaderLists:
     """Return the headers of an answer by name, in lower case, each with its values."""
     lists: HeaderLists = {}
     for name, value in headers:
@@ -195,7 +195,7 @@ def header_lists(headers: Iterable[Iterable[bytes]]) -> HeaderLists:
     return lists
 
 
-def encoded_body(body: bytes, headers: HeaderLists) -> tuple[str, bool]:
+def encode_body(body: bytes, headers: HeaderLists) -> tuple[str, bool]:
     """Return the body of an answer as a gateway takes it, text where it is text, else base64, and which it is."""
     if not body:
         return "", False
@@ -221,7 +221,7 @@ def _is_text(content_type: str) -> bool:
     )
 
 
-def size_over(limit: int, answer: Mapping[str, Any]) -> int:
+def oversize(limit: int, answer: Mapping[str, Any]) -> int:
     """Return the bytes of an answer's JSON, as Lambda counts them, where they are over a limit; else 0."""
     # No character takes more than six bytes, and headers a gateway lets through are small.
     if len(answer["body"]) * 6 < limit - 64 * 1024:

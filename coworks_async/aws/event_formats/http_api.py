@@ -13,15 +13,15 @@ from mangum.types import Response as Answer
 
 from coworks_async.aws.event_formats.base import (
     LAMBDA_LIMIT,
-    body_of,
-    encoded_body,
-    header_lists,
-    headers_of,
-    http_scope,
-    raw_path_of,
+    asgi_headers,
+    create_scope,
+    decode_body,
+    encode_body,
+    encode_raw_path,
+    group_headers,
     single_headers,
 )
-from coworks_async.aws.event_formats.rest import without_stage
+from coworks_async.aws.event_formats.rest import split_stage
 from coworks_async.types import Scope
 
 
@@ -36,7 +36,7 @@ class HttpApiEvent(HTTPGateway):
 
     @property
     def body(self) -> bytes:
-        return body_of(self.event)
+        return decode_body(self.event)
 
     @property
     def scope(self) -> Scope:
@@ -46,10 +46,10 @@ class HttpApiEvent(HTTPGateway):
         single = event.get("headers") or {}
         if cookies := event.get("cookies"):
             pairs = [(name, value) for name, value in single.items() if name.lower() != "cookie"]
-            headers = headers_of([*pairs, ("cookie", "; ".join(cookies))])
+            headers = asgi_headers([*pairs, ("cookie", "; ".join(cookies))])
         else:
             headers = single_headers(single)
-        return http_scope(
+        return create_scope(
             event,
             self.context,
             method=http["method"],
@@ -68,7 +68,7 @@ class HttpApiEvent(HTTPGateway):
         the base path that the API is mapped to. No event tells it, so that the environment has to (`CWS_BASE_PATH`).
         """
         request_context = self.event["requestContext"]
-        stage, path = without_stage(self.event["rawPath"] or "/", request_context)
+        stage, path = split_stage(self.event["rawPath"] or "/", request_context)
         domain = request_context.get("domainName") or ""
         if ".execute-api." in domain:
             return stage, path
@@ -80,8 +80,8 @@ class HttpApiEvent(HTTPGateway):
         return None
 
     def __call__(self, response: Answer) -> dict[str, Any]:
-        lists = header_lists(response["headers"])
-        body, is_base64 = encoded_body(response["body"], lists)
+        lists = group_headers(response["headers"])
+        body, is_base64 = encode_body(response["body"], lists)
         cookies = lists.pop("set-cookie", None)
         answer = {
             "statusCode": response["status"],
@@ -104,4 +104,4 @@ class FunctionUrlEvent(HttpApiEvent):
         return "", unquote(self.event["rawPath"] or "/")
 
     def raw_path(self) -> bytes | None:
-        return raw_path_of(self.event["rawPath"])
+        return encode_raw_path(self.event["rawPath"])

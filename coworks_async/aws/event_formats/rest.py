@@ -10,14 +10,14 @@ from mangum.types import Response as Answer
 from coworks_async.aws.event_formats.base import (
     LAMBDA_LIMIT,
     Event,
-    body_of,
-    encoded_body,
-    encoded_query,
-    header_lists,
-    http_scope,
+    create_scope,
+    decode_body,
+    encode_body,
+    encode_query,
+    encode_raw_path,
+    group_headers,
     multi_headers,
     multi_pairs,
-    raw_path_of,
 )
 from coworks_async.types import Scope
 
@@ -35,19 +35,19 @@ class RestEvent(APIGateway):
 
     @property
     def body(self) -> bytes:
-        return body_of(self.event)
+        return decode_body(self.event)
 
     @property
     def scope(self) -> Scope:
         event = self.event
         root_path, path, raw_path = split_path(event)
-        return http_scope(
+        return create_scope(
             event,
             self.context,
             method=event["httpMethod"],
             path=path,
             root_path=root_path,
-            query_string=encoded_query(
+            query_string=encode_query(
                 multi_pairs(event.get("multiValueQueryStringParameters"), event.get("queryStringParameters"))
             ),
             headers=multi_headers(event.get("multiValueHeaders"), event.get("headers")),
@@ -56,8 +56,8 @@ class RestEvent(APIGateway):
         )
 
     def __call__(self, response: Answer) -> dict[str, Any]:
-        lists = header_lists(response["headers"])
-        body, is_base64 = encoded_body(response["body"], lists)
+        lists = group_headers(response["headers"])
+        body, is_base64 = encode_body(response["body"], lists)
         return {
             "statusCode": response["status"],
             "multiValueHeaders": lists,
@@ -78,14 +78,14 @@ def split_path(event: Event) -> tuple[str, str, bytes | None]:
     if event.get("version") == "1.0":
         # An HTTP API in this format: its path comes decoded, and holds the stage where that has a name.
         before = _before_resource(event, path)
-        root, path = without_stage(path, request_context) if before is None else (before, path[len(before) :] or "/")
+        root, path = split_stage(path, request_context) if before is None else (before, path[len(before) :] or "/")
         return root, path, None
     outer: str = request_context.get("path") or path
     stage = f"/{request_context.get('stage')}"
     staged = stage + path
     if outer == staged or (outer != path and unquote(outer).rstrip("/") == unquote(staged).rstrip("/")):
-        return stage, unquote(path), raw_path_of(staged)
-    raw_path = raw_path_of(path)
+        return stage, unquote(path), encode_raw_path(staged)
+    raw_path = encode_raw_path(path)
     path = unquote(path)
     root = _before_resource(event, path) or ""
     return root, path[len(root) :] or "/", raw_path
@@ -104,7 +104,7 @@ def _before_resource(event: Event, path: str) -> str | None:
     return None
 
 
-def without_stage(path: str, request_context: Event) -> tuple[str, str]:
+def split_stage(path: str, request_context: Event) -> tuple[str, str]:
     """Return a path in two where it starts with the stage, by whole segments: `/dev` is none of `/devices`."""
     stage = f"/{request_context.get('stage')}"
     if path == stage or path.startswith(f"{stage}/"):

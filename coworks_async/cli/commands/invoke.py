@@ -17,11 +17,10 @@ from coworks_async.cli.project import Project
 from coworks_async.cli.service import load_service
 from coworks_async.cli.types import FilePath, Whole
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway.messages import VIAS, GatewayRequest, Via
+from coworks_async.gateway.messages import VIAS, HttpRequest, HttpResponse, Via
 
 if TYPE_CHECKING:
     from coworks_async.gateway import Gateway
-    from coworks_async.gateway.messages import GatewayAnswer
     from coworks_async.service import TechMicroService
 
 # What a path may hold as it is (RFC 3986, section 3.3), `%` since it may be encoded already.
@@ -45,7 +44,7 @@ class Output:
     include: bool
     raw: bool
 
-    def answer(self, answer: "GatewayAnswer") -> None:
+    def answer(self, answer: HttpResponse) -> None:
         """Print an answer as curl does: the body's bytes, and with `-i` the head before them."""
         if self.include:
             head = [f"HTTP/1.1 {answer.status}", *(f"{name}: {value}" for name, value in answer.headers), ""]
@@ -130,7 +129,7 @@ def _check_alone(context: click.Context) -> None:
         raise CommandError(f"--event is a whole event: it goes with no {', '.join(typed)}.")
 
 
-def _call(project: Project, via: Via, request: GatewayRequest | None, event: Any, output: Output) -> bool:
+def _call(project: Project, via: Via, request: HttpRequest | None, event: Any, output: Output) -> bool:
     """Call the handler with a request or an event, print what comes, and tell whether it is a good answer."""
     from coworks_async.gateway import Gateway
 
@@ -150,7 +149,7 @@ def _service(project: Project) -> "TechMicroService":
     return service
 
 
-def _ask(gateway: "Gateway", request: GatewayRequest, output: Output) -> bool:
+def _ask(gateway: "Gateway", request: HttpRequest, output: Output) -> bool:
     """Send a request through the gateway, print its answer, and tell whether it is a good one."""
     answer = gateway.answer(request)
     if output.raw:
@@ -164,14 +163,14 @@ def _ask(gateway: "Gateway", request: GatewayRequest, output: Output) -> bool:
 
 def _send(gateway: "Gateway", event: Any, output: Output) -> bool:
     """Give an event to the handler, print what it returns, and tell whether it is a good answer."""
-    from coworks_async.gateway import answer_of, report
+    from coworks_async.gateway import print_error, to_http_response
 
     via = _via_of(event)
     try:
         returned = gateway.invoke(event, "invoke")
-        answer = answer_of(via, "", returned) if via is not None else None
+        answer = to_http_response(via, "", returned) if via is not None else None
     except Exception as error:
-        report(error)
+        print_error(error)
         return False
     if answer is None or output.raw:
         output.json(returned)
@@ -190,7 +189,7 @@ def _via_of(event: Any) -> Via | None:
     return "http" if "http" in context else "rest"
 
 
-def _request(method: str, path: str, query: Sequence[str], header: Sequence[str], data: str | None) -> GatewayRequest:
+def _request(method: str, path: str, query: Sequence[str], header: Sequence[str], data: str | None) -> HttpRequest:
     if not _TOKEN.fullmatch(method):
         raise CommandError(f"The method {method!r} is none: expected one like GET.")
     path, _, sent = path.partition("?")
@@ -200,7 +199,7 @@ def _request(method: str, path: str, query: Sequence[str], header: Sequence[str]
     headers = [_header(text) for text in header]
     if not any(name.lower() == "host" for name, _ in headers):
         headers.insert(0, ("Host", "localhost"))
-    return GatewayRequest(
+    return HttpRequest(
         method=method.upper(),
         path=quote(path, safe=_PATH_SAFE),
         query="&".join(filter(None, [sent, *pairs])),

@@ -8,7 +8,7 @@ from typing import Any
 
 from coworks_async.deploy.stack import Stack
 from coworks_async.exceptions import CommandError, DeployError
-from coworks_async.gateway.routes import Kind
+from coworks_async.gateway.routes import GatewayKind
 
 SERVICE_TAG = "coworks:service"
 STAGE_TAG = "coworks:stage"
@@ -35,7 +35,7 @@ class Api:
     """A gateway that carries a service's tags."""
 
     id: str
-    kind: Kind
+    kind: GatewayKind
     stage: str
 
 

@@ -11,14 +11,14 @@ from typing import Any
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from coworks_async.entries.plan import Plan, json_decoder
+from coworks_async.entries.plan import BindingPlan, json_decoder
 from coworks_async.entries.signature import REQUIRED
 from coworks_async.pipeline.body import is_plain_json, may_have_body, receive_body
 from coworks_async.pipeline.limits import Limits
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 Bind = Callable[[Scope, Receive, Send], Awaitable[Arguments]]
-BindNow = Callable[[Scope], Arguments | None]
+BindSync = Callable[[Scope], Arguments | None]
 
 
 class Binder(Struct, frozen=True):
@@ -27,35 +27,35 @@ class Binder(Struct, frozen=True):
     `now` binds what needs no waiting, or returns None; then, or where it is None itself, `bind` takes any request.
     """
 
-    now: BindNow | None
+    now: BindSync | None
     bind: Bind
 
 
-def binder(plan: Plan, method: str, limits: Limits) -> Binder:
+def binder(plan: BindingPlan, method: str, limits: Limits) -> Binder:
     """Return the binder of an entry: the shortest road that its plan allows, before the long one."""
-    long = long_binder(plan, method, limits)
-    if not plan.is_plain:
+    long = full_binder(plan, method, limits)
+    if not plan.is_positional:
         return Binder(None, long)
     if method != "GET":
         return Binder(None, json_binder(plan, limits, long))
     if not plan.slots:
-        return Binder(bind_nothing, long)
-    return Binder(text_binder(plan) if plan.is_text else None, long)
+        return Binder(bind_empty, long)
+    return Binder(scalar_binder(plan) if plan.is_scalar else None, long)
 
 
-_NOTHING: Arguments = ((), {})
+_NO_ARGUMENTS: Arguments = ((), {})
 
 
-def bind_nothing(scope: Scope) -> Arguments | None:
+def bind_empty(scope: Scope) -> Arguments | None:
     """Bind nothing, where nothing was sent."""
-    return None if scope["query_string"] or may_have_body(scope) else _NOTHING
+    return None if scope["query_string"] or may_have_body(scope) else _NO_ARGUMENTS
 
 
-def text_binder(plan: Plan) -> BindNow:
+def scalar_binder(plan: BindingPlan) -> BindSync:
     """Bind strings alone: those of the path and of a query that gives each name once, in one pass over it."""
     slots = [*plan.path, *plan.named.values()]
-    path = [(index, slot.name, slot.converter.scalar) for index, slot in enumerate(plan.path)]
-    named = {slot.alias: (1 << index, index, slot.converter.scalar) for index, slot in enumerate(slots)}
+    path = [(index, slot.name, slot.converter.parse_string) for index, slot in enumerate(plan.path)]
+    named = {slot.alias: (1 << index, index, slot.converter.parse_string) for index, slot in enumerate(slots)}
     defaults = [slot.parameter.default for slot in slots]
     required = (
         sum(1 << index for index, default in enumerate(defaults) if default is REQUIRED) >> len(path) << len(path)
@@ -86,25 +86,25 @@ def text_binder(plan: Plan) -> BindNow:
             return None
         if seen & required != required:
             return None
-        return (args, _NO_NAMES) if not keywords else split_names(args, keywords)
+        return (args, _NO_KEYWORDS) if not keywords else split_keywords(args, keywords)
 
     return bind_text
 
 
-_NO_NAMES: dict[str, Any] = {}
+_NO_KEYWORDS: dict[str, Any] = {}
 
 
-def split_names(args: list[Any], keywords: list[str]) -> Arguments:
+def split_keywords(args: list[Any], keywords: list[str]) -> Arguments:
     """Split the last arguments off, which are passed by name."""
     return args[: -len(keywords)], dict(zip(keywords, args[-len(keywords) :], strict=True))
 
 
-def json_binder(plan: Plan, limits: Limits, long: Bind) -> Bind:
+def json_binder(plan: BindingPlan, limits: Limits, long: Bind) -> Bind:
     """Bind a JSON body by the one decoder of the plan, beside a path of strings."""
     decode = json_decoder(plan)
-    if decode is None or not all(slot.converter.scalar for slot in plan.path):
+    if decode is None or not all(slot.converter.parse_string for slot in plan.path):
         return long
-    path = [(slot.name, slot.converter.scalar) for slot in plan.path]
+    path = [(slot.name, slot.converter.parse_string) for slot in plan.path]
 
     async def bind(scope: Scope, receive: Receive, send: Send) -> Arguments:
         if not scope["query_string"] and is_plain_json(scope):
@@ -123,13 +123,13 @@ def json_binder(plan: Plan, limits: Limits, long: Bind) -> Bind:
     return bind
 
 
-def long_binder(plan: Plan, method: str, limits: Limits) -> Bind:
+def full_binder(plan: BindingPlan, method: str, limits: Limits) -> Bind:
     """Return the binder that takes any request, and tells all that is wrong with one."""
 
     async def bind(scope: Scope, receive: Receive, send: Send) -> Arguments:
         # What a container's first requests may never need is not loaded before (a tenth of all that is ours).
-        from coworks_async.pipeline.binding.full import bind_any
+        from coworks_async.pipeline.binding.full import bind_request
 
-        return await bind_any(plan, method, limits, scope, receive, send)
+        return await bind_request(plan, method, limits, scope, receive, send)
 
     return bind

@@ -10,7 +10,7 @@ from coworks_async.deploy.aws.imports import API, DOMAIN, ROUTES, import_blocks,
 from coworks_async.deploy.stack import Stack
 from coworks_async.deploy.terraform.events import Change
 from coworks_async.exceptions import DeployError
-from coworks_async.gateway.routes import Kind
+from coworks_async.gateway.routes import GatewayKind
 from tests.deploy.accounts import (
     URI,
     answering,
@@ -194,7 +194,7 @@ def test_a_rest_api_whose_stage_is_not_made_yet(session: Any):
 
 @pytest.mark.parametrize("path", ["", "v1", "shop/v1"])
 @pytest.mark.parametrize("kind", ["rest", "http"])
-def test_the_domain_of_an_api_of_either_kind(session: Any, kind: Kind, path: str):
+def test_the_domain_of_an_api_of_either_kind(session: Any, kind: GatewayKind, path: str):
     described = stack(gateway=kind, domain=f"api.example.com/{path}")
     api, other = make_staged_api(session, described), make_staged_api(session, stack(gateway=kind, stage="prod"))
     client = session.client("apigatewayv2")

@@ -11,11 +11,11 @@ from coworks_async.deploy import emulator
 from coworks_async.deploy.options import stack_of
 from coworks_async.deploy.terraform.root_module import root
 from coworks_async.deploy.terraform.workdir import write_root
-from coworks_async.gateway.routes import Kind
+from coworks_async.gateway.routes import GatewayKind
 from tests.deploy.stacks import EVERYTHING, LAYER, Jobs, Shop, service, stack
 from tests.deploy.toolchain import Toolchain
 
-KINDS: tuple[Kind, ...] = ("rest", "http")
+KINDS: tuple[GatewayKind, ...] = ("rest", "http")
 
 
 def function(**options: Any) -> dict[str, Any]:
@@ -24,7 +24,9 @@ def function(**options: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_services_of_4_and_of_100_entries_differ_in_the_value_that_lists_the_routes_and_in_nothing_else(kind: Kind):
+def test_services_of_4_and_of_100_entries_differ_in_the_value_that_lists_the_routes_and_in_nothing_else(
+    kind: GatewayKind,
+):
     few, many = (root(stack(service(count), gateway=kind)) for count in (4, 100))
     routes = [content["locals"].pop("routes") for content in (few, many)]
     assert few == many
@@ -79,7 +81,7 @@ def test_the_variables_of_the_stage_are_one_sensitive_string_and_no_value_is_in_
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_gateways_routes_know_the_function_by_its_name_alone(kind: Kind):
+def test_the_gateways_routes_know_the_function_by_its_name_alone(kind: GatewayKind):
     call = root(stack(gateway=kind, snap_start=True, tracing=True))["module"]["api"]
     waiting = {name for name, value in call.items() if isinstance(value, str) and "aws_lambda" in value}
     assert waiting == {"function_arn"}
@@ -129,7 +131,7 @@ def test_a_domains_certificate_is_sought_unless_it_is_named():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_domain_is_a_module_of_its_own_that_waits_for_the_stage(kind: Kind):
+def test_a_domain_is_a_module_of_its_own_that_waits_for_the_stage(kind: GatewayKind):
     with_domain, without = root(stack(gateway=kind, domain="api.example.com/shop/v1")), root(stack(gateway=kind))
     domain = with_domain["module"].pop("domain")
     assert with_domain["module"] == without["module"]
@@ -182,7 +184,7 @@ def test_no_text_of_the_users_is_an_expression():
 
 
 @pytest.mark.parametrize("kind", ["rest", pytest.param("http", marks=pytest.mark.end_to_end)])
-def test_terraform_finds_a_root_with_every_option_valid(kind: Kind, toolchain: Toolchain, tmp_path: Path):
+def test_terraform_finds_a_root_with_every_option_valid(kind: GatewayKind, toolchain: Toolchain, tmp_path: Path):
     options = {name: getattr(EVERYTHING, name) for name in EVERYTHING.__slots__} | {
         "gateway": kind,
         "tf_bucket": "states",

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
 from coworks_async import Problem, TechMicroService
-from coworks_async.pipeline.binding.fast import binder, long_binder
+from coworks_async.pipeline.binding.fast import binder, full_binder
 from coworks_async.pipeline.limits import Limits
 from tests.pipeline.families import KINDS, Kind, Sent, Taker, expected, requests, service_of, signatures
 from tests.sending import taking_whole
@@ -167,10 +167,10 @@ def test_the_short_roads_bind_as_the_long_one_does(one: tuple[list[Taker], str, 
     calls: list[dict[str, Any]] = []
     service = service_of(takers, method, calls)
     [entry] = service.entries
-    asked["path_params"] = dict(zip(entry.path_names, asked["path"][1:].split("/"), strict=False))
+    asked["path_params"] = dict(zip(entry.path_param_names, asked["path"][1:].split("/"), strict=False))
     short = binder(entry.plan, entry.method, Limits())
     results = []
-    for bind in (short.bind, long_binder(entry.plan, entry.method, Limits())):
+    for bind in (short.bind, full_binder(entry.plan, entry.method, Limits())):
         results.append(asyncio.run(result(bind, dict(asked), body, entry.function, calls)))
     if short.now is not None:
         results.append(asyncio.run(result(at_once(short.now, short.bind), dict(asked), body, entry.function, calls)))
