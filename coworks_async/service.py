@@ -24,7 +24,7 @@ from coworks_async.pipeline.dispatcher import Dispatcher, DispatcherSettings
 from coworks_async.pipeline.errors import ErrorMiddleware
 from coworks_async.pipeline.headers import is_header_name
 from coworks_async.pipeline.invocation import StoreIn, check_store_in
-from coworks_async.pipeline.limits import MAX_BODY_SIZE, Limits
+from coworks_async.pipeline.limits import LAMBDA_PAYLOAD_LIMIT, Limits
 from coworks_async.pipeline.request import current_stage
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from coworks_async.types import ASGIApp, AuthorizerResult
@@ -79,7 +79,7 @@ class TechMicroService(HooksMixin, Starlette):
         middleware: Sequence[Middleware] | None = None,
         exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
         lifespan: Lifespan[Any] | None = None,
-        max_body_size: int | None = MAX_BODY_SIZE,
+        max_body_size: int | None = LAMBDA_PAYLOAD_LIMIT,
     ) -> None:
         super().__init__(debug, routes, middleware, exception_handlers, lifespan, max_body_size=max_body_size)
         self.name = name or type(self).__name__.lower()

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import msgspec
-from starlette._utils import get_route_path
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.routing import Host, Mount
 
+from coworks_async._compat import get_route_path
 from coworks_async.aws.async_invoke import ENVELOPE
 from coworks_async.aws.authorizer import create_marker
 from coworks_async.aws.event_formats.base import Event

@@ -5,7 +5,7 @@ from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable, iscoroutine
 from time import perf_counter
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from mangum.types import Response as Answer
 from starlette.datastructures import Headers
@@ -199,7 +199,8 @@ class LambdaHandler:
             detail = ""
             self.logger.error("A request was not answered", exc_info=error)
         if detail is not None:
-            answer = request(whole(problem_response(500, detail)))
+            problem = problem_response(500, detail)
+            answer = request(mangum_response(problem.status_code, problem.raw_headers, bytes(problem.body)))
         log_request(self.logger, scope, answer["statusCode"], start=start, context=request.context, cold=cold)
         return answer
 
@@ -220,11 +221,11 @@ class LambdaHandler:
             if not cycle.complete:
                 raise
             self.logger.error("The service failed after its answer", exc_info=error)
-        answer = cycle.answer
+        answer = cycle.response()
         if cycle.streamed and not self.warned_of_streams:
             self.warned_of_streams = True
             self.logger.warning("An answer was streamed; in Lambda it is sent when it is whole.")
-        return answer
+        return mangum_response(*answer)
 
 
 def event_class(event: Any) -> type[RequestEvent] | None:
@@ -244,6 +245,6 @@ async def awaited(result: Awaitable[Any]) -> Any:
     return await result
 
 
-def whole(response: Response) -> Answer:
-    """Return a response as the formats take it."""
-    return {"status": response.status_code, "headers": cast(Any, response.raw_headers), "body": bytes(response.body)}
+def mangum_response(status: int, headers: Any, body: bytes) -> Answer:
+    """Return a response in the form that Mangum's event classes take."""
+    return {"status": status, "headers": headers, "body": body}

@@ -11,9 +11,9 @@ from inspect import isasyncgen, isgenerator
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
-from starlette._utils import get_route_path, is_async_callable
 from starlette.responses import HTMLResponse, Response
 
+from coworks_async._compat import get_route_path, is_async_callable
 from coworks_async.blueprints.profiler_calls import MAX_CALLS
 from coworks_async.blueprints.profiler_profile import Profile, Watched
 from coworks_async.entries.blueprints import Blueprint

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from coworks_async.aws.event_formats.base import Event
+from coworks_async.aws.event_formats.base import HOP_BY_HOP_HEADERS, Event
 from coworks_async.gateway.messages import ACCOUNT, API, REGION, HttpRequest, RouteMatch
 
 TARGET_GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/local/0123456789abcdef"
@@ -25,8 +25,7 @@ TARGET_GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/loc
 # What HTTP APIs, function URLs and load balancers send as text; a form is not among them.
 _TEXT = re.compile(r"text/.*|application/(json|javascript|xml)")
 
-# Between two machines, so never in an event (RFC 9110, section 7.6.1).
-_HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+_HOP_BY_HOP = {name.decode() for name in HOP_BY_HOP_HEADERS}
 
 
 def rest_event(request: HttpRequest, matched: RouteMatch) -> Event:

@@ -11,6 +11,7 @@ from typing import Any
 
 from coworks_async.gateway.messages import HttpResponse
 from coworks_async.gateway.routes import GatewayDescription
+from coworks_async.pipeline.responses import BODILESS_STATUSES
 
 RENAMED = frozenset(
     {"authorization", "connection", "content-md5", "date", "max-forwards", "server", "user-agent", "www-authenticate"}
@@ -18,8 +19,6 @@ RENAMED = frozenset(
 DROPPED = frozenset(
     {"expect", "host", "keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade", "via"}
 )
-
-_BODILESS = (204, 304)
 
 
 class MalformedResponse(ValueError):
@@ -45,7 +44,7 @@ def to_http_response(via: str, method: str, raw: Any) -> HttpResponse:
     names = {name for name, _ in headers}
     if via == "rest" and "content-type" not in names:
         headers.append(("content-type", "application/json"))
-    if method == "HEAD" or status in _BODILESS:
+    if method == "HEAD" or status in BODILESS_STATUSES:
         body = b""
     elif "content-length" not in names:
         headers.append(("content-length", str(len(body))))

@@ -20,10 +20,9 @@ from coworks_async.gateway.events import alb_event, http_event, rest_event, url_
 from coworks_async.gateway.messages import VIAS, HttpRequest, HttpResponse, LambdaContext, RouteMatch, Via
 from coworks_async.gateway.responses import gateway_response, integration_failure, message_response, to_http_response
 from coworks_async.gateway.routes import DEFAULT, DescribableService, GatewayDescription, GatewayRoute, describe_gateway
+from coworks_async.pipeline.limits import ALB_PAYLOAD_LIMIT, LAMBDA_PAYLOAD_LIMIT
 from coworks_async.pipeline.request import current_stage
 
-LAMBDA_LIMIT = 6 * 1024 * 1024
-ALB_LIMIT = 1024 * 1024
 API_LIMIT = 10 * 1024 * 1024
 """What a REST or an HTTP API takes of a body, whatever becomes of it:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
@@ -56,7 +55,7 @@ class Gateway:
         self.app = app
         self.via = via
         self.base_path = base_path.rstrip("/")
-        self.body_limit = {"alb": ALB_LIMIT, "url": LAMBDA_LIMIT}.get(via, API_LIMIT)
+        self.body_limit = {"alb": ALB_PAYLOAD_LIMIT, "url": LAMBDA_PAYLOAD_LIMIT}.get(via, API_LIMIT)
         self.plan: GatewayDescription | None = None
         if via in ("rest", "http", "http-stage"):
             self.plan = describe_gateway(app, "rest" if via == "rest" else "http")
@@ -106,7 +105,7 @@ class Gateway:
 
     def _call(self, request: HttpRequest, event: Event) -> HttpResponse:
         size = len(request.body) if self.via == "alb" else len(json.dumps(event))
-        if size > (ALB_LIMIT if self.via == "alb" else LAMBDA_LIMIT):
+        if size > (ALB_PAYLOAD_LIMIT if self.via == "alb" else LAMBDA_PAYLOAD_LIMIT):
             return CONTENT_TOO_LARGE
         raw = None
         try:

@@ -24,6 +24,7 @@ from coworks_async.entries.entry import Entry
 from coworks_async.openapi.components import Label, Schema
 from coworks_async.openapi.schemas import Schemas
 from coworks_async.pipeline.problems import MEDIA_TYPE, status_title
+from coworks_async.pipeline.responses import BODILESS_STATUSES
 
 Answer = dict[str, Any]
 
@@ -31,7 +32,6 @@ JSON = "application/json"
 TEXT = "text/plain"
 BINARY = "application/octet-stream"
 
-_BODILESS = ("204", "205", "304")
 
 _STREAMS = (AsyncGenerator, AsyncIterator, AsyncIterable, Generator, Iterator, Iterable)
 _CHUNKS: Mapping[Any, str] = {str: TEXT, bytes: BINARY}
@@ -61,7 +61,7 @@ def answers(entry: Entry, schemas: Schemas, text: str) -> dict[str, Answer]:
         answer = found.setdefault(one.status, {"description": text or _title(one.status)})
         if headers:
             answer["headers"] = headers
-        if one.media_type is not None and one.status not in _BODILESS:
+        if one.media_type is not None and one.status not in map(str, BODILESS_STATUSES):
             content, kind = answer.setdefault("content", {}), told or one.media_type
             content[kind] = _either(content.get(kind), schemas.of(one.annotation, "serialization"))
     return found

@@ -20,6 +20,7 @@ from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import ContentTooLarge
 from coworks_async.pipeline.authorizer import AUTHORIZED
 from coworks_async.pipeline.body import read_body
+from coworks_async.pipeline.collector import ResponseCollector
 from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.errors import ErrorMiddleware, ErrorResponder
 from coworks_async.pipeline.invocation import (
@@ -33,8 +34,8 @@ from coworks_async.pipeline.invocation import (
 )
 from coworks_async.pipeline.limits import Limits
 from coworks_async.pipeline.problems import problem_response
-from coworks_async.pipeline.responses import encode_json
-from coworks_async.types import ASGIApp, Message, Principal, Receive, Scope, Send
+from coworks_async.pipeline.responses import PlainResponse, encode_json
+from coworks_async.types import ASGIApp, Principal, Receive, Scope, Send
 
 Dispatch = Callable[[bytes, Scope], Awaitable[None]]
 
@@ -143,12 +144,12 @@ async def run_call(call: AsyncCall, service: Service, entry: Entry, told: Mappin
     scope = {**create_scope(call), **told, RUNNING_ENTRY: entry}
     if call.principal is not None:
         scope[AUTHORIZED] = (service, call.principal)
-    answer = ResponseCollector(call.body)
+    collector = ResponseCollector(scope, call.body)
     try:
-        await service(scope, answer.receive, answer.send)
+        await service(scope, collector.receive, collector.send)
     except Exception as error:
         service.logger.error("The background call %s failed", call, exc_info=error)
-    response = answer.response or problem_response(500)
+    response = PlainResponse(collector.response()) if collector.complete else problem_response(500)
     if response.status_code >= 400:
         service.logger.error("The background call %s was answered %d", call, response.status_code)
     try:
@@ -157,41 +158,6 @@ async def run_call(call: AsyncCall, service: Service, entry: Entry, told: Mappin
         service.logger.error("The response of the background call %s was not stored", call, exc_info=error)
         raise
     return response.status_code
-
-
-class ResponseCollector:
-    """A request's body on its way in, and what is sent, as one response once it is whole."""
-
-    def __init__(self, body: bytes) -> None:
-        self.response: Response | None = None
-        self._body: bytes | None = body
-        self._start: Message = {}
-        self._parts: list[bytes] = []
-        self._ended = asyncio.Event()
-
-    async def receive(self) -> Message:
-        body, self._body = self._body, None
-        if body is not None:
-            return {"type": "http.request", "body": body, "more_body": False}
-        await self._ended.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(self, message: Message) -> None:
-        kind = message["type"]
-        if kind == "http.response.start" and not self._start:
-            self._start = message
-        elif kind == "http.response.body" and self._start and self.response is None:
-            self._parts.append(message.get("body", b""))
-            if not message.get("more_body", False):
-                self._end()
-        else:
-            raise RuntimeError(f"unexpected ASGI message {kind!r}")
-
-    def _end(self) -> None:
-        response = Response(b"".join(self._parts), self._start["status"])
-        response.raw_headers[:] = self._start.get("headers", ())
-        self.response = response
-        self._ended.set()
 
 
 class AsyncCallTasks:

@@ -1,79 +1,75 @@
-"""One request through the app: its body in, its answer out, whole."""
+"""Collect the ASGI messages of one response."""
 
 import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from mangum.types import Response as Answer
-
 from coworks_async.pipeline.errors import RESPONSE_ABORTED
+from coworks_async.pipeline.responses import BODILESS_STATUSES, ResponseParts
 from coworks_async.types import Message, Scope
-
-_BODILESS = (204, 304)
 
 
 class ResponseAborted(Exception):
-    """An answer was begun and not ended, and why is logged."""
+    """The response ended before it was complete, and the cause is logged."""
 
 
 class ResponseCollector:
-    """What the app receives of one request, and what it sends, gathered.
+    """Feeds one request to an app and collects its response; `receive` and `send` are ASGI callables.
 
-    A streamed answer is gathered as well: `streamed` tells that there were several parts. `complete` tells that the
-    answer is whole.
+    Attributes:
+        complete: the last part of the body was sent.
+        streamed: the body was sent in several parts.
     """
 
-    status = 0
-    headers: Sequence[Any] = ()
-    streamed = False
     complete = False
-    ended: asyncio.Event | None = None
+    streamed = False
+    _status = 0
+    _headers: Sequence[Any] = ()
+    _completed: asyncio.Event | None = None
 
     def __init__(self, scope: Scope, body: bytes) -> None:
-        # A list, and no method of this: the scope would hold what holds it, which only the garbage collector ends.
-        self.broken_off: list[bool] = []
-        scope[RESPONSE_ABORTED] = self.broken_off
-        self.scope = scope
-        self.body: bytes | None = body
-        self.parts: list[bytes] = []
-
-    @property
-    def answer(self) -> Answer:
-        """The answer, without a body where none may be (RFC 9110, sections 9.3.2 and 6.4.1).
-
-        Raises:
-            BrokenOff: it is not whole, and that is told.
-            RuntimeError: it is not whole.
-        """
-        if not self.complete:
-            if self.broken_off:
-                raise ResponseAborted
-            raise RuntimeError("the app ended without a whole answer")
-        bodiless = self.status in _BODILESS or self.scope["method"] == "HEAD"
-        headers: Any = self.headers
-        return {"status": self.status, "headers": headers, "body": b"" if bodiless else b"".join(self.parts)}
+        # A list, not a bound method: the scope must not refer to the collector, which refers to the scope.
+        self._aborted: list[bool] = []
+        scope[RESPONSE_ABORTED] = self._aborted
+        self._scope = scope
+        self._request_body: bytes | None = body
+        self._parts: list[bytes] = []
 
     async def receive(self) -> Message:
-        body, self.body = self.body, None
+        body, self._request_body = self._request_body, None
         if body is not None:
             return {"type": "http.request", "body": body, "more_body": False}
         if not self.complete:
-            # Nobody leaves early here: who waits for a disconnect waits for the end of the answer.
-            self.ended = self.ended or asyncio.Event()
-            await self.ended.wait()
+            # The client cannot disconnect early; `http.disconnect` comes once the response is complete.
+            self._completed = self._completed or asyncio.Event()
+            await self._completed.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
-        if kind == "http.response.body" and self.status and not self.complete:
-            self.parts.append(message.get("body", b""))
+        if kind == "http.response.body" and self._status and not self.complete:
+            self._parts.append(message.get("body", b""))
             self.complete = not message.get("more_body", False)
             if not self.complete:
                 self.streamed = True
-            elif self.ended is not None:
-                self.ended.set()
-        elif kind == "http.response.start" and not self.status:
-            self.status = message["status"]
-            self.headers = message.get("headers", ())
+            elif self._completed is not None:
+                self._completed.set()
+        elif kind == "http.response.start" and not self._status:
+            self._status = message["status"]
+            self._headers = message.get("headers", ())
         else:
             raise RuntimeError(f"unexpected ASGI message {kind!r}")
+
+    def response(self) -> ResponseParts:
+        """Return status, headers and body. HEAD and bodiless statuses have no body (RFC 9110, sections 6.4.1, 9.3.2).
+
+        Raises:
+            ResponseAborted: the response is incomplete, and the cause is logged.
+            RuntimeError: the app returned without completing the response.
+        """
+        if not self.complete:
+            if self._aborted:
+                raise ResponseAborted
+            raise RuntimeError("the app returned without completing the response")
+        bodiless = self._status in BODILESS_STATUSES or self._scope["method"] == "HEAD"
+        return self._status, list(self._headers), b"" if bodiless else b"".join(self._parts)

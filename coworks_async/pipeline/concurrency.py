@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import Any
 
-from starlette._utils import is_async_callable
 from starlette.concurrency import run_in_threadpool
 
+from coworks_async._compat import is_async_callable
 from coworks_async.types import Function
 
 AsyncFunction = Callable[..., Awaitable[Any]]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
-from starlette._utils import get_route_path
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ExceptionHandler
 
+from coworks_async._compat import get_route_path
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.hooks import HookRegistry
 from coworks_async.entries.route_table import RouteTable

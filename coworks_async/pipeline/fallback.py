@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from inspect import isclass, isroutine
 from typing import NoReturn
 
-from starlette._utils import get_route_path
 from starlette.datastructures import URL, Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 
+from coworks_async._compat import get_route_path
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.pipeline.binding.fast import Arguments

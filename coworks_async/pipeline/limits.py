@@ -5,14 +5,23 @@ from starlette.types import Scope
 
 from coworks_async.exceptions import ContentTooLarge
 
-MAX_BODY_SIZE = 6 * 1024 * 1024
-"""Lambda's own limit for a synchronous call: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+LAMBDA_PAYLOAD_LIMIT = 6 * 1024 * 1024
+"""Bytes of a synchronous invocation's payload and of its response.
+
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+
+ALB_PAYLOAD_LIMIT = 1024 * 1024
+"""Bytes of a request or response body behind a load balancer.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+"""
 
 
 class Limits(Struct, frozen=True):
     """The limits of a service: the bytes of a body (None for no limit), the fields and the files of a form."""
 
-    body_size: int | None = MAX_BODY_SIZE
+    body_size: int | None = LAMBDA_PAYLOAD_LIMIT
     fields: int = 1000
     files: int = 100
 

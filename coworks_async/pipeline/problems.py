@@ -9,10 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from coworks_async.exceptions import FieldError, Problem
+from coworks_async.pipeline.responses import BODILESS_STATUSES
 
 MEDIA_TYPE = "application/problem+json"
-
-_BODILESS = (204, 205, 304)
 
 # The phrases of RFC 9110, which Python has since 3.13 alone.
 _TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
@@ -47,7 +46,7 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the response of a problem."""
-    if status in _BODILESS:
+    if status in BODILESS_STATUSES:
         return Response(status_code=status, headers=headers)
     body = msgspec.json.encode(problem_members(status, detail, errors))
     return Response(body, status, headers, media_type=MEDIA_TYPE)

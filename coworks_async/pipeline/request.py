@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, NoReturn, cast
 
-from starlette._utils import AwaitableOrContextManager, AwaitableOrContextManagerWrapper
 from starlette.datastructures import FormData
 from starlette.requests import Request as StarletteRequest
 from starlette.types import Receive, Scope, Send
 
+from coworks_async._compat import AwaitableOrContextManager, AwaitableOrContextManagerWrapper
 from coworks_async.exceptions import RequestContextError
 from coworks_async.pipeline.limits import DEFAULT_LIMITS, Limits
 

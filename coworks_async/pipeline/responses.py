@@ -23,7 +23,8 @@ TEXT = (b"content-type", b"text/plain; charset=utf-8")
 BINARY = (b"content-type", b"application/octet-stream")
 JSON = (b"content-type", b"application/json")
 
-_BODILESS = (204, 205, 304)
+BODILESS_STATUSES = frozenset({204, 205, 304})
+"""Statuses whose responses have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5)."""
 
 
 def encode_hook(value: Any) -> Any:
@@ -199,7 +200,7 @@ async def _response_from_tuple(value: tuple[Any, ...]) -> Response:
     raw = raw_headers(headers)
     response = await to_response(body)
     status = response.status_code if told is None else int(told)
-    if body is None or status in _BODILESS:
+    if body is None or status in BODILESS_STATUSES:
         if isinstance(response, GeneratorResponse):
             await response.close()
         # These two have no length either (RFC 9110, section 8.6).
@@ -212,7 +213,7 @@ async def _response_from_tuple(value: tuple[Any, ...]) -> Response:
 
 def strip_body(response: Response) -> None:
     """Take the body from a response whose status has none: what follows on the connection would be lost."""
-    if response.status_code in _BODILESS and getattr(response, "body", None):
+    if response.status_code in BODILESS_STATUSES and getattr(response, "body", None):
         response.body = b""
         response.raw_headers[:] = [pair for pair in response.raw_headers if pair[0] != b"content-length"]
 

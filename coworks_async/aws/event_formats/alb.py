@@ -18,6 +18,7 @@ from coworks_async.aws.event_formats.base import (
     multi_headers,
     multi_pairs,
 )
+from coworks_async.pipeline.limits import ALB_PAYLOAD_LIMIT
 from coworks_async.types import Scope
 
 
@@ -28,7 +29,7 @@ class AlbEvent(ALB):
     client is the one that the load balancer saw, and only cookies need names of several spellings.
     """
 
-    limit = 1024 * 1024
+    limit = ALB_PAYLOAD_LIMIT
 
     @property
     def body(self) -> bytes:

@@ -23,19 +23,16 @@ RequestHeaders = tuple[RawHeaders, dict[bytes, bytes]]
 """The headers of a request as ASGI has them, and by name, the last of those that were sent several times."""
 HeaderLists = dict[str, list[str]]
 
-LAMBDA_LIMIT = 6 * 1024 * 1024
-"""What a Lambda may answer at once: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
-
 CONFIG = LambdaConfig(api_gateway_base_path="/", text_mime_types=[], exclude_headers=[])
 """What Mangum's classes are made with; ours tell the base path and the text by themselves."""
 
 _TEXT = frozenset(("json", "xml", "javascript", "x-www-form-urlencoded", "yaml", "graphql"))
 """The subtypes of `application/` that are text, alone or behind a `+`."""
 
-# A gateway has connections of its own (RFC 9110, section 7.6.1).
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP_HEADERS = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 )
+"""Headers of one connection, which a gateway does not pass on (RFC 9110, section 7.6.1)."""
 
 
 def decode_body(event: Event) -> bytes:
@@ -190,7 +187,7 @@ def group_headers(headers: Iterable[Iterable[bytes]]) -> HeaderLists:
     """Return the headers of an answer by name, in lower case, each with its values."""
     lists: HeaderLists = {}
     for name, value in headers:
-        if name not in _HOP_BY_HOP:
+        if name not in HOP_BY_HOP_HEADERS:
             lists.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
     return lists
 

@@ -12,7 +12,6 @@ from mangum.handlers import HTTPGateway
 from mangum.types import Response as Answer
 
 from coworks_async.aws.event_formats.base import (
-    LAMBDA_LIMIT,
     asgi_headers,
     create_scope,
     decode_body,
@@ -22,6 +21,7 @@ from coworks_async.aws.event_formats.base import (
     single_headers,
 )
 from coworks_async.aws.event_formats.rest import split_stage
+from coworks_async.pipeline.limits import LAMBDA_PAYLOAD_LIMIT
 from coworks_async.types import Scope
 
 
@@ -32,7 +32,7 @@ class HttpApiEvent(HTTPGateway):
     path by segments, headers are read and written as latin-1, an answer without a body gets no content type.
     """
 
-    limit = LAMBDA_LIMIT
+    limit = LAMBDA_PAYLOAD_LIMIT
 
     @property
     def body(self) -> bytes:

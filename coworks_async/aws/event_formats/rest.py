@@ -8,7 +8,6 @@ from mangum.handlers import APIGateway
 from mangum.types import Response as Answer
 
 from coworks_async.aws.event_formats.base import (
-    LAMBDA_LIMIT,
     Event,
     create_scope,
     decode_body,
@@ -19,6 +18,7 @@ from coworks_async.aws.event_formats.base import (
     multi_headers,
     multi_pairs,
 )
+from coworks_async.pipeline.limits import LAMBDA_PAYLOAD_LIMIT
 from coworks_async.types import Scope
 
 _PARAMETER = r"\{([^{}+]+)\+?\}"
@@ -31,7 +31,7 @@ class RestEvent(APIGateway):
     before the service's own path (the stage, or a custom domain's base path) is its root path, by segments.
     """
 
-    limit = LAMBDA_LIMIT
+    limit = LAMBDA_PAYLOAD_LIMIT
 
     @property
     def body(self) -> bytes:
