@@ -122,7 +122,7 @@ class TechMicroService(HooksMixin, Starlette):
         Override it, sync or async; it gets the whole answer, an error's too, and the request's headers without the
         token. What it raises is logged, and in Lambda makes the event fail, so that it is tried again.
         """
-        from coworks_async.aws.background import store_in_s3
+        from coworks_async.aws.async_invoke import store_in_s3
 
         await store_in_s3(response, headers, self.store_in)
 

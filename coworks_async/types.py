@@ -9,6 +9,7 @@ __all__ = [
     "ASGIApp",
     "AuthorizerResult",
     "AuthorizerRule",
+    "Event",
     "Function",
     "Message",
     "Principal",
@@ -16,6 +17,9 @@ __all__ = [
     "Scope",
     "Send",
 ]
+
+Event = dict[str, Any]
+"""A Lambda event."""
 
 Principal = Mapping[str, Any]
 """What a rule tells of who asks: names and rights, found in `request.auth`."""

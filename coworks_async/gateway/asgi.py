@@ -69,7 +69,7 @@ class GatewayApp:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         handler: Any = self.app.lambda_handler
-        container: _Closable = handler.container
+        container: _Closable = handler.runtime
         await self._in_container(container.close)
         self._container.shutdown()
         # A client that is opened again starts another container.

@@ -3,7 +3,7 @@
 import pytest
 from opentelemetry.trace import format_span_id, format_trace_id
 
-from tests.aws.lambdas import Context, rest
+from tests.aws.events import Context, rest_event
 from tests.extensions.conftest import call
 from tests.extensions.spans import Spans, shop, spans
 
@@ -53,7 +53,7 @@ def test_in_lambda_a_sampled_segment_is_the_parent_and_no_other_turns_spans_off(
     monkeypatch.setenv("_X_AMZN_TRACE_ID", told)
     app = shop(spans)
     outer = "Root=1-5759e988-aaaaaaaaaaaaaaaaaaaaaaaa"
-    app.lambda_handler(rest(path="/", headers=[("X-Amzn-Trace-Id", outer)]), Context())
+    app.lambda_handler(rest_event(path="/", headers=[("X-Amzn-Trace-Id", outer)]), Context())
     app.lambda_handler.close()
     [span] = spans.take()
     assert (span.parent is not None, format_trace_id(span.context.trace_id) == TRACE) == (followed, followed)

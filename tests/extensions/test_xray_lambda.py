@@ -16,7 +16,7 @@ import pytest
 from coworks_async import TechMicroService, entry
 from coworks_async.extensions import XRay
 from tests.aws import runtime_api
-from tests.aws.lambdas import Answer, Context, http, rest
+from tests.aws.events import ClientResponse, Context, http_event, rest_event
 from tests.extensions.daemon import Daemon
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
@@ -61,8 +61,8 @@ def service(recorder: Any) -> Iterator[TechMicroService]:
 
 def test_a_request_is_a_subsegment_with_what_it_did_in_it(xray: Daemon, recorder: Any, in_lambda: None):
     with service(recorder) as app:
-        event = rest(path="/pen", headers=[("Authorization", "ann")], query=[])
-        answer = Answer(app.lambda_handler(event, Context()))
+        event = rest_event(path="/pen", headers=[("Authorization", "ann")], query=[])
+        answer = ClientResponse(app.lambda_handler(event, Context()))
     looked, asked, request = xray.take(3)
     assert (answer.status, answer.header("x-amzn-trace-id")) == (200, None)
     assert (request["name"], request["type"], request["trace_id"], request["parent_id"]) == (
@@ -89,7 +89,7 @@ def test_events_follow_each_other_each_in_its_own_trace(
 ):
     other = "1-5759e988-aaaaaaaaaaaaaaaaaaaaaaaa"
     with service(recorder) as app:
-        app.lambda_handler(http(path="/bug", headers=[("authorization", "ann")]), Context())
+        app.lambda_handler(http_event(path="/bug", headers=[("authorization", "ann")]), Context())
         monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={other};Parent={PARENT};Sampled=1")
         assert app.lambda_handler({"source": "aws.events"}, Context()) == "swept"
     bug, swept = xray.take(2)
@@ -140,7 +140,7 @@ def test_lambdas_own_runtime_tells_the_trace_of_each_event(xray: Daemon, tmp_pat
         command = [sys.executable, "-m", "awslambdaric", "shop.lambda_handler"]
         with subprocess.Popen(command, cwd=tmp_path, env=os.environ | own, stdout=subprocess.DEVNULL) as process:
             try:
-                assert Answer(api.invoke(http()).body).body == b"Hello world."
+                assert ClientResponse(api.invoke(http_event()).body).body == b"Hello world."
             finally:
                 process.kill()
     [request] = xray.take()

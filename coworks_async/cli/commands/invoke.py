@@ -138,7 +138,7 @@ def _call(project: Project, via: Via, request: HttpRequest | None, event: Any, o
     try:
         return _ask(gateway, request, output) if request is not None else _send(gateway, event, output)
     finally:
-        service.lambda_handler.container.close()
+        service.lambda_handler.close()
 
 
 def _service(project: Project) -> "TechMicroService":

@@ -16,7 +16,7 @@ import pytest
 from coworks_async.deploy.archive import build as deploy_archive
 from coworks_async.deploy.archive.build import Archive, ArchiveOptions, Member, build_archive, megabytes, parts_of
 from coworks_async.exceptions import DeployError
-from tests.aws.lambdas import rest
+from tests.aws.events import rest_event
 from tests.deploy.wheels import index, make_wheel
 
 __all__ = ["index"]
@@ -54,7 +54,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 def test_its_handler_answers_in_an_interpreter_that_has_nothing_else(sample: Archive, tmp_path: Path):
     with zipfile.ZipFile(sample.path) as file:
         file.extractall(tmp_path)
-    event = rest("GET", "/", (), (("Authorization", "token"),), None)
+    event = rest_event("GET", "/", (), (("Authorization", "token"),), None)
     command = [sys.executable, "-I", "-S", "-c", ALONE, str(tmp_path)]
     done = subprocess.run(command, input=json.dumps(event), capture_output=True, text=True, check=True)
     answer, foreign = map(json.loads, done.stdout.splitlines())
