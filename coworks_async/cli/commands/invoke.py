@@ -151,7 +151,7 @@ def _service(project: Project) -> "TechMicroService":
 
 def _ask(gateway: "Gateway", request: HttpRequest, output: Output) -> bool:
     """Send a request through the gateway, print its answer, and tell whether it is a good one."""
-    answer = gateway.answer(request)
+    answer = gateway.respond(request)
     if output.raw:
         # Where the gateway answers alone nothing was returned; its answer is told in the same form.
         alone = {"statusCode": answer.status, "headers": dict(answer.headers), "body": answer.body.decode("latin-1")}
