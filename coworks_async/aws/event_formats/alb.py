@@ -1,6 +1,6 @@
 """Application load balancers: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html"""
 
-from http import HTTPStatus
+from http import client
 from typing import Any
 from urllib.parse import unquote
 
@@ -56,7 +56,7 @@ class AlbEvent(GatewayEvent, ALB):
         body, is_base64 = encode_body(response["body"], lists)
         result = {
             "statusCode": response["status"],
-            "statusDescription": f"{response['status']} {_get_phrase(response['status'])}",
+            "statusDescription": f"{response['status']} {client.responses.get(response['status'], 'Unknown')}",
             "body": body,
             "isBase64Encoded": is_base64,
         }
@@ -71,10 +71,3 @@ def _to_single_headers(lists: HeaderLists) -> dict[str, str]:
     cookies = lists.pop("set-cookie", [])
     joined = {name: ", ".join(values) for name, values in lists.items()}
     return {**joined, **case_mutated_headers({"set-cookie": cookies})}
-
-
-def _get_phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
