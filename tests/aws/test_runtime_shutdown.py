@@ -167,3 +167,26 @@ def test_close_in_another_thread_leaves_the_signal_handler():
         -signal.SIGTERM,
         ["startup", "shutdown", "startup", "here", "shutdown"],
     )
+
+
+def test_sigint_during_an_event_raises_keyboard_interrupt_and_close_cancels_the_entry():
+    code = """
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Waiting(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self):
+        try:
+            asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
+            await asyncio.Event().wait()
+        finally:
+            print("cancelled", flush=True)
+
+app = Waiting(lifespan=lifespan)
+try:
+    call()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+app.lambda_handler.close()
+"""
+    assert run(code) == (0, ["startup", "interrupted", "shutdown", "cancelled"])
