@@ -38,8 +38,8 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
             body = encode(create_item(await read_body(receive))).encode()
         else:
             raise Rejected(404, "not found")
-    except Rejected as refused:
-        status, body, media_type = refused.status, refused.detail.encode(), b"text/plain; charset=utf-8"
+    except Rejected as error:
+        status, body, media_type = error.status, error.detail.encode(), b"text/plain; charset=utf-8"
     headers = [(b"content-length", b"%d" % len(body)), (b"content-type", media_type)]
     if status == 401:
         headers.append((b"www-authenticate", b"Token"))

@@ -115,8 +115,10 @@ class LambdaHandler:
             result = request(self._run_cycle(request, scope))
             if size := size_over_limit(result, request.limit):
                 problem = to_problem(500, f"The response is over the limit of {request.limit} bytes.")
-                line = scope["method"], scope["path"], size, request.limit
-                self.logger.error("The response to %s %r has %d bytes, over the gateway's limit of %d", *line)
+                self.logger.error(
+                    "The response to %s %r has %d bytes, over the gateway's limit of %d",
+                    *(scope["method"], scope["path"], size, request.limit),
+                )
         except PROCESS_EXITS:
             raise
         except BaseException as error:

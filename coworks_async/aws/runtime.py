@@ -143,7 +143,7 @@ class SigtermHandler:
             signal.raise_signal(signal.SIGTERM)
 
     def remove(self) -> None:
-        """Restore the previous handler, unless somebody has set another one since."""
+        """Restore the previous handler, unless another one has been set since."""
         installed: object = signal.getsignal(signal.SIGTERM)
         if installed is self:
             signal.signal(signal.SIGTERM, self.previous)

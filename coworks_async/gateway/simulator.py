@@ -1,7 +1,7 @@
 """Simulate an AWS gateway in front of a Lambda handler in this process.
 
 The simulator knows only the description that a deploy would send to AWS, and does with it what AWS does: routing,
-authorizer calls and their cache, and responses of its own.
+authorizer calls and their cache, and the gateway's own responses.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.evaluation
 (REST APIs also fall back from the most specific path that has the method.)
@@ -194,8 +194,8 @@ def _specificity(template: str) -> tuple[bool, bool, tuple[int, ...]]:
 class GatewayApp:
     """An ASGI app that runs a service behind a simulated gateway, for any ASGI server or test client.
 
-    One thread stands in for the execution environment: the event loop and the lifespan start there at the first event,
-    and events run one at a time. It closes with the server's lifespan. A body over the gateway's limit is a 413, and
+    One thread is the execution environment: the event loop and the lifespan start there at the first event, and events
+    run one at a time. It closes with the server's lifespan. A body over the gateway's limit is a 413, and
     the rest of it is not read.
 
     Args:

@@ -295,7 +295,8 @@ def test_outside_lambda_the_handler_runs_the_second_event_itself(
             raise OSError("the disk is full")
 
     app = Losing()
-    assert send_event(app, jobs_event(), None).status == 202
-    assert [ran["number"] for ran in app.ran] == [7]
+    for _ in range(2):
+        assert send_event(app, jobs_event(), None).status == 202
+    assert [ran["number"] for ran in app.ran] == [7, 7]
     assert "An asynchronous call failed" in caplog.messages
     assert send_event(app, jobs_event(HEADERS[:1])).status == 200

@@ -306,6 +306,11 @@ assert Hello().lambda_handler(event, None)["statusCode"] == 401
 def test_a_request_imports_nothing_of_tools_and_extensions():
     loaded = loaded_by(REQUEST) - loaded_by("pass")
     assert "coworks_async.aws.handler" in loaded
+    assert not loaded & {
+        "coworks_async.aws.async_invoke",
+        "coworks_async.pipeline.async_calls",
+        "coworks_async.gateway",
+    }
     assert sorted(name for name in loaded if name in FORBIDDEN or name.partition(".")[0] in FORBIDDEN) == []
 
 

@@ -60,9 +60,9 @@ def test_a_response_aborted_by_a_middleware_is_a_500(send_event: SendEvent, capl
             await self.app(scope, receive, send)
 
     assert send_event(Late(middleware=[Middleware(Failing)]), rest_event(path="/whole")).status == 500
-    failed, refused = get_messages(caplog)
-    assert failed == "a middleware at GET '/dev/whole' failed"
-    assert "its answer begun, gets no other" in refused
+    failure, warning = get_messages(caplog)
+    assert failure == "a middleware at GET '/dev/whole' failed"
+    assert "its answer begun, gets no other" in warning
 
 
 def test_the_next_request_gets_its_response(send_event: SendEvent, caplog: pytest.LogCaptureFixture):

@@ -128,11 +128,11 @@ def test_a_rest_api_authorizes_the_last_of_two_tokens():
 @via_http
 def test_an_http_api_rejects_tokens_with_its_own_responses(via: Via):
     with TestClient(Shop(), via=via) as client:
-        nobody, wrong = client.get("/"), client.get("/", headers={"Authorization": "wrong"})
+        missing, wrong = client.get("/"), client.get("/", headers={"Authorization": "wrong"})
         head = client.head("/")
-    assert (nobody.status_code, nobody.json()) == (401, {"message": "Unauthorized"})
+    assert (missing.status_code, missing.json()) == (401, {"message": "Unauthorized"})
     assert (wrong.status_code, wrong.json()) == (403, {"message": "Forbidden"})
-    assert "www-authenticate" not in nobody.headers
+    assert "www-authenticate" not in missing.headers
     # A HEAD takes the route `$default`, so the service itself rejects it.
     assert (head.status_code, "www-authenticate" in head.headers) == (401, True)
 

@@ -239,7 +239,7 @@ class Ours(TechMicroService):
 
 def test_asyncio_run_breaks_mangums_loop(send_event: SendEvent):
     async def nothing():
-        """Run in a loop of its own."""
+        """Do nothing."""
 
     mangum = Mangum(create_app(Response("x")), lifespan="off")
     ours = Ours()
