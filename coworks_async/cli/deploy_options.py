@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from coworks_async.cli.app_loader import AppLocation
-from coworks_async.cli.options import TERRAFORM_DIRECTORY
+from coworks_async.cli.options import TERRAFORM_DIRECTORY, TEXT, NonEmptyPath
 from coworks_async.cli.project import Project, stage_variables
 from coworks_async.cli.service import load_service
-from coworks_async.cli.types import TEXT, FilePath
 from coworks_async.exceptions import CommandError, DeployError
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ _TERRAFORM_OPTIONS = (
     click.option("--terraform", type=click.Choice(["terraform", "tofu"]), help="Which of the two to run."),
     click.option(
         "--terraform-dir",
-        type=FilePath(file_okay=False),
+        type=NonEmptyPath(file_okay=False),
         help=f"Your own Terraform files, and the stages' folders.  [default: {TERRAFORM_DIRECTORY} in the project]",
     ),
     click.option("--tf-bucket", type=TEXT, metavar="BUCKET", help="Keep Terraform's state in S3."),

@@ -18,6 +18,7 @@ from coworks_async.cli.config_file import (
     read_configuration,
 )
 from coworks_async.cli.errors import PLACES, one_line_errors, unknown
+from coworks_async.cli.options import TEXT
 from coworks_async.cli.project import (
     APP_VARIABLE,
     DEFAULT_APP,
@@ -29,7 +30,6 @@ from coworks_async.cli.project import (
     default_directory,
     stage_of,
 )
-from coworks_async.cli.types import TEXT
 from coworks_async.exceptions import CommandError
 
 # name: ("module:attribute", short help). `cws --help` imports no command.

@@ -105,10 +105,10 @@ def test_commands_are_imported_when_asked_for() -> None:
         (["-A", "simple"], "Missing command."),
         (["run", "--absent"], "No such option '--absent'."),
         (["run", "extra"], "Got unexpected extra argument (extra)"),
-        (["run", "--port", "abc"], "Invalid value for '--port': 'abc' is no number from 0 to 65535."),
-        (["run", "--port", "65536"], "Invalid value for '--port': '65536' is no number from 0 to 65535."),
-        (["run", "--port", "-1"], "Invalid value for '--port': '-1' is no number from 0 to 65535."),
-        (["run", "--workers", "0"], "Invalid value for '--workers': '0' is no number from 1 to 999."),
+        (["run", "--port", "abc"], "Invalid value for '--port': 'abc' is not a number from 0 to 65535."),
+        (["run", "--port", "65536"], "Invalid value for '--port': '65536' is not a number from 0 to 65535."),
+        (["run", "--port", "-1"], "Invalid value for '--port': '-1' is not a number from 0 to 65535."),
+        (["run", "--workers", "0"], "Invalid value for '--workers': '0' is not a number from 1 to 999."),
         (["run", "--reload", "--workers", "2"], "--reload and --workers exclude each other."),
         (["-s", "../v1", "run"], "The stage '../v1' is not a name made of letters, digits, '-' and '_'."),
         (["-s", "", "run"], "The stage '' is not a name made of letters, digits, '-' and '_'."),
@@ -276,7 +276,7 @@ def test_the_option_wins_over_cws_app_and_that_over_flask_app() -> None:
 def test_the_command_works_from_a_shell(project: Path) -> None:
     done = run_cws("run", "--port", "no", cwd=project)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "Error: Invalid value for '--port': 'no' is no number from 0 to 65535.\n"
+    assert done.stderr == "Error: Invalid value for '--port': 'no' is not a number from 0 to 65535.\n"
 
 
 def test_without_the_extra_the_command_says_what_to_install(project: Path) -> None:

@@ -52,7 +52,7 @@ WRONG = [
     ("-c stage.yml run", "stage.yml:2: The stage 'a b'"),
     ("-c value.yml run", "value.yml:3: Invalid value for '--port': 'abc' "),
     ("-c value.yml config", "value.yml:3: Invalid value for '--port': 'abc' "),
-    ("-c empty.yml run", "empty.yml:3: Invalid value for '--host': It is empty."),
+    ("-c empty.yml run", "empty.yml:3: Invalid value for '--host': The value is empty."),
     ("-c typo.yml deploy", "did you mean 'bucket'?"),
     ("-c flag.yml run", "'reload'"),
     ("-c many.yml run", "'port'"),

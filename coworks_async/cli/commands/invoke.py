@@ -13,9 +13,9 @@ from urllib.parse import quote, quote_plus
 import click
 from click.core import ParameterSource
 
+from coworks_async.cli.options import NonEmptyPath, UnsplitText
 from coworks_async.cli.project import Project
 from coworks_async.cli.service import load_service
-from coworks_async.cli.types import FilePath, Whole
 from coworks_async.exceptions import CommandError
 from coworks_async.gateway.messages import VIAS, HttpRequest, HttpResponse, Via
 
@@ -73,7 +73,7 @@ def _one(context: click.Context, parameter: click.Parameter, values: Sequence[st
 @click.option(
     "-d",
     "--data",
-    type=Whole(),
+    type=UnsplitText(),
     multiple=True,
     callback=_one,
     help="The body; '@file' is what a file holds, '@-' the standard input.",
@@ -81,7 +81,7 @@ def _one(context: click.Context, parameter: click.Parameter, values: Sequence[st
 @click.option("--via", type=click.Choice(VIAS), default=VIAS[0], show_default=True, help="The gateway in between.")
 @click.option(
     "--event",
-    type=FilePath(exists=True, dir_okay=False, allow_dash=True),
+    type=NonEmptyPath(exists=True, dir_okay=False, allow_dash=True),
     help="A file that holds an event in JSON, for the handler itself; '-' is the standard input.",
 )
 @click.option("-i", "--include", is_flag=True, help="Print the status and the headers too.")

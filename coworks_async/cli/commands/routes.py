@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from coworks_async.cli.options import TEXT
 from coworks_async.cli.project import Project
 from coworks_async.cli.service import load_service
-from coworks_async.cli.types import TEXT
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 import click
 
+from coworks_async.cli.options import TEXT, IntRange
 from coworks_async.cli.project import Project, load_environment
-from coworks_async.cli.types import TEXT, Number
 from coworks_async.exceptions import CommandError
 from coworks_async.gateway.messages import VIAS, Via
 
@@ -12,7 +12,7 @@ from coworks_async.gateway.messages import VIAS, Via
 @click.option("--host", type=TEXT, default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port",
-    type=Number(0, 65535),
+    type=IntRange(0, 65535),
     metavar="PORT",
     default="5000",
     show_default=True,
@@ -21,7 +21,7 @@ from coworks_async.gateway.messages import VIAS, Via
 @click.option("--reload", is_flag=True, help="Start again whenever a Python file of the project changes.")
 @click.option(
     "--workers",
-    type=Number(1, 999),
+    type=IntRange(1, 999),
     metavar="NUMBER",
     default="1",
     show_default=True,

@@ -97,7 +97,7 @@ def test_the_options_of_every_command_are_checked(write: Write) -> None:
 
 def test_the_values_of_every_stage_are_checked(write: Write) -> None:
     write("project.cws.yml", "workspaces:\n  prod:\n    commands:\n      run:\n        port: abc\n")
-    told = "Error: project.cws.yml:5: Invalid value for '--port': 'abc' is no number from 0 to 65535.\n"
+    told = "Error: project.cws.yml:5: Invalid value for '--port': 'abc' is not a number from 0 to 65535.\n"
     assert (invoke("config").exit_code, invoke("config").stderr) == (2, told)
     assert invoke("config", "invoke").exit_code == 0
 

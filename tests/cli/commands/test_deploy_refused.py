@@ -22,7 +22,7 @@ def offline(tmp_path: Path, toolchain: Toolchain) -> Project:
     ("words", "told"),
     [
         (("--dry", "--plan"), "--dry asks nobody, and --plan asks AWS: name one of them."),
-        (("--tags", "team"), "'--tags': 'team' is no NAME=VALUE."),
+        (("--tags", "team"), "'--tags': 'team' is not NAME=VALUE."),
         (("--tags", "aws:x=y"), "begins neither with 'aws:' nor with 'coworks:'"),
         (("--memory-size", "1"), "--memory-size is 128 to 10240, not 1."),
         (("--tf-bucket", "states", "--terraform-cloud", "mine"), "are two places for one state"),
@@ -43,7 +43,7 @@ def test_an_app_outside_of_the_project_is_refused(offline: Project):
     (offline.directory.parent / "outside.py").write_text((offline.directory / "app.py").read_text())
     ended = offline.cws("-A", "../outside.py", "deploy", "--bucket", "demo", "--dry")
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-    assert "is not in the project's folder" in ended.stderr
+    assert "is outside the project's folder" in ended.stderr
 
 
 def test_variables_that_lambda_takes_not_are_named_and_never_their_values(offline: Project):
