@@ -102,7 +102,7 @@ class Place:
 
 def open_place(project: Project, profile_name: str | None, region: str | None, local: str | None) -> Place:
     """Load the service with its environment files, and have this process speak to the AWS that is meant."""
-    from coworks_async.deploy.aws.account import configured_region
+    from coworks_async.deploy.aws.account import find_configured_region
     from coworks_async.deploy.emulator import environment
 
     variables = stage_variables(project)
@@ -123,7 +123,7 @@ def open_place(project: Project, profile_name: str | None, region: str | None, l
         os.environ["AWS_PROFILE"] = profile_name
     # The service's own variables, which are in this process by now, say nothing of where it goes.
     named = {name: value for name, value in os.environ.items() if name not in variables}
-    return Place(service, location, stage, variables, region or configured_region(named), None)
+    return Place(service, location, stage, variables, region or find_configured_region(named), None)
 
 
 def terraform_folder(project: Project, terraform_dir: Path | None) -> Path:

@@ -190,14 +190,13 @@ def _go(
 
 def _upload(session: Any, place: Place, stack: "Stack", archive: "Archive") -> None:
     from coworks_async.cli.output import upload_progress
-    from coworks_async.deploy.aws.bucket import make_bucket
-    from coworks_async.deploy.aws.s3 import upload
+    from coworks_async.deploy.aws.s3 import create_bucket, upload_archive
 
     function = stack.function
     if place.url is not None:
-        make_bucket(session, function.bucket)
+        create_bucket(session, function.bucket)
     with upload_progress(f"Upload to {function.bucket}", archive.size) as watch:
-        upload(archive, function.bucket, function.key, session, watch)
+        upload_archive(archive, function.bucket, function.key, session, watch)
 
 
 def _report(outputs: dict[str, Any], place: Place, stack: "Stack") -> None:

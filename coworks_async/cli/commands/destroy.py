@@ -77,22 +77,22 @@ def _confirm(stage: str, yes: bool, lines: list[str]) -> None:
 
 
 def _remove_archives(session: Any, stack: "Stack", folder: Path) -> None:
-    from coworks_async.deploy.aws.bucket import archive_of, remove_archives
+    from coworks_async.deploy.aws.s3 import delete_archives, find_deployed_archive
 
-    archive = archive_of(folder)
+    archive = find_deployed_archive(folder)
     if archive is None:
         click.echo("The archives stay: which bucket they are in is known where the stage was deployed from.")
         return
-    for name in remove_archives(session, stack, *archive):
+    for name in delete_archives(session, stack, *archive):
         click.echo(f"Deleted {name}")
 
 
 def _check_gone(session: Any, stack: "Stack") -> None:
     """Check that a stage which no state knows is not in AWS either."""
-    from coworks_async.deploy.aws.account import stages_of
+    from coworks_async.deploy.aws.account import find_stages
     from coworks_async.deploy.options import function_prefix
 
-    for stage in stages_of(session, stack.service, function_prefix(stack.service)):
+    for stage in find_stages(session, stack.service, function_prefix(stack.service)):
         if stage.stage == stack.stage:
             there = [*(f"API {api}" for api in stage.api_ids), *([stage.function] if stage.function else [])]
             raise DeployError(
