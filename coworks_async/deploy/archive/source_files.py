@@ -251,8 +251,13 @@ class _ProjectWalk:
     def check(self, path: Path, parents: tuple[str, ...]) -> None:
         name, real = path.relative_to(self.directory).as_posix(), os.path.realpath(path)
         remedy = "remove it, or add it to .cwsignore."
-        if not _is_valid_unicode(name):
-            raise DeployError(f"The file name {name!r} is not valid UTF-8: rename it, or add it to .cwsignore.")
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            # Python decodes undecodable bytes of a file name as surrogates.
+            raise DeployError(
+                f"The file name {name!r} is not valid UTF-8: rename it, or add it to .cwsignore."
+            ) from error
         if not path.exists():
             raise DeployError(f"The link {name} is broken: {remedy}")
         if real in parents:
@@ -268,11 +273,6 @@ class _ProjectWalk:
             # Undecodable bytes are decoded as in file names, so that they match these.
             text = path.read_text(encoding="utf-8", errors="surrogateescape")
         return IgnoreFile(base, text.removeprefix("\ufeff").split("\n"))
-
-
-def _is_valid_unicode(name: str) -> bool:
-    # Python decodes undecodable bytes of a file name as surrogates.
-    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _is_cws_archive(path: Path) -> bool:

@@ -192,7 +192,15 @@ def check_account(session: Any, stack: Stack) -> None:
             f"version, as in {foreign[0]}:1."
         )
     check_certificate(session, stack)
-    if stack.gateway.kind == "rest" and stack.access_logs and not can_write_access_logs(session):
+    if stack.gateway.kind == "rest" and stack.access_logs:
+        _check_access_log_role(session)
+
+
+def _check_access_log_role(session: Any) -> None:
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+    with aws_errors("Cannot read the settings of API Gateway"):
+        settings = session.client("apigateway").get_account()
+    if not settings.get("cloudwatchRoleArn"):
         raise DeployError(
             "API Gateway has no role to write access logs with in this account. Set one, once, with 'aws apigateway "
             "update-account --patch-operations op=replace,path=/cloudwatchRoleArn,value=ROLE_ARN', or deploy with "
@@ -217,12 +225,3 @@ def check_certificate(session: Any, stack: Stack) -> None:
             f"ACM has no certificate for {domain.name} in {session.region_name}. Request one there, or choose one that "
             "covers the name with --certificate."
         )
-
-
-def can_write_access_logs(session: Any) -> bool:
-    """Return whether API Gateway has a role to write the access logs of REST APIs.
-
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
-    """
-    with aws_errors("Cannot read the settings of API Gateway"):
-        return bool(session.client("apigateway").get_account().get("cloudwatchRoleArn"))
