@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 COWORKS = "coworks-async"
 
-LEFT_OUT = frozenset({"cli", "deploy", "gateway", "terraform", "__pycache__"})
-"""Folders of CoWorks that no Lambda needs."""
+EXCLUDED_FOLDERS = frozenset({"cli", "deploy", "gateway", "terraform", "__pycache__"})
+"""Folders of CoWorks that are never in an archive."""
 
 EXTRAS = {
     "coworks_async.blueprints.admin": "admin",
@@ -53,13 +53,11 @@ _UNUSED_SUFFIXES = frozenset({".pyi", ".pyx", ".pxd"})
 def build_coworks_wheel(folder: Path) -> Path:
     """Write the wheel of CoWorks into a folder and return its path."""
     installed, package = distribution(COWORKS), Path(coworks_async.__file__).parent
-    paths = (path for path in sorted(package.rglob("*")) if path.is_file())
-    names = {path: path.relative_to(package) for path in paths}
-    files = {
-        f"{package.name}/{name.as_posix()}": path.read_bytes()
-        for path, name in names.items()
-        if LEFT_OUT.isdisjoint(name.parts)
-    }
+    files: dict[str, bytes] = {}
+    for path in sorted(package.rglob("*")):
+        relative = path.relative_to(package.parent)
+        if path.is_file() and EXCLUDED_FOLDERS.isdisjoint(relative.parts):
+            files[relative.as_posix()] = path.read_bytes()
     info = f"{package.name}-{installed.version}.dist-info"
     files |= {f"{info}/{path}": content for path, content in _create_metadata_files(installed).items()}
     record = "".join(f"{path},sha256={_hash(content)},{len(content)}\n" for path, content in files.items())

@@ -152,4 +152,4 @@ def test_a_profile_that_is_named_wins_over_keys_of_the_environment(offline: Proj
     offline.write("aws", "[profile far]\nregion = eu-west-1\n")
     words = ("--bucket", "demo", "--profile-name", "far")
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_CONFIG_FILE": "aws"}
-    assert "no credentials are found" in refusal(offline, *words, code=1, **keys)
+    assert "no credentials found" in refusal(offline, *words, code=1, **keys)

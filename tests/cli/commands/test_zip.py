@@ -52,7 +52,14 @@ def service(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 def test_after_ctrl_c_no_archive_is_written(service: Path, project: Path):
     service.write_text("import pathlib, time\npathlib.Path('imported').touch()\ntime.sleep(600)\n")
     command = [CWS, "-A", "orders", "zip", "-o", "orders.zip"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # pytest may run with SIGINT ignored, which a child process inherits.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         until((project / "imported").exists)
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
