@@ -8,7 +8,7 @@ Excluded by, in increasing priority: the `.gitignore` files from the repository'
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,23 +180,19 @@ def find_project_files(directory: Path, *, ignore: Iterable[str] = (), never: It
         ['first.py', 'simple.py']
     """
     walk = _ProjectWalk(directory.resolve(), ignore, never)
-    return sorted(walk.files(walk.directory, (), ()), key=lambda file: file.path)
-
-
-@dataclass(frozen=True, slots=True)
-class _FolderPatterns:
-    git: IgnoreFile
-    cws: IgnoreFile
+    return sorted(walk.files(walk.directory, git=walk.parents_git), key=lambda file: file.path)
 
 
 class _ProjectWalk:
+    """One walk through a project's folders, which reads their ignore files on the way."""
+
     def __init__(self, directory: Path, ignore: Iterable[str], never: Iterable[Path]) -> None:
         self.directory = directory
         # Patterns match paths relative to the repository, whose `.gitignore` files above the project apply too.
         self.root = next((each for each in (directory, *directory.parents) if (each / ".git").exists()), directory)
         base = directory.relative_to(self.root).as_posix()
         parents = [each for each in reversed(directory.parents) if each.is_relative_to(self.root)]
-        self.parent_patterns = [self.read_ignore_file(each, ".gitignore") for each in parents]
+        self.parents_git = tuple(self.read_ignore_file(each, ".gitignore") for each in parents)
         self.defaults = IgnoreFile(base, DEFAULTS)
         try:
             self.option = IgnoreFile(base, ignore, strict=True)
@@ -206,31 +202,38 @@ class _ProjectWalk:
         self.never_paths = {os.path.realpath(path) for path in never}
 
     def files(
-        self, folder: Path, parents: tuple[str, ...], patterns: tuple[_FolderPatterns, ...]
+        self,
+        folder: Path,
+        parents: tuple[str, ...] = (),
+        git: tuple[IgnoreFile, ...] = (),
+        cws: tuple[IgnoreFile, ...] = (),
     ) -> Iterator[ProjectFile]:
-        """Yield the files of a folder. `parents` are the real paths above it, to detect links that lead back."""
+        """Yield the files of a folder.
+
+        Args:
+            parents: real paths of the folders above, to detect links to them.
+            git: the `.gitignore` files above, and `cws` the `.cwsignore` files.
+        """
         with file_errors(folder):
             names = sorted(os.listdir(folder))
-        git, cws = (self.read_ignore_file(folder, name) for name in (".gitignore", ".cwsignore"))
-        patterns = (*patterns, _FolderPatterns(git, cws))
+        git = (*git, self.read_ignore_file(folder, ".gitignore"))
+        cws = (*cws, self.read_ignore_file(folder, ".cwsignore"))
         parents = (*parents, os.path.realpath(folder))
         for path in (folder / name for name in names):
-            if self.excludes(path, patterns):
+            if self.excludes(path, [*git, self.defaults, *cws, self.option]):
                 continue
             self.check(path, parents)
             if path.is_dir():
-                yield from self.files(path, parents, patterns)
+                yield from self.files(path, parents, git, cws)
             elif path.is_file():
                 yield ProjectFile(path.relative_to(self.directory).as_posix(), path)
 
-    def excludes(self, path: Path, patterns: tuple[_FolderPatterns, ...]) -> bool:
+    def excludes(self, path: Path, ignore_files: Sequence[IgnoreFile]) -> bool:
         name, is_folder = path.relative_to(self.root).as_posix(), path.is_dir()
         # The two paths differ for a link only.
         if any(map(self.never_includes, {path, Path(os.path.realpath(path))})):
             return True
-        git, cws = [each.git for each in patterns], [each.cws for each in patterns]
-        by_priority = reversed([*self.parent_patterns, *git, self.defaults, *cws, self.option])
-        verdicts = (ignore_file.excludes(name, is_folder) for ignore_file in by_priority)
+        verdicts = (file.excludes(name, is_folder) for file in reversed(ignore_files))
         if next((verdict for verdict in verdicts if verdict is not None), False):
             return True
         # `Path.is_file` would raise for a folder without read permission, which is reported when it is listed.

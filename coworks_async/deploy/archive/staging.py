@@ -59,12 +59,12 @@ def build_coworks_wheel(folder: Path) -> Path:
         if path.is_file() and EXCLUDED_FOLDERS.isdisjoint(relative.parts):
             files[relative.as_posix()] = path.read_bytes()
     info = f"{package.name}-{installed.version}.dist-info"
-    files |= {f"{info}/{path}": content for path, content in _create_metadata_files(installed).items()}
-    record = "".join(f"{path},sha256={_hash(content)},{len(content)}\n" for path, content in files.items())
+    files |= {f"{info}/{name}": content for name, content in _create_metadata_files(installed).items()}
+    record = "".join(f"{name},sha256={_hash(content)},{len(content)}\n" for name, content in files.items())
     wheel = folder / f"{package.name}-{installed.version}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        for path, content in files.items():
-            archive.writestr(path, content)
+        for name, content in files.items():
+            archive.writestr(name, content)
         archive.writestr(f"{info}/RECORD", f"{record}{info}/RECORD,,\n")
     return wheel
 

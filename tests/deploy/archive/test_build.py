@@ -199,9 +199,7 @@ def paths(archive: Archive) -> list[str]:
     return [member.path for member in archive.members]
 
 
-def test_an_archive_contains_the_project_the_dependencies_and_the_entry_module(
-    project: Path, index: Path, build: Build
-):
+def test_an_archive_contains_project_dependencies_and_entry_module(project: Path, index: Path, build: Build):
     make_wheel(index, "a")
     (project / "requirements.txt").write_text("a\n")
     assert paths(build()) == ["a-1.0.dist-info/METADATA", "a-1.0.dist-info/WHEEL", "a.py", "cws_lambda.py", "orders.py"]
