@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cli.serving import run_cws
+from tests.cli.processes import run_cws
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "docs"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.serving import serving
+from tests.cli.processes import start_server
 from tests.openapi.conformance import conforming
 from tests.samples.projects import Project, made, sample
 
@@ -34,7 +34,7 @@ def test_it_answers_as_its_document_says_without_a_token_and_with_one(
     project: Project, options: tuple[str, ...], checks: tuple[str, ...], cases: int, tmp_path: Path
 ):
     document = project.document(tmp_path / "openapi.json")
-    with serving("-A", project.app, "run", "--port", "0", *options, cwd=project.folder) as served:
+    with start_server("-A", project.app, "run", "--port", "0", *options, cwd=project.folder) as served:
         refused = conforming(document, served.url, *checks, cases=FEW)
         answered = conforming(document, served.url, *checks, cases=cases, token=project.token)
     assert refused["warnings"]["missing_auth"] == closed(document)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coworks_async.cli.errors import interruptions
+from coworks_async.cli.app_loader import load_service
+from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.options import archive_of, archive_options
 from coworks_async.cli.project import Project
-from coworks_async.cli.service import load_service
 from coworks_async.cli.types import FilePath
 from coworks_async.exceptions import CommandError
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @archive_options
 @click.option("--list", "listed", is_flag=True, help="Print what is in it, too.")
 @click.pass_obj
-@interruptions("no archive is written")
+@on_interrupt("no archive is written")
 def zip_(
     project: Project,
     output: Path | None,
