@@ -1,4 +1,4 @@
-"""How a service is described: OpenAPI 3.1, from the very plans that bind its requests."""
+"""OpenAPI 3.1 documents of services, created from the plans that bind their requests."""
 
 from coworks_async.openapi.document import openapi
 

@@ -1,125 +1,121 @@
-"""The components of a document: schemas that others refer to, under names that are unique and stay.
+"""Create `components.schemas`: the schemas that others refer to, under unique and stable names.
 
-While a document is made nobody knows all its types, so a reference holds a key; the names are put in at the end. A
-type is called as its class is. Where two classes are called alike, both get their modules' names in front.
+While a document is created, its types are not all known. A reference therefore holds a key, which is replaced by a name
+at the end: the name of the class, with the module in front if two classes have the same name.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from coworks_async.entries.annotations import format_type
 
 Schema = dict[str, Any]
 
+Mode = Literal["validation", "serialization"]
+"""What a schema describes: the input of a service, or its output. They differ for pydantic models only."""
+
 PREFIX = "#/components/schemas/"
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
-    """What a component may be called: by its class alone, and with the module too."""
+class ComponentName:
+    """The name of a component's class, and the name with its module, in case short names are equal."""
 
     short: str
-    full: str
+    qualified: str
 
 
 class Components:
-    """The schemas of a document that are referred to, by key until they are named."""
+    """The shared schemas of one document, by key."""
 
     def __init__(self) -> None:
         self._schemas: dict[str, Schema] = {}
-        self._labels: dict[str, Label] = {}
+        self._names: dict[str, ComponentName] = {}
         self._keys: dict[Any, str] = {}
 
-    def refer(self, key: Any, label: Label, build: Callable[[], Schema]) -> Schema:
-        """Return a reference to a component, which is built where it is not there; it may refer to itself."""
-        if key not in self._keys:
-            self._keys[key] = str(len(self._keys))
-            self._labels[self._keys[key]] = label
-            self._schemas[self._keys[key]] = build()
-        return {"$ref": PREFIX + self._keys[key]}
+    def refer(self, identity: Any, name: ComponentName, create: Callable[[], Schema]) -> Schema:
+        """Return a reference to a component, created at the first call. Its schema may refer to itself."""
+        if identity not in self._keys:
+            key = self._keys[identity] = str(len(self._keys))
+            self._names[key] = name
+            self._schemas[key] = create()
+        return {"$ref": PREFIX + self._keys[identity]}
 
     def resolve(self, schema: Schema) -> Schema:
-        """Return what a schema says, where it refers to a component."""
+        """Return a schema with its reference, if it has one, replaced by the component."""
         if "$ref" not in schema:
             return schema
         rest = {name: value for name, value in schema.items() if name != "$ref"}
         return {**self.resolve(self._schemas[schema["$ref"].removeprefix(PREFIX)]), **rest}
 
-    def name(self, document: Any) -> tuple[Any, dict[str, Schema]]:
-        """Return a document with names in its references, and the components that it needs, by name."""
-        names = self._names()
-        needed: dict[str, Schema] = {}
-        left = [document]
-        while left:
-            for key in _references(left.pop()):
-                if key not in needed:
-                    needed[key] = self._schemas[key]
-                    left.append(needed[key])
-        components = {names[key]: _renamed(schema, names) for key, schema in needed.items()}
-        return _renamed(document, names), dict(sorted(components.items()))
+    def name_references(self, document: Any) -> tuple[Any, dict[str, Schema]]:
+        """Replace the keys in a document by names. Return it, and the components it needs, by name."""
+        names = self._choose_names()
+        used: set[str] = set()
+        pending: list[str] = []
 
-    def _names(self) -> dict[str, str]:
-        shorts = Counter(label.short for label in self._labels.values())
-        names: dict[str, str] = {}
-        used: Counter[str] = Counter()
-        for key, label in self._labels.items():
-            name = label.short if shorts[label.short] == 1 else label.full
-            used[name] += 1
-            # Two classes made by one function have all their names in common.
-            names[key] = name if used[name] == 1 else f"{name}.{used[name]}"
-        return names
+        def to_name(key: str) -> str:
+            if key not in used:
+                used.add(key)
+                pending.append(key)
+            return PREFIX + names[key]
 
+        document = replace_references(document, PREFIX, to_name)
+        components: dict[str, Schema] = {}
+        while pending:
+            key = pending.pop()
+            components[names[key]] = replace_references(self._schemas[key], PREFIX, to_name)
+        return document, dict(sorted(components.items()))
 
-def label_of(kind: Any) -> Label:
-    """Return what a class is called, a generic one with its arguments: `Page_Item`."""
-    return Label(_clean(_short(kind)), _clean(_full(kind)))
-
-
-def _short(kind: Any) -> str:
-    arguments = [_short(part) if _is_class(part) else format_type(part) for part in get_args(kind)]
-    return "_".join([_origin(kind).__name__, *arguments])
+    def _choose_names(self) -> dict[str, str]:
+        short = Counter(name.short for name in self._names.values())
+        chosen: dict[str, str] = {}
+        uses: Counter[str] = Counter()
+        for key, candidates in self._names.items():
+            name = candidates.short if short[candidates.short] == 1 else candidates.qualified
+            uses[name] += 1
+            # Two classes that one function defines have the same qualified name.
+            chosen[key] = name if uses[name] == 1 else f"{name}.{uses[name]}"
+        return chosen
 
 
-def _full(kind: Any) -> str:
-    origin = _origin(kind)
-    arguments = [_full(part) if _is_class(part) else format_type(part) for part in get_args(kind)]
-    module = "" if origin.__module__ == "builtins" else f"{origin.__module__}."
-    return "_".join([f"{module}{origin.__qualname__}", *arguments])
+def replace_references(value: Any, prefix: str, replace: Callable[[str], str]) -> Any:
+    """Copy a JSON value, with each string that starts with `prefix` replaced by what `replace` makes of the rest."""
+    if isinstance(value, list):
+        return [replace_references(item, prefix, replace) for item in value]
+    if isinstance(value, dict):
+        return {key: replace_references(item, prefix, replace) for key, item in value.items()}
+    if isinstance(value, str) and value.startswith(prefix):
+        return replace(value.removeprefix(prefix))
+    return value
 
 
-def _is_class(part: Any) -> bool:
-    return isinstance(_origin(part), type) and _origin(part) is not UnionType
+def create_component_name(kind: Any) -> ComponentName:
+    """Return the possible names of a class. A generic class includes its arguments: `Page_Item`."""
+    return ComponentName(_clean(_join_names(kind, qualified=False)), _clean(_join_names(kind, qualified=True)))
 
 
-def _origin(kind: Any) -> Any:
-    return get_origin(kind) or kind
+def _join_names(kind: Any, *, qualified: bool) -> str:
+    cls = get_origin(kind) or kind
+    name = cls.__qualname__ if qualified else cls.__name__
+    if qualified and cls.__module__ != "builtins":
+        name = f"{cls.__module__}.{name}"
+    arguments = [
+        _join_names(argument, qualified=qualified) if _is_class(argument) else format_type(argument)
+        for argument in get_args(kind)
+    ]
+    return "_".join([name, *arguments])
+
+
+def _is_class(kind: Any) -> bool:
+    origin = get_origin(kind) or kind
+    return isinstance(origin, type) and origin is not UnionType
 
 
 def _clean(name: str) -> str:
-    """Leave the characters that a component's name may have: https://spec.openapis.org/oas/v3.1.1#components-object."""
+    """Replace the characters that a component's name cannot have (https://spec.openapis.org/oas/v3.1.1#components-object)."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("_")
-
-
-def _references(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [key for item in value for key in _references(item)]
-    if not isinstance(value, Mapping):
-        return []
-    found = [value["$ref"].removeprefix(PREFIX)] if _is_reference(value.get("$ref")) else []
-    return found + [key for item in value.values() for key in _references(item)]
-
-
-def _is_reference(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(PREFIX)
-
-
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(value, list):
-        return [_renamed(item, names) for item in value]
-    if isinstance(value, dict):
-        return {key: _renamed(item, names) for key, item in value.items()}
-    return PREFIX + names[value.removeprefix(PREFIX)] if _is_reference(value) else value

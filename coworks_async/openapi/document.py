@@ -1,41 +1,80 @@
-"""The document of a whole service."""
+"""Create the document of a service: its `info`, `tags` and `components`, and an operation for each entry."""
 
+import inspect
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from inspect import cleandoc
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import docstring_parser
+
 from coworks_async.entries.entry import Entry
-from coworks_async.openapi.operation import SECURITY, operation
-from coworks_async.openapi.paths import places
-from coworks_async.openapi.pydantic_models import Mode
-from coworks_async.openapi.responses import answered, problem_answer, problem_name, problems
-from coworks_async.openapi.schemas import Schemas
+from coworks_async.entries.plan import BindingPlan
+from coworks_async.openapi.components import Mode
+from coworks_async.openapi.parameters import (
+    DocumentPath,
+    create_document_paths,
+    create_path_parameters,
+    create_query_parameters,
+)
+from coworks_async.openapi.request_bodies import create_request_body
+from coworks_async.openapi.responses import (
+    PROBLEM_STATUSES,
+    create_problem_response,
+    create_responses,
+    get_problem_name,
+    get_problem_statuses,
+    iter_declared_responses,
+)
+from coworks_async.openapi.schemas import Schemas, contains_file
 
 if TYPE_CHECKING:
     from coworks_async.service import TechMicroService
 
-VERSION = "3.1.1"
+Operation = dict[str, Any]
 
-NOTE = (
-    "Strings that convert are taken too, wherever something else is asked for: `7` for a number; `true`, `1`, `yes`, "
-    "`on`, `false`, `0`, `no`, `off`, in any letter case, for a boolean; a time without an offset, a duration with a "
-    "sign or a fraction, a UUID without hyphens. One value of a query or a form makes an array of one. "
-    "What a body holds by name may come from the query instead."
+OPENAPI_VERSION = "3.1.1"
+SECURITY_SCHEME = "token"
+
+CONVERSIONS = (
+    "Strings are also accepted where they convert to the expected type: `7` for a number; `true`, `1`, `yes`, `on`, "
+    "`false`, `0`, `no`, `off`, in any letter case, for a boolean; a time without an offset, a duration with a sign or "
+    "a fraction, a UUID without hyphens. A single value in a query or a form is accepted for an array. "
+    "Named values of a body may be sent in the query instead."
 )
+
+_INVOCATION_TYPE = {
+    "name": "InvocationType",
+    "in": "header",
+    "description": "`Event`: respond with 202 at once, then read the parameters and run the entry.",
+    "schema": {"type": "string", "enum": ["RequestResponse", "Event"]},
+}
+_ACCEPTED = {
+    "description": "Accepted: the entry runs later.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "properties": {"request_id": {"type": "string"}},
+                "required": ["request_id"],
+            }
+        }
+    },
+}
 
 
 def openapi(app: "TechMicroService", *, servers: Sequence[str | Mapping[str, Any]] = ("/",)) -> dict[str, Any]:
-    """Describe a service by OpenAPI 3.1: its entries, as they bind and answer.
+    """Create the OpenAPI 3.1 document of a service.
 
-    It is made anew at each call: who needs it often keeps it.
+    The document is created at each call and contains the entries registered so far. Keep it if it is needed often.
 
-    Parameters:
-        app: the service; what is registered later is not in the document.
-        servers: URLs that the paths are below, or OpenAPI's own server objects. A path is enough: it stands for the
-            host that the document came from. Behind a gateway it is the request's `root_path`.
+    Args:
+        app: the service.
+        servers: URLs of the service, or OpenAPI server objects. A path such as `/` is relative to the host that serves
+            the document. Behind a gateway it is the request's `root_path`.
 
     Returns:
-        The document, of plain dicts, lists, strings and numbers (https://spec.openapis.org/oas/v3.1.1).
+        The document as dicts, lists, strings and numbers (https://spec.openapis.org/oas/v3.1.1).
 
     Example:
         >>> document = openapi(app, servers=[request.scope["root_path"] or "/"])
@@ -43,64 +82,147 @@ def openapi(app: "TechMicroService", *, servers: Sequence[str | Mapping[str, Any
         'get_items_'
     """
     entries = app.entries
-    schemas = Schemas(use for entry in entries for use in _uses(entry))
-    paths: dict[str, Any] = {}
-    for place in places(entries):
-        paths.setdefault(place.path, {})[place.entry.method.lower()] = operation(place, schemas)
-    statuses = sorted({status for entry in entries for status in problems(entry, body=True)})
-    responses = {problem_name(status): problem_answer(status, schemas) for status in (*statuses, None)}
-    parts, components = schemas.components.name({"paths": paths, "responses": _used(responses, paths)})
+    schemas = Schemas(use for entry in entries for use in _iter_annotations(entry))
+    paths: dict[str, dict[str, Operation]] = {}
+    for path in create_document_paths(entries):
+        paths.setdefault(path.path, {})[path.entry.method.lower()] = _create_operation(path, schemas)
+    problems = _create_problem_responses(paths, schemas)
+    parts, components = schemas.components.name_references({"paths": paths, "responses": problems})
     return {
-        "openapi": VERSION,
-        "info": _info(app),
+        "openapi": OPENAPI_VERSION,
+        "info": _create_info(app),
         "servers": [{"url": server} if isinstance(server, str) else dict(server) for server in servers],
-        **({"tags": tags} if (tags := _tags(entries)) else {}),
+        **({"tags": tags} if (tags := _create_tags(entries)) else {}),
         "paths": parts["paths"],
-        "components": {
-            **({"schemas": components} if components else {}),
-            **({"responses": parts["responses"]} if parts["responses"] else {}),
-            **_security(app),
-        },
+        "components": _omit_empty(
+            {
+                "schemas": components,
+                "responses": parts["responses"],
+                "securitySchemes": _create_security_schemes(app),
+            }
+        ),
     }
 
 
-def _uses(entry: Entry) -> Iterator[tuple[Any, Mode]]:
+def _iter_annotations(entry: Entry) -> Iterator[tuple[Any, Mode]]:
     for slot in entry.plan.slots:
         yield slot.parameter.annotation, "validation"
-    for answer in answered(entry):
-        yield answer.annotation, "serialization"
+    for declared in iter_declared_responses(entry):
+        yield declared.annotation, "serialization"
 
 
-def _used(responses: Mapping[str, Any], paths: Mapping[str, Any]) -> dict[str, Any]:
-    used = {
-        answer["$ref"].rpartition("/")[2]
-        for methods in paths.values()
-        for described in methods.values()
-        for answer in described["responses"].values()
-        if "$ref" in answer
-    }
-    return {name: answer for name, answer in responses.items() if name in used}
-
-
-def _info(app: "TechMicroService") -> dict[str, Any]:
-    """A service tells its version by an attribute; a method of that name is an entry."""
-    version = getattr(app, "version", None)
-    doc = cleandoc(vars(type(app)).get("__doc__") or "")
-    description = "\n\n".join(filter(None, [doc, NOTE]))
+def _create_info(app: "TechMicroService") -> dict[str, Any]:
+    version = getattr(app, "version", None)  # a string, unless an entry has this name
+    description = "\n\n".join(filter(None, [_get_class_doc(type(app)), CONVERSIONS]))
     return {"title": app.name, "description": description, "version": version if isinstance(version, str) else "0.0.0"}
 
 
-def _tags(entries: Sequence[Entry]) -> list[dict[str, str]]:
-    """A tag for each blueprint that has entries, described as its class is."""
+def _create_tags(entries: Sequence[Entry]) -> list[dict[str, str]]:
+    """Return a tag for each blueprint that has entries."""
     tags: dict[str, dict[str, str]] = {}
     for entry in entries:
         if entry.blueprint is not None and entry.blueprint not in tags:
-            doc = cleandoc(vars(entry.declaration.cls).get("__doc__") or "")
+            doc = _get_class_doc(entry.declaration.cls)
             tags[entry.blueprint] = {"name": entry.blueprint, **({"description": doc} if doc else {})}
     return list(tags.values())
 
 
-def _security(app: "TechMicroService") -> dict[str, Any]:
+def _get_class_doc(cls: type) -> str:
+    return inspect.cleandoc(vars(cls).get("__doc__") or "")
+
+
+def _create_security_schemes(app: "TechMicroService") -> dict[str, Any]:
     if all(entry.no_auth for entry in app.entries):
         return {}
-    return {"securitySchemes": {SECURITY: {"type": "apiKey", "in": "header", "name": app.token_key}}}
+    return {SECURITY_SCHEME: {"type": "apiKey", "in": "header", "name": app.token_key}}
+
+
+def _create_problem_responses(paths: Mapping[str, Mapping[str, Operation]], schemas: Schemas) -> dict[str, Any]:
+    """Return the shared error responses that the operations refer to."""
+    operations = [operation for methods in paths.values() for operation in methods.values()]
+    used = {response.get("$ref") for operation in operations for response in operation["responses"].values()}
+    return {
+        get_problem_name(status): create_problem_response(status, schemas)
+        for status in PROBLEM_STATUSES
+        if _refer_to_problem(status)["$ref"] in used
+    }
+
+
+def _refer_to_problem(status: int | None) -> dict[str, str]:
+    return {"$ref": f"#/components/responses/{get_problem_name(status)}"}
+
+
+def _create_operation(path: DocumentPath, schemas: Schemas) -> Operation:
+    entry, plan = path.entry, path.entry.plan
+    doc = parse_docstring(entry.declaration.function)
+    is_get = entry.method == "GET"
+    in_query = is_get or _shows_names_in_query(plan, entry.method, schemas)
+    body = None if is_get else create_request_body(plan, schemas, doc.parameters, named=not in_query)
+    parameters = [
+        *create_path_parameters(plan, path.parameter_names, schemas, doc.parameters),
+        *create_query_parameters(plan, schemas, doc.parameters, named=in_query, structured=is_get),
+        *([_INVOCATION_TYPE] if entry.background else ()),
+    ]
+    responses = create_responses(entry, schemas, doc.returns)
+    if entry.background:
+        responses["202"] = _ACCEPTED
+    for status in get_problem_statuses(entry, has_body=body is not None):
+        responses.setdefault(str(status or "default"), _refer_to_problem(status))
+    # Set by `warnings.deprecated` (PEP 702) and that of `typing_extensions`.
+    deprecation = getattr(entry.declaration.function, "__deprecated__", None)
+    notice = f"Deprecated: {deprecation}" if deprecation else ""
+    operation = {
+        "tags": [entry.blueprint] if entry.blueprint is not None else [],
+        "summary": doc.summary,
+        "description": "\n\n".join(filter(None, [doc.description, notice])),
+        "deprecated": deprecation is not None,
+        "operationId": entry.endpoint,
+        "parameters": parameters,
+        "requestBody": body,
+        "responses": dict(sorted(responses.items())),
+    }
+    return {**_omit_empty(operation), "security": [] if entry.no_auth else [{SECURITY_SCHEME: []}]}
+
+
+def _omit_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
+
+
+def _shows_names_in_query(plan: BindingPlan, method: str, schemas: Schemas) -> bool:
+    """Return whether named values are shown in the query instead of the body.
+
+    The service accepts both, but not one name in both. The document shows the body, unless a structured parameter uses
+    it or HTTP gives it no meaning for the method (https://www.rfc-editor.org/rfc/rfc9110#section-9.3.5).
+    """
+    if plan.structured is not None:
+        return True
+    if method not in ("DELETE", "OPTIONS"):
+        return False
+    slots = [*plan.named.values(), *([plan.extra] if plan.extra is not None else ())]
+    values = [schemas.to_string_schema(schemas.get(slot.parameter.annotation), multiple=True) for slot in slots]
+    return all(value is not None and not contains_file(value) for value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocstring:
+    """A docstring: its first paragraph, its other paragraphs, and the texts of parameters and of the return value.
+
+    Missing parts are empty, also those of `parameters`.
+    """
+
+    summary: str
+    description: str
+    parameters: Mapping[str, str]
+    returns: str
+
+
+def parse_docstring(function: Any) -> ParsedDocstring:
+    """Parse the docstring of a function: reStructuredText (`:param x:`), Google, NumPy or Epydoc style."""
+    doc = docstring_parser.parse(inspect.getdoc(function) or "")
+    summary, _, description = (doc.description or "").partition("\n\n")
+    parameters: defaultdict[str, str] = defaultdict(str)
+    for parameter in doc.params:
+        for name in parameter.arg_name.replace("*", "").split(","):
+            parameters[name.strip()] = (parameter.description or "").strip()
+    returns = doc.returns.description if doc.returns is not None else None
+    return ParsedDocstring(" ".join(summary.split()), description.strip(), parameters, (returns or "").strip())

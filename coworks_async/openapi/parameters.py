@@ -1,167 +1,189 @@
-"""The parameters of an operation: what the path and the query hold."""
+"""Create the keys of `paths`, and the `parameters` of an operation: those of its path and of its query."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from coworks_async.entries.entry import Entry
 from coworks_async.entries.plan import BindingPlan, Slot
 from coworks_async.openapi.components import Schema
-from coworks_async.openapi.schemas import Schemas, with_default
-from coworks_async.openapi.string_schemas import Resolve, as_text, object_of, sent
+from coworks_async.openapi.schemas import FORBIDDEN, Schemas, require_item
 
 Parameter = dict[str, Any]
 
-NOTHING: Schema = {"not": {}}
-"""The schema of what cannot be sent at all."""
+
+@dataclass(frozen=True, slots=True)
+class DocumentPath:
+    """The path of an entry in the document, and the names of its parameters in order."""
+
+    entry: Entry
+    path: str
+    parameter_names: tuple[str, ...]
 
 
-def path_parameters(
-    plan: BindingPlan, names: Sequence[str], schemas: Schemas, told: Mapping[str, str]
+def create_document_paths(entries: Sequence[Entry]) -> list[DocumentPath]:
+    """Return the path of each entry in the document.
+
+    In OpenAPI, paths that differ only in parameter names are equal, and a parameter is one segment. Entries whose paths
+    have the same shape therefore share the parameter names of the first. `*path` is one segment, or as many as it
+    takes to be different from another entry of the same method. https://spec.openapis.org/oas/v3.1.1#path-templating
+    """
+    taken: set[tuple[str, str]] = set()
+    names_by_shape: dict[str, tuple[str, ...]] = {}
+    paths: dict[str, DocumentPath] = {}
+    for entry in sorted(entries, key=lambda entry: entry.path_rest_name is not None):
+        names, segments = _get_parameter_names(entry, 1), 1
+        while (entry.method, _get_shape(entry, names)) in taken:
+            segments += 1
+            names = _get_parameter_names(entry, segments)
+        shape = _get_shape(entry, names)
+        taken.add((entry.method, shape))
+        names = names_by_shape.setdefault(shape, names)
+        path = entry.prefix + "".join(f"/{{{name}}}" for name in names)
+        paths[entry.endpoint] = DocumentPath(entry, path or "/", names)
+    return [paths[entry.endpoint] for entry in entries]
+
+
+def _get_shape(entry: Entry, names: Sequence[str]) -> str:
+    return entry.prefix + "/{}" * len(names)
+
+
+def _get_parameter_names(entry: Entry, rest_segments: int) -> tuple[str, ...]:
+    rest = entry.path_rest_name
+    numbered = [rest, *(f"{rest}{number}" for number in range(2, rest_segments + 1))] if rest is not None else []
+    return (*entry.path_param_names, *numbered)
+
+
+def create_path_parameters(
+    plan: BindingPlan, names: Sequence[str], schemas: Schemas, descriptions: Mapping[str, str]
 ) -> list[Parameter]:
-    """Return the parameters of the path, by the names that they have in the document."""
-    tail = plan.path_rest
-    slots = [*plan.path, *([tail] * (len(names) - len(plan.path)) if tail is not None else ())]
+    """Return the parameters of the path, with their names in the document."""
+    rest = plan.path_rest
+    slots = [*plan.path, *([rest] * (len(names) - len(plan.path)) if rest is not None else ())]
     parameters = []
     for slot, name in zip(slots, names, strict=True):
-        schema = as_text(schemas.of(slot.parameter.annotation), schemas.components.resolve, many=False)
-        text = told.get(slot.name, "")
-        if slot is tail:
-            text = " ".join(filter(None, [text, "The rest of the path: any number of segments, perhaps none."]))
-        parameters.append(_parameter("path", name, schema, required=True, text=text))
+        schema = schemas.to_string_schema(schemas.get(slot.parameter.annotation), multiple=False)
+        description = descriptions[slot.name]
+        if slot is rest:
+            description = f"{description} The rest of the path: zero or more segments.".lstrip()
+        parameters.append(_create_parameter("path", name, schema, required=True, description=description))
     return parameters
 
 
-def query_parameters(
-    plan: BindingPlan, schemas: Schemas, told: Mapping[str, str], *, names: bool, whole: bool
+def create_query_parameters(
+    plan: BindingPlan, schemas: Schemas, descriptions: Mapping[str, str], *, named: bool, structured: bool
 ) -> list[Parameter]:
     """Return the parameters of the query.
 
-    Parameters:
-        names: what has a name of its own comes from it, and what takes the names that are left.
-        whole: so does the structured one.
+    Args:
+        named: include the named parameters and `**kwargs`.
+        structured: include the fields of the structured parameter.
     """
-    resolve = schemas.components.resolve
     parameters = []
-    for slot in plan.named.values() if names else ():
-        written = as_text(schema_of(slot, schemas), resolve, many=True)
-        if written is not None or slot.parameter.required:
-            required = slot.parameter.required
-            parameters.append(_parameter("query", slot.alias, written, required=required, text=told.get(slot.name, "")))
-    parameters += [_gathered(slot, schemas, told.get(slot.name, "")) for slot in plan.deep_objects.values()]
-    if whole and plan.structured is not None:
-        parameters += _of_whole(plan.structured, schemas, told.get(plan.structured.name, ""), taken=plan.named)
-    if names and plan.extra is not None:
-        parameters.append(_left(plan, plan.extra, schemas, told.get(plan.extra.name, "")))
+    for slot in plan.named.values() if named else ():
+        schema = schemas.to_string_schema(schemas.get_for_slot(slot), multiple=True)
+        required = slot.parameter.required
+        if schema is not None or required:
+            text = descriptions[slot.name]
+            parameters.append(_create_parameter("query", slot.alias, schema, required=required, description=text))
+    parameters += [_create_deep_object(slot, schemas, descriptions[slot.name]) for slot in plan.deep_objects.values()]
+    if structured and plan.structured is not None:
+        description = descriptions[plan.structured.name]
+        parameters += _create_structured_parameters(plan.structured, schemas, description, reserved=plan.named)
+    if named and plan.extra is not None:
+        values = schemas.to_string_schema(schemas.get(plan.extra.parameter.annotation), multiple=True)
+        reserved = {*get_reserved_names(plan, plan.extra), *plan.named}
+        description = descriptions[plan.extra.name]
+        parameters.append(_create_free_parameter(plan.extra.name, values or FORBIDDEN, reserved, description))
     return parameters
 
 
-def schema_of(slot: Slot, schemas: Schemas) -> Schema:
-    """Return the schema of a parameter, with its default."""
-    schema = schemas.of(slot.parameter.annotation)
-    return schema if slot.parameter.required else with_default(schema, slot.parameter.default)
-
-
-def reserved_names(plan: BindingPlan, rest: Slot) -> list[str]:
-    """Return the names that `**kwargs` does not take, because Python has them for others."""
+def get_reserved_names(plan: BindingPlan, extra: Slot) -> list[str]:
+    """Return the names that `**kwargs` cannot take, because they are other Python parameters."""
     names = {"self", plan.signature.receiver, *(parameter.name for parameter in plan.signature.parameters)}
-    return sorted(names - {rest.name})
+    return sorted(names - {extra.name})
 
 
-def _parameter(where: str, name: str, schema: Schema | None, *, required: bool, text: str, **style: Any) -> Parameter:
-    schema = schema if schema is not None else NOTHING
-    parameter: Parameter = {"name": name, "in": where}
-    if required:
-        parameter["required"] = True
-    if text or "description" in schema:
-        parameter["description"] = text or schema["description"]
-    return {**parameter, **style, "schema": sent(schema) if required else schema}
+def create_structured_forms(slot: Slot, schemas: Schemas) -> list[Schema]:
+    """Return the forms (or queries) that convert to a structured parameter: an object for each type of its union."""
+    forms = []
+    for schema in schemas.flatten_union(schemas.get(slot.parameter.annotation)):
+        if schema.get("type") != "object":
+            continue
+        properties = {name: value for name, value in schema.get("properties", {}).items() if not value.get("readOnly")}
+        form = schemas.create_form_schema(properties, schema.get("required", []))
+        if form is None:
+            continue
+        # A pydantic model may allow other keys.
+        extra = schema.get("additionalProperties", {})
+        if extra is not False:
+            values = schemas.to_string_schema({} if extra is True else extra, multiple=True)
+            form["additionalProperties"] = values or False
+        forms.append(form)
+    return forms
 
 
-def _gathered(slot: Slot, schemas: Schemas, text: str) -> Parameter:
-    """`filter[...]`: https://spec.openapis.org/oas/v3.1.1#style-values calls it a deep object."""
-    schema = _dict_of(schema_of(slot, schemas), schemas)
+def _create_parameter(
+    location: str, name: str, schema: Schema | None, *, required: bool, description: str = "", **style: Any
+) -> Parameter:
+    schema = schema if schema is not None else FORBIDDEN
+    description = description or schema.get("description", "")
+    return {
+        "name": name,
+        "in": location,
+        **({"required": True} if required else {}),
+        **({"description": description} if description else {}),
+        **style,
+        "schema": require_item(schema) if required else schema,
+    }
+
+
+def _create_deep_object(slot: Slot, schemas: Schemas, description: str) -> Parameter:
+    """Return the parameter of `filter[...]` (https://spec.openapis.org/oas/v3.1.1#style-values)."""
+    members = schemas.flatten_union(schemas.get_for_slot(slot))
+    schema: Schema = dict(next((member for member in members if member.get("type") == "object"), {"type": "object"}))
+    values = schemas.to_string_schema(schema.get("additionalProperties", {}), multiple=True)
+    schema["additionalProperties"] = values or False
     schema["propertyNames"] = {"pattern": r"^[^\[\]]+$", **schema.get("propertyNames", {})}
-    if slot.parameter.required:
+    required = slot.parameter.required
+    if required:
         schema["minProperties"] = max(1, schema.get("minProperties", 0))
-    required = slot.parameter.required
-    return _parameter("query", slot.alias, schema, required=required, text=text, style="deepObject", explode=True)
+    style = {"style": "deepObject", "explode": True}
+    return _create_parameter("query", slot.alias, schema, required=required, description=description, **style)
 
 
-def _dict_of(schema: Schema, schemas: Schemas) -> Schema:
-    """Return the part of a schema that is a dict, its values as text."""
-    resolve = schemas.components.resolve
-    dicts = (part for part in alternatives(schema, resolve) if part.get("type") == "object")
-    found: Schema = next(dicts, {"type": "object"})
-    values = as_text(found.get("additionalProperties", {}), resolve, many=True)
-    return {**found, "additionalProperties": values if values is not None else False}
+def _create_structured_parameters(
+    slot: Slot, schemas: Schemas, description: str, *, reserved: Collection[str]
+) -> list[Parameter]:
+    """Return a parameter for each field, or one object if fields depend on each other.
 
-
-def alternatives(schema: Schema, resolve: Resolve) -> Iterator[Schema]:
-    """Yield the schemas that one allows, references followed."""
-    plain = resolve(schema)
-    choices = plain.get("anyOf", plain.get("oneOf"))
-    if choices is None:
-        yield plain
-        return
-    for choice in choices:
-        yield from alternatives(choice, resolve)
-
-
-def _left(plan: BindingPlan, rest: Slot, schemas: Schemas, text: str) -> Parameter:
-    values = as_text(schemas.of(rest.parameter.annotation), schemas.components.resolve, many=True)
-    taken = {*reserved_names(plan, rest), *plan.named}
-    return _free(rest.name, values if values is not None else NOTHING, taken, text)
-
-
-def _free(name: str, values: Schema, taken: Collection[str], text: str) -> Parameter:
-    """Return a parameter that stands for all names but those that are taken."""
-    names = {"not": {"enum": sorted(taken)}}
-    schema: Schema = {"type": "object", "propertyNames": names, "additionalProperties": values}
-    return _parameter("query", name, schema, required=False, text=text, style="form", explode=True)
-
-
-def _of_whole(slot: Slot, schemas: Schemas, text: str, *, taken: Collection[str]) -> list[Parameter]:
-    """Return a parameter for each field; or one object, where the fields depend on each other.
-
-    Parameters:
-        taken: the names of the other parameters, which no model gets that takes unknown names.
+    Args:
+        reserved: names of other parameters, which a model that allows unknown names cannot receive.
     """
-    objects = whole_as_text(slot, schemas)
+    forms = create_structured_forms(slot, schemas)
     required = slot.parameter.required
-    if len(objects) == 1 and (required or not objects[0].get("required")):
-        fields, needed = objects[0]["properties"], objects[0].get("required", [])
+    if len(forms) == 1 and (required or not forms[0].get("required")):
+        fields, extra = forms[0]["properties"], forms[0]["additionalProperties"]
+        required_fields = forms[0].get("required", [])
         parameters = [
-            _parameter("query", name, schema, required=name in needed, text="") for name, schema in fields.items()
+            _create_parameter("query", name, schema, required=name in required_fields)
+            for name, schema in fields.items()
         ]
-        others = objects[0]["additionalProperties"]
-        if others is not False:
+        if extra is not False:
             name = slot.name if slot.name not in fields else f"{slot.name}_"
-            parameters.append(_free(name, others, {*fields, *taken}, text))
+            parameters.append(_create_free_parameter(name, extra, {*fields, *reserved}, description))
         return parameters
-    if not objects and not required:
+    if not forms and not required:
         return []
-    schema: Schema = objects[0] if len(objects) == 1 else {"oneOf": objects} if objects else NOTHING
-    must = required and all("required" in one for one in objects)
-    return [_parameter("query", slot.name, schema, required=must, text=text, style="form", explode=True)]
+    schema = forms[0] if len(forms) == 1 else {"oneOf": forms} if forms else FORBIDDEN
+    required = required and all("required" in form for form in forms)
+    style = {"style": "form", "explode": True}
+    return [_create_parameter("query", slot.name, schema, required=required, description=description, **style)]
 
 
-def whole_as_text(slot: Slot, schemas: Schemas) -> list[Schema]:
-    """Return what a form or a query may hold that becomes a structured value: an object for each of its types."""
-    resolve = schemas.components.resolve
-    objects = []
-    for part in alternatives(schemas.of(slot.parameter.annotation), resolve):
-        if part.get("type") == "object":
-            properties = {
-                name: field for name, field in part.get("properties", {}).items() if not field.get("readOnly")
-            }
-            written = object_of(properties, part.get("required", []), resolve)
-            objects += [] if written is None else [_open(written, part, resolve)]
-    return objects
-
-
-def _open(written: Schema, part: Schema, resolve: Resolve) -> Schema:
-    """Let in the other keys that a model of pydantic's may take, as far as they have a text."""
-    others = part.get("additionalProperties", {})
-    if others is False:
-        return written
-    values = as_text({} if others is True else others, resolve, many=True)
-    return {**written, "additionalProperties": values if values is not None else False}
+def _create_free_parameter(name: str, values: Schema, reserved: Collection[str], description: str) -> Parameter:
+    """Return one parameter for all names that are not reserved."""
+    names = {"not": {"enum": sorted(reserved)}}
+    schema: Schema = {"type": "object", "propertyNames": names, "additionalProperties": values}
+    style = {"style": "form", "explode": True}
+    return _create_parameter("query", name, schema, required=False, description=description, **style)

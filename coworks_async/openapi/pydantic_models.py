@@ -1,80 +1,62 @@
-"""The schemas of pydantic models, which pydantic makes; for the services that use it."""
+"""Create the schemas of pydantic models, with pydantic itself. Only imported for services that use it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from coworks_async.openapi.components import Schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-Mode = Literal["validation", "serialization"]
+from coworks_async.openapi.components import Mode, Schema, replace_references
 
-_REFERENCE = "#/pydantic/"
+_PREFIX = "#/pydantic/"
 
 
 class ModelSchemas:
-    """What pydantic made of the models of a document: a reference each, and the definitions that they refer to."""
+    """The schemas of all pydantic models of a document.
 
-    def __init__(self, schemas: dict[tuple[Any, Mode], Schema], definitions: dict[str, Schema]) -> None:
+    They are created together, because their names depend on each other: a model whose input and output differ becomes
+    `Item-Input` and `Item-Output`. Unknown keys are rejected as by the converters, unless a model sets `extra`.
+
+    Args:
+        models: each model with its mode: input is validated, output is serialized.
+    """
+
+    def __init__(self, models: Sequence[tuple[Any, Mode]]) -> None:
+        schemas, rest = models_json_schema(
+            models, ref_template=_PREFIX + "{model}", schema_generator=_ClosedSchemaGenerator
+        )
         self._schemas = schemas
-        self._definitions = definitions
+        self._definitions: dict[str, Schema] = rest.get("$defs", {})
 
-    def name_of(self, model: Any, mode: Mode) -> str:
+    def get_name(self, model: Any, mode: Mode) -> str:
         """Return the name of a model's definition."""
         reference: str = self._schemas[model, mode]["$ref"]
-        return reference.removeprefix(_REFERENCE)
+        return reference.removeprefix(_PREFIX)
 
-    def definition(self, name: str, refer: Callable[[str], Schema]) -> Schema:
-        """Return a definition, in which `refer` makes the references to others."""
-        schema: Schema = _referring(self._definitions[name], refer)
+    def get_definition(self, name: str, refer: Callable[[str], Schema]) -> Schema:
+        """Return a definition; `refer` creates its references to other definitions."""
+        schema: Schema = replace_references(self._definitions[name], _PREFIX, lambda other: refer(other)["$ref"])
         return schema
 
 
-def model_schemas(models: Sequence[tuple[Any, Mode]]) -> ModelSchemas:
-    """Have pydantic make the schemas of all models of a document at once, since their names depend on each other.
+class _ClosedSchemaGenerator(GenerateJsonSchema):
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012 - as in pydantic
 
-    Where what is sent and what is answered are not alike, pydantic calls them `Item-Input` and `Item-Output`. Unknown
-    keys are refused as the converters refuse them: unless a model sets `extra` itself.
-    """
-    if not models:
-        return ModelSchemas({}, {})
-    from pydantic.json_schema import models_json_schema
+    def model_schema(self, schema: Any) -> Any:
+        return _close(super().model_schema(schema), schema["cls"])
 
-    schemas, rest = models_json_schema(models, ref_template=_REFERENCE + "{model}", schema_generator=_generator())
-    return ModelSchemas(dict(schemas), rest.get("$defs", {}))
+    def dataclass_schema(self, schema: Any) -> Any:
+        return _close(super().dataclass_schema(schema), schema["cls"])
 
+    def typed_dict_schema(self, schema: Any) -> Any:
+        return _close(super().typed_dict_schema(schema), schema.get("cls"))
 
-def _generator() -> Any:
-    from pydantic.json_schema import GenerateJsonSchema
-
-    class Generator(GenerateJsonSchema):
-        ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012 - pydantic's own form
-
-        def model_schema(self, schema: Any) -> Any:
-            return self._close(super().model_schema(schema), schema["cls"])
-
-        def dataclass_schema(self, schema: Any) -> Any:
-            return self._close(super().dataclass_schema(schema), schema["cls"])
-
-        def typed_dict_schema(self, schema: Any) -> Any:
-            return self._close(super().typed_dict_schema(schema), schema.get("cls"))
-
-        def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> Any:
-            """What has no JSON Schema, a type of somebody else's say, may be anything."""
-            return {}
-
-        def _close(self, made: Any, kind: Any) -> Any:
-            config = getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None) or {}
-            if "properties" in made and config.get("extra") is None:
-                made.setdefault("additionalProperties", False)
-            return made
-
-    return Generator
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> Any:
+        """Allow any value for a type that has no JSON Schema, such as a class of another library."""
+        return {}
 
 
-def _referring(value: Any, refer: Callable[[str], Schema]) -> Any:
-    if isinstance(value, list):
-        return [_referring(item, refer) for item in value]
-    if isinstance(value, dict):
-        return {key: _referring(item, refer) for key, item in value.items()}
-    if isinstance(value, str) and value.startswith(_REFERENCE):
-        return refer(value.removeprefix(_REFERENCE))["$ref"]
-    return value
+def _close(schema: Schema, cls: Any) -> Schema:
+    config = getattr(cls, "model_config", None) or getattr(cls, "__pydantic_config__", None) or {}
+    if "properties" in schema and config.get("extra") is None:
+        schema.setdefault("additionalProperties", False)
+    return schema

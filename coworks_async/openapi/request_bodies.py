@@ -1,13 +1,12 @@
-"""The body of an operation: what may be sent, for each content type that it can be read from."""
+"""Create the `requestBody` of an operation: a schema for each content type it can be read from."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coworks_async.entries.plan import BindingPlan, Slot
 from coworks_async.openapi.components import Schema
-from coworks_async.openapi.parameters import alternatives, reserved_names, schema_of, whole_as_text
-from coworks_async.openapi.schemas import Schemas, closed
-from coworks_async.openapi.string_schemas import as_text, holds_file, object_of
+from coworks_async.openapi.parameters import create_structured_forms, get_reserved_names
+from coworks_async.openapi.schemas import Schemas, contains_file, create_object_schema
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -15,128 +14,128 @@ MULTIPART = "multipart/form-data"
 TEXT = "text/plain"
 BINARY = "application/octet-stream"
 
-# A content type may be a range in OpenAPI, but few tools know what to send for one.
-_RANGES = {
-    TEXT: "Text is taken under any other `text/` type as well.",
-    BINARY: "Bytes are taken under any other content type as well.",
+# OpenAPI allows ranges such as `text/*`, but few tools know what to send for one.
+_OTHER_TYPES = {
+    TEXT: "Text is also accepted under any other `text/` type.",
+    BINARY: "Bytes are also accepted under any other content type.",
 }
 
 Content = dict[str, dict[str, Any]]
 
 
-def request_body(plan: BindingPlan, schemas: Schemas, told: Mapping[str, str], *, names: bool) -> dict[str, Any] | None:
-    """Return the body of an operation, None where it takes none.
-
-    Parameters:
-        names: what has a name of its own comes from it.
-    """
-    named = tuple(plan.named.values()) if names else ()
+def create_request_body(
+    plan: BindingPlan, schemas: Schemas, descriptions: Mapping[str, str], *, named: bool
+) -> dict[str, Any] | None:
+    """Return the request body of an operation, or None. With `named`, it includes named parameters and `**kwargs`."""
+    slots = tuple(plan.named.values()) if named else ()
+    content: Content = {}
+    description, required = "", False
     if plan.structured is not None:
-        content = _of_whole(plan.structured, schemas)
-        text = told.get(plan.structured.name, "")
+        content = _create_structured_content(plan.structured, schemas)
+        description = descriptions[plan.structured.name]
         required = plan.structured.parameter.required
-    elif names and (named or plan.extra is not None):
-        content = _of_names(plan, named, schemas, told)
-        text = " ".join(said for kind, said in _RANGES.items() if kind in content)
-        required = any(slot.parameter.required for slot in named)
-    else:
-        content, text, required = {}, "", False
+    elif named and (slots or plan.extra is not None):
+        content = _create_named_content(plan, slots, schemas, descriptions)
+        description = " ".join(text for media_type, text in _OTHER_TYPES.items() if media_type in content)
+        required = any(slot.parameter.required for slot in slots)
     if plan.request is not None and plan.structured is None:
-        content["*/*"] = {}  # the entry reads for itself
+        content["*/*"] = {}  # the entry reads the body itself
     if not content:
         return None
-    return {**({"description": text} if text else {}), "required": required, "content": content}
+    return {**({"description": description} if description else {}), "required": required, "content": content}
 
 
-def _of_whole(slot: Slot, schemas: Schemas) -> Content:
-    content: Content = {JSON: {"schema": schemas.of(slot.parameter.annotation)}}
-    objects = whole_as_text(slot, schemas)
-    if objects:
-        content[FORM] = {"schema": objects[0] if len(objects) == 1 else {"oneOf": objects}}
+def _create_structured_content(slot: Slot, schemas: Schemas) -> Content:
+    content: Content = {JSON: {"schema": schemas.get(slot.parameter.annotation)}}
+    forms = create_structured_forms(slot, schemas)
+    if forms:
+        content[FORM] = {"schema": forms[0] if len(forms) == 1 else {"oneOf": forms}}
     return content
 
 
-def _of_names(plan: BindingPlan, named: Sequence[Slot], schemas: Schemas, told: Mapping[str, str]) -> Content:
-    resolve = schemas.components.resolve
-    properties = {slot.alias: _described(schema_of(slot, schemas), told.get(slot.name, "")) for slot in named}
-    required = [slot.alias for slot in named if slot.parameter.required]
-    plain = {name: schema for name, schema in properties.items() if not holds_file(schema)}
+def _create_named_content(
+    plan: BindingPlan, slots: Sequence[Slot], schemas: Schemas, descriptions: Mapping[str, str]
+) -> Content:
+    properties: dict[str, Schema] = {}
+    for slot in slots:
+        description = descriptions[slot.name]
+        properties[slot.alias] = schemas.get_for_slot(slot) | ({"description": description} if description else {})
+    required = [slot.alias for slot in slots if slot.parameter.required]
+    without_files = {name: schema for name, schema in properties.items() if not contains_file(schema)}
     content: Content = {}
-    if set(required) <= set(plain):
-        schema = _opened(plan, closed(plain, required), schemas, text=False)
-        content[JSON] = {"schema": _with_values(schema, plain, required, schemas)}
+    if set(required) <= set(without_files):
+        schema = _allow_extra_names(plan, create_object_schema(without_files, required), schemas, is_form=False)
+        content[JSON] = {"schema": _allow_raw_json(schema, without_files, required, schemas)}
     for media_type, files in ((FORM, False), (MULTIPART, True)):
-        form = object_of(properties, required, resolve, files=files)
-        if form is not None and (not files or len(plain) < len(properties)):
-            content[media_type] = {"schema": _opened(plan, form, schemas, text=True)}
-    return {**content, **_as_they_are(named, schemas)}
+        form = schemas.create_form_schema(properties, required, files=files)
+        if form is not None and (not files or len(without_files) < len(properties)):
+            content[media_type] = {"schema": _allow_extra_names(plan, form, schemas, is_form=True)}
+    return {**content, **_create_raw_content(slots, schemas)}
 
 
-def _described(schema: Schema, text: str) -> Schema:
-    return {**schema, "description": text} if text else schema
-
-
-def _opened(plan: BindingPlan, schema: Schema, schemas: Schemas, *, text: bool) -> Schema:
-    """Let in the names that `**kwargs` takes, or that an entry which reads for itself may take."""
+def _allow_extra_names(plan: BindingPlan, schema: Schema, schemas: Schemas, *, is_form: bool) -> Schema:
+    """Allow the names that `**kwargs` takes. An entry that reads the request itself may take any name."""
     if plan.extra is not None:
-        values: Schema | None = schemas.of(plan.extra.parameter.annotation)
-        if text and values is not None:
-            values = as_text(values, schemas.components.resolve, many=True)
-        reserved = [name for name in reserved_names(plan, plan.extra) if name not in schema["properties"]]
-        return {**schema, "propertyNames": {"not": {"enum": reserved}}, "additionalProperties": values or {}}
+        values = schemas.get(plan.extra.parameter.annotation)
+        if is_form:
+            values = schemas.to_string_schema(values, multiple=True) or {}
+        reserved = [name for name in get_reserved_names(plan, plan.extra) if name not in schema["properties"]]
+        return {**schema, "propertyNames": {"not": {"enum": reserved}}, "additionalProperties": values}
     if plan.request is not None:
         return {name: value for name, value in schema.items() if name != "additionalProperties"}
     return schema
 
 
-def _with_values(schema: Schema, properties: dict[str, Schema], required: list[str], schemas: Schemas) -> Schema:
-    """Add the JSON that is no object, which goes to the one parameter that can take it."""
+def _allow_raw_json(
+    schema: Schema, properties: Mapping[str, Schema], required: Sequence[str], schemas: Schemas
+) -> Schema:
+    """Allow JSON that is not an object, which binds to the only parameter that can take it."""
     if len(required) > 1:
         return schema
-    values = {name: _value(properties[name], schemas) for name in properties}
-    forms = [value for name, value in values.items() if value is not None and (name in required or not required)]
-    others = [value for name, value in values.items() if value is not None and required and name not in required]
-    if others:
-        forms = [{"allOf": [form], "not": {"anyOf": others}} for form in forms if form not in others]
-    # What two of them can take nobody gets; so it is in a `oneOf` that has a schema twice.
-    return {"oneOf": [schema, *forms]} if any(forms.count(form) == 1 for form in forms) else schema
+    found = {name: _get_raw_schema(schema, schemas) for name, schema in properties.items()}
+    values = {name: value for name, value in found.items() if value is not None}
+    raw = [value for name, value in values.items() if name in required or not required]
+    optional = [value for name, value in values.items() if required and name not in required]
+    if optional:
+        raw = [{"allOf": [value], "not": {"anyOf": optional}} for value in raw if value not in optional]
+    # A value that two parameters can take binds to neither, and a value valid for two members of `oneOf` is invalid.
+    return {"oneOf": [schema, *raw]} if any(raw.count(value) == 1 for value in raw) else schema
 
 
-def _value(schema: Schema, schemas: Schemas) -> Schema | None:
-    """Return the part of a schema that is no object, without what only describes it."""
-    parts: list[Schema] = []
-    for part in alternatives(schema, schemas.components.resolve):
-        plain = {name: value for name, value in part.items() if name not in ("title", "description", "default")}
-        if not plain:
-            plain = {"type": ["array", "string", "number", "boolean", "null"]}
-        if plain.get("type") != "object":
-            parts.append(plain)
-    if len(parts) < 2:
-        return parts[0] if parts else None
-    return {"anyOf": parts}
+def _get_raw_schema(schema: Schema, schemas: Schemas) -> Schema | None:
+    """Return the part of a schema that is not an object, without annotations."""
+    members: list[Schema] = []
+    for member in schemas.flatten_union(schema):
+        bare = {name: value for name, value in member.items() if name not in ("title", "description", "default")}
+        if not bare:
+            bare = {"type": ["array", "string", "number", "boolean", "null"]}
+        if bare.get("type") != "object":
+            members.append(bare)
+    if len(members) < 2:
+        return members[0] if members else None
+    return {"anyOf": members}
 
 
-def _as_they_are(named: Sequence[Slot], schemas: Schemas) -> Content:
-    """Return the bodies that one parameter takes as they came, where nothing else must be sent."""
+def _create_raw_content(slots: Sequence[Slot], schemas: Schemas) -> Content:
+    """Return the content types whose body becomes the value of one parameter, unparsed."""
     content: Content = {}
-    text = _only([slot for slot in named if slot.converter.accepts_text], named)
+    text = _find_only([slot for slot in slots if slot.converter.accepts_text], slots)
     if text is not None:
-        texts = [part for part in alternatives(schema_of(text, schemas), schemas.components.resolve) if _is_text(part)]
-        # An empty body is none at all.
-        least = {"minLength": max(1, texts[0].get("minLength", 0))} if text.parameter.required else {}
-        content[TEXT] = {"schema": {**texts[0], **least}}
-    binary = _only([slot for slot in named if slot.converter.accepts_bytes], named)
-    if binary is not None:
+        schema = next(filter(_is_plain_string, schemas.flatten_union(schemas.get_for_slot(text))))
+        # An empty body counts as no body.
+        minimum = {"minLength": max(1, schema.get("minLength", 0))} if text.parameter.required else {}
+        content[TEXT] = {"schema": {**schema, **minimum}}
+    if _find_only([slot for slot in slots if slot.converter.accepts_bytes], slots) is not None:
         content[BINARY] = {}
     return content
 
 
-def _only(takers: Sequence[Slot], named: Sequence[Slot]) -> Slot | None:
-    """Return the one that takes a whole body, None where there are several, or others are required."""
-    if len(takers) != 1 or any(slot.parameter.required for slot in named if slot is not takers[0]):
+def _find_only(candidates: Sequence[Slot], slots: Sequence[Slot]) -> Slot | None:
+    """Return the candidate if it is the only one, and no other parameter is required."""
+    if len(candidates) != 1 or any(slot.parameter.required for slot in slots if slot is not candidates[0]):
         return None
-    return takers[0]
+    return candidates[0]
 
 
-def _is_text(schema: Schema) -> bool:
+def _is_plain_string(schema: Schema) -> bool:
     return schema.get("type") == "string" and not {"format", "contentEncoding", "enum"} & set(schema)

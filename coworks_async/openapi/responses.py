@@ -1,16 +1,8 @@
-"""The answers of an operation: what the entry says that it returns, and the problems that it can give."""
+"""Create the `responses` of an operation: those of the return annotation, and the errors an entry can cause."""
 
 import inspect
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Generator,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections import abc
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
@@ -21,150 +13,139 @@ from starlette.responses import RedirectResponse, Response
 
 from coworks_async.entries.annotations import is_structured, union_members
 from coworks_async.entries.entry import Entry
-from coworks_async.openapi.components import Label, Schema
+from coworks_async.openapi.components import ComponentName, Schema
+from coworks_async.openapi.request_bodies import BINARY, JSON, TEXT
 from coworks_async.openapi.schemas import Schemas
 from coworks_async.pipeline.problems import MEDIA_TYPE, status_title
 from coworks_async.pipeline.responses import BODILESS_STATUSES
 
-Answer = dict[str, Any]
+ResponseObject = dict[str, Any]
 
-JSON = "application/json"
-TEXT = "text/plain"
-BINARY = "application/octet-stream"
-
-
-_STREAMS = (AsyncGenerator, AsyncIterator, AsyncIterable, Generator, Iterator, Iterable)
-_CHUNKS: Mapping[Any, str] = {str: TEXT, bytes: BINARY}
-_JSON = (dict, list, int, float, Decimal, Mapping, Sequence)
+_STREAM_TYPES = (abc.AsyncGenerator, abc.AsyncIterator, abc.AsyncIterable, abc.Generator, abc.Iterator, abc.Iterable)
+_CHUNK_MEDIA_TYPES: Mapping[Any, str] = {str: TEXT, bytes: BINARY}
+_JSON_TYPES = (dict, list, int, float, Decimal, Mapping, Sequence)
+_RANGE_DESCRIPTIONS = {"2XX": "Success", "3XX": "Redirection"}
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """One answer that an entry may give: a status, a content type (None for no body, or for any) and a type."""
+class DeclaredResponse:
+    """A response that the return annotation of an entry declares.
+
+    Attributes:
+        status: a status, or a range of them: `2XX`.
+        media_type: None for no body, or for any.
+        annotation: the type of the body.
+    """
 
     status: str
     media_type: str | None = None
     annotation: Any = Any
 
 
-def answers(entry: Entry, schemas: Schemas, text: str) -> dict[str, Answer]:
-    """Return the answers that an entry says it gives, by status.
+_UNKNOWN = (DeclaredResponse("2XX"), DeclaredResponse("3XX"))
 
-    Parameters:
-        text: what its docstring says of what it returns.
+
+def create_responses(entry: Entry, schemas: Schemas, description: str) -> dict[str, ResponseObject]:
+    """Return the responses that an entry declares, by status.
+
+    Args:
+        description: the text of the docstring about the return value.
     """
-    found: dict[str, Answer] = {}
-    own = dict(entry.options.binary_headers)
-    told = next((value.partition(";")[0] for name, value in own.items() if name.lower() == "content-type"), None)
-    headers = {name: {"schema": {"const": value}} for name, value in own.items() if name.lower() != "content-type"}
-    for one in answered(entry):
-        answer = found.setdefault(one.status, {"description": text or _title(one.status)})
+    options = dict(entry.options.binary_headers)
+    content_type = next((value for name, value in options.items() if name.lower() == "content-type"), None)
+    headers = {name: {"schema": {"const": value}} for name, value in options.items() if name.lower() != "content-type"}
+    responses: dict[str, ResponseObject] = {}
+    for declared in iter_declared_responses(entry):
+        status = declared.status
+        text = description or _RANGE_DESCRIPTIONS.get(status) or status_title(int(status))
+        response = responses.setdefault(status, {"description": text})
         if headers:
-            answer["headers"] = headers
-        if one.media_type is not None and one.status not in map(str, BODILESS_STATUSES):
-            content, kind = answer.setdefault("content", {}), told or one.media_type
-            content[kind] = _either(content.get(kind), schemas.of(one.annotation, "serialization"))
-    return found
+            response["headers"] = headers
+        if declared.media_type is not None and status not in map(str, BODILESS_STATUSES):
+            content = response.setdefault("content", {})
+            media_type = content_type.partition(";")[0] if content_type is not None else declared.media_type
+            schema = schemas.get(declared.annotation, "serialization")
+            content[media_type] = _add_alternative(content.get(media_type), schema)
+    return responses
 
 
-def _title(status: str) -> str:
-    return status_title(int(status)) if status.isdecimal() else "Answer"
-
-
-def _either(before: Answer | None, schema: Schema) -> Answer:
-    """Return what a content type holds that may have one more schema; without a schema it may be anything."""
-    if before == {} or not schema:
+def _add_alternative(media: ResponseObject | None, schema: Schema) -> ResponseObject:
+    """Add an alternative to the schema of a content type. Without a schema, anything is allowed."""
+    if media == {} or not schema:
         return {}
-    if before is None or before["schema"] == schema:
+    if media is None or media["schema"] == schema:
         return {"schema": schema}
-    return {"schema": {"anyOf": [*before["schema"].get("anyOf", [before["schema"]]), schema]}}
+    return {"schema": {"anyOf": [*media["schema"].get("anyOf", [media["schema"]]), schema]}}
 
 
-def answered(entry: Entry) -> Iterator[Answered]:
-    """Yield the answers that the signature of an entry tells of."""
+def iter_declared_responses(entry: Entry) -> Iterator[DeclaredResponse]:
+    """Yield the responses that the signature of an entry declares."""
     returns = entry.signature.returns
     function = inspect.unwrap(entry.declaration.function)
     if returns is Any and (inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)):
-        yield from [Answered("200", TEXT), Answered("200", BINARY)]
+        yield from [DeclaredResponse("200", TEXT), DeclaredResponse("200", BINARY)]
         return
     for member in union_members(returns):
-        yield from _answered(member)
+        yield from _iter_responses(member)
 
 
-def _answered(member: Any) -> Iterator[Answered]:
+def _iter_responses(member: Any) -> Iterator[DeclaredResponse]:
     kind: Any = get_origin(member) or member
     if member in (None, type(None)):
-        yield Answered("204")
+        yield DeclaredResponse("204")
     elif kind is tuple:
-        yield from _told(get_args(member))
+        yield from _iter_tuple_responses(get_args(member))
     elif kind is Literal:
-        yield from _of_values(get_args(member))
-    elif member in (NoReturn, Never):
-        return
+        yield from _iter_value_responses(get_args(member))
     elif not isinstance(kind, type):
-        yield from _UNKNOWN
+        yield from () if member in (NoReturn, Never) else _UNKNOWN
     elif issubclass(kind, Enum):
-        yield from _of_values([each.value for each in kind if isinstance(each, str | int)])
-    elif issubclass(kind, Response):
-        yield from _of_response(kind)
-    elif kind in _STREAMS:
+        yield from _iter_value_responses([each.value for each in kind if isinstance(each, str | int)])
+    elif issubclass(kind, RedirectResponse):
+        yield DeclaredResponse("3XX")
+    elif issubclass(kind, Response) and kind.media_type:
+        yield DeclaredResponse("2XX", kind.media_type)
+    elif kind in _STREAM_TYPES:
         chunk: Any = next(iter(get_args(member)), Any)
-        yield Answered("200", _CHUNKS.get(chunk, "*/*"))
+        yield DeclaredResponse("200", _CHUNK_MEDIA_TYPES.get(chunk, "*/*"))
     elif issubclass(kind, str | bytes):
-        yield Answered("200", TEXT, str) if issubclass(kind, str) else Answered("200", BINARY)
-    elif issubclass(kind, _JSON) or is_structured(member):
-        yield Answered("200", JSON, member if _is_type(member) else Any)
+        yield DeclaredResponse("200", TEXT, str) if issubclass(kind, str) else DeclaredResponse("200", BINARY)
+    elif issubclass(kind, _JSON_TYPES) or is_structured(member):
+        yield DeclaredResponse("200", JSON, member if _has_type_info(member) else Any)
     else:
         yield from _UNKNOWN
 
 
-_UNKNOWN = (Answered("2XX"), Answered("3XX"))
-"""What an entry answers that does not say what it returns."""
-
-
-def _of_values(values: Sequence[Any]) -> Iterator[Answered]:
-    """Each value of an enumeration is answered as what it is."""
+def _iter_value_responses(values: Sequence[Any]) -> Iterator[DeclaredResponse]:
     strings = tuple(str(value) for value in values if isinstance(value, str))
     numbers = tuple(int(value) for value in values if isinstance(value, int))
     if strings:
-        yield Answered("200", TEXT, Literal[strings])
+        yield DeclaredResponse("200", TEXT, Literal[strings])
     if numbers:
-        yield Answered("200", JSON, Literal[numbers])
+        yield DeclaredResponse("200", JSON, Literal[numbers])
     if None in values:
-        yield Answered("204")
+        yield DeclaredResponse("204")
     if not values:
         yield from _UNKNOWN
 
 
-def _of_response(kind: type[Response]) -> Iterator[Answered]:
-    if issubclass(kind, RedirectResponse):
-        yield Answered("3XX")
-    elif kind.media_type:
-        yield Answered("2XX", kind.media_type)
-    else:
-        yield from _UNKNOWN
-
-
-def _told(parts: Sequence[Any]) -> Iterator[Answered]:
-    """(body, status), (body, headers) or (body, status, headers)."""
+def _iter_tuple_responses(parts: Sequence[Any]) -> Iterator[DeclaredResponse]:
+    """Yield the responses of (body, status), (body, headers) or (body, status, headers)."""
     if len(parts) not in (2, 3) or ... in parts:
         yield from _UNKNOWN
         return
-    statuses = _statuses(parts[1])
+    statuses: list[str] = []
+    if get_origin(parts[1]) is Literal:
+        statuses = [str(int(value)) for value in get_args(parts[1])]
+    elif isinstance(parts[1], type) and issubclass(parts[1], int):
+        statuses = ["2XX"]
     for member in union_members(parts[0]):
-        for one in _answered(member):
-            yield from [replace(one, status=status) for status in statuses or [one.status]]
+        for declared in _iter_responses(member):
+            yield from [replace(declared, status=status) for status in statuses or [declared.status]]
 
 
-def _statuses(part: Any) -> list[str]:
-    """Return the statuses that a type tells of, none where it is that of headers."""
-    if get_origin(part) is Literal:
-        return [str(int(value)) for value in get_args(part)]
-    return ["2XX"] if isinstance(part, type) and issubclass(part, int) else []
-
-
-def _is_type(annotation: Any) -> bool:
-    """Tell whether it can be described: what is returned need not be what a request could be converted to."""
+def _has_type_info(annotation: Any) -> bool:
+    """Return whether a type has a schema. A return type need not be one that a request can be converted to."""
     try:
         type_info(annotation)
     except (TypeError, NameError):
@@ -174,7 +155,7 @@ def _is_type(annotation: Any) -> bool:
 
 PROBLEM: Schema = {
     "title": "Problem",
-    "description": "An error, as RFC 9457 has it.",
+    "description": "An error in the problem details format of RFC 9457.",
     "type": "object",
     "properties": {
         "type": {"type": "string"},
@@ -182,7 +163,7 @@ PROBLEM: Schema = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "errors": {
-            "description": "All that is wrong with a request.",
+            "description": "Every invalid value in the request.",
             "type": "array",
             "items": {
                 "type": "object",
@@ -199,33 +180,39 @@ PROBLEM: Schema = {
     "required": ["type", "title", "status"],
 }
 
-_HEADERS = {401: "WWW-Authenticate", 405: "Allow"}
+PROBLEM_STATUSES = (400, 401, 403, 404, 405, 413, 415, 422, 500, None)
+"""The statuses of the errors that all entries share; None is any other error."""
+
+_PROBLEM_HEADERS = {401: "WWW-Authenticate", 405: "Allow"}
 
 
-def problems(entry: Entry, *, body: bool) -> list[int]:
-    """Return the statuses of the problems that an entry can give of itself.
+def get_problem_statuses(entry: Entry, *, has_body: bool) -> list[int | None]:
+    """Return the statuses of the errors that an entry can cause, None included."""
+    takes_values = entry.plan.request is None or bool(entry.plan.slots)
+    # A slash in a segment leads to another path, which may not exist or not have the method.
+    has_path = bool(entry.plan.path or entry.plan.path_rest)
+    conditions = {
+        401: not entry.no_auth,
+        403: not entry.no_auth,
+        404: has_path,
+        405: has_path,
+        413: has_body,
+        415: has_body,
+        422: takes_values,
+    }
+    return [status for status in PROBLEM_STATUSES if conditions.get(status or 0, True)]
 
-    Parameters:
-        body: it takes one.
-    """
-    reads = entry.plan.request is None or entry.plan.slots
-    found = {400: True, 401: not entry.no_auth, 403: not entry.no_auth, 422: reads, 500: True}
-    # A slash in a segment leads to another path, where there may be nothing, or nothing for this method.
-    found |= dict.fromkeys((404, 405), bool(entry.plan.path or entry.plan.path_rest))
-    found |= dict.fromkeys((413, 415), body)
-    return sorted(status for status, given in found.items() if given)
 
-
-def problem_name(status: int | None) -> str:
-    """Return the name of a problem's component; None is any other that the service gives."""
+def get_problem_name(status: int | None) -> str:
+    """Return the name of the response component of an error."""
     return status_title(status).replace(" ", "") if status is not None else "Problem"
 
 
-def problem_answer(status: int | None, schemas: Schemas) -> Answer:
-    """Return a problem as the components of a document have it."""
-    label = Label("Problem", "coworks_async.Problem")
-    schema = schemas.components.refer("problem", label, lambda: PROBLEM)
-    answer: Answer = {"description": status_title(status) if status is not None else "Another problem"}
-    if status in _HEADERS:
-        answer["headers"] = {_HEADERS[status]: {"schema": {"type": "string"}}}
-    return {**answer, "content": {MEDIA_TYPE: {"schema": schema}}}
+def create_problem_response(status: int | None, schemas: Schemas) -> ResponseObject:
+    """Return the response component of an error."""
+    name = ComponentName("Problem", "coworks_async.Problem")
+    schema = schemas.components.refer("problem", name, lambda: PROBLEM)
+    response: ResponseObject = {"description": status_title(status) if status is not None else "Any other error"}
+    if status in _PROBLEM_HEADERS:
+        response["headers"] = {_PROBLEM_HEADERS[status]: {"schema": {"type": "string"}}}
+    return {**response, "content": {MEDIA_TYPE: {"schema": schema}}}

@@ -1,15 +1,14 @@
-"""From a type to its JSON Schema: the values that convert to it, as our own rules have them.
+"""Create JSON Schemas of types, and of the part of them that strings in a path, a query or a form can carry.
 
-It follows the description of types that the converters follow (`msgspec.inspect`), since msgspec's own schemas say
-something else in places: they let unknown keys pass, take no number for a `Decimal`, refuse what is twice in a set,
-and have one name for two types of one name. Strings that convert to a number or a boolean are left out: they would
-make each type a union.
+The schemas follow the same type information as the converters (`msgspec.inspect`). msgspec's own schemas differ from
+our rules: they allow unknown keys, reject numbers for a `Decimal` and duplicates in a set, and give two classes of one
+name the same component. Strings that convert to numbers or booleans are not shown: each type would be a union.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from inspect import cleandoc
-from typing import Any, get_origin
+from typing import TYPE_CHECKING, Any, get_origin
 
 import msgspec
 from msgspec import inspect as types
@@ -18,9 +17,12 @@ from starlette.datastructures import UploadFile
 from coworks_async.entries.annotations import format_type, is_pydantic_model
 from coworks_async.entries.coercion import alternatives
 from coworks_async.entries.converters import walk_types
-from coworks_async.openapi.components import Components, Label, Schema, label_of
-from coworks_async.openapi.pydantic_models import Mode, ModelSchemas, model_schemas
+from coworks_async.entries.plan import Slot
+from coworks_async.openapi.components import ComponentName, Components, Mode, Schema, create_component_name
 from coworks_async.pipeline.responses import encode_json
+
+if TYPE_CHECKING:
+    from coworks_async.openapi.pydantic_models import ModelSchemas
 
 INT = "^-?[0-9]+$"
 NUMBER = r"^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?$"
@@ -30,121 +32,193 @@ DURATION = (
 )
 BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 LOCAL_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?"
+LOCAL_DATETIME = f"[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]{LOCAL_TIME}"
 
 FILE: Schema = {"type": "string", "format": "binary"}
+STRING: Schema = {"type": "string"}
+STRINGS: Schema = {"type": "array", "items": STRING}
+FORBIDDEN: Schema = {"not": {}}
+"""No value is valid."""
 
 
 class Schemas:
-    """The schemas of the types of one document.
+    """The schemas of the types of one document. Those of classes with fields and of enumerations are components.
 
-    Parameters:
-        uses: all annotations that will be asked for, each with its mode: what is sent is validated, what is answered
-            is serialized. Only pydantic's models make a difference of it.
+    Args:
+        uses: all annotations of the document, each with its mode.
     """
+
+    _models: "ModelSchemas"
 
     def __init__(self, uses: Iterable[tuple[Any, Mode]]) -> None:
         self.components = Components()
-        models = {(info.cls, mode): None for annotation, mode in uses for info in _models(annotation)}
-        self._models: ModelSchemas = model_schemas(list(models))
+        models = dict.fromkeys((model, mode) for annotation, mode in uses for model in _find_models(annotation))
+        if models:
+            # pydantic is optional: only a service that uses it has models.
+            from coworks_async.openapi.pydantic_models import ModelSchemas
 
-    def of(self, annotation: Any, mode: Mode = "validation") -> Schema:
-        """Return the schema of an annotation, which refers to components.
+            self._models = ModelSchemas(list(models))
+
+    def get(self, annotation: Any, mode: Mode = "validation") -> Schema:
+        """Return the schema of an annotation.
 
         Raises:
-            TypeError: the annotation is no type.
+            TypeError: the annotation is not a type.
         """
-        return self._schema(types.type_info(annotation), mode)
+        return self._create(types.type_info(annotation), mode)
 
-    def _schema(self, info: types.Type, mode: Mode) -> Schema:
-        told: Schema = {}
+    def get_for_slot(self, slot: Slot) -> Schema:
+        """Return the schema of a parameter, with its default."""
+        schema = self.get(slot.parameter.annotation)
+        return schema if slot.parameter.required else add_default(schema, slot.parameter.default)
+
+    def flatten_union(self, schema: Schema) -> Iterator[Schema]:
+        """Yield the members of a union, at any depth, or the schema itself; references are resolved."""
+        resolved = self.components.resolve(schema)
+        members = resolved.get("anyOf", resolved.get("oneOf"))
+        if members is None:
+            yield resolved
+            return
+        for member in members:
+            yield from self.flatten_union(member)
+
+    def to_string_schema(self, schema: Schema, *, multiple: bool) -> Schema | None:
+        """Return the part of a schema that strings can carry, or None.
+
+        A string carries neither objects nor arrays of arrays. It carries no null: the string `null` is a string.
+
+        Args:
+            multiple: the name can be repeated, so an array of plain values is allowed.
+
+        Example:
+            >>> schemas.to_string_schema({"anyOf": [{"type": "integer"}, {"type": "null"}]}, multiple=False)
+            {'type': 'integer'}
+        """
+        resolved = self.components.resolve(schema)
+        annotations = {name: resolved[name] for name in _ANNOTATIONS if resolved.get(name) is not None}
+        for union in ("anyOf", "oneOf"):
+            if union in resolved:
+                members = [self.to_string_schema(member, multiple=multiple) for member in resolved[union]]
+                kept = [member for member in members if member is not None]
+                return {**(kept[0] if len(kept) == 1 else {"anyOf": kept}), **annotations} if kept else None
+        if "enum" in resolved or "const" in resolved:
+            values = resolved["enum"] if "enum" in resolved else [resolved["const"]]
+            if None not in values:
+                return schema
+            return {**resolved, "enum": [value for value in values if value is not None]} if values != [None] else None
+        kind = resolved.get("type")
+        if kind is None:
+            return {**({"anyOf": [STRING, STRINGS]} if multiple else STRING), **annotations}
+        if kind == "array":
+            return self._to_string_array(resolved) if multiple else None
+        return None if kind in ("object", "null") else schema
+
+    def _to_string_array(self, schema: Schema) -> Schema | None:
+        array = dict(schema)
+        if isinstance(schema.get("items"), dict):
+            array["items"] = self.to_string_schema(schema["items"], multiple=False)
+        if "prefixItems" in schema:
+            array["prefixItems"] = [self.to_string_schema(item, multiple=False) for item in schema["prefixItems"]]
+        return None if array.get("items", {}) is None or None in array.get("prefixItems", ()) else array
+
+    def create_form_schema(
+        self, properties: dict[str, Schema], required: Sequence[str], *, files: bool = False
+    ) -> Schema | None:
+        """Return the schema of a form with these fields, or None if a required one cannot be sent in a form.
+
+        Args:
+            files: the form can contain files.
+        """
+        fields = {name: self.to_string_schema(schema, multiple=True) for name, schema in properties.items()}
+        sendable = {
+            name: require_item(schema) if name in required else schema
+            for name, schema in fields.items()
+            if schema is not None and (files or not contains_file(schema))
+        }
+        return create_object_schema(sendable, required) if set(required) <= set(sendable) else None
+
+    def _create(self, info: types.Type, mode: Mode) -> Schema:
+        extra: Schema = {}
         while isinstance(info, types.Metadata):
-            told = {**(info.extra_json_schema or {}), **told}
+            extra = {**(info.extra_json_schema or {}), **extra}
             info = info.type
-        return {**self._bare(info, mode), **told}
+        return {**self._create_plain(info, mode), **extra}
 
-    def _bare(self, info: types.Type, mode: Mode) -> Schema:
-        if isinstance(info, _NAMED):
-            return self._component(info, mode)
+    def _create_plain(self, info: types.Type, mode: Mode) -> Schema:
+        if isinstance(info, _COMPONENT_TYPES):
+            return self._create_component(info, mode)
         if isinstance(info, types.UnionType):
-            return self._union(info, mode)
+            return self._create_union(info, mode)
         if isinstance(info, types.TupleType):
-            return _fixed([self._schema(item, mode) for item in info.item_types], len(info.item_types))
+            return _create_tuple([self._create(item, mode) for item in info.item_types], len(info.item_types))
         if isinstance(info, types.CollectionType):
-            return self._array(info, mode)
+            array: Schema = {"type": "array", "items": self._create(info.item_type, mode)}
+            return {**array, **_get_constraints(info, minItems="min_length", maxItems="max_length")}
         if isinstance(info, types.DictType):
-            return self._mapping(info, mode)
+            return self._create_dict(info, mode)
         if isinstance(info, types.CustomType):
-            return self._custom(info.cls, mode)
-        return scalar(info)
+            if is_pydantic_model(info.cls):
+                return self._create_model(self._models.get_name(info.cls, mode))
+            return FILE if isinstance(info.cls, type) and issubclass(info.cls, UploadFile) else {}
+        return _create_scalar(info)
 
-    def _component(self, info: Any, mode: Mode) -> Schema:
-        label = label_of(info.cls)
-        # Only what holds a model of pydantic's is another thing on its way out.
-        apart = mode == "serialization" and any(_is_model(inner) for inner in walk_types(info))
-        if apart:
-            label = Label(f"{label.short}-Output", f"{label.full}-Output")
-        return self.components.refer((info.cls, apart), label, lambda: self._described(info, mode))
+    def _create_component(self, info: Any, mode: Mode) -> Schema:
+        name = create_component_name(info.cls)
+        # Without a pydantic model inside, input and output have one schema.
+        is_output = mode == "serialization" and bool(_find_models(info.cls))
+        if is_output:
+            name = ComponentName(f"{name.short}-Output", f"{name.qualified}-Output")
+        return self.components.refer((info.cls, is_output), name, lambda: self._create_class(info, mode))
 
-    def _described(self, info: Any, mode: Mode) -> Schema:
-        schema: Schema = {"title": format_type(info.cls)}
-        if isinstance(info, types.EnumType):
-            schema["title"] = info.cls.__name__
-        if doc := _own_doc(info.cls):
+    def _create_class(self, info: Any, mode: Mode) -> Schema:
+        is_enum = isinstance(info, types.EnumType)
+        schema: Schema = {"title": info.cls.__name__ if is_enum else format_type(info.cls)}
+        if doc := _get_class_doc(info.cls):
             schema["description"] = doc
-        return {**schema, **self._fields(info, mode)}
+        members = _create_enum([member.value for member in info.cls]) if is_enum else self._create_fields(info, mode)
+        return {**schema, **members}
 
-    def _fields(self, info: Any, mode: Mode) -> Schema:
-        if isinstance(info, types.EnumType):
-            return one_of([member.value for member in info.cls])
+    def _create_fields(self, info: Any, mode: Mode) -> Schema:
         tag = {info.tag_field: {"const": info.tag}} if getattr(info, "tag_field", None) else {}
-        fields = {field.encode_name: self._field(field, mode) for field in info.fields}
-        properties = {**tag, **fields}
+        properties = {**tag, **{field.encode_name: self._create_field(field, mode) for field in info.fields}}
         required = [*tag, *(field.encode_name for field in info.fields if field.required)]
         if isinstance(info, types.NamedTupleType) or getattr(info, "array_like", False):
-            return _fixed(list(properties.values()), len(required))
-        for name in _read_only(info.cls):
+            return _create_tuple(list(properties.values()), len(required))
+        read_only = _find_read_only_fields(info.cls)
+        for name in read_only:
             properties[name]["readOnly"] = True
-            required = [other for other in required if other != name]
-        return closed(properties, required)
+        return create_object_schema(properties, [name for name in required if name not in read_only])
 
-    def _field(self, field: types.Field, mode: Mode) -> Schema:
-        schema = self._schema(field.type, mode)
+    def _create_field(self, field: types.Field, mode: Mode) -> Schema:
+        schema = self._create(field.type, mode)
         factory = field.default_factory
         default = factory() if factory in (list, dict, set) else field.default
-        return schema if default is msgspec.NODEFAULT else with_default(schema, default)
+        return schema if default is msgspec.NODEFAULT else add_default(schema, default)
 
-    def _union(self, info: types.UnionType, mode: Mode) -> Schema:
-        none_last = sorted(info.types, key=lambda member: isinstance(member, types.NoneType))
-        schema: Schema = {"anyOf": [self._schema(member, mode) for member in none_last]}
+    def _create_union(self, info: types.UnionType, mode: Mode) -> Schema:
+        null_last = sorted(info.types, key=lambda member: isinstance(member, types.NoneType))
+        schema: Schema = {"anyOf": [self._create(member, mode) for member in null_last]}
         tagged = [member for member in alternatives(info) if getattr(member, "tag_field", None)]
         structs = [member for member in tagged if isinstance(member, types.StructType) and isinstance(member.tag, str)]
         if len(structs) > 1 and not structs[0].array_like:
-            mapping = {member.tag: self._schema(member, mode)["$ref"] for member in structs}
+            mapping = {member.tag: self._create(member, mode)["$ref"] for member in structs}
             schema["discriminator"] = {"propertyName": structs[0].tag_field, "mapping": mapping}
         return schema
 
-    def _array(self, info: types.CollectionType, mode: Mode) -> Schema:
-        schema: Schema = {"type": "array", "items": self._schema(info.item_type, mode)}
-        return {**schema, **_bounds(info, minItems="min_length", maxItems="max_length")}
-
-    def _mapping(self, info: types.DictType, mode: Mode) -> Schema:
-        schema: Schema = {"type": "object", "additionalProperties": self._schema(info.value_type, mode)}
-        if names := _key(self.components.resolve(self._schema(info.key_type, mode))):
+    def _create_dict(self, info: types.DictType, mode: Mode) -> Schema:
+        schema: Schema = {"type": "object", "additionalProperties": self._create(info.value_type, mode)}
+        if names := _create_key_schema(self.components.resolve(self._create(info.key_type, mode))):
             schema["propertyNames"] = names
-        return {**schema, **_bounds(info, minProperties="min_length", maxProperties="max_length")}
+        return {**schema, **_get_constraints(info, minProperties="min_length", maxProperties="max_length")}
 
-    def _custom(self, kind: Any, mode: Mode) -> Schema:
-        if is_pydantic_model(kind):
-            return self._model(self._models.name_of(kind, mode))
-        return FILE if isinstance(kind, type) and issubclass(kind, UploadFile) else {}
-
-    def _model(self, name: str) -> Schema:
-        """Refer to one of pydantic's definitions, and have those that it refers to at hand."""
-        label = Label(name, f"pydantic.{name}")
-        return self.components.refer(("pydantic", name), label, lambda: self._models.definition(name, self._model))
+    def _create_model(self, name: str) -> Schema:
+        candidates = ComponentName(name, f"pydantic.{name}")
+        return self.components.refer(
+            ("pydantic", name), candidates, lambda: self._models.get_definition(name, self._create_model)
+        )
 
 
-_NAMED = (
+_COMPONENT_TYPES = (
     types.StructType,
     types.DataclassType,
     types.TypedDictType,
@@ -152,31 +226,64 @@ _NAMED = (
     types.EnumType,
 )
 
+_ANNOTATIONS = ("title", "description", "default", "examples", "deprecated")
 
-def scalar(info: types.Type) -> Schema:
-    """Return the schema of a type that holds no other."""
+
+def create_object_schema(properties: dict[str, Schema], required: Sequence[str]) -> Schema:
+    """Return the schema of an object that rejects other properties."""
+    schema: Schema = {"type": "object", "properties": properties}
+    return {**schema, **({"required": list(required)} if required else {}), "additionalProperties": False}
+
+
+def add_default(schema: Schema, default: Any) -> Schema:
+    """Add a default, in the form a response would have. None and values without JSON are left out."""
+    try:
+        value = msgspec.json.decode(encode_json(default)) if default is not None else None
+    except TypeError:
+        value = None
+    return schema if value is None else {**schema, "default": value}
+
+
+def require_item(schema: Schema) -> Schema:
+    """Require an array to have an item: a query or a form cannot represent an empty array."""
+    return {**schema, "minItems": max(1, schema.get("minItems", 0))} if schema.get("type") == "array" else schema
+
+
+def contains_file(schema: Any) -> bool:
+    """Return whether a schema includes a file. References are not followed: only a form's own fields can be files."""
+    if isinstance(schema, list):
+        return any(contains_file(item) for item in schema)
+    if not isinstance(schema, dict):
+        return False
+    return schema.get("format") == "binary" or any(contains_file(item) for item in schema.values())
+
+
+def _create_scalar(info: types.Type) -> Schema:
     if isinstance(info, types.LiteralType):
-        return one_of(info.values)
+        return _create_enum(info.values)
     if isinstance(info, types.IntType | types.FloatType):
         kind = "integer" if isinstance(info, types.IntType) else "number"
-        return {"type": kind, **_bounds(info, **_NUMBER_BOUNDS)}
+        return {"type": kind, **_get_constraints(info, **_NUMBER_CONSTRAINTS)}
     if isinstance(info, types.StrType):
-        return {"type": "string", **_bounds(info, pattern="pattern", **_LENGTHS)}
+        lengths = _get_constraints(info, pattern="pattern", minLength="min_length", maxLength="max_length")
+        return {"type": "string", **lengths}
     if isinstance(info, types.BytesType | types.ByteArrayType | types.MemoryViewType):
         return {"type": "string", "contentEncoding": "base64", "pattern": BASE64}
     if isinstance(info, types.DateTimeType | types.TimeType):
-        return _moment(info)
+        is_time = isinstance(info, types.TimeType)
+        if info.tz is False:  # JSON Schema has no format without an offset
+            return {"type": "string", "pattern": f"^{LOCAL_TIME if is_time else LOCAL_DATETIME}$"}
+        return {"type": "string", "format": "time" if is_time else "date-time"}
     return dict(_SCALARS.get(type(info), {}))
 
 
-_NUMBER_BOUNDS = {
+_NUMBER_CONSTRAINTS = {
     "minimum": "ge",
     "exclusiveMinimum": "gt",
     "maximum": "le",
     "exclusiveMaximum": "lt",
     "multipleOf": "multiple_of",
 }
-_LENGTHS = {"minLength": "min_length", "maxLength": "max_length"}
 
 _SCALARS: dict[type[types.Type], Schema] = {
     types.NoneType: {"type": "null"},
@@ -188,48 +295,17 @@ _SCALARS: dict[type[types.Type], Schema] = {
 }
 
 
-def _moment(info: types.DateTimeType | types.TimeType) -> Schema:
-    """Without an offset (`tz=False`) there is no format of a standard for it."""
-    is_time = isinstance(info, types.TimeType)
-    if info.tz is not False:
-        return {"type": "string", "format": "time" if is_time else "date-time"}
-    date = "" if is_time else "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]"
-    return {"type": "string", "pattern": f"^{date}{LOCAL_TIME}$"}
-
-
-def one_of(values: Sequence[Any]) -> Schema:
-    """Return the schema of an enumeration, with the type of its values where they have one."""
+def _create_enum(values: Sequence[Any]) -> Schema:
     kinds = {"string" if isinstance(value, str) else "integer" for value in values if value is not None}
-    plain: Schema = {"type": kinds.pop()} if len(kinds) == 1 and None not in values else {}
-    return {**plain, "enum": list(values)}
+    return {**({"type": kinds.pop()} if len(kinds) == 1 and None not in values else {}), "enum": list(values)}
 
 
-def closed(properties: dict[str, Schema], required: Sequence[str]) -> Schema:
-    """Return the schema of an object that has these properties and no others."""
-    schema: Schema = {"type": "object", "properties": properties}
-    return {**schema, **({"required": list(required)} if required else {}), "additionalProperties": False}
+def _create_tuple(items: list[Schema], required: int) -> Schema:
+    return {"type": "array", **({"prefixItems": items} if items else {}), "minItems": required, "maxItems": len(items)}
 
 
-def with_default(schema: Schema, default: Any) -> Schema:
-    """Add a default as an answer would have it; None, and what has no JSON, says no more than that there is one."""
-    try:
-        plain = msgspec.json.decode(encode_json(default)) if default is not None else None
-    except TypeError:
-        plain = None
-    return schema if plain is None else {**schema, "default": plain}
-
-
-def _fixed(items: list[Schema], required: int) -> Schema:
-    prefix: Schema = {"prefixItems": items} if items else {}
-    return {"type": "array", **prefix, "minItems": required, "maxItems": len(items)}
-
-
-def _bounds(info: Any, **names: str) -> Schema:
-    return {name: getattr(info, own) for name, own in names.items() if getattr(info, own) is not None}
-
-
-def _key(schema: Schema) -> Schema:
-    """Return what the keys of an object must be like, which are strings whatever they convert to."""
+def _create_key_schema(schema: Schema) -> Schema:
+    """Return the schema of an object's keys, which are strings whatever they convert to."""
     patterns = {"integer": INT, "number": NUMBER, "boolean": BOOLEAN}
     if "enum" in schema:
         return {"enum": [str(value) for value in schema["enum"]]}
@@ -238,30 +314,25 @@ def _key(schema: Schema) -> Schema:
     return {name: value for name, value in schema.items() if name not in ("type", "title", "description")}
 
 
-def _read_only(kind: Any) -> list[str]:
-    """The fields of a dataclass that it sets itself."""
-    origin = get_origin(kind) or kind
-    return [field.name for field in dataclasses.fields(origin) if not field.init] if _is_data(origin) else []
+def _get_constraints(info: Any, **names: str) -> Schema:
+    values = {keyword: getattr(info, name) for keyword, name in names.items()}
+    return {keyword: value for keyword, value in values.items() if value is not None}
 
 
-def _is_data(kind: Any) -> bool:
-    return dataclasses.is_dataclass(kind)
+def _find_read_only_fields(cls: Any) -> list[str]:
+    """Return the fields of a dataclass that are not arguments (`init=False`)."""
+    origin = get_origin(cls) or cls
+    fields = dataclasses.fields(origin) if dataclasses.is_dataclass(origin) else ()
+    return [field.name for field in fields if not field.init]
 
 
-def _own_doc(kind: Any) -> str:
-    """Return what the author of a class says of it, which is not what Python says of a dataclass or a named tuple."""
-    origin = get_origin(kind) or kind
+def _get_class_doc(cls: Any) -> str:
+    """Return the docstring of a class, unless Python generated it, as for a dataclass or a named tuple."""
+    origin = get_origin(cls) or cls
     doc = vars(origin).get("__doc__") or ""
     return "" if doc.startswith(f"{origin.__name__}(") else cleandoc(doc)
 
 
-def _models(annotation: Any) -> list[types.CustomType]:
-    return [
-        info
-        for info in walk_types(types.type_info(annotation))
-        if isinstance(info, types.CustomType) and _is_model(info)
-    ]
-
-
-def _is_model(info: types.Type) -> bool:
-    return isinstance(info, types.CustomType) and is_pydantic_model(info.cls)
+def _find_models(annotation: Any) -> list[Any]:
+    members = walk_types(types.type_info(annotation))
+    return [member.cls for member in members if isinstance(member, types.CustomType) and is_pydantic_model(member.cls)]

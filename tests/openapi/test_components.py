@@ -1,13 +1,13 @@
-"""The names of components are unique, and tell of their types."""
+"""Components have unique names that describe their types."""
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from coworks_async import TechMicroService, entry
-from tests.entries.building import service_of
-from tests.openapi.describing import components_of, taking
-from tests.openapi.structured import Page, Part
+from coworks_async import TechMicroService
+from tests.openapi.services import create_input_service, create_service, get_components
+from tests.openapi.structured_types import Page, Part
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -18,20 +18,20 @@ class Pair(msgspec.Struct, Generic[T, U]):
     y: U
 
 
-# For types that are made when the tests run.
+# For types that are created while the tests run.
 LIST: Any = list
 PAGE: Any = Page
 PAIR: Any = Pair
 
 
-def item(module: str) -> Any:
-    """Make a type called Item, as another module would."""
+def create_item_type(module: str) -> Any:
+    """Return a class called Item, as if another module defined it."""
     return msgspec.defstruct("Item", [("x", int)], module=module)
 
 
-def taking_each(*annotations: Any) -> TechMicroService:
+def create_service_with_types(*annotations: Any) -> TechMicroService:
     """Return a service with an entry for each type."""
-    methods = {}
+    methods: dict[str, Callable[..., Any]] = {}
     for number, annotation in enumerate(annotations):
 
         async def method(self, *, value):
@@ -39,52 +39,50 @@ def taking_each(*annotations: Any) -> TechMicroService:
 
         method.__annotations__["value"] = annotation
         methods[f"post_{number}"] = method
-    return service_of(**methods)
+    return create_service(methods)
 
 
-def test_a_generic_type_is_named_with_its_arguments():
-    assert set(components_of(taking(list[Page[Part]]))) == {"Page_Part", "Part"}
-    assert components_of(taking(list[Page[Part]]))["Page_Part"]["title"] == "Page[Part]"
-    assert set(components_of(taking(list[Pair[int, list[Part]]]))) == {"Pair_int_list_Part", "Part"}
-    assert set(components_of(taking(list[Pair[int | None, str]]))) == {"Pair_int_None_str"}
+def test_the_name_of_a_generic_type_includes_its_arguments():
+    components = get_components(create_input_service(list[Page[Part]]))
+    assert set(components) == {"Page_Part", "Part"}
+    assert components["Page_Part"]["title"] == "Page[Part]"
+    assert set(get_components(create_input_service(list[Pair[int, list[Part]]]))) == {"Pair_int_list_Part", "Part"}
+    assert set(get_components(create_input_service(list[Pair[int | None, str]]))) == {"Pair_int_None_str"}
 
 
-def test_two_types_of_one_name_are_named_with_their_modules():
-    service = taking_each(LIST[item("shop.pens")], LIST[item("shop.caps")])
-    assert set(components_of(service)) == {"shop.pens.Item", "shop.caps.Item"}
+def test_classes_with_equal_names_are_named_with_their_modules():
+    service = create_service_with_types(LIST[create_item_type("shop.pens")], LIST[create_item_type("shop.caps")])
+    assert set(get_components(service)) == {"shop.pens.Item", "shop.caps.Item"}
 
 
-def test_generic_types_of_two_types_of_one_name_are_two():
-    service = taking_each(LIST[PAGE[item("pens")]], LIST[PAGE[item("caps")]])
-    names = set(components_of(service))
-    assert names == {
+def test_generic_types_of_classes_with_equal_names_are_named_with_modules():
+    pen, cap = create_item_type("pens"), create_item_type("caps")
+    assert set(get_components(create_service_with_types(LIST[PAGE[pen]], LIST[PAGE[cap]]))) == {
         "pens.Item",
         "caps.Item",
-        "tests.openapi.structured.Page_pens.Item",
-        "tests.openapi.structured.Page_caps.Item",
+        "tests.openapi.structured_types.Page_pens.Item",
+        "tests.openapi.structured_types.Page_caps.Item",
     }
-    union = taking_each(LIST[PAIR[int | None, item("pens")]], LIST[PAIR[int | None, item("caps")]])
-    assert "tests.openapi.test_components.Pair_int_None_pens.Item" in components_of(union)
+    union = create_service_with_types(LIST[PAIR[int | None, pen]], LIST[PAIR[int | None, cap]])
+    assert "tests.openapi.test_components.Pair_int_None_pens.Item" in get_components(union)
 
 
-def test_two_types_with_all_names_in_common_are_numbered():
-    service = taking_each(LIST[item("pens")], LIST[item("pens")])
-    assert set(components_of(service)) == {"pens.Item", "pens.Item.2"}
+def test_classes_with_equal_names_and_modules_are_numbered():
+    service = create_service_with_types(LIST[create_item_type("pens")], LIST[create_item_type("pens")])
+    assert set(get_components(service)) == {"pens.Item", "pens.Item.2"}
 
 
-def test_one_type_in_several_entries_is_one_component():
-    assert set(components_of(taking_each(list[Part], Part, dict[str, Part]))) == {"Part"}
+def test_a_type_used_by_several_entries_is_one_component():
+    assert set(get_components(create_service_with_types(list[Part], Part, dict[str, Part]))) == {"Part"}
 
 
-def test_a_type_that_is_only_written_as_text_is_no_component():
-    class Query(TechMicroService):
-        @entry
-        async def get(self, part: Part):
-            return ""
+def test_a_structured_query_is_not_a_component():
+    async def get(self, part: Part):
+        return ""
 
-    assert components_of(Query()) == {}
+    assert get_components(create_service({"get": get})) == {}
 
 
-def test_names_have_only_the_characters_that_openapi_allows():
+def test_names_contain_only_characters_that_openapi_allows():
     kind = msgspec.defstruct("Ïtem é", [("x", int)])
-    assert set(components_of(taking_each(LIST[kind]))) == {"tem"}
+    assert set(get_components(create_service_with_types(LIST[kind]))) == {"tem"}

@@ -1,4 +1,4 @@
-"""A service with entries of many kinds answers as its document says, over ASGI and as a gateway brings requests."""
+"""The responses of a service match its document, over ASGI and through a gateway."""
 
 import json
 from pathlib import Path
@@ -8,30 +8,32 @@ import pytest
 from coworks_async.gateway import GatewayApp, Via
 from coworks_async.openapi import openapi
 from tests.clients import on_a_socket
-from tests.openapi.conformance import conforming
-from tests.openapi.wide import TOKEN, Wide
+from tests.openapi.conformance_service import TOKEN, ConformanceService
+from tests.openapi.schemathesis_runner import run_schemathesis
 
-# Schemathesis does not know what converts, which the law does (`test_law.py`), and the service keeps nothing.
-NOT_CHECKED = ["negative_data_rejection", "use_after_free", "ensure_resource_availability"]
+# Schemathesis does not know which strings convert (`test_requests_match_document.py` does), and the service stores
+# nothing.
+EXCLUDED_CHECKS = ["negative_data_rejection", "use_after_free", "ensure_resource_availability"]
 
 exhaustive = pytest.mark.exhaustive
 pytestmark = pytest.mark.end_to_end
 
 
 @pytest.mark.parametrize(
-    ("via", "unlike"),
+    ("via", "excluded"),
     [
         pytest.param(None, [], id="asgi"),
-        # A REST API answers a method that no path has with 404, where the service would say 405.
+        # A REST API returns 404 for a method that no path has, the service 405.
         pytest.param("rest", ["unsupported_method"], id="rest", marks=exhaustive),
         pytest.param("url", [], id="url", marks=exhaustive),
     ],
 )
-def test_what_is_answered_is_what_the_document_says(via: Via | None, unlike: list[str], tmp_path: Path):
-    app = Wide()
+def test_responses_match_the_document(via: Via | None, excluded: list[str], tmp_path: Path):
+    app = ConformanceService()
     document = tmp_path / "openapi.json"
     document.write_text(json.dumps(openapi(app)))
     with on_a_socket(app if via is None else GatewayApp(app, via)) as client:  # type: ignore[arg-type]
-        options = ("--exclude-checks", ",".join([*NOT_CHECKED, *unlike]))
-        report = conforming(document, str(client.base_url), *options, cases=500 if via is None else 2000, token=TOKEN)
+        options = ("--exclude-checks", ",".join([*EXCLUDED_CHECKS, *excluded]))
+        cases = 500 if via is None else 2000
+        report = run_schemathesis(document, str(client.base_url), *options, cases=cases, token=TOKEN)
     assert report["warnings"]["missing_auth"] == []

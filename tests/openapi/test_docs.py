@@ -1,4 +1,4 @@
-"""The page about OpenAPI says what is true."""
+"""The examples of `docs/openapi.md` work."""
 
 import re
 from pathlib import Path
@@ -6,22 +6,23 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from tests.openapi.judging import described, validator
+from tests.openapi.document_validation import create_document, create_validator
 
 PAGE = (Path(__file__).parents[2] / "docs" / "openapi.md").read_text()
 
 
-def run_page() -> dict[str, Any]:
-    module: dict[str, Any] = {"__name__": "openapi_page"}
+def run_examples() -> dict[str, Any]:
+    """Run the code of the page and return its names."""
+    namespace: dict[str, Any] = {"__name__": "openapi_page"}
     for code in re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
-        exec(code, module)  # noqa: S102
-    return module
+        exec(code, namespace)  # noqa: S102
+    return namespace
 
 
-def test_the_code_of_the_page_makes_the_document_that_the_page_tells_of():
-    module = run_page()
-    document = module["document"]
-    assert document == described(module["app"])
+def test_the_document_contains_what_the_page_lists():
+    names = run_examples()
+    document = names["document"]
+    assert document == create_document(names["app"])
     assert (document["info"]["title"], document["info"]["version"]) == ("pen-shop", "1.2.0")
     operation = document["paths"]["/pens/{shelf}"]["get"]
     assert (operation["operationId"], operation["summary"]) == ("get_pens", "List the pens of a shelf.")
@@ -33,9 +34,9 @@ def test_the_code_of_the_page_makes_the_document_that_the_page_tells_of():
     assert document["components"]["schemas"]["Pen"]["description"] == "What one writes with."
 
 
-def test_the_service_of_the_page_answers_as_its_document_says():
-    module = run_page()
+def test_the_response_of_the_example_matches_its_document():
+    names = run_examples()
     schema = {"type": "array", "items": {"$ref": "#/components/schemas/Pen"}}
-    answer = TestClient(module["app"]).get("/pens/3?limit=1")
-    assert answer.status_code == 200
-    validator(module["document"], schema).validate(answer.json())
+    response = TestClient(names["app"]).get("/pens/3?limit=1")
+    assert response.status_code == 200
+    create_validator(names["document"], schema).validate(response.json())

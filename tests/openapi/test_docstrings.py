@@ -1,9 +1,8 @@
-"""Docstrings in all the usual styles tell of an entry and of its parameters."""
+"""Docstrings of the usual styles describe an entry, its parameters and its response."""
 
 import pytest
 
-from coworks_async import TechMicroService, entry
-from tests.openapi.judging import operation_of
+from tests.openapi.services import JSON, describe_entry
 
 REST = """Find pens.
 
@@ -43,7 +42,7 @@ NUMPY = """Find pens.
     list
         the pens
     """
-OURS = """Find pens.
+GOOGLE_PARAMETERS = """Find pens.
 
     Only those on shelves.
 
@@ -57,68 +56,64 @@ OURS = """Find pens.
     """
 
 
-@pytest.mark.parametrize("doc", [REST, GOOGLE, NUMPY, OURS], ids=["rest", "google", "numpy", "ours"])
-def test_a_docstring_tells_of_the_entry_its_parameters_and_its_answer(doc: str):
+@pytest.mark.parametrize(
+    "doc", [REST, GOOGLE, NUMPY, GOOGLE_PARAMETERS], ids=["rest", "google", "numpy", "google-parameters"]
+)
+def test_a_docstring_describes_the_entry_its_parameters_and_its_response(doc: str):
     async def get_pens(self, shelf: int, colour: str = "red") -> list[str]:
         return [colour]
 
     get_pens.__doc__ = doc
-    service = type("Shop", (TechMicroService,), {"get_pens": entry(no_auth=True)(get_pens)})()
-    operation = operation_of(service)
+    operation = describe_entry("get_pens", get_pens)
     assert (operation["summary"], operation["description"]) == ("Find pens.", "Only those on shelves.")
-    told = {parameter["name"]: parameter["description"] for parameter in operation["parameters"]}
-    assert told == {"shelf": "where they are", "colour": "what they\nlook like"}
+    descriptions = {parameter["name"]: parameter["description"] for parameter in operation["parameters"]}
+    assert descriptions == {"shelf": "where they are", "colour": "what they\nlook like"}
     assert operation["responses"]["200"]["description"] == "the pens"
 
 
-def test_stars_and_several_names_of_one_line_are_read():
-    class Files(TechMicroService):
-        @entry
-        async def get(self, *path: str, width: int = 1, height: int = 1, **others: str):
-            """Find a picture.
+def test_stars_are_ignored_and_a_line_can_describe_several_parameters():
+    async def get(self, *path: str, width: int = 1, height: int = 1, **others: str):
+        """Find a picture.
 
-            Parameters
-            ----------
-            *path
-                where it is
-            width, height : int
-                of the frame
-            **others
-                whatever else
-            """
-            return ""
+        Parameters
+        ----------
+        *path
+            where it is
+        width, height : int
+            of the frame
+        **others
+            whatever else
+        """
+        return ""
 
-    told = {parameter["name"]: parameter["description"] for parameter in operation_of(Files())["parameters"]}
-    assert told == {
-        "path": "where it is The rest of the path: any number of segments, perhaps none.",
+    operation = describe_entry("get", get)
+    assert {parameter["name"]: parameter["description"] for parameter in operation["parameters"]} == {
+        "path": "where it is The rest of the path: zero or more segments.",
         "width": "of the frame",
         "height": "of the frame",
         "others": "whatever else",
     }
 
 
-def test_what_only_looks_like_a_field_is_text():
-    class Odd(TechMicroService):
-        @entry
-        async def get(self):
-            """Say: hello
+def test_text_that_resembles_a_field_is_kept():
+    async def get(self):
+        """Remark: hello
 
-            :param: broken
-            """
-            return ""
+        :param: broken
+        """
+        return ""
 
-    assert operation_of(Odd())["summary"] == "Say: hello"
+    assert describe_entry("get", get)["summary"] == "Remark: hello"
 
 
-def test_a_parameter_of_a_body_is_described_in_its_schema():
-    class Shop(TechMicroService):
-        @entry
-        async def post(self, colour: str = "red"):
-            """Make a pen.
+def test_a_named_parameter_is_described_in_the_schema_of_the_body():
+    async def post(self, colour: str = "red"):
+        """Make a pen.
 
-            :param colour: what it looks like
-            """
-            return colour
+        :param colour: what it looks like
+        """
+        return colour
 
-    schema = operation_of(Shop())["requestBody"]["content"]["application/json"]["schema"]["oneOf"][0]
+    operation = describe_entry("post", post)
+    schema = operation["requestBody"]["content"][JSON]["schema"]["oneOf"][0]
     assert schema["properties"]["colour"]["description"] == "what it looks like"

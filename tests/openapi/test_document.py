@@ -1,4 +1,4 @@
-"""The document as a whole: valid for any service, and true about its paths, its servers and who may call what."""
+"""The document is valid for every service, and contains its name, entries, tags, servers and security."""
 
 import json
 import subprocess
@@ -12,14 +12,14 @@ from typing_extensions import deprecated
 
 from coworks_async import Blueprint, TechMicroService, entry
 from coworks_async.openapi import openapi
-from tests.openapi.judging import described, operation_of
-from tests.openapi.structured import STRUCTURED
+from tests.openapi.document_validation import create_document
+from tests.openapi.services import create_structured_service, describe_entry
+from tests.openapi.structured_types import STRUCTURED
 from tests.pipeline.families import Taker, service_of, signatures
-from tests.sending import taking_whole
 
 
 class Items(Blueprint):
-    """All that there is to buy."""
+    """All items on sale."""
 
     @entry(no_auth=True)
     async def get(self):
@@ -40,8 +40,8 @@ class Shop(TechMicroService):
 
     @entry(no_auth=True)
     async def get(self):
-        """Say welcome,
-        and no more.
+        """Return a welcome
+        message.
 
         In English.
         """
@@ -52,7 +52,7 @@ class Shop(TechMicroService):
         return pen
 
 
-def shop() -> Shop:
+def create_shop() -> Shop:
     service = Shop(name="pen-shop")
     service.register_blueprint(Items(), url_prefix="/items")
     return service
@@ -62,54 +62,54 @@ def shop() -> Shop:
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 def test_the_document_of_any_signature_is_valid(takers: list[Taker]):
     for method in ("get", "post"):
-        described(service_of(takers, method, []))
+        create_document(service_of(takers, method, []))
 
 
 @pytest.mark.parametrize("name", STRUCTURED)
 def test_the_document_of_any_structured_type_is_valid(name: str):
-    described(taking_whole(STRUCTURED[name]))
-    described(taking_whole(STRUCTURED[name], None))
+    create_document(create_structured_service(STRUCTURED[name]))
+    create_document(create_structured_service(STRUCTURED[name], None))
 
 
 def test_a_service_without_entries_has_a_document():
-    document = described(TechMicroService(name="empty"))
+    document = create_document(TechMicroService(name="empty"))
     assert document["paths"] == {}
     assert document["components"] == {}
 
 
-def test_it_has_the_name_the_version_and_the_docstring_of_the_service():
-    info = described(shop())["info"]
+def test_info_is_the_name_the_version_and_the_docstring_of_the_service():
+    info = create_document(create_shop())["info"]
     assert (info["title"], info["version"]) == ("pen-shop", "1.2.0")
-    assert info["description"].startswith("A shop.\n\nIt is open.\n\nStrings that convert")
+    assert info["description"].startswith("A shop.\n\nIt is open.\n\nStrings are also accepted")
 
 
-def test_a_service_without_a_version_says_so_by_zeros():
+def test_the_version_of_a_service_without_one_is_0_0_0():
     class Plain(TechMicroService):
         pass
 
-    info = described(Plain())["info"]
+    info = create_document(Plain())["info"]
     assert info["version"] == "0.0.0"
-    assert info["description"].startswith("Strings that convert")
+    assert info["description"].startswith("Strings are also accepted")
 
 
-def test_an_entry_named_version_is_no_version():
+def test_an_entry_named_version_is_not_the_version():
     class Versions(TechMicroService):
         @entry
         async def version(self):
             return "1"
 
-    assert described(Versions())["info"]["version"] == "0.0.0"
+    assert create_document(Versions())["info"]["version"] == "0.0.0"
 
 
 def test_servers_are_paths_urls_or_objects():
-    assert openapi(shop())["servers"] == [{"url": "/"}]
+    assert openapi(create_shop())["servers"] == [{"url": "/"}]
     production = {"url": "https://example.org", "description": "production"}
-    assert openapi(shop(), servers=["/dev", production])["servers"] == [{"url": "/dev"}, production]
+    assert openapi(create_shop(), servers=["/dev", production])["servers"] == [{"url": "/dev"}, production]
 
 
-def test_every_entry_is_an_operation_named_as_url_for_names_it():
-    service = shop()
-    document = described(service)
+def test_every_entry_is_an_operation_whose_id_is_its_endpoint():
+    service = create_shop()
+    document = create_document(service)
     operations = {
         (method.upper(), path): operation["operationId"]
         for path, methods in document["paths"].items()
@@ -119,20 +119,20 @@ def test_every_entry_is_an_operation_named_as_url_for_names_it():
     assert operations["DELETE", "/items/{item_id}"] == "items.delete_"
 
 
-def test_what_is_no_entry_is_not_described():
-    service = shop()
+def test_plain_routes_are_not_described():
+    service = create_shop()
     service.router.routes.append(Route("/plain", lambda request: None))
-    assert "/plain" not in described(service)["paths"]
+    assert "/plain" not in create_document(service)["paths"]
 
 
-def test_a_blueprint_is_a_tag_described_as_its_class_is():
-    document = described(shop())
-    assert document["tags"] == [{"name": "items", "description": "All that there is to buy."}]
+def test_a_blueprint_is_a_tag_described_by_its_docstring():
+    document = create_document(create_shop())
+    assert document["tags"] == [{"name": "items", "description": "All items on sale."}]
     assert document["paths"]["/items"]["get"]["tags"] == ["items"]
     assert "tags" not in document["paths"]["/"]["get"]
 
 
-def test_a_blueprint_without_a_docstring_is_a_tag_too():
+def test_a_blueprint_without_a_docstring_is_a_tag_without_a_description():
     class Bare(Blueprint):
         @entry
         async def get(self):
@@ -140,11 +140,11 @@ def test_a_blueprint_without_a_docstring_is_a_tag_too():
 
     service = TechMicroService(name="shop")
     service.register_blueprint(Bare())
-    assert described(service)["tags"] == [{"name": "bare"}]
+    assert create_document(service)["tags"] == [{"name": "bare"}]
 
 
-def test_only_an_open_entry_asks_for_no_token():
-    document = described(shop())
+def test_entries_require_the_token_unless_no_auth():
+    document = create_document(create_shop())
     assert document["components"]["securitySchemes"] == {
         "token": {"type": "apiKey", "in": "header", "name": "Authorization"}
     }
@@ -152,7 +152,7 @@ def test_only_an_open_entry_asks_for_no_token():
     assert document["paths"]["/order"]["post"]["security"] == [{"token": []}]
 
 
-def test_the_header_of_the_token_is_the_service_s_own():
+def test_the_token_header_is_that_of_the_service():
     class Keyed(TechMicroService):
         token_key = "X-Api-Key"
 
@@ -160,39 +160,37 @@ def test_the_header_of_the_token_is_the_service_s_own():
         async def get(self):
             return ""
 
-    assert described(Keyed())["components"]["securitySchemes"]["token"]["name"] == "X-Api-Key"
+    assert create_document(Keyed())["components"]["securitySchemes"]["token"]["name"] == "X-Api-Key"
 
 
-def test_where_all_is_open_no_token_is_told_of():
+def test_a_service_with_only_open_entries_has_no_security_scheme():
     class Open(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
             return ""
 
-    assert "securitySchemes" not in described(Open())["components"]
+    assert "securitySchemes" not in create_document(Open())["components"]
 
 
 def test_a_docstring_is_the_summary_and_the_description():
-    operation = described(shop())["paths"]["/"]["get"]
-    assert operation["summary"] == "Say welcome, and no more."
-    assert operation["description"] == "In English."
-    assert "summary" not in described(shop())["paths"]["/order"]["post"]
+    paths = create_document(create_shop())["paths"]
+    assert paths["/"]["get"]["summary"] == "Return a welcome message."
+    assert paths["/"]["get"]["description"] == "In English."
+    assert "summary" not in paths["/order"]["post"]
 
 
 def test_a_deprecated_method_is_a_deprecated_operation():
-    class Old(TechMicroService):
-        @entry(no_auth=True)
-        @deprecated("Use get_new.", category=None)
-        async def get(self):
-            """Say it."""
-            return ""
+    @deprecated("Use get_new.", category=None)
+    async def get(self):
+        """Return a greeting."""
+        return ""
 
-    operation = operation_of(Old())
+    operation = describe_entry("get", get)
     assert operation["deprecated"] is True
     assert operation["description"] == "Deprecated: Use get_new."
 
 
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="PEP 702 came with Python 3.13")
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="PEP 702 was added in Python 3.13")
 def test_deprecated_of_the_standard_library_counts_too():
     class Old(TechMicroService):
         @warnings.deprecated("Old.", category=None)  # type: ignore[attr-defined, unused-ignore]
@@ -200,14 +198,14 @@ def test_deprecated_of_the_standard_library_counts_too():
         async def get(self):
             return ""
 
-    assert operation_of(Old())["deprecated"] is True
+    assert create_document(Old())["paths"]["/"]["get"]["deprecated"] is True
 
 
 def test_the_document_is_the_same_each_time():
-    assert json.dumps(openapi(shop())) == json.dumps(openapi(shop()))
+    assert json.dumps(openapi(create_shop())) == json.dumps(openapi(create_shop()))
 
 
-def test_a_service_that_is_never_described_loads_none_of_it():
+def test_importing_the_package_does_not_import_openapi():
     code = (
         "import sys, coworks_async; print([name for name in sys.modules if 'openapi' in name or 'docstring' in name])"
     )

@@ -1,14 +1,14 @@
-"""Paths that are one in OpenAPI are one in the document, and each operation has a place of its own."""
+"""Each entry has its own path and method, although OpenAPI considers more paths equal than the service does."""
 
 from coworks_async import Blueprint, TechMicroService, entry
-from tests.openapi.judging import described
+from tests.openapi.document_validation import create_document
 
 
-def names(operation) -> list[str]:
+def get_path_names(operation) -> list[str]:
     return [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"]
 
 
-def test_paths_that_differ_in_the_names_of_parameters_are_one():
+def test_paths_that_differ_only_in_parameter_names_are_merged():
     class Items(TechMicroService):
         @entry
         async def get_items(self, item: int):
@@ -18,27 +18,27 @@ def test_paths_that_differ_in_the_names_of_parameters_are_one():
         async def delete_items(self, name: str):
             return None
 
-    [path] = described(Items())["paths"].items()
+    [path] = create_document(Items())["paths"].items()
     assert path[0] == "/items/{item}"
-    assert names(path[1]["get"]) == names(path[1]["delete"]) == ["item"]
+    assert get_path_names(path[1]["get"]) == get_path_names(path[1]["delete"]) == ["item"]
     schemas = [path[1][method]["parameters"][0]["schema"] for method in ("get", "delete")]
     assert schemas == [{"type": "integer"}, {"type": "string"}]
 
 
-def test_the_rest_of_a_path_is_one_segment_like_each_of_them():
+def test_the_rest_of_a_path_is_one_segment():
     class Files(TechMicroService):
         @entry
         async def get_files(self, bucket, *path: int):
             return list(path)
 
-    [[path, methods]] = described(Files())["paths"].items()
+    [[path, methods]] = create_document(Files())["paths"].items()
     assert path == "/files/{bucket}/{path}"
     parameter = methods["get"]["parameters"][1]
     assert parameter["schema"] == {"type": "integer"}
-    assert parameter["description"] == "The rest of the path: any number of segments, perhaps none."
+    assert parameter["description"] == "The rest of the path: zero or more segments."
 
 
-def test_the_rest_of_a_path_gives_way_to_what_is_counted():
+def test_the_rest_of_a_path_takes_more_segments_than_other_entries_of_the_method():
     class Files(TechMicroService):
         @entry
         async def get_files(self, *path: str):
@@ -56,16 +56,16 @@ def test_the_rest_of_a_path_gives_way_to_what_is_counted():
         async def delete_files(self, *path: str):
             return None
 
-    paths = described(Files())["paths"]
+    paths = create_document(Files())["paths"]
     assert {path: sorted(methods) for path, methods in paths.items()} == {
         "/files/{path}/{path2}/{path3}": ["get"],
         "/files/{name}": ["delete", "get"],
         "/files/{name}/{page}": ["get"],
     }
-    assert names(paths["/files/{path}/{path2}/{path3}"]["get"]) == ["path", "path2", "path3"]
+    assert get_path_names(paths["/files/{path}/{path2}/{path3}"]["get"]) == ["path", "path2", "path3"]
 
 
-def test_the_root_and_prefixes_are_as_they_are_routed():
+def test_the_root_and_prefixes_are_those_of_the_routes():
     class Bare(Blueprint):
         @entry
         async def get(self):
@@ -78,4 +78,4 @@ def test_the_root_and_prefixes_are_as_they_are_routed():
     service = TechMicroService(name="shop")
     service.register_blueprint(Bare())
     service.register_blueprint(Bare(name="two"), url_prefix="a_b/c")
-    assert set(described(service)["paths"]) == {"/", "/{key}", "/a_b/c", "/a_b/c/{key}"}
+    assert set(create_document(service)["paths"]) == {"/", "/{key}", "/a_b/c", "/a_b/c/{key}"}

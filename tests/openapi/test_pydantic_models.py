@@ -1,4 +1,4 @@
-"""Models of pydantic's are described by pydantic, and closed as the converters close them."""
+"""Pydantic creates the schemas of its models; unknown keys are rejected as by the converters."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,9 +9,15 @@ import pydantic
 from typing_extensions import TypedDict
 
 from coworks_async import TechMicroService, entry
-from tests.openapi.describing import JSON, answers_of, components_of, taking
-from tests.openapi.judging import described, only_operation
-from tests.sending import taking_whole
+from tests.openapi.services import (
+    JSON,
+    create_input_service,
+    create_structured_service,
+    describe_input,
+    get_components,
+    get_responses,
+    get_structured_operation,
+)
 
 
 class Inner(pydantic.BaseModel):
@@ -66,18 +72,18 @@ class Strange(pydantic.BaseModel):
     anything: object = object()
 
 
-def test_unknown_keys_are_refused_at_every_depth():
-    components = components_of(taking_whole(Outer))
+def test_unknown_keys_are_rejected_at_every_depth():
+    components = get_components(create_structured_service(Outer))
     assert set(components) == {"Outer", "Inner", "Data", "Typed"}
     assert {schema["additionalProperties"] for schema in components.values()} == {False}
 
 
-def test_a_model_that_sets_extra_stands_as_it_is():
-    assert components_of(taking_whole(Open))["Open"]["additionalProperties"] is True
-    assert "additionalProperties" not in components_of(taking_whole(Ignoring))["Ignoring"]
+def test_an_explicit_extra_applies():
+    assert get_components(create_structured_service(Open))["Open"]["additionalProperties"] is True
+    assert "additionalProperties" not in get_components(create_structured_service(Ignoring))["Ignoring"]
 
 
-def test_what_is_sent_and_what_is_answered_are_two_where_they_differ():
+def test_input_and_output_are_two_components_if_they_differ():
     class Shop(TechMicroService):
         @entry
         async def post(self, priced: Priced) -> Priced:
@@ -87,38 +93,38 @@ def test_what_is_sent_and_what_is_answered_are_two_where_they_differ():
         async def post_inner(self, inner: Inner) -> list[Inner]:
             return [inner]
 
-    components = components_of(Shop())
+    components = get_components(Shop())
     assert set(components) == {"Priced-Input", "Priced-Output", "Inner"}
     assert "double" not in components["Priced-Input"]["properties"]
     assert "double" in components["Priced-Output"]["properties"]
 
 
-def test_so_are_the_types_that_hold_such_a_model():
+def test_a_type_that_contains_such_a_model_has_two_components():
     class Shop(TechMicroService):
         @entry
         async def post(self, box: Box) -> Box:
             return box
 
-    components = components_of(Shop())
+    components = get_components(Shop())
     assert set(components) == {"Box", "Box-Output", "Priced-Input", "Priced-Output"}
     assert components["Box-Output"]["properties"]["priced"] == {"$ref": "#/components/schemas/Priced-Output"}
 
 
-def test_a_root_model_is_what_it_holds():
-    operation = only_operation(described(taking(list[Numbers])))
+def test_a_root_model_has_the_schema_of_its_root():
+    operation = describe_input(list[Numbers])
     assert operation["requestBody"]["content"][JSON]["schema"]["oneOf"][1]["items"] == {
         "$ref": "#/components/schemas/Numbers"
     }
-    assert components_of(taking(list[Numbers]))["Numbers"]["items"] == {"type": "integer"}
+    assert get_components(create_input_service(list[Numbers]))["Numbers"]["items"] == {"type": "integer"}
 
 
-def test_what_pydantic_cannot_describe_may_be_anything():
-    strange = components_of(taking_whole(Strange))["Strange"]["properties"]
+def test_a_type_without_a_json_schema_allows_anything():
+    strange = get_components(create_structured_service(Strange))["Strange"]["properties"]
     assert strange["box"]["anyOf"][0] == {}
     assert "default" not in strange["anything"]
 
 
-def test_a_model_and_a_type_of_one_name_are_two():
+def test_a_model_and_another_type_with_equal_names_are_two_components():
     other: Any = msgspec.defstruct("Inner", [("y", int)], module="other")
 
     class Same(TechMicroService):
@@ -130,17 +136,17 @@ def test_a_model_and_a_type_of_one_name_are_two():
         async def put(self, *, inner: other) -> Any:
             return None
 
-    assert set(components_of(Same())) == {"pydantic.Inner", "other.Inner"}
+    assert set(get_components(Same())) == {"pydantic.Inner", "other.Inner"}
 
 
-def test_a_union_of_models_is_any_of_them():
-    body = described(taking_whole(Inner | None))["paths"]["/"]["post"]["requestBody"]
+def test_a_union_with_a_model_is_any_of():
+    body = get_structured_operation("post", Inner | None)["requestBody"]
     assert body["content"][JSON]["schema"]["anyOf"][1] == {"type": "null"}
 
 
-def test_a_model_is_answered_by_its_aliases():
+def test_a_model_is_described_with_its_aliases():
     class Named(pydantic.BaseModel):
         x: int = pydantic.Field(alias="ex")
 
-    assert answers_of(Named)["200"]["content"][JSON]["schema"] == {"$ref": "#/components/schemas/Named"}
-    assert set(components_of(taking_whole(Named))["Named"]["properties"]) == {"ex"}
+    assert get_responses(Named)["200"]["content"][JSON]["schema"] == {"$ref": "#/components/schemas/Named"}
+    assert set(get_components(create_structured_service(Named))["Named"]["properties"]) == {"ex"}

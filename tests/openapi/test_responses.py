@@ -1,4 +1,4 @@
-"""What an entry says that it returns is what it answers; the problems that it can give are told too."""
+"""The responses are those of the return annotation, and the errors that the entry can cause."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import date
@@ -11,9 +11,9 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.testclient import TestClient
 
 from coworks_async import TechMicroService, entry
-from tests.openapi.describing import JSON, answers_of, one
-from tests.openapi.judging import described, only_operation, operation_of, validator
-from tests.openapi.structured import Data, Part
+from tests.openapi.document_validation import create_document, create_validator, get_operation
+from tests.openapi.services import JSON, create_service, describe_entry, get_responses
+from tests.openapi.structured_types import Data, Part
 
 TEXT = {"text/plain": {"schema": {"type": "string"}}}
 UNKNOWN: dict[str, Any] = {"2XX": {}, "3XX": {}}
@@ -38,7 +38,7 @@ class Row(TypedDict):
 
 
 @pytest.mark.parametrize(
-    ("annotation", "answers"),
+    ("annotation", "responses"),
     [
         (str, {"200": {"content": TEXT}}),
         (Annotated[str, "a note"], {"200": {"content": TEXT}}),
@@ -101,11 +101,11 @@ class Row(TypedDict):
         (Never, {}),
     ],
 )  # fmt: skip
-def test_a_return_annotation_tells_the_answers(annotation: Any, answers: dict[str, Any]):
-    assert answers_of(annotation) == answers
+def test_a_return_annotation_declares_the_responses(annotation: Any, responses: dict[str, Any]):
+    assert get_responses(annotation) == responses
 
 
-def test_a_generator_that_says_nothing_is_a_stream():
+def test_a_generator_without_an_annotation_is_a_stream():
     async def get(self):
         yield ""
 
@@ -113,47 +113,48 @@ def test_a_generator_that_says_nothing_is_a_stream():
         yield b""
 
     for name, method in (("get", get), ("get_more", get_more)):
-        assert set(operation_of(one(name, method))["responses"]["200"]["content"]) == {
+        assert set(describe_entry(name, method)["responses"]["200"]["content"]) == {
             "text/plain",
             "application/octet-stream",
         }
 
 
-def test_headers_that_are_set_are_told():
-    answers = answers_of(bytes, binary_headers={"Content-Type": "image/png; q=1", "X-Kind": "pen"})
-    assert answers == {"200": {"content": {"image/png": {}}, "headers": {"X-Kind": {"schema": {"const": "pen"}}}}}
+def test_binary_headers_are_in_the_response():
+    responses = get_responses(bytes, binary_headers={"Content-Type": "image/png; q=1", "X-Kind": "pen"})
+    assert responses == {"200": {"content": {"image/png": {}}, "headers": {"X-Kind": {"schema": {"const": "pen"}}}}}
 
 
-def test_a_description_is_the_phrase_of_the_status_where_no_docstring_has_one():
+def test_the_default_description_is_the_phrase_of_the_status():
     async def get(self) -> str | None:
         return ""
 
-    responses = operation_of(one("get", get))["responses"]
+    responses = describe_entry("get", get)["responses"]
     assert [responses[status]["description"] for status in ("200", "204")] == ["OK", "No Content"]
 
 
 @pytest.mark.parametrize(
     ("parameters", "options", "statuses"),
     [
-        ("", {}, {400, 401, 403, 422, 500}),
-        ("", {"no_auth": True}, {400, 422, 500}),
-        ("key", {"no_auth": True}, {400, 404, 405, 422, 500}),
-        ("*path", {"no_auth": True}, {400, 404, 405, 422, 500}),
-        ("name=None", {"no_auth": True}, {400, 413, 415, 422, 500}),
+        ("", {"no_auth": False}, {400, 401, 403, 422, 500}),
+        ("", {}, {400, 422, 500}),
+        ("key", {}, {400, 404, 405, 422, 500}),
+        ("*path", {}, {400, 404, 405, 422, 500}),
+        ("name=None", {}, {400, 413, 415, 422, 500}),
     ],
 )
-def test_the_problems_that_an_entry_can_give(parameters: str, options: dict[str, Any], statuses: set[int]):
+def test_the_error_statuses_of_an_entry(parameters: str, options: dict[str, Any], statuses: set[int]):
     method = eval(f"lambda self, {parameters}: ''")  # noqa: S307
-    document = described(one("post", method, **options))
-    responses = only_operation(document)["responses"]
-    assert {int(status) for status, answer in responses.items() if "$ref" in answer and status != "default"} == statuses
+    document = create_document(create_service({"post": method}, **options))
+    responses = get_operation(document)["responses"]
+    references = {status for status, response in responses.items() if "$ref" in response}
+    assert references == {*map(str, statuses), "default"}
     shared = document["components"]["responses"]
     assert len(shared) == len(statuses) + 1
-    for answer in shared.values():
-        assert answer["content"] == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for response in shared.values():
+        assert response["content"] == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
-def test_problems_are_as_their_schema_says():
+def test_errors_match_the_problem_schema():
     class Shop(TechMicroService):
         @entry
         async def get_pens(self, shelf: int):
@@ -163,9 +164,9 @@ def test_problems_are_as_their_schema_says():
         async def post(self, *, name: str):
             raise ValueError(name)
 
-    document = described(Shop())
+    document = create_document(Shop())
     client = TestClient(Shop(), raise_server_exceptions=False)
-    answers = [
+    responses = [
         client.get("/pens/1"),
         client.get("/pens/1", headers={"Authorization": "x"}),
         client.post("/", content="{"),
@@ -174,31 +175,31 @@ def test_problems_are_as_their_schema_says():
         client.post("/", json={"name": "pen"}),
         client.put("/"),
     ]
-    assert [answer.status_code for answer in answers] == [401, 403, 400, 422, 415, 500, 405]
-    for answer in answers:
-        validator(document, {"$ref": "#/components/schemas/Problem"}).validate(answer.json())
+    assert [response.status_code for response in responses] == [401, 403, 400, 422, 415, 500, 405]
+    for response in responses:
+        create_validator(document, {"$ref": "#/components/schemas/Problem"}).validate(response.json())
     shared = document["components"]["responses"]
     assert set(shared["Unauthorized"]["headers"]) <= {"WWW-Authenticate"}
     assert set(shared["MethodNotAllowed"]["headers"]) == {"Allow"}
 
 
-def test_an_entry_that_tells_of_a_problem_itself_is_believed():
+def test_a_declared_error_status_replaces_the_shared_one():
     async def get(self, key: int) -> tuple[str, Literal[404]]:
         return "", 404
 
-    assert operation_of(one("get", get))["responses"]["404"]["content"] == TEXT
+    assert describe_entry("get", get)["responses"]["404"]["content"] == TEXT
 
 
 @pytest.mark.parametrize(
     ("annotation", "value"),
     [(Part, Part(1)), (Data, Data(1)), (Row, {"x": 1}), (Decimal, Decimal("1.50")), (list[date], [date(2024, 2, 29)])],
 )
-def test_an_answer_is_as_its_schema_says(annotation: Any, value: Any):
+def test_the_response_matches_its_schema(annotation: Any, value: Any):
     async def get(self):
         return value
 
     get.__annotations__["return"] = annotation
-    service = one("get", get, no_auth=True)
-    document = described(service)
-    schema = only_operation(document)["responses"]["200"]["content"][JSON]["schema"]
-    validator(document, schema).validate(TestClient(service).get("/").json())
+    service = create_service({"get": get})
+    document = create_document(service)
+    schema = get_operation(document)["responses"]["200"]["content"][JSON]["schema"]
+    create_validator(document, schema).validate(TestClient(service).get("/").json())

@@ -1,4 +1,4 @@
-"""Each type has the schema of the values that convert to it."""
+"""A type has the schema of the values that convert to it."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -11,9 +11,8 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from coworks_async import TechMicroService
-from tests.openapi.describing import components_of, schema_of, taking
-from tests.openapi.structured import Array, Cat, Colour, Data, Dog, Level, Node, Part, Point, Typed
+from tests.openapi.services import create_input_service, get_components, get_input_schema
+from tests.openapi.structured_types import Array, Cat, Colour, Data, Dog, Level, Node, Part, Point, Typed
 
 
 class Tag1(msgspec.Struct, tag=1):
@@ -81,11 +80,11 @@ class Tag2(msgspec.Struct, tag=2):
     ],
 )
 def test_a_type_has_its_schema(annotation: Any, schema: dict[str, Any]):
-    assert schema_of(annotation) == schema
+    assert get_input_schema(annotation) == schema
 
 
 @pytest.mark.parametrize(
-    ("annotation", "right", "wrong"),
+    ("annotation", "valid", "invalid"),
     [
         (timedelta, ["P1D", "-PT1.5S", "P1DT2H"], ["P1Y", "P1W", "P", "PT", "1"]),
         (Decimal, ["1.50", "1e3", "-.5"], ["NaN", "1_0", ""]),
@@ -94,20 +93,20 @@ def test_a_type_has_its_schema(annotation: Any, schema: dict[str, Any]):
         (Annotated[time, Meta(tz=False)], ["10:00:00.5"], ["10:00:00Z", "25:00:00"]),
     ],
 )
-def test_the_pattern_of_a_type_is_what_converts(annotation: Any, right: list[str], wrong: list[str]):
-    pattern = msgspec.convert(schema_of(annotation)["pattern"], str)
+def test_the_pattern_of_a_type_matches_what_converts(annotation: Any, valid: list[str], invalid: list[str]):
+    pattern = msgspec.convert(get_input_schema(annotation)["pattern"], str)
     limited = Annotated[str, Meta(pattern=pattern)]
-    for text in right:
+    for text in valid:
         assert msgspec.convert(text, limited) == text
         assert msgspec.convert(text, annotation) is not None
-    for text in wrong:
+    for text in invalid:
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(text, limited)
 
 
-def test_what_meta_tells_is_in_the_schema():
+def test_the_schema_contains_what_meta_declares():
     meta = Meta(title="Count", description="How many.", examples=[3], extra_json_schema={"x-unit": "pens"})
-    assert schema_of(Annotated[int, meta]) == {
+    assert get_input_schema(Annotated[int, meta]) == {
         "type": "integer",
         "title": "Count",
         "description": "How many.",
@@ -126,13 +125,13 @@ def test_what_meta_tells_is_in_the_schema():
         (bool, False, False),
     ],
 )
-def test_a_default_is_written_as_an_answer_would_be(annotation: Any, default: Any, shown: Any):
-    assert schema_of(annotation, default)["default"] == shown
+def test_a_default_has_the_form_of_a_response(annotation: Any, default: Any, shown: Any):
+    assert get_input_schema(annotation, default)["default"] == shown
 
 
 @pytest.mark.parametrize(("annotation", "default"), [(int, None), (float, float("nan")), (Any, object())])
-def test_a_default_that_json_cannot_tell_is_left_out(annotation: Any, default: Any):
-    assert "default" not in schema_of(annotation, default)
+def test_a_default_without_json_is_omitted(annotation: Any, default: Any):
+    assert "default" not in get_input_schema(annotation, default)
 
 
 def test_enumerations_are_components_with_the_values_as_declared():
@@ -142,13 +141,15 @@ def test_enumerations_are_components_with_the_values_as_declared():
         TWO = 2
         ONE = 1
 
-    assert components_of(taking(Colour)) == {"Colour": {"title": "Colour", "type": "string", "enum": ["red", "blue"]}}
-    [kind] = components_of(taking(Kind)).values()
+    assert get_components(create_input_service(Colour)) == {
+        "Colour": {"title": "Colour", "type": "string", "enum": ["red", "blue"]}
+    }
+    [kind] = get_components(create_input_service(Kind)).values()
     assert kind == {"title": "Kind", "description": "Kinds.", "type": "integer", "enum": [2, 1]}
 
 
-def test_an_object_has_its_fields_and_no_others():
-    assert components_of(taking(list[Part])) == {
+def test_an_object_has_its_fields_and_rejects_others():
+    assert get_components(create_input_service(list[Part])) == {
         "Part": {
             "title": "Part",
             "type": "object",
@@ -159,75 +160,73 @@ def test_an_object_has_its_fields_and_no_others():
     }
 
 
-def test_what_a_dataclass_sets_itself_is_read_only_and_its_own_docstring_is_none():
-    data = components_of(taking(list[Data]))["Data"]
+def test_a_dataclass_has_read_only_fields_and_its_generated_docstring_is_omitted():
+    data = get_components(create_input_service(list[Data]))["Data"]
     assert data["properties"]["made"] == {"type": "string", "default": "x", "readOnly": True}
     assert data["required"] == ["x"]
     assert "description" not in data
 
     @dataclass
     class Documented:
-        """What it is."""
+        """A documented type."""
 
         x: int = 1
 
-    [documented] = components_of(taking(list[Documented])).values()
-    assert documented["description"] == "What it is."
+    [documented] = get_components(create_input_service(list[Documented])).values()
+    assert documented["description"] == "A documented type."
     assert "required" not in documented
 
 
-def test_a_typed_dict_requires_what_it_says():
-    typed = components_of(taking(list[Typed]))["Typed"]
+def test_a_typed_dict_requires_its_required_keys():
+    typed = get_components(create_input_service(list[Typed]))["Typed"]
     assert typed["required"] == ["x"]
     assert set(typed["properties"]) == {"x", "y", "z"}
     assert typed["additionalProperties"] is False
 
 
-def test_a_type_may_hold_itself():
-    node = components_of(taking(list[Node]))["Node"]
+def test_a_type_can_contain_itself():
+    node = get_components(create_input_service(list[Node]))["Node"]
     assert node["description"] == "A tree."
     assert node["properties"]["parts"]["items"] == {"$ref": "#/components/schemas/Node"}
     assert node["properties"]["parts"]["default"] == []
 
 
-@pytest.mark.parametrize(("kind", "least", "most"), [(Array, 1, 3), (Point, 1, 2)])
-def test_what_is_written_as_an_array_is_one(kind: Any, least: int, most: int):
-    array = components_of(taking(list[kind]))[kind.__name__]
-    assert (array["type"], array["minItems"], array["maxItems"]) == ("array", least, most)
+@pytest.mark.parametrize(("kind", "minimum", "maximum"), [(Array, 1, 3), (Point, 1, 2)])
+def test_an_array_like_type_is_an_array(kind: Any, minimum: int, maximum: int):
+    array = get_components(create_input_service(list[kind]))[kind.__name__]
+    assert (array["type"], array["minItems"], array["maxItems"]) == ("array", minimum, maximum)
 
 
 def test_tagged_types_have_a_discriminator():
-    schema = schema_of(list[Cat | Dog])["items"]
+    schema = get_input_schema(list[Cat | Dog])["items"]
     assert schema["discriminator"] == {
         "propertyName": "type",
         "mapping": {"cat": "#/components/schemas/Cat", "dog": "#/components/schemas/Dog"},
     }
-    cat = components_of(taking(list[Cat | Dog]))["Cat"]
+    cat = get_components(create_input_service(list[Cat | Dog]))["Cat"]
     assert cat["properties"]["type"] == {"const": "cat"}
     assert cat["required"] == ["type"]
 
 
-def test_tags_that_are_numbers_have_none_since_openapi_knows_strings_alone():
-    schema = schema_of(list[Tag1 | Tag2])["items"]
+def test_integer_tags_have_no_discriminator_because_openapi_requires_strings():
+    schema = get_input_schema(list[Tag1 | Tag2])["items"]
     assert "discriminator" not in schema
     assert len(schema["anyOf"]) == 2
 
 
-def test_an_enumeration_that_says_nothing_of_itself_is_not_described():
+def test_an_enumeration_without_a_docstring_has_no_description():
     class Silent(Enum):
         A = "a"
 
-    [silent] = components_of(taking(Silent)).values()
+    [silent] = get_components(create_input_service(Silent)).values()
     assert "description" not in silent
 
 
-def test_a_service_may_have_a_problem_of_its_own():
+def test_a_service_can_have_a_type_named_problem():
     class Problem(msgspec.Struct):
         x: int
 
-    names = set(components_of(taking(list[Problem])))
-    assert isinstance(taking(list[Problem]), TechMicroService)
-    assert names == {
+    assert set(get_components(create_input_service(list[Problem]))) == {
         "coworks_async.Problem",
-        "tests.openapi.test_schemas.test_a_service_may_have_a_problem_of_its_own._locals_.Problem",
+        "tests.openapi.test_schemas.test_a_service_can_have_a_type_named_problem._locals_.Problem",
     }

@@ -1,8 +1,11 @@
-"""The samples, and the projects that `cws new` makes, each as its users have it: a folder in which `cws` runs."""
+"""The samples and the projects of `cws new`, as folders in which `cws` runs."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from coworks_async.cli.commands.new import new
 from tests.cli.processes import run_cws
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "docs"
@@ -10,27 +13,32 @@ SAMPLES = Path(__file__).parents[2] / "samples" / "docs"
 
 @dataclass(frozen=True)
 class Project:
-    """A folder, what `cws -A` calls the service in it, and the token that it takes."""
+    """A folder with a service.
+
+    Attributes:
+        app: the service, as `cws -A` names it.
+        token: a valid token.
+    """
 
     folder: Path
     app: str
     token: str
 
-    def document(self, file: Path) -> Path:
-        """Have `cws routes` write the OpenAPI document, and return its file."""
+    def write_document(self, file: Path) -> Path:
+        """Write the OpenAPI document with `cws routes`, and return its file."""
         done = run_cws("-A", self.app, "routes", "--openapi", str(file), cwd=self.folder)
         assert done.returncode == 0, done.stderr
         return file
 
 
-def sample(name: str) -> Project:
-    """Return one of the samples, as it is."""
+def get_sample(name: str) -> Project:
     return Project(SAMPLES, name, "token")
 
 
-def made(template: str, folder: Path) -> Project:
-    """Return a project that `cws new` makes in a folder."""
-    done = run_cws("new", "shop", "--template", template, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    token = (folder / "shop" / ".env.dev").read_text().partition("TOKEN=")[2].strip()
-    return Project(folder / "shop", "app", token)
+def create_project(template: str, parent: Path) -> Project:
+    """Create a project with `cws new`."""
+    folder = parent / "shop"
+    result = CliRunner().invoke(new, [str(folder), "--template", template])
+    assert result.exit_code == 0, result.output
+    token = (folder / ".env.dev").read_text().partition("TOKEN=")[2].strip()
+    return Project(folder, "app", token)

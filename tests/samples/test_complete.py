@@ -1,4 +1,4 @@
-"""The sample `complete`, as the quickstart uses it: a token from `.env`, `/admin/route`, then `/profile`."""
+"""The commands of the quickstart work with the sample `complete`: a token from `.env`, `/admin/route`, `/profile`."""
 
 import json
 import os
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.processes import ServerProcess, run_cws, start_server, until
+from tests.cli.processes import ServerProcess, start_server, until
+from tests.samples.projects import SAMPLES
 from tests.tools import PATIENCE, requires_tool
 
 ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "samples" / "docs"
 
 AUTHORIZED = ("-H", "Authorization:token")
 JSON = ("-H", "Content-Type: application/json")
@@ -23,7 +23,7 @@ JSON = ("-H", "Content-Type: application/json")
 
 @contextmanager
 def make_run(app: str, folder: Path) -> Iterator[ServerProcess]:
-    """Serve a sample by `make run` on a free port, in the environment of these tests, where nothing is installed."""
+    """Serve a sample with `make run` on a free port, in the current environment, without installing anything."""
     venv = os.path.relpath(sys.prefix, ROOT)
     command = ["make", "--old-file", f"{venv}/.run", "run", f"APP={app}", f"VENV={venv}"]
     out, err = folder / "out", folder / "err"
@@ -42,7 +42,7 @@ def make_run(app: str, folder: Path) -> Iterator[ServerProcess]:
 
 
 @requires_tool("curl", "make")
-def test_make_run_serves_it_and_the_profile_is_that_of_the_request_before(tmp_path: Path):
+def test_make_run_serves_the_sample_and_the_profile_is_of_the_previous_request(tmp_path: Path):
     with make_run("complete", tmp_path) as served:
         assert "/admin/route" in json.loads(served.curl("/admin/route", *AUTHORIZED))
         lines = served.curl("/profile", "-H", "Authorization:token").splitlines()
@@ -52,7 +52,7 @@ def test_make_run_serves_it_and_the_profile_is_that_of_the_request_before(tmp_pa
 
 @requires_tool("curl")
 @pytest.mark.parametrize("options", [(), ("--lambda",)], ids=["asgi", "lambda"])
-def test_its_transcript_is_true(options: tuple[str, ...]):
+def test_the_responses_are_those_of_the_quickstart(options: tuple[str, ...]):
     with start_server("-A", "complete", "run", "--port", "0", *options, cwd=SAMPLES) as served:
         assert "401" in served.curl("/", "-I")
         assert "403" in served.curl("/", "-I", "-H", "Authorization:any")
@@ -67,10 +67,3 @@ def test_its_transcript_is_true(options: tuple[str, ...]):
         assert lines[:2] == ["-" * 80, "PATH: '/admin/route'"]
         assert any("ncalls  tottime  percall  cumtime  percall filename:lineno(function)" in line for line in lines)
         assert "A value in memory</h2>" in served.curl("/admin/doc", *AUTHORIZED)
-
-
-def test_its_entries_are_listed():
-    done = run_cws("-A", "complete", "routes", "--json", cwd=SAMPLES)
-    assert done.returncode == 0, done.stderr
-    blueprints = {row["blueprint"] for row in json.loads(done.stdout)}
-    assert blueprints == {None, "admin", "profiler"}

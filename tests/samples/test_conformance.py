@@ -1,4 +1,4 @@
-"""Each sample answers as its document says: Schemathesis, with all its checks, over ASGI and through Lambda."""
+"""The responses of each sample and of a new project match its document, over ASGI and through Lambda."""
 
 import json
 from pathlib import Path
@@ -6,16 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import start_server
-from tests.openapi.conformance import conforming
-from tests.samples.projects import Project, made, sample
+from tests.openapi.schemathesis_runner import run_schemathesis
+from tests.samples.projects import Project, create_project, get_sample
 
 FEW, MANY = 50, 2000
 
-# A REST API answers a method that no path has with 404, where the service would say 405.
-REST = ("--exclude-checks", "unsupported_method")
+# A REST API returns 404 for a method that no path has, the service 405.
+REST_OPTIONS = ("--exclude-checks", "unsupported_method")
 
-
-# All samples and cases run in `make test-all` only.
 exhaustive = pytest.mark.exhaustive
 pytestmark = pytest.mark.end_to_end
 
@@ -25,24 +23,26 @@ pytestmark = pytest.mark.end_to_end
 )
 def project(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
     kind, _, template = request.param.partition("-")
-    return made(template, tmp_path) if template else sample(kind)
+    return create_project(template, tmp_path) if template else get_sample(kind)
 
 
-@pytest.mark.parametrize(("options", "checks"), [((), ()), (("--lambda",), REST)], ids=["asgi", "lambda"])
+@pytest.mark.parametrize(
+    ("options", "schemathesis_options"), [((), ()), (("--lambda",), REST_OPTIONS)], ids=["asgi", "lambda"]
+)
 @pytest.mark.parametrize("cases", [FEW, pytest.param(MANY, marks=exhaustive)])
-def test_it_answers_as_its_document_says_without_a_token_and_with_one(
-    project: Project, options: tuple[str, ...], checks: tuple[str, ...], cases: int, tmp_path: Path
+def test_responses_match_the_document_with_and_without_a_token(
+    project: Project, options: tuple[str, ...], schemathesis_options: tuple[str, ...], cases: int, tmp_path: Path
 ):
-    document = project.document(tmp_path / "openapi.json")
+    document = project.write_document(tmp_path / "openapi.json")
     with start_server("-A", project.app, "run", "--port", "0", *options, cwd=project.folder) as served:
-        refused = conforming(document, served.url, *checks, cases=FEW)
-        answered = conforming(document, served.url, *checks, cases=cases, token=project.token)
-    assert refused["warnings"]["missing_auth"] == closed(document)
-    assert answered["warnings"]["missing_auth"] == []
+        denied = run_schemathesis(document, served.url, *schemathesis_options, cases=FEW)
+        allowed = run_schemathesis(document, served.url, *schemathesis_options, cases=cases, token=project.token)
+    assert denied["warnings"]["missing_auth"] == get_secured_operations(document)
+    assert allowed["warnings"]["missing_auth"] == []
 
 
-def closed(document: Path) -> list[str]:
-    """Return the operations that ask for a token, as Schemathesis calls them."""
+def get_secured_operations(document: Path) -> list[str]:
+    """Return the operations that require a token, as Schemathesis names them."""
     paths = json.loads(document.read_text())["paths"]
     return sorted(
         f"{method.upper()} {path}"

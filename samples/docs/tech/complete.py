@@ -1,3 +1,5 @@
+"""A service with the admin blueprint, the profiler and X-Ray. Its token is `TOKEN` in `.env`."""
+
 from aws_xray_sdk.core import xray_recorder
 
 from coworks_async import TechMicroService, entry
@@ -9,10 +11,10 @@ class SimpleMicroService(TechMicroService):
     DOC_MD = """
     ## A value in memory
 
-    This microservice keeps **one value**: `GET /` reads it, `POST /` stores another.
+    This microservice stores **one value**: `GET /` returns it, `POST /` replaces it.
 
-    Its documentation is the class attribute `DOC_MD`, or the instance's `doc_md`, written in
-    [Markdown](https://commonmark.org/help/). The page of the `Admin` blueprint shows it.
+    This text is the class attribute `DOC_MD` (or `doc_md` of the instance), in
+    [Markdown](https://commonmark.org/help/). The `Admin` blueprint shows it on its page.
     """
 
     def __init__(self, **kwargs):
@@ -22,14 +24,14 @@ class SimpleMicroService(TechMicroService):
 
     @entry
     async def get(self):
-        """Read the stored value."""
+        """Return the stored value."""
         return f"Stored value {self.value}.\n"
 
     @entry
     async def post(self, value: int | None = None):
         """Store a value.
 
-        :param value: the value to store; without it, the old one stays
+        :param value: the new value; without one, the stored value is kept
         """
         if value is not None:
             self.value = value

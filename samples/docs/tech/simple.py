@@ -1,3 +1,5 @@
+"""The smallest service: one entry, which requires no token."""
+
 from coworks_async import TechMicroService, entry
 
 

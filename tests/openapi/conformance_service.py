@@ -1,4 +1,4 @@
-"""A service with entries of many kinds, which say what they return, for Schemathesis to try."""
+"""A service with annotated entries of many kinds, for Schemathesis."""
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime
@@ -37,7 +37,7 @@ class Dog(msgspec.Struct, tag="dog"):
 
 
 class Items(Blueprint):
-    """Parameters of the path, of the query and by name."""
+    """Path, query and named parameters."""
 
     @entry
     async def get(
@@ -68,11 +68,11 @@ class Items(Blueprint):
         return pen
 
 
-class Wide(TechMicroService):
-    """Structured parameters, files, text, names that are gathered, and answers of all kinds."""
+class ConformanceService(TechMicroService):
+    """Structured parameters, files, text, free names and responses of every kind."""
 
     def __init__(self) -> None:
-        super().__init__(name="wide")
+        super().__init__(name="conformance")
         self.register_blueprint(Items(), url_prefix="/items")
 
     async def token_authorizer(self, token: str) -> bool:

@@ -1,4 +1,4 @@
-"""Structured types of all the kinds that there are, for the tests that describe them."""
+"""Structured types of every kind, by name."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""Schemathesis as a program: requests made from a document, each answer held against it."""
+"""Run Schemathesis: it sends requests created from a document and checks each response against it."""
 
 import json
 import os
@@ -13,24 +13,24 @@ HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 Report = dict[str, Any]
 
 
-def conforming(document: Path, url: str, *options: str, cases: int, token: str | None = None) -> Report:
-    """Try a service with as many requests as asked for, and see that no check of Schemathesis fails.
+def run_schemathesis(document: Path, url: str, *options: str, cases: int, token: str | None = None) -> Report:
+    """Send requests to a service and assert that no check of Schemathesis fails.
 
-    Parameters:
-        document: the file of the service's OpenAPI document; what Schemathesis keeps for itself goes beside it.
-        options: more of Schemathesis' own.
-        cases: how many requests are made at least.
-        token: what is sent with all of them, None for nothing. Schemathesis also tries what happens without.
+    Args:
+        document: the file of the service's OpenAPI document. Schemathesis writes its own files beside it.
+        options: additional options of Schemathesis.
+        cases: the minimum number of requests.
+        token: sent with each request, if not None. Schemathesis also tries requests without it.
 
     Returns:
-        Schemathesis' report.
+        The report of Schemathesis.
     """
     methods = [method for methods in json.loads(document.read_text())["paths"].values() for method in methods]
     folder = document.parent
     command = [PROGRAM, "run", str(document), "--url", url, "--checks", "all", "--seed", "1", "--no-color"]
     command += ["--max-examples", str(-(-cases // len(methods)))]
     command += ["--report", "json", "--report-json-path", str(folder / "report.json")]
-    # A machine may be as busy as it likes.
+    # A busy machine is not a failure.
     command += ["--suppress-health-check", "too_slow", "--request-timeout", "60"]
     command += ["--header", f"Authorization:{token}"] if token is not None else []
     environment = os.environ | {"SCHEMATHESIS_HOOKS": str(HOOKS)}
