@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from coworks_async.cli.app_loader import AppLocation
+from coworks_async.cli.app_loader import AppLocation, load_service
 from coworks_async.cli.options import TERRAFORM_DIRECTORY, TEXT, NonEmptyPath
-from coworks_async.cli.project import Project, stage_variables
-from coworks_async.cli.service import load_service
+from coworks_async.cli.project import Project, read_stage_variables
 from coworks_async.exceptions import CommandError, DeployError
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def open_place(project: Project, profile_name: str | None, region: str | None, l
     from coworks_async.deploy.aws.account import find_configured_region
     from coworks_async.deploy.emulator import environment
 
-    variables = stage_variables(project)
+    variables = read_stage_variables(project)
     # What the service prints while it is imported is no part of the report.
     with redirect_stdout(sys.stderr):
         service, location, stage = load_service(project)

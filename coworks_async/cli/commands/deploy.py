@@ -18,7 +18,7 @@ from coworks_async.cli.deploy_options import (
     terraform_folder,
     terraform_options,
 )
-from coworks_async.cli.errors import interruptions
+from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.options import TEXT, NameValue, archive_options, create_archive_options
 from coworks_async.cli.project import Project
 from coworks_async.exceptions import CommandError
@@ -68,7 +68,7 @@ ARCHIVE_ALONE = ("ignore", "layer_provides", "module_name")
 @click.option("--dry", is_flag=True, help="Build and check everything; no credentials, nothing leaves this machine.")
 @click.option("--plan", is_flag=True, help="Say what would change, and change nothing.")
 @click.pass_obj
-@interruptions("nothing of the stage is changed")
+@on_interrupt("nothing of the stage is changed")
 def deploy(
     project: Project,
     /,
@@ -184,7 +184,7 @@ def _go(
     terraform.init()
     if not apply_stage(terraform, stack, session, terraform_progress):
         click.echo("No changes.")
-    with interruptions("all changes were made; the same command tells the outputs"):
+    with on_interrupt("all changes were made; the same command tells the outputs"):
         _report(terraform.outputs(), place, stack)
 
 

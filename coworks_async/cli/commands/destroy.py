@@ -15,7 +15,7 @@ from coworks_async.cli.deploy_options import (
     terraform_folder,
     terraform_options,
 )
-from coworks_async.cli.errors import interruptions
+from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.project import Project
 from coworks_async.exceptions import DeployError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @terraform_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-@interruptions("nothing is deleted")
+@on_interrupt("nothing is deleted")
 def destroy(
     project: Project,
     /,
@@ -61,7 +61,7 @@ def destroy(
 
     confirm = partial(_confirm, place.stage, yes)
     if destroy_stage(opened, terraform_progress, place.stage, confirm):
-        with interruptions("the stage is deleted; its archives, or some of them, stay in their bucket"):
+        with on_interrupt("the stage is deleted; its archives, or some of them, stay in their bucket"):
             remove_state(folder)
             _remove_archives(session, stack, folder)
     else:
