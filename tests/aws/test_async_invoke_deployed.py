@@ -15,7 +15,7 @@ from coworks_async import TechMicroService, entry
 from coworks_async.testing import TestClient
 from tests.aws.emulator import CREDENTIALS, emulator, install_program
 from tests.aws.events import ClientResponse, rest_event
-from tests.cli.serving import until
+from tests.cli.processes import until
 from tests.pipeline.jobs import assert_accepted
 
 SERVICE = """

@@ -6,7 +6,7 @@ from typing import Any
 from selenium.webdriver import Keys
 
 from tests.blueprints.browser import Browser
-from tests.cli.serving import until
+from tests.cli.processes import until
 
 
 @dataclass

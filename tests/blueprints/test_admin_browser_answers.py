@@ -13,7 +13,7 @@ from coworks_async import TechMicroService, entry, request
 from coworks_async.blueprints import Admin
 from tests.blueprints.administering import by_curl, complained, fill, opened, sent, sent_text, unfolded
 from tests.blueprints.browser import Browser
-from tests.cli.serving import until
+from tests.cli.processes import until
 from tests.clients import on_a_socket
 from tests.tools import requires_tool
 

@@ -11,7 +11,7 @@ from coworks_async.types import Receive, Scope, Send
 from tests.blueprints.administered import Shop
 from tests.blueprints.administering import by_curl, fill, opened, sent, sent_text, unfolded
 from tests.blueprints.browser import Browser
-from tests.cli.serving import serving
+from tests.cli.processes import start_server
 from tests.clients import on_a_socket
 from tests.tools import requires_tool
 
@@ -76,7 +76,7 @@ def test_it_works_behind_a_proxy_that_hides_a_part_of_the_path(browser: Browser,
 
 @pytest.mark.parametrize("options", [(), ("--lambda",)], ids=["asgi", "lambda"])
 def test_a_value_is_added_and_read_back_without_leaving_the_page(browser: Browser, options: tuple[str, ...]):
-    with serving("-A", "complete", "run", "--port", "0", *options, cwd=SAMPLES) as served:
+    with start_server("-A", "complete", "run", "--port", "0", *options, cwd=SAMPLES) as served:
         opened(browser, f"{served.url}/admin")
         assert browser.all("h2") == ["A value in memory", "sample-complete-microservice", "admin", "profiler"]
         entry = unfolded(browser, "post")

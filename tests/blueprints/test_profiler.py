@@ -15,7 +15,7 @@ from coworks_async.blueprints import Profiler
 from coworks_async.blueprints.profiler_profile import Profile
 from coworks_async.testing import TestClient
 from tests.blueprints.profiled import TOKEN, Shop, calls_in, held, leaf, rows, shop, waits
-from tests.cli.serving import until
+from tests.cli.processes import until
 from tests.clients import Connect
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.serving import serving
+from tests.cli.processes import start_server
 from tests.tools import requires_tool
 
 MARKED = {"aws_xray_sdk", "jinja2", "markdown", "markdown_it", "nh3", "opentelemetry", "pstats", "pyinstrument"}
@@ -40,7 +40,7 @@ modes = pytest.mark.parametrize("mode", [(), ("--lambda",)], ids=["uvicorn", "la
 @modes
 def test_a_service_without_it_loads_none_of_it(mode: tuple[str, ...], tmp_path: Path):
     (tmp_path / "hello.py").write_text(SERVICE)
-    with serving("-A", "hello", "run", "--port", "0", *mode, cwd=tmp_path) as served:
+    with start_server("-A", "hello", "run", "--port", "0", *mode, cwd=tmp_path) as served:
         loaded = set(json.loads(served.curl("/")))
     assert "starlette" in loaded
     assert loaded & MARKED == set()
@@ -52,7 +52,7 @@ def test_a_service_with_it_loads_what_makes_a_table_or_a_page_when_that_is_asked
     mode: tuple[str, ...], tmp_path: Path
 ):
     (tmp_path / "hello.py").write_text(SERVICE + PROFILED)
-    with serving("-A", "hello", "run", "--port", "0", *mode, cwd=tmp_path) as served:
+    with start_server("-A", "hello", "run", "--port", "0", *mode, cwd=tmp_path) as served:
         assert set(json.loads(served.curl("/"))) & MARKED == set()
         assert "PATH: '/'" in served.curl("/profile", "-H", "Authorization:any")
         assert set(json.loads(served.curl("/"))) & MARKED == {"pstats"}

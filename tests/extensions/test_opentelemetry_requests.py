@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from coworks_async import TechMicroService, entry
 from coworks_async.extensions import OpenTelemetry
-from tests.cli.serving import until
+from tests.cli.processes import until
 from tests.clients import on_a_socket
 from tests.extensions.conftest import call
 from tests.extensions.shops import SCOPE, ignore, receive

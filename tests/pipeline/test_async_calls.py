@@ -5,7 +5,7 @@ from starlette.middleware import Middleware
 
 from coworks_async import Blueprint, entry, request
 from coworks_async.testing import TestClient
-from tests.cli.serving import until
+from tests.cli.processes import until
 from tests.clients import Connect
 from tests.pipeline.jobs import ANN, EVENT, TOKEN, Jobs, Keeping, assert_accepted
 from tests.tools import PATIENCE

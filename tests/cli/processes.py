@@ -1,4 +1,4 @@
-"""Real `cws` processes for the tests of the commands."""
+"""Start `cws` processes and wait for them."""
 
 import os
 import signal
@@ -41,10 +41,10 @@ class Service(TechMicroService):
 
     @entry(no_auth=True)
     async def get_slow(self):
-        Path("asked").touch()
+        Path("received").touch()
         while not Path("go").exists():
             await asyncio.sleep(0.02)
-        return "answered\\n"
+        return "done\\n"
 
     @entry(no_auth=True)
     async def get_pid(self):
@@ -60,8 +60,8 @@ mode = pytest.mark.parametrize("mode", MODES, ids=["one", "workers", "reload"])
 
 
 @dataclass(frozen=True)
-class Served:
-    """A `cws run` that has printed its banner, if the test did not choose otherwise."""
+class ServerProcess:
+    """A running `cws run`. `url` is empty if its banner was not awaited."""
 
     process: subprocess.Popen[bytes]
     url: str
@@ -73,34 +73,42 @@ class Served:
         return int(self.url.rpartition(":")[2])
 
     def curl(self, path: str, *options: str) -> str:
-        """What `curl` prints, and nothing of its own."""
+        """Return the output of `curl`."""
         command = [find_tool("curl"), "-sS", *options, self.url + path]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
 
-    def curl_later(self, path: str) -> subprocess.Popen[str]:
-        """A `curl` that is still waiting for its answer."""
+    def start_curl(self, path: str) -> subprocess.Popen[str]:
+        """Start `curl` without waiting for the response."""
         return subprocess.Popen([find_tool("curl"), "-sS", self.url + path], stdout=subprocess.PIPE, text=True)
 
-    def answers(self, expected: str, *options: str) -> bool:
-        """Tell whether this is what the root answers; while one process takes the place of another, nobody may."""
+    def responds(self, expected: str, *options: str) -> bool:
+        """Return whether `/` responds as expected. During a restart it may not respond at all."""
         command = [find_tool("curl"), "-sS", "--max-time", "10", *options, f"{self.url}/"]
         return subprocess.run(command, check=False, capture_output=True, text=True).stdout == expected
 
     def send(self, number: int) -> None:
-        """Send a signal: CTRL+C to the whole group, as from a terminal."""
+        """Send a signal; Ctrl-C goes to the whole process group, as from a terminal."""
         if number == signal.SIGINT:
             os.killpg(self.process.pid, number)
         else:
             self.process.send_signal(number)
 
     def stop(self, number: int = signal.SIGINT) -> int:
-        """The exit code after a signal."""
+        """Send a signal and return the exit code."""
         self.send(number)
         return self.process.wait(PATIENCE)
 
 
+def reset_sigint() -> None:
+    """Restore the default action of Ctrl-C in a child process, for `preexec_fn`.
+
+    A shell that runs pytest in the background makes it ignore Ctrl-C, and child processes inherit that.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def run_cws(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A `cws` that ends by itself."""
+    """Run `cws` until it exits."""
     return subprocess.run(
         [CWS, *arguments],
         cwd=cwd,
@@ -113,10 +121,10 @@ def run_cws(*arguments: str, cwd: Path, **environment: str) -> subprocess.Comple
 
 
 @contextmanager
-def serving(*arguments: str, cwd: Path, until_started: bool = True, **environment: str) -> Iterator[Served]:
-    """A `cws` whose arguments make it serve, from its banner on; it is stopped at the end if the test did not."""
+def start_server(*arguments: str, cwd: Path, until_started: bool = True, **environment: str) -> Iterator[ServerProcess]:
+    """Start `cws run`, wait for its banner, and stop it at the end if it still runs."""
     with TemporaryDirectory() as logs:
-        # Not in the project: a log that grows would be a change to watch.
+        # Outside of the project, where `--reload` would see them change.
         out, err = Path(logs, "out"), Path(logs, "err")
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
@@ -125,44 +133,45 @@ def serving(*arguments: str, cwd: Path, until_started: bool = True, **environmen
                 env=os.environ | environment,
                 stdout=stdout,
                 stderr=stderr,
-                # A group of its own, so that a test can press CTRL+C.
+                # In a new process group, so that a test can send Ctrl-C to all of its processes.
                 start_new_session=True,
+                preexec_fn=reset_sigint,
             )
         try:
             if until_started:
                 until(lambda: "(Press CTRL+C to quit)\n" in out.read_text() or process.poll() is not None)
                 assert process.poll() is None, err.read_text()
-            address = out.read_text().partition(" * Running on ")[2].partition(" (Press")[0]
-            yield Served(process, address, out, err)
+            url = out.read_text().partition(" * Running on ")[2].partition(" (Press")[0]
+            yield ServerProcess(process, url, out, err)
         finally:
             if process.poll() is None:
                 process.terminate()
                 process.wait(PATIENCE)
 
 
-def until(done: Callable[[], bool]) -> None:
-    """Wait for what another process will do."""
-    assert came(done, PATIENCE), "It never happened."
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition is true."""
+    assert wait_for(condition, PATIENCE), "The condition did not become true."
 
 
-def came(done: Callable[[], bool], patience: float) -> bool:
-    """Wait for what another process may do, and tell whether it did."""
-    end = time.monotonic() + patience
-    while not done():
+def wait_for(condition: Callable[[], bool], timeout: float) -> bool:
+    """Wait at most `timeout` seconds for a condition; return whether it became true."""
+    end = time.monotonic() + timeout
+    while not condition():
         if time.monotonic() >= end:
             return False
         time.sleep(0.02)
     return True
 
 
-def until_reloaded(change: Callable[[], object], done: Callable[[], bool]) -> None:
-    """Make a change until `--reload` has seen it.
+def change_until(change: Callable[[], object], condition: Callable[[], bool]) -> None:
+    """Repeat a change until `--reload` has seen it.
 
-    It is made again, since uvicorn begins to watch a moment after its child answers; and each time later, since a
-    child that is starting starts anew.
+    Uvicorn starts to watch a moment after its child process responds. The intervals grow because each change restarts a
+    child that is still starting.
     """
-    for patience in (1, 2, 4, 8, 16, 32):
+    for timeout in (1, 2, 4, 8, 16, 32):
         change()
-        if came(done, patience):
+        if wait_for(condition, timeout):
             return
-    raise AssertionError("It was never seen.")
+    raise AssertionError("The change was not seen.")

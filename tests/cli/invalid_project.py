@@ -1,4 +1,4 @@
-"""What is typed wrongly, where it is typed, and the one line that comes of it."""
+"""A project with invalid files, and the one-line errors of commands run in it."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ FILES = {
     "list.yml": "- commands\n",
     "old.yml": "version: 2\n",
     "deep.json": "[" * 100_000,
-    "deep.yml": "[" * 2000,
+    "deep.yml": "[" * 500,
     "itself.yml": "commands: {run: {host: &one [*one]}}\n",
     "argument.yml": "commands:\n  new: {name: fromfile}\n",
     "stage.yml": "workspaces:\n  a b: {}\n",
@@ -45,18 +45,18 @@ FILES = {
     "class.yml": "commands: {own: {class: nothing.of_the_kind}}\n",
 }
 
-# Quick to build: the package comes by a layer, and this Python compiles.
+# Fast to build: the package comes from a layer, and this Python compiles the bytecode.
 QUICK = ["--layer-provides", "coworks-async", "--python", f"{sys.version_info.major}.{sys.version_info.minor}"]
 DEPLOY = ["deploy", "--bucket", "archives", *QUICK, "--dry"]
 
-# Enough of a Terraform to be found: whatever is wrong here is told before it is asked for more.
+# Enough to be found: these errors are reported before Terraform runs.
 TERRAFORM = """#!/bin/sh
 echo '{"terraform_version": "1.15.5"}'
 """
 
 
-def furnish(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a folder a project with files that will not do, and go there."""
+def create_invalid_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the files of an invalid project and make its directory the current one."""
     for name, text in FILES.items():
         (project / name).parent.mkdir(exist_ok=True)
         (project / name).write_text(text)
@@ -73,13 +73,14 @@ def furnish(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
 
 
-def words(typed: str) -> list[str]:
-    """Spell out what is typed."""
-    spelt = {"DEPLOY": DEPLOY, "QUICK": QUICK}
-    return [part for word in typed.split() for part in spelt.get(word, [word])]
+def split(command: str) -> list[str]:
+    """Split a command line; `DEPLOY` and `QUICK` stand for these arguments."""
+    macros = {"DEPLOY": DEPLOY, "QUICK": QUICK}
+    return [part for word in command.split() for part in macros.get(word, [word])]
 
 
-def one_line(arguments: list[str], code: int) -> str:
+def get_error_line(arguments: list[str], code: int) -> str:
+    """Run a command that fails and return its only line of output."""
     result = CliRunner().invoke(cws, arguments)
     assert result.exit_code == code, result.output
     assert result.stderr.startswith("Error: ")

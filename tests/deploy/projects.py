@@ -1,4 +1,4 @@
-"""A project, and what goes into its archive of what it requires."""
+"""A project with requirements, and the installation of its dependencies."""
 
 import shutil
 import subprocess
@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from coworks_async.deploy.archive.dependencies import Installer, Target
-from coworks_async.deploy.archive.requirements import find_requirements
+from coworks_async.deploy.archive.dependencies import Installer, LambdaPlatform, find_requirements
 
 Install = Callable[..., list[str]]
 
-ARM = Target("3.13", "arm64")
+ARM = LambdaPlatform("3.13", "arm64")
 
 PROJECT = """
 [project]
@@ -29,7 +28,7 @@ dev = ["tool"]
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The empty folder of a project."""
+    """Create the empty folder of a project."""
     folder = tmp_path / "project"
     folder.mkdir()
     return folder
@@ -37,14 +36,14 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def install(project: Path, tmp_path: Path) -> Install:
-    """Install what a project requires; what is at the top of the folder then, without metadata."""
+    """Return a function that installs the project's dependencies and lists the top of the folder, without metadata."""
 
-    def install(target: Target = ARM, layer_provides: tuple[str, ...] = ("coworks-async",)) -> list[str]:
+    def install(platform: LambdaPlatform = ARM, layer_provides: tuple[str, ...] = ("coworks-async",)) -> list[str]:
         work, tree = tmp_path / "work", tmp_path / "tree"
         for folder in (work, tree):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-        Installer(target, work, tmp_path / "logs" / "archive.log").install(
+        Installer(platform, work, tmp_path / "logs" / "archive.log").install(
             find_requirements(project, project), tree, layer_provides
         )
         names = sorted(path.name for path in tree.iterdir() if path.suffix != ".dist-info")

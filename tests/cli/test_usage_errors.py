@@ -1,4 +1,4 @@
-"""Every wrong use of every command is one line that names the culprit, with exit code 2; what fails is exit code 1."""
+"""Wrong usage of a command is a one-line error with exit code 2; a failure has exit code 1."""
 
 import json
 import os
@@ -13,17 +13,16 @@ import pytest
 from click.testing import CliRunner
 
 from coworks_async.cli.main import COMMANDS, cws
-from tests.cli.mistaking import TERRAFORM, furnish, one_line, words
-from tests.cli.serving import CWS
+from tests.cli.invalid_project import TERRAFORM, create_invalid_project, get_error_line, split
+from tests.cli.processes import CWS
 
 PACKAGE = Path(__file__).parents[2]
 
-# What is typed, and a word of the line that comes.
-WRONG = [
+# Command lines, and a part of the error.
+CASES = [
     ("nothere", "'nothere'"),
-    ("rum", "'rum': did you mean 'run'?"),
+    ("rum", "'rum'. Did you mean 'run'?"),
     ("--nothere", "'--nothere'"),
-    # One command after the other.
     ("completion", "bash, zsh or fish"),
     ("completion tcsh", "'tcsh'"),
     ("completion bash zsh", "(zsh)"),
@@ -66,9 +65,9 @@ WRONG = [
     ("DEPLOY --arch mips", "--arch"),
     ("DEPLOY --ignore !", "--ignore"),
     ("DEPLOY --module-name nothing_of_the_kind", "--module-name"),
-    ("deploy --bucket archives --profile-name nothere QUICK", "The profile 'nothere'"),
-    ("destroy --profile-name nothere", "The profile 'nothere'"),
-    ("deployed --profile-name nothere", "The profile 'nothere'"),
+    ("deploy --bucket archives --profile-name nothere QUICK", "AWS profile 'nothere'"),
+    ("destroy --profile-name nothere", "AWS profile 'nothere'"),
+    ("deployed --profile-name nothere", "AWS profile 'nothere'"),
     ("deployed --region mars", "--region 'mars'"),
     ("deployed more", "(more)"),
     ("destroy more", "(more)"),
@@ -94,7 +93,7 @@ WRONG = [
     ("invoke GET / -d a -d b", "-d"),
     ("invoke G:T /", "'G:T'"),
     ("invoke GET / -H X@A:b", "'X@A'"),
-    ("invoke --event text", "text is no JSON"),
+    ("invoke --event text", "text is not valid JSON"),
     ("invoke --event text -q a=b", "-q"),
     ("new --template tea", "--template"),
     ("new text", "'text'"),
@@ -126,26 +125,26 @@ WRONG = [
     ("zip --module-name nothing_of_the_kind QUICK", "--module-name"),
 ]
 
-# What is no wrong use, and fails all the same.
+# Correct usage that fails.
 FAILING = [
     ("deploy --bucket archives --local http://127.0.0.1:1 QUICK", "http://127.0.0.1:1"),
     ("destroy --local http://127.0.0.1:1", "http://127.0.0.1:1"),
     ("deployed --local http://127.0.0.1:1", "http://127.0.0.1:1"),
 ]
 
-# Whose values are taken as they are: AWS or Terraform, when they are asked, tell what is wrong with them.
-ANYTHING = {"layer_provides"}
+# Options whose values are not checked.
+UNCHECKED = {"layer_provides"}
 
-# Of whom an empty value says something: no ending, no body.
-EMPTY = {("", "config_file_suffix"), ("invoke", "data")}
+# Options that may be empty: no suffix, no body.
+MAY_BE_EMPTY = {("", "config_file_suffix"), ("invoke", "data")}
 
-# What a command needs before its options are looked at.
-OTHERWISE = {"invoke": ["GET", "/"]}
+# Arguments that a command requires before it checks its options.
+ARGUMENTS = {"invoke": ["GET", "/"]}
 
 
 @pytest.fixture(autouse=True)
-def place(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    furnish(project, monkeypatch)
+def invalid_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    create_invalid_project(project, monkeypatch)
     return project
 
 
@@ -156,84 +155,84 @@ def commands() -> dict[str, click.Command]:
 
 
 def options() -> list[tuple[str, click.Option]]:
-    """Every option of every command, the project's under an empty name."""
-    of = {"": cws, **commands()}
-    return [(name, each) for name, one in of.items() for each in one.params if isinstance(each, click.Option)]
+    """Return every option with the name of its command, which is empty for the global options."""
+    groups = {"": cws, **commands()}
+    return [(name, each) for name, group in groups.items() for each in group.params if isinstance(each, click.Option)]
 
 
-@pytest.mark.parametrize(("typed", "culprit"), WRONG, ids=[typed for typed, _ in WRONG])
-def test_a_wrong_use_is_one_line_that_names_the_culprit(typed: str, culprit: str):
-    assert culprit in one_line(words(typed), 2)
+@pytest.mark.parametrize(("command", "message"), CASES, ids=[command for command, _ in CASES])
+def test_wrong_usage_is_a_one_line_error(command: str, message: str):
+    assert message in get_error_line(split(command), 2)
 
 
-@pytest.mark.parametrize(("typed", "culprit"), FAILING, ids=[typed for typed, _ in FAILING])
-def test_what_fails_is_one_line_that_names_the_culprit(typed: str, culprit: str):
-    assert culprit in one_line(words(typed), 1)
+@pytest.mark.parametrize(("command", "message"), FAILING, ids=[command for command, _ in FAILING])
+def test_a_failure_is_a_one_line_error(command: str, message: str):
+    assert message in get_error_line(split(command), 1)
 
 
-def test_a_terraform_that_is_missing_or_too_old_is_one_line(place: Path, monkeypatch: pytest.MonkeyPatch):
-    (place / "bin" / "terraform").write_text(TERRAFORM.replace("1.15.5", "1.9.8"))
+def test_a_missing_or_outdated_terraform_is_a_one_line_error(invalid_project: Path, monkeypatch: pytest.MonkeyPatch):
+    (invalid_project / "bin" / "terraform").write_text(TERRAFORM.replace("1.15.5", "1.9.8"))
     for command in ("DEPLOY", "destroy"):
-        assert "1.9.8" in one_line(words(command), 1)
-    monkeypatch.setenv("PATH", str(place / "folder"))
+        assert "1.9.8" in get_error_line(split(command), 1)
+    monkeypatch.setenv("PATH", str(invalid_project / "folder"))
     for command in ("DEPLOY", "destroy"):
-        assert "Neither terraform nor tofu is on the PATH" in one_line(words(command), 1)
-        assert "tofu is not on the PATH" in one_line(words(f"{command} --terraform tofu"), 1)
+        assert "Neither terraform nor tofu is on the PATH" in get_error_line(split(command), 1)
+        assert "tofu is not on the PATH" in get_error_line(split(f"{command} --terraform tofu"), 1)
 
 
-def test_every_option_without_its_value_or_with_one_too_many_is_one_line():
+def test_an_option_without_its_value_and_a_flag_with_a_value_are_one_line_errors():
     for command, option in options():
         for name in option.opts:
-            # `--local` goes with and without a value; a short flag cannot have one.
+            # `--local` has an optional value; a short flag cannot have one.
             if option.name == "local" or (option.is_flag and not name.startswith("--")):
                 continue
             typed = f"{name}=surely" if option.is_flag else name
-            line = one_line([typed] if command == "" else [command, typed], 2)
+            line = get_error_line([typed] if command == "" else [command, typed], 2)
             assert name in line, (command, name)
 
 
-def test_an_empty_value_is_one_line_that_names_the_option():
+def test_an_empty_value_is_a_one_line_error_that_names_the_option():
     for command, option in options():
-        if option.is_flag or (command, option.name) in EMPTY:
+        if option.is_flag or (command, option.name) in MAY_BE_EMPTY:
             continue
         name = option.opts[-1]
-        before, after = ([], ["config"]) if command == "" else ([command, *OTHERWISE.get(command, [])], [])
-        line = one_line([*before, f"{name}=", *after], 2)
+        before, after = ([], ["config"]) if command == "" else ([command, *ARGUMENTS.get(command, [])], [])
+        line = get_error_line([*before, f"{name}=", *after], 2)
         assert name.removeprefix("--") in line or f"{option.opts[0]}: " in line, (command, name)
 
 
 @pytest.mark.parametrize(
-    ("typed", "culprit"),
+    ("arguments", "message"),
     [
-        (["", "/"], "The method ''"),
-        (["G T", "/"], "The method 'G T'"),
+        (["", "/"], "method ''"),
+        (["G T", "/"], "method 'G T'"),
         (["GET", "/", "-H", "X A: b"], "'X A'"),
         (["GET", "/", "-H", "X: b\r\nC: d"], "'X'"),
         (["GET", "/", "-H", "X: b\0"], "'X'"),
     ],
 )
-def test_what_would_be_another_request_is_one_line(typed: list[str], culprit: str):
-    assert culprit in one_line(["invoke", *typed], 2)
+def test_invoke_rejects_values_that_would_change_the_request(arguments: list[str], message: str):
+    assert message in get_error_line(["invoke", *arguments], 2)
 
 
-def test_what_is_typed_is_looked_at_before_terraform_is_sought(place: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("PATH", str(place / "folder"))
-    assert "--memory-size" in one_line(words("DEPLOY --memory-size 10"), 2)
-    assert "--workspace" in one_line(words("destroy --workspace mine"), 2)
+def test_options_are_checked_before_terraform_is_looked_up(invalid_project: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(invalid_project / "folder"))
+    assert "--memory-size" in get_error_line(split("DEPLOY --memory-size 10"), 2)
+    assert "--workspace" in get_error_line(split("destroy --workspace mine"), 2)
 
 
-def test_every_option_of_every_command_is_in_the_table():
-    tried = {(typed.split()[0].lower(), word) for typed, _ in [*WRONG, *FAILING] for word in words(typed)}
+def test_every_option_has_a_case():
+    tested = {(command.split()[0].lower(), word) for command, _ in [*CASES, *FAILING] for word in split(command)}
     missing = [
         (command, option.name)
         for command, option in options()
-        if command and not option.is_flag and option.name not in ANYTHING
-        if not any((command, name) in tried for name in option.opts)
+        if command and not option.is_flag and option.name not in UNCHECKED
+        if not any((command, name) in tested for name in option.opts)
     ]
     assert missing == []
 
 
-def test_a_variable_that_will_not_do_is_one_line_that_names_it():
+def test_an_invalid_variable_is_a_one_line_error_that_names_it():
     for variable, value, command in [
         ("CWS_RUN_PORT", "abc", "run"),
         ("CWS_RUN_RELOAD", "perhaps", "run"),
@@ -248,44 +247,44 @@ def test_a_variable_that_will_not_do_is_one_line_that_names_it():
         assert result.stderr.startswith(f"Error: {variable}: ")
 
 
-@pytest.mark.parametrize("typed", ["-A nothere run", "run --port abc", "-c tab.yml run"])
-def test_the_line_comes_at_once(typed: str, place: Path):
-    def at_once() -> bool:
-        bare, _ = costs([sys.executable, "-c", ""], place)
-        cost, done = costs([CWS, *typed.split()], place)
+@pytest.mark.parametrize("command", ["-A nothere run", "run --port abc", "-c tab.yml run"])
+def test_a_usage_error_takes_less_than_half_a_second(command: str, invalid_project: Path):
+    def is_fast() -> bool:
+        python, _ = measure([sys.executable, "-c", ""], invalid_project)
+        seconds, done = measure([CWS, *command.split()], invalid_project)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-        # Half a second, or its like where the machine is so slow that Python itself takes longer than 12 ms.
-        return cost < max(0.5, 40 * bare)
+        # More on a machine where Python itself takes longer than 12 ms.
+        return seconds < max(0.5, 40 * python)
 
-    assert any(at_once() for _ in range(10))
+    assert any(is_fast() for _ in range(10))
 
 
-def costs(command: list[str], place: Path) -> tuple[float, subprocess.CompletedProcess[str]]:
-    """Run a program that is not traced; return its seconds of the processor, as other processes share the machine."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+def measure(command: list[str], folder: Path) -> tuple[float, subprocess.CompletedProcess[str]]:
+    """Run a program without coverage. Return its processor time, which does not depend on the load, and its result."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, cwd=place, env=own, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done
 
 
-def without(*modules: str) -> subprocess.CompletedProcess[str]:
-    """Run the console script's entry where modules are not installed."""
+def run_without(*modules: str) -> subprocess.CompletedProcess[str]:
+    """Run the console script in a process where these modules are not installed."""
     hidden = json.dumps(dict.fromkeys(modules))
     code = f"import sys, json; sys.modules.update(json.loads({hidden!r})); from coworks_async.cli import main; main()"
     return subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("modules", [["click"], ["uvicorn"], ["pathspec", "yaml"], ["boto3", "rich", "uv"]])
-def test_a_missing_part_of_the_extra_is_one_line_with_the_remedy(modules: list[str]):
-    done = without(*modules)
+def test_a_missing_dependency_is_a_one_line_error_with_the_command_to_install_it(modules: list[str]):
+    done = run_without(*modules)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"Error: cws needs {', '.join(modules)}: pip install 'coworks-async[standard]'\n"
 
 
-def test_the_whole_extra_is_looked_for():
+def test_every_dependency_of_the_extra_is_checked():
     project = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
     names = {line.partition(">")[0].partition("[")[0] for line in project["optional-dependencies"]["standard"]}
     modules = {"python-dotenv": "dotenv", "pyyaml": "yaml", "docstring-parser": "docstring_parser"}
     expected = sorted(modules.get(name, name) for name in names)
-    assert without(*expected).stderr.startswith(f"Error: cws needs {', '.join(expected)}: ")
+    assert run_without(*expected).stderr.startswith(f"Error: cws needs {', '.join(expected)}: ")
