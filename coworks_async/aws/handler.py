@@ -178,7 +178,7 @@ class LambdaHandler:
             log_authorizer_failure(error, self.logger)
             # Only our own message is safe: any other may contain the token.
             reason = str(error) if isinstance(error, AuthorizerError) else "token_authorizer failed"
-            raise AuthorizerError(f"Access denied: {reason}") from None
+            raise AuthorizerError(f"{reason}; access denied") from None
         return authorizer.create_result(event, context, principal)
 
     async def call_on_event(self, event: Any, context: Any) -> Any:

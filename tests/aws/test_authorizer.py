@@ -163,7 +163,7 @@ def test_a_failing_authorizer_fails_the_event(invoke: Invoke, caplog: pytest.Log
         async def token_authorizer(self, token: str):
             raise LookupError(token)
 
-    with pytest.raises(AuthorizerError, match="Access denied: token_authorizer failed") as failed:
+    with pytest.raises(AuthorizerError, match="token_authorizer failed; access denied") as failed:
         invoke(Failing(), event)
     assert failed.value.__cause__ is None
     [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
@@ -182,7 +182,7 @@ def test_an_authorizer_that_awaits_a_cancelled_task_fails_the_event(invoke: Invo
         async def token_authorizer(self, token: str):
             raise CancelledError
 
-    with pytest.raises(AuthorizerError, match="Access denied: token_authorizer failed"):
+    with pytest.raises(AuthorizerError, match="token_authorizer failed; access denied"):
         invoke(Failing(), EVENTS[0])
 
 

@@ -140,7 +140,7 @@ def test_a_failing_authorizer_is_a_500_and_not_cached(via: Via, capsys: pytest.C
     gateway = Gateway(app, via)
     assert [gateway.respond(get(token="broken")).status for _ in range(2)] == [500, 500]
     assert app.authorized_tokens == ["broken", "broken"]
-    assert capsys.readouterr().err.count("[ERROR] AuthorizerError: Access denied: token_authorizer failed\n") == 2
+    assert capsys.readouterr().err.count("[ERROR] AuthorizerError: token_authorizer failed; access denied\n") == 2
 
 
 @via_api
