@@ -227,8 +227,10 @@ class GatewayApp:
         await send({"type": "http.response.body", "body": response.body})
 
     async def _respond(self, scope: Scope, receive: Receive) -> HttpResponse:
+        limits = Limits(self.gateway.body_limit)
         try:
-            body = await read_body(scope, receive, Limits(self.gateway.body_limit))
+            limits.check_length(scope)
+            body = await read_body(scope, receive, limits)
         except ContentTooLarge:
             return CONTENT_TOO_LARGE
         return await self._run(lambda: self.gateway.respond(_parse_scope(scope, body)))
