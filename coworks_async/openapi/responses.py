@@ -23,7 +23,7 @@ from coworks_async.entries.annotations import is_structured, union_members
 from coworks_async.entries.entry import Entry
 from coworks_async.openapi.components import Label, Schema
 from coworks_async.openapi.schemas import Schemas
-from coworks_async.pipeline.problems import MEDIA_TYPE, status_title
+from coworks_async.pipeline.errors import MEDIA_TYPE, status_title
 from coworks_async.pipeline.responses import BODILESS_STATUSES
 
 Answer = dict[str, Any]

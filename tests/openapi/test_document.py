@@ -12,10 +12,10 @@ from typing_extensions import deprecated
 
 from coworks_async import Blueprint, TechMicroService, entry
 from coworks_async.openapi import openapi
+from tests.http_requests import taking_whole
 from tests.openapi.judging import described, operation_of
 from tests.openapi.structured import STRUCTURED
-from tests.pipeline.families import Taker, service_of, signatures
-from tests.sending import taking_whole
+from tests.pipeline.strategies import Taker, service_of, signatures
 
 
 class Items(Blueprint):

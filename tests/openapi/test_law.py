@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from coworks_async.openapi import openapi
+from tests.http_requests import taking_whole
 from tests.openapi.describing import FORM, JSON
 from tests.openapi.judging import (
     allows,
@@ -21,8 +22,7 @@ from tests.openapi.judging import (
     query_schema,
 )
 from tests.openapi.structured import STRUCTURED
-from tests.pipeline.families import Sent, Taker, requests, service_of, signatures
-from tests.sending import taking_whole
+from tests.pipeline.strategies import Sent, Taker, requests, service_of, signatures
 
 
 @st.composite

@@ -11,11 +11,11 @@ from starlette.testclient import TestClient
 
 from coworks_async import TechMicroService, entry
 from coworks_async.openapi import openapi
+from tests.http_requests import taking_whole
 from tests.openapi.describing import FORM, JSON
 from tests.openapi.judging import judged_names, only_operation, query_schema
 from tests.openapi.structured import STRUCTURED
-from tests.pipeline.families import KINDS, Kind, Taker, service_of, signatures
-from tests.sending import taking_whole
+from tests.pipeline.strategies import KINDS, Kind, Taker, service_of, signatures
 
 Verdict = tuple[bool, bool]
 """Whether a request is allowed, and if not, whether it must be refused."""

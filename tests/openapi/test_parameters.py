@@ -10,10 +10,10 @@ from msgspec import Meta
 
 from coworks_async import Request, TechMicroService, entry
 from tests.entries.building import service_of
+from tests.http_requests import taking_whole
 from tests.openapi.describing import Schema, one, query_of, taking
 from tests.openapi.judging import described, only_operation, operation_of
 from tests.openapi.structured import Cat, Colour, Dog, Open, Part
-from tests.sending import taking_whole
 
 TEXT = {"type": "string"}
 TEXTS = {"type": "array", "items": TEXT}

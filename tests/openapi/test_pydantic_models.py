@@ -9,9 +9,9 @@ import pydantic
 from typing_extensions import TypedDict
 
 from coworks_async import TechMicroService, entry
+from tests.http_requests import taking_whole
 from tests.openapi.describing import JSON, answers_of, components_of, taking
 from tests.openapi.judging import described, only_operation
-from tests.sending import taking_whole
 
 
 class Inner(pydantic.BaseModel):

@@ -10,10 +10,10 @@ from starlette.datastructures import UploadFile
 from starlette.testclient import TestClient
 
 from coworks_async import Request
+from tests.http_requests import taking_whole
 from tests.openapi.describing import FORM, JSON, Schema, one, taking
 from tests.openapi.judging import allows, described, only_operation, operation_of
 from tests.openapi.structured import Array, Cat, Dog, Part
-from tests.sending import taking_whole
 
 MULTIPART = "multipart/form-data"
 Content = dict[str, dict[str, Any]]
