@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.applications import Starlette
@@ -212,10 +212,14 @@ class TechMicroService(HooksMixin, Starlette):
     def _build_dispatcher(self) -> Dispatcher:
         blueprints = self._blueprints.values()
         settings = DispatcherSettings(
-            name=self.name,
-            token_authorizer=self.token_authorizer,
+            authorize=partial(
+                self.authorizer_middleware,
+                rule=self.token_authorizer,
+                token_key=self.token_key,
+                realm=self.name,
+                logger=self.logger,
+            ),
             token_key=self.token_key,
-            authorizer_middleware=self.authorizer_middleware,
             limits=self.limits,
             store_in=self.store_in,
             logger=self.logger,

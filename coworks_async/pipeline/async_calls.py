@@ -201,12 +201,7 @@ class AsyncCallMiddleware:
     Responds with 202 and the `request_id` once the call is certain to run; otherwise with an error, such as 422 or 413.
 
     Args:
-        app: the entry's endpoint.
-        entry: the entry.
-        errors: responds to exceptions.
         token_key: the name of the token's header, which is removed from the call.
-        limits: limits of the body.
-        store_in: where responses may be stored.
         tasks: runs calls if the scope has no adapter for them.
     """
 

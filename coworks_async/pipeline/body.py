@@ -61,12 +61,6 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
         ContentTooLarge: the body is over the limit; the rest is left unread.
         ClientDisconnect: the client left before the end of the body.
     """
-    limits.check_length(scope)
-    return await receive_body(scope, receive, limits)
-
-
-async def receive_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
-    """Return the whole body as `read_body` does, but check the `Content-Length` only if it comes in several parts."""
     if BODY in scope:
         cached: bytes = scope[BODY]
         return cached

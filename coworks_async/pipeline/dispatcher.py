@@ -1,7 +1,7 @@
 """Dispatch requests: the ASGI app of a service, inside the user's middleware."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
@@ -17,18 +17,17 @@ from coworks_async.entries.entry import Entry
 from coworks_async.entries.hooks import HookRegistry
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import AsyncCallError, BadRequest, DeclarationError
-from coworks_async.pipeline.authorizer import AuthorizerMiddleware
 from coworks_async.pipeline.binding.fast import Binder, create_binder
 from coworks_async.pipeline.body import Limits
 from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.cors import CorsMiddleware
-from coworks_async.pipeline.endpoint import Endpoint, HookChain, build_hook_chain
+from coworks_async.pipeline.endpoint import Endpoint
 from coworks_async.pipeline.errors import ErrorResponder, request_line
 from coworks_async.pipeline.fallback import ALLOWED_METHODS, Fallback, format_allow
 from coworks_async.pipeline.invocation import RUNNING_ENTRY, StoreIn
 from coworks_async.pipeline.responses import response_with_headers
 from coworks_async.pipeline.routing import EntryRoute
-from coworks_async.types import ASGIApp, AuthorizerRule, Message, Receive, Scope, Send
+from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from coworks_async.pipeline.async_calls import AsyncCallTasks
@@ -38,14 +37,13 @@ class DispatcherSettings(Struct, frozen=True):
     """Configuration of a service.
 
     Attributes:
+        authorize: wraps an app in the authorizer.
         hooks: registries for the whole service: its own, and the `…_app_…` hooks of its blueprints.
         blueprint_hooks: registries for the entries of one blueprint, by its name.
     """
 
-    name: str
-    token_authorizer: AuthorizerRule
+    authorize: Callable[[ASGIApp], ASGIApp]
     token_key: str
-    authorizer_middleware: type[AuthorizerMiddleware]
     limits: Limits
     store_in: StoreIn
     logger: logging.Logger
@@ -59,22 +57,21 @@ class Dispatcher:
     """Passes each request to an entry, behind its authorizer, or to the fallback.
 
     Args:
-        table: routes of the entries.
         router: Starlette's router: the user's routes, WebSockets and the lifespan.
-        settings: configuration of the service.
     """
 
     def __init__(self, table: RouteTable[EntryRoute], router: Router, settings: DispatcherSettings) -> None:
         self.table = table
         self.settings = settings
-        hooks, self.errors = self._create_handlers(settings.hooks)
-        unmatched = _rejecting_endpoint("an unmatched request", _raise_unmatched, hooks, self.errors)
-        self.invalid_path = _rejecting_endpoint("an invalid path", _raise_invalid_path, hooks, self.errors)
+        # Frozen, because endpoints copy the hooks.
+        for registry in (*settings.hooks, *settings.blueprint_hooks.values()):
+            registry.frozen = True
+        self.errors = self._create_responder(settings.hooks)
+        unmatched = self._create_rejection("an unmatched request", _raise_unmatched)
+        self.invalid_path = self._create_rejection("an invalid path", _raise_invalid_path)
         self.fallback = Fallback(table, router, unmatched, settings.limits, settings.token_key)
         self.non_http = ExceptionMiddleware(router, handlers=settings.exception_handlers)
         self.async_call_tasks: AsyncCallTasks | None = None
-        for registry in settings.blueprint_hooks.values():
-            registry.frozen = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -117,10 +114,10 @@ class Dispatcher:
     def build_app(self, entry: Entry) -> ASGIApp:
         """Create the ASGI app of an entry: its endpoint inside asynchronous calls, authorizer and CORS headers."""
         settings = self.settings
-        blueprint_hooks = settings.blueprint_hooks.get(entry.blueprint or "")
-        hooks, errors = self._create_handlers(
-            (*settings.hooks, blueprint_hooks) if blueprint_hooks is not None else settings.hooks
-        )
+        hooks = settings.hooks
+        if entry.blueprint is not None:
+            hooks = (*hooks, settings.blueprint_hooks[entry.blueprint])
+        errors = self._create_responder(hooks)
         app: ASGIApp = Endpoint(str(entry), _create_binder(entry, settings.limits), _get_function(entry), hooks, errors)
         if entry.background:
             from coworks_async.pipeline.async_calls import AsyncCallMiddleware, AsyncCallTasks  # Lambda cold start
@@ -136,25 +133,17 @@ class Dispatcher:
                 tasks=self.async_call_tasks,
             )
         if not entry.no_auth:
-            app = settings.authorizer_middleware(
-                app,
-                settings.token_authorizer,
-                token_key=settings.token_key,
-                realm=settings.name,
-                logger=settings.logger,
-            )
+            app = settings.authorize(app)
         return app if entry.no_cors else CorsMiddleware(app)
 
-    def _create_handlers(self, registries: tuple[HookRegistry, ...]) -> tuple[HookChain, ErrorResponder]:
+    def _create_responder(self, hooks: Sequence[HookRegistry]) -> ErrorResponder:
         settings = self.settings
-        hooks = build_hook_chain(registries)
-        errors = ErrorResponder(hooks.errors, settings.exception_handlers, logger=settings.logger, debug=settings.debug)
-        return hooks, errors
+        handlers = [registry.errors for registry in reversed(hooks)]
+        return ErrorResponder(handlers, settings.exception_handlers, logger=settings.logger, debug=settings.debug)
 
-
-def _rejecting_endpoint(label: str, reject: AsyncFunction, hooks: HookChain, errors: ErrorResponder) -> Endpoint:
-    """Create an endpoint that runs the service's hooks and rejects each request while binding it."""
-    return Endpoint(label, Binder(None, reject), reject, hooks, errors)
+    def _create_rejection(self, label: str, reject: AsyncFunction) -> Endpoint:
+        """Create an endpoint that runs the service's hooks and rejects each request while binding it."""
+        return Endpoint(label, Binder(None, reject), reject, self.settings.hooks, self.errors)
 
 
 async def _raise_unmatched(scope: Scope, receive: Receive, send: Send) -> NoReturn:

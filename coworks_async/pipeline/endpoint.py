@@ -1,15 +1,14 @@
 """Handle a request for one entry, after its authorizer: hooks, bind, call, respond."""
 
 from asyncio import CancelledError
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import anyio
-from msgspec import Struct
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
-from coworks_async.entries.hooks import ErrorKey, HookRegistry
+from coworks_async.entries.hooks import HookRegistry
 from coworks_async.exceptions import ReturnError
 from coworks_async.pipeline.binding.fast import Binder
 from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
@@ -29,52 +28,29 @@ from coworks_async.types import Receive, Scope, Send
 AnyResponse = ResponseParts | Response
 
 
-class HookChain(Struct, frozen=True):
-    """The hooks of one entry, in the order in which they run.
-
-    `errors` holds the handlers of each registry, those nearest to the entry first.
-    """
-
-    before: tuple[AsyncFunction, ...]
-    after: tuple[AsyncFunction, ...]
-    teardown: tuple[AsyncFunction, ...]
-    errors: tuple[Mapping[ErrorKey, AsyncFunction], ...]
-
-
-def build_hook_chain(registries: Sequence[HookRegistry]) -> HookChain:
-    """Combine and freeze registries, the service's first and the blueprint's last."""
-    for hooks in registries:
-        hooks.frozen = True
-    return HookChain(
-        before=tuple(ensure_async(hook) for hooks in registries for hook in hooks.before),
-        after=tuple(ensure_async(hook) for hooks in reversed(registries) for hook in reversed(hooks.after)),
-        teardown=tuple(ensure_async(hook) for hooks in reversed(registries) for hook in reversed(hooks.teardown)),
-        errors=tuple(
-            {key: ensure_async(hook) for key, hook in hooks.errors.items()}
-            for hooks in reversed(registries)
-            if hooks.errors
-        ),
-    )
-
-
 class Endpoint:
     """ASGI app of one entry.
 
     Args:
         label: names the entry in log messages.
-        binder: creates the arguments of a request.
-        function: called with the arguments.
-        hooks: run around binding and call.
-        errors: responds to exceptions of any step.
+        registries: hooks that run around binding and call, the service's first.
     """
 
     def __init__(
-        self, label: str, binder: Binder, function: AsyncFunction, hooks: HookChain, errors: ErrorResponder
+        self,
+        label: str,
+        binder: Binder,
+        function: AsyncFunction,
+        registries: Sequence[HookRegistry],
+        errors: ErrorResponder,
     ) -> None:
         self.label = label
         self.bind_sync, self.bind = binder.bind_sync, binder.bind
         self.function = function
-        self.before, self.after, self.teardown = hooks.before, hooks.after, hooks.teardown
+        self.before = [ensure_async(hook) for each in registries for hook in each.before]
+        # In reverse order of registration, so that the first registered hook is the outermost.
+        self.after = [ensure_async(hook) for each in reversed(registries) for hook in reversed(each.after)]
+        self.teardown = [ensure_async(hook) for each in reversed(registries) for hook in reversed(each.teardown)]
         self.errors = errors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,10 +73,10 @@ class Endpoint:
                 return
             except (Exception, CancelledError) as error:
                 failure = raised = to_exception(error)
-                response = await self.errors.respond(raised, self.label, scope, receive, send)
+                response = await self.errors.respond(raised, self.label)
             final: AnyResponse = response
             if self.after:
-                final, failure = await self.run_after(response, failure, scope, receive, send)
+                final, failure = await self.run_after(response, failure)
             if isinstance(final, tuple):
                 status, headers, body = final
                 await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -118,7 +94,7 @@ class Endpoint:
                 current.reset(reset)
 
     async def run_after(
-        self, response: AnyResponse, failure: BaseException | None, scope: Scope, receive: Receive, send: Send
+        self, response: AnyResponse, failure: BaseException | None
     ) -> tuple[Response, BaseException | None]:
         """Run the after_request hooks, on error responses too. A failing hook's error response goes to the next."""
         result = response if isinstance(response, Response) else PlainResponse(response)
@@ -127,8 +103,7 @@ class Endpoint:
                 result = await _run_after_hook(hook, result)
             except (Exception, CancelledError) as error:
                 failure = raised = to_exception(error)
-                label = f"after_request hook of {self.label}"
-                result = await self.errors.respond(raised, label, scope, receive, send)
+                result = await self.errors.respond(raised, f"after_request hook of {self.label}")
         return result, failure
 
     async def send_response(self, response: Response, scope: Scope, receive: Receive, send: Send) -> Exception | None:

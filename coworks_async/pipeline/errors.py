@@ -14,10 +14,10 @@ from starlette.types import ExceptionHandler
 
 from coworks_async.entries.hooks import ErrorKey
 from coworks_async.exceptions import ContentTooLarge, FieldError, Problem, ReturnError
-from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
-from coworks_async.pipeline.request import current, get_request
+from coworks_async.pipeline.concurrency import ensure_async
+from coworks_async.pipeline.request import current, current_request
 from coworks_async.pipeline.responses import BODILESS_STATUSES, check_response, to_response
-from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
+from coworks_async.types import ASGIApp, Function, Message, Receive, Scope, Send
 
 HandlerT = TypeVar("HandlerT")
 
@@ -112,13 +112,13 @@ class ErrorResponder:
 
     def __init__(
         self,
-        handlers: Sequence[Mapping[ErrorKey, AsyncFunction]],
+        handlers: Sequence[Mapping[ErrorKey, Function]],
         starlette_handlers: Mapping[Any, ExceptionHandler],
         *,
         logger: logging.Logger,
         debug: bool,
     ) -> None:
-        self.handlers = handlers
+        self.handlers = [{key: ensure_async(handler) for key, handler in each.items()} for each in handlers]
         self.starlette_handlers = {key: ensure_async(handler) for key, handler in starlette_handlers.items()}
         self.logger = logger
         self.debug = debug
@@ -153,47 +153,41 @@ class ErrorResponder:
         return None
 
     async def send(self, error: Exception, label: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response to an exception. Handlers may use `request`."""
+        """Send the response to an exception."""
         reset = current.set((scope, receive, send))
         try:
-            response = await self.respond(error, label, scope, receive, send)
+            response = await self.respond(error, label)
             await response(scope, receive, send)
         finally:
             current.reset(reset)
 
-    async def respond(self, error: Exception, label: str, scope: Scope, receive: Receive, send: Send) -> Response:
-        """Return the response to an exception; a plain 500 if its handler fails."""
+    async def respond(self, error: Exception, label: str) -> Response:
+        """Return the response to an exception during the current request; a plain 500 if its handler fails."""
         if not any(is_expected(error, handlers) for handlers in (*self.handlers, self.starlette_handlers)):
             self.log(error, label)
         try:
-            response = await self._handle(error, scope, receive, send)
-            if response is None:
-                response = check_response(self._default_response(error, scope, receive, send))
+            response = await self._handle(error) or check_response(self._default_response(error))
         except (Exception, CancelledError) as failure:
             self.log(to_exception(failure), f"Error handler for {label}")
             return problem_response(500)
-        if isinstance(error, ContentTooLarge) and scope.get("http_version", "1.1") < "2":
+        if isinstance(error, ContentTooLarge) and current_request().scope.get("http_version", "1.1") < "2":
             # The rest of the body stays unread, so the connection cannot be used again.
             response.headers["connection"] = "close"
         return response
 
-    async def _handle(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> Response | None:
+    async def _handle(self, error: Exception) -> Response | None:
         for handlers in self.handlers:
-            handler = find_handler(error, handlers)
-            if handler is not None:
+            if (handler := find_handler(error, handlers)) is not None:
                 return await to_response(await handler(error))
-        handler = find_handler(error, self.starlette_handlers)
-        if handler is not None:
-            return await to_response(await handler(get_request(scope, receive, send), error))
+        if (handler := find_handler(error, self.starlette_handlers)) is not None:
+            return await to_response(await handler(current_request(), error))
         return None
 
-    def _default_response(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> Response:
+    def _default_response(self, error: Exception) -> Response:
         if isinstance(error, HTTPException):
             errors = error.errors if isinstance(error, Problem) else ()
             return problem_response(error.status_code, error.detail, errors=errors, headers=error.headers)
-        if self.debug:
-            return _traceback_response(error, get_request(scope, receive, send))
-        return problem_response(500)
+        return _traceback_response(error, current_request()) if self.debug else problem_response(500)
 
     def log(self, error: Exception, label: str, when: str = "") -> None:
         """Log a bug, with its traceback."""

@@ -26,11 +26,7 @@ class Fallback:
     any other method that no entry takes goes to the mount.
 
     Args:
-        table: the entries, whose methods count for `Allow`.
-        router: Starlette's router, with the user's routes.
         unmatched: ASGI app that responds with 404 or 405, inside the service's hooks.
-        limits: limits of request bodies.
-        token_key: the name of the token's header.
     """
 
     def __init__(

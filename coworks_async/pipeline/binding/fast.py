@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from coworks_async.entries.plan import BindingPlan, json_decoder
 from coworks_async.entries.signature import REQUIRED
-from coworks_async.pipeline.body import Limits, is_plain_json, may_have_body, receive_body
+from coworks_async.pipeline.body import Limits, is_plain_json, may_have_body, read_body
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 """Positional and keyword arguments of an entry."""
@@ -105,7 +105,7 @@ def _json_binding(plan: BindingPlan, limits: Limits, bind_fully: Bind) -> Bind:
 
     async def bind(scope: Scope, receive: Receive, send: Send) -> Arguments:
         if not scope["query_string"] and is_plain_json(scope):
-            body = await receive_body(scope, receive, limits)
+            body = await read_body(scope, receive, limits)
             if body:
                 try:
                     args, kwargs = decode(body)
