@@ -36,9 +36,9 @@ TOKEN = {"authorization": "token"}
 @differs("http-refusals", "url-challenge")
 def test_the_first_example_responds_as_the_quickstart_shows(connect: Connect):
     client = connect(SimpleMicroService(name="sample-first-microservice"))
-    refused = client.get("/")
-    assert refused.status_code == 401
-    assert refused.headers["www-authenticate"] == 'Token realm="sample-first-microservice"'
+    rejected = client.get("/")
+    assert rejected.status_code == 401
+    assert rejected.headers["www-authenticate"] == 'Token realm="sample-first-microservice"'
     assert client.head("/", headers={"authorization": "any"}).status_code == 403
     assert client.get("/", headers=TOKEN).text == "Stored value 0.\n"
     assert client.post("/", json={"value": 20}, headers=TOKEN).text == "Value stored (20).\n"

@@ -188,10 +188,10 @@ def test_an_error_in_a_middleware_after_its_response_has_started_is_logged_once(
 
     with transport(Service(middleware=[Middleware(Late)])) as client:
         assert client.get("/sync").text == "/sync"
-    failed, refused = warnings_and_worse(caplog)
+    failed, rejected = warnings_and_worse(caplog)
     assert (failed.getMessage(), failed.exc_info is not None) == ("Middleware at GET '/sync' failed", True)
-    assert refused.getMessage().startswith("Middleware at GET '/sync': no error response, one had started: ")
-    assert refused.exc_info is None
+    assert rejected.getMessage().startswith("Middleware at GET '/sync': no error response, one had started: ")
+    assert rejected.exc_info is None
 
 
 async def test_a_middleware_that_reads_a_body_whose_client_leaves_sends_nothing(caplog: pytest.LogCaptureFixture):
@@ -225,7 +225,7 @@ def test_an_error_in_a_middleware_of_a_websocket_reaches_the_server():
 def test_a_plain_route_that_fails_while_streaming_sends_no_second_response(caplog: pytest.LogCaptureFixture):
     async def break_off(request: Request) -> Response:
         async def chunks() -> AsyncIterator[str]:
-            yield "begun " * 200
+            yield "started " * 200
             raise ValueError
 
         return StreamingResponse(chunks())

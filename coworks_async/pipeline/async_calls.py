@@ -108,7 +108,7 @@ def create_scope(call: AsyncCall) -> Scope:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in call.headers]
     return {
         "type": "http",
-        # Since 2.4, nothing listens for a disconnect while a response is streamed; here none can come.
+        # With 2.4, Starlette does not listen for a disconnect while it streams; a call has no client to disconnect.
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": call.http_version,
         "method": call.method,

@@ -130,10 +130,10 @@ def test_a_failure_around_the_entry_is_logged_with_the_request_id_and_stored_as_
                 return await super().__call__(scope, receive, send)
             raise LookupError("no longer")
 
-    class Guarded(Jobs):
+    class Protected(Jobs):
         authorizer_middleware = Failing
 
-    app = Guarded()
+    app = Protected()
     with TestClient(app) as client:
         request_id = assert_accepted(client.post("/jobs/7", headers={**TOKEN, **EVENT}))
         assert app.stored.json == {"type": "about:blank", "title": "Internal Server Error", "status": 500}

@@ -37,9 +37,9 @@ def protected(rule) -> Starlette:
 
 def test_it_protects_any_asgi_app(connect: Connect):
     client = connect(protected({"ann": {"name": "ann"}, "yes": True}.get))
-    refused = client.get("/")
-    assert_problem(refused, 401, "Unauthorized", "Missing token.")
-    assert refused.headers["www-authenticate"] == 'Token realm="alone"'
+    missing = client.get("/")
+    assert_problem(missing, 401, "Unauthorized", "Missing token.")
+    assert missing.headers["www-authenticate"] == 'Token realm="alone"'
     assert_problem(client.get("/", headers={"authorization": "no"}), 403, "Forbidden", "Token rejected.")
     assert client.get("/", headers={"authorization": "yes"}).json() == {"auth": {}}
     assert client.get("/", headers={"authorization": "ann"}).json() == {"auth": {"name": "ann"}}
@@ -110,12 +110,12 @@ def test_it_is_the_app_of_each_route_that_requires_a_token():
 def test_authorizer_middleware_replaces_it(connect: Connect):
     class Verbose(AuthorizerMiddleware):
         async def __call__(self, scope, receive, send):
-            async def marked(message):
+            async def send_with_header(message):
                 if message["type"] == "http.response.start":
-                    message["headers"].append((b"x-guard", b"verbose"))
+                    message["headers"].append((b"x-authorizer", b"verbose"))
                 await send(message)
 
-            await super().__call__(scope, receive, marked)
+            await super().__call__(scope, receive, send_with_header)
 
     class Replaced(Service):
         authorizer_middleware = Verbose
@@ -123,5 +123,5 @@ def test_authorizer_middleware_replaces_it(connect: Connect):
     client = connect(Replaced())
     for headers, status in (({}, 401), ({"authorization": "no"}, 403), ({"authorization": "token"}, 200)):
         response = client.get("/", headers=headers)
-        assert (response.status_code, response.headers["x-guard"]) == (status, "verbose")
-    assert "x-guard" not in client.get("/open").headers
+        assert (response.status_code, response.headers["x-authorizer"]) == (status, "verbose")
+    assert "x-authorizer" not in client.get("/open").headers

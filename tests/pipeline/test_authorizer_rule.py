@@ -113,7 +113,7 @@ def test_a_failing_authorizer_is_logged_once_with_its_traceback_and_without_the_
 def test_request_raises_with_the_reason_in_the_authorizer(connect: Connect):
     reasons: list[str] = []
 
-    def peek():
+    def read_header():
         try:
             return request.headers["x-let-me-in"]
         except RequestContextError as error:
@@ -122,7 +122,7 @@ def test_request_raises_with_the_reason_in_the_authorizer(connect: Connect):
 
     class Async(TechMicroService):
         async def token_authorizer(self, token: str):
-            return peek()
+            return read_header()
 
         @entry
         async def get(self):
@@ -130,7 +130,7 @@ def test_request_raises_with_the_reason_in_the_authorizer(connect: Connect):
 
     class Sync(Async):
         def token_authorizer(self, token: str):
-            return peek()
+            return read_header()
 
     for app in (Async(), Sync()):
         assert connect(app).get("/", headers={**token("a"), "x-let-me-in": "1"}).status_code == 403
@@ -167,7 +167,7 @@ def test_request_raises_in_the_authorizer_during_another_request(connect: Connec
 
 @differs("http-refusals")
 def test_using_request_in_the_authorizer_is_a_logged_500(connect: Connect, caplog: pytest.LogCaptureFixture):
-    class Peeking(TechMicroService):
+    class UsingRequest(TechMicroService):
         async def token_authorizer(self, token: str):
             return request.method
 
@@ -175,7 +175,7 @@ def test_using_request_in_the_authorizer_is_a_logged_500(connect: Connect, caplo
         async def get(self):
             return "in"
 
-    assert_hidden_500(connect(Peeking()).get("/", headers=token("a")))
+    assert_hidden_500(connect(UsingRequest()).get("/", headers=token("a")))
     assert "RequestContextError" in caplog.text
 
 

@@ -31,7 +31,7 @@ ERRORS = {
     "key": KeyError("why"),
     "402": HTTPException(402),
     "403": HTTPException(403, "No."),
-    "409": Problem(409, "Twice."),
+    "409": Problem(409, "Exists."),
     "500": HTTPException(500, "Told."),
 }
 
@@ -77,7 +77,7 @@ def test_handlers_by_status_and_by_class_respond_with_200_by_default(connect: Co
     for path, text in [("/403", "status HTTPException"), ("/base", "class Base"), ("/near", "class Near")]:
         response = client.get(path)
         assert (response.status_code, response.text) == (200, text)
-    assert_problem(client.get("/409"), 409, "Conflict", "Twice.")
+    assert_problem(client.get("/409"), 409, "Conflict", "Exists.")
 
 
 @differs("rest-no-such-route")
@@ -110,7 +110,7 @@ def test_handlers_of_exception_and_500_get_only_unexpected_errors(connect: Conne
         client = connect(app)
         assert client.get("/key").text == "bug KeyError"
         assert client.get("/object").text == "bug ReturnError"
-        assert_problem(client.get("/409"), 409, "Conflict", "Twice.")
+        assert_problem(client.get("/409"), 409, "Conflict", "Exists.")
         assert client.get("/nowhere/x").status_code == 404
         assert (client.get("/500").text == "bug HTTPException") == (key == 500)
 
@@ -191,7 +191,7 @@ def test_a_422_and_a_413_can_have_handlers(connect: Connect):
     app = Service(max_body_size=10)
 
     @app.errorhandler(UnprocessableContent)
-    def refuse(error):
+    def reject(error):
         return [each.name for each in error.errors], 400
 
     @app.errorhandler(ContentTooLarge)
@@ -290,7 +290,7 @@ def test_debug_shows_the_traceback_and_logs_it(connect: Connect, caplog: pytest.
     page = client.get("/plain/key", headers={"accept": "text/html"})
     assert (page.status_code, page.headers["content-type"]) == (500, "text/html; charset=utf-8")
     assert "plain why" in page.text
-    assert_problem(client.get("/409"), 409, "Conflict", "Twice.")
+    assert_problem(client.get("/409"), 409, "Conflict", "Exists.")
 
 
 def test_debug_is_rejected_in_lambda(monkeypatch: pytest.MonkeyPatch):

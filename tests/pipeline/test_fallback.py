@@ -50,9 +50,9 @@ def test_allow_is_the_union_of_entries_and_plain_routes(connect: Connect):
     client = connect(app)
     assert client.get("/items").text == "items"
     assert client.put("/items").text == client.delete("/items").text == "plain /items {}"
-    refused = client.patch("/items")
-    assert_problem(refused, 405, "Method Not Allowed")
-    assert refused.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PUT"
+    rejected = client.patch("/items")
+    assert_problem(rejected, 405, "Method Not Allowed")
+    assert rejected.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PUT"
     options = client.options("/items")
     assert (options.status_code, options.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, PUT")
 
@@ -93,9 +93,9 @@ def test_a_starlette_endpoint_class_can_be_a_route(connect: Connect):
 
     client = connect(Items(routes=[Route("/page", Page)]))
     assert client.get("/page").text == "page"
-    refused = client.post("/page")
-    assert_problem(refused, 405, "Method Not Allowed")
-    assert refused.headers["allow"] == "GET, HEAD"
+    rejected = client.post("/page")
+    assert_problem(rejected, 405, "Method Not Allowed")
+    assert rejected.headers["allow"] == "GET, HEAD"
 
 
 def test_an_error_of_a_plain_route_is_a_500_and_logged_once(connect: Connect, caplog: pytest.LogCaptureFixture):

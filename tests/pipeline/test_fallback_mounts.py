@@ -126,9 +126,9 @@ def test_each_entry_takes_its_method_and_the_mount_all_others(connect: Connect):
 
 
 def test_a_405_of_a_mount_is_the_mounts_own(connect: Connect):
-    refused = connect(jobs()).put("/m/x")
-    assert (refused.status_code, refused.text) == (405, "Method Not Allowed")
-    assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD", "PATCH"}
+    rejected = connect(jobs()).put("/m/x")
+    assert (rejected.status_code, rejected.text) == (405, "Method Not Allowed")
+    assert set(rejected.headers["allow"].split(", ")) == {"GET", "HEAD", "PATCH"}
 
 
 def test_a_404_of_a_mount_is_the_mounts_own(connect: Connect):

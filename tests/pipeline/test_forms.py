@@ -206,9 +206,9 @@ def test_files_are_closed_after_an_error():
     service = Failing()
 
     @service.errorhandler(422)
-    async def refused(error: Exception):
+    async def rejected(error: Exception):
         UPLOADED.append((await request.form())["file"])  # type: ignore[arg-type]
-        return "refused", 422
+        return "rejected", 422
 
     UPLOADED.clear()
     with in_process(service) as client:

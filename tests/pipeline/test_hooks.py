@@ -149,7 +149,7 @@ def test_a_failing_before_request_is_handled_as_a_failure_of_the_entry(
     after: list[int] = []
 
     @app.before_request
-    async def refuse():
+    async def reject():
         if request.url.path == "/":
             raise HTTPException(402, "Pay first.")
         raise ValueError

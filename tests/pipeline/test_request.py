@@ -44,7 +44,7 @@ class Everything(TechMicroService):
     @entry(no_auth=True)
     async def post(self, injected: Request, number: int = 0):
         request.mark = "set"  # type: ignore[attr-defined]
-        marked = injected.mark  # type: ignore[attr-defined]
+        value = injected.mark  # type: ignore[attr-defined]
         del request.mark  # type: ignore[attr-defined]
         return {
             "bool": bool(request),
@@ -55,7 +55,7 @@ class Everything(TechMicroService):
             "len": len(request) == len(injected),
             "equal": [request == injected, request == request, request == 1],
             "hash": hash(request) == hash(injected),
-            "set": marked,
+            "set": value,
             "deleted": not hasattr(injected, "mark"),
             "kind": isinstance(injected, StarletteRequest),
             "query": request.query_params["number"],
@@ -92,13 +92,13 @@ def test_the_proxy_cannot_be_copied_or_pickled(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
-            refused = []
+            rejected = []
             for use in (copy.copy, copy.deepcopy, pickle.dumps):
                 try:
                     use(request)
                 except TypeError as error:
-                    refused.append(str(error))
-            return refused
+                    rejected.append(str(error))
+            return rejected
 
     message = "`request` is a proxy for the current request and cannot be pickled or copied."
     assert connect(Service()).get("/").json() == [message] * 3

@@ -12,11 +12,12 @@ import msgspec
 import pydantic
 import pytest
 
+from coworks_async import TechMicroService, entry
 from coworks_async.exceptions import ReturnError
 from coworks_async.pipeline.responses import encode_value
 from tests.clients import Connect
 from tests.differences import differs
-from tests.pipeline.checks import assert_hidden_500, get_responses, returning, warnings_and_worse
+from tests.pipeline.checks import assert_hidden_500, assert_logged_once, get_responses, returning, warnings_and_worse
 
 
 class Colour(Enum):
@@ -252,6 +253,20 @@ def test_the_log_names_the_entry_and_the_type_of_an_invalid_value(connect: Conne
         assert record.getMessage().startswith(f"{where}: {message}")
         assert record.exc_info is not None
         assert record.exc_info[0] is ReturnError
+
+
+def test_a_forgotten_await_is_a_500_and_named_in_the_log(connect: Connect, caplog: pytest.LogCaptureFixture):
+    class Service(TechMicroService):
+        async def load(self):
+            return "loaded"
+
+        @entry(no_auth=True)
+        async def get(self):
+            return self.load()
+
+    assert_hidden_500(connect(Service()).get("/"))
+    message = f"GET / ({Service.__qualname__}.get): returned a coroutine. Did you forget 'await'?"
+    assert_logged_once(caplog, message, ReturnError)
 
 
 def test_each_response_has_a_new_list_of_headers():

@@ -88,10 +88,10 @@ ALLOWED = {
 def test_the_automatic_options_and_a_405_list_the_allowed_methods(connect: Connect):
     client = connect(shop())
     for path, allow in ALLOWED.items():
-        options, refused = client.options(path), client.patch(path)
+        options, rejected = client.options(path), client.patch(path)
         assert (options.status_code, options.content, options.headers["allow"]) == (204, b"", allow)
-        assert_problem(refused, 405, "Method Not Allowed")
-        assert refused.headers["allow"] == allow
+        assert_problem(rejected, 405, "Method Not Allowed")
+        assert rejected.headers["allow"] == allow
 
 
 @differs("rest-no-such-route")

@@ -89,10 +89,10 @@ def test_a_problem_before_the_first_chunk_is_the_response(connect: Connect, capl
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
-            raise Problem(409, "Twice.")
+            raise Problem(409, "Exists.")
             yield
 
-    assert_problem(connect(Service()).get("/"), 409, "Conflict", "Twice.")
+    assert_problem(connect(Service()).get("/"), 409, "Conflict", "Exists.")
     assert warnings_and_worse(caplog) == []
 
 
