@@ -32,7 +32,7 @@ ERRORS = {
     "402": HTTPException(402),
     "403": HTTPException(403, "No."),
     "409": Problem(409, "Exists."),
-    "500": HTTPException(500, "Told."),
+    "500": HTTPException(500, "Detail."),
 }
 
 

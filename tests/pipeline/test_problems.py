@@ -93,7 +93,7 @@ def test_an_http_exception_is_a_problem_with_its_headers(connect: Connect):
 
 def test_an_http_exception_is_not_logged(connect: Connect, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.WARNING)
-    connect(raising(HTTPException(500, "Told."), Problem(404))).get("/0")
+    connect(raising(HTTPException(500, "Detail."), Problem(404))).get("/0")
     assert warnings_and_worse(caplog) == []
 
 
