@@ -23,9 +23,8 @@ from coworks_async.exceptions import AuthorizerError, BadRequest, StartupError
 from coworks_async.pipeline.authorizer import AUTHORIZED, log_authorizer_failure, principal_from_result
 from coworks_async.pipeline.collector import ResponseAborted, ResponseCollector
 from coworks_async.pipeline.concurrency import ensure_async
-from coworks_async.pipeline.errors import to_exception
+from coworks_async.pipeline.errors import problem_response, to_exception
 from coworks_async.pipeline.invocation import ASYNC_INVOKER
-from coworks_async.pipeline.problems import problem_response
 from coworks_async.types import Event, Receive, Scope, Send
 
 if TYPE_CHECKING:

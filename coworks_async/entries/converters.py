@@ -156,7 +156,7 @@ _ERROR_PATH = r" - at `(?:key` in `)?\$[^`]*`$"
 def unknown_name_errors(where: ErrorLocation, names: Collection[str], known: Sequence[str]) -> list[FieldError]:
     """Return the faults of names that nothing takes; of very many only the first, and a count."""
     listed = ", ".join(known)
-    detail = f"Unknown name; known here: {listed}" if listed else "Nothing is taken here"
+    detail = f"Unknown name; accepted names: {listed}" if listed else "Unknown name; no names are accepted"
     faults = [FieldError(where, name, "nothing", detail) for name in islice(names, MAX_UNKNOWN_NAMES)]
     return (
         faults if len(names) <= MAX_UNKNOWN_NAMES else [*faults, omitted_errors(where, len(names) - MAX_UNKNOWN_NAMES)]

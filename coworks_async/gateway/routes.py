@@ -20,8 +20,8 @@ import msgspec
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from coworks_async.entries.entry import Entry
-from coworks_async.pipeline.authorizer import auth_challenge
-from coworks_async.pipeline.problems import MEDIA_TYPE, problem_members
+from coworks_async.pipeline.authorizer import MISSING_TOKEN, TOKEN_REJECTED, auth_challenge
+from coworks_async.pipeline.errors import MEDIA_TYPE, problem_members
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from coworks_async.service import TechMicroService
 
@@ -163,8 +163,8 @@ def _create_responses(app: TechMicroService) -> tuple[GatewayResponse, ...]:
         common.append(("Access-Control-Allow-Origin", "*"))
     challenge = ("WWW-Authenticate", auth_challenge(app.name))
     problems: tuple[tuple[str, int, str | None, list[tuple[str, str]]], ...] = (
-        ("UNAUTHORIZED", 401, "A token is needed.", [challenge]),
-        ("ACCESS_DENIED", 403, "The token is refused.", []),
+        ("UNAUTHORIZED", 401, MISSING_TOKEN, [challenge]),
+        ("ACCESS_DENIED", 403, TOKEN_REJECTED, []),
         ("AUTHORIZER_FAILURE", 500, None, []),
         # The type for a path or method without a route.
         ("MISSING_AUTHENTICATION_TOKEN", 404, None, []),

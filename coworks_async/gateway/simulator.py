@@ -37,8 +37,7 @@ from coworks_async.gateway.routes import (
     GatewayRoute,
     describe_gateway,
 )
-from coworks_async.pipeline.body import read_body
-from coworks_async.pipeline.limits import ALB_PAYLOAD_LIMIT, LAMBDA_PAYLOAD_LIMIT, Limits
+from coworks_async.pipeline.body import ALB_PAYLOAD_LIMIT, LAMBDA_PAYLOAD_LIMIT, Limits, read_body
 from coworks_async.pipeline.request import current_stage
 from coworks_async.service import TechMicroService
 from coworks_async.types import Event, Receive, Scope, Send

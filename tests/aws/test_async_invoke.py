@@ -126,7 +126,7 @@ def test_a_call_rejected_by_lambda_is_a_logged_500_and_nothing_runs(
     aws.status = 500
     app = Shop()
     assert send_event(app, jobs_event()).status == 500
-    assert "An asynchronous call of POST /jobs/{number}" in caplog.text
+    assert "Asynchronous call of POST /jobs/{number}" in caplog.text
     assert "s3cr3t" not in caplog.text
     assert app.ran == []
 
@@ -263,7 +263,7 @@ def test_a_failing_entry_stores_its_problem_and_the_event_succeeds(
     assert json.loads(body)["title"] == "Internal Server Error"
     assert headers["content-type"] == "application/problem+json"
     assert headers["x-amz-meta-status"] == "500"
-    assert f"The background call {result['request_id']} of post_failing was answered 500" in caplog.messages
+    assert f"Asynchronous call {result['request_id']} of post_failing returned status 500" in caplog.messages
 
 
 def test_a_failing_store_is_logged_and_fails_the_event(

@@ -16,7 +16,7 @@ from coworks_async.testing import TestClient
 from tests.aws.emulator import CREDENTIALS, emulator, install_program
 from tests.aws.events import ClientResponse, rest_event
 from tests.cli.processes import until
-from tests.pipeline.jobs import assert_accepted
+from tests.pipeline.async_services import assert_accepted
 
 SERVICE = """
 from coworks_async import TechMicroService, entry, request

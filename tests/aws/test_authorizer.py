@@ -148,7 +148,7 @@ def test_request_raises_inside_the_authorizer(invoke: Invoke):
                 return False
 
     assert "Deny" in str(invoke(Peeking(), request_event("token")))
-    assert "token_authorizer sees the token alone" in reasons[0]
+    assert "token_authorizer receives only the token" in reasons[0]
 
 
 # --- failing authorizers
@@ -189,7 +189,10 @@ def test_an_authorizer_that_awaits_a_cancelled_task_fails_the_event(invoke: Invo
 def test_an_invalid_authorizer_result_denies_and_logs_an_error(invoke: Invoke, caplog: pytest.LogCaptureFixture):
     app = service_with_results({"token": 1})
     assert "Deny" in str(invoke(app, token_event("token")))
-    assert "token_authorizer returned int, which lets nobody in" in caplog.text
+    assert (
+        "token_authorizer returned int; access denied. Return True, False, None, a stage name or a mapping."
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("principal", [{"name": "x" * 4086}, {"set": object()}, {"nan": float("nan")}])

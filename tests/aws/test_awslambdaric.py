@@ -160,7 +160,7 @@ def test_the_next_event_succeeds_after_a_failing_and_an_unknown_event(
     assert (failed["errorType"], failed["errorMessage"]) == ("LookupError", "no such thing")
     unknown = runtime.fail({"card": "s3cr3t", "source": "shop.other"}).body
     assert unknown["errorType"] == "UnknownEvent"
-    assert "An event from shop.other with the keys card, source is no request" in unknown["errorMessage"]
+    assert "An event from shop.other with the keys card, source is not a request" in unknown["errorMessage"]
     assert "s3cr3t" not in str(unknown)
     assert runtime.request(rest_event(headers=[("authorization", "ann")])).status == 200
 

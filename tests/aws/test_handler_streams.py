@@ -44,7 +44,7 @@ def test_an_aborted_stream_is_a_500_logged_once(
     assert (response.status, response.header("content-type")) == (500, "application/problem+json")
     assert b"begun" not in response.body
     [message] = get_messages(caplog)
-    assert message.endswith(", its answer begun, failed")
+    assert message.endswith(" failed after the response had started")
     assert "LookupError: late" in caplog.text
 
 
@@ -61,8 +61,8 @@ def test_a_response_aborted_by_a_middleware_is_a_500(send_event: SendEvent, capl
 
     assert send_event(Late(middleware=[Middleware(Failing)]), rest_event(path="/whole")).status == 500
     failure, warning = get_messages(caplog)
-    assert failure == "a middleware at GET '/dev/whole' failed"
-    assert "its answer begun, gets no other" in warning
+    assert failure == "Middleware at GET '/dev/whole' failed"
+    assert "no error response, one had started" in warning
 
 
 def test_the_next_request_gets_its_response(send_event: SendEvent, caplog: pytest.LogCaptureFixture):

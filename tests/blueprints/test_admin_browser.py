@@ -23,7 +23,7 @@ def test_without_a_token_it_shows_nothing_of_the_service(browser: Browser, servi
 def test_a_token_that_is_refused_is_told_and_the_right_one_opens_it(browser: Browser, service: str):
     browser.open(f"{service}/admin")
     browser.find("#token").send_keys("other", Keys.ENTER)
-    browser.wait_for("#message", "The token is refused.")
+    browser.wait_for("#message", "Token rejected.")
     assert browser.value("sessionStorage.length") == 0
     browser.find("#token").send_keys("token", Keys.ENTER)
     browser.wait_for("h1", "pen-shop")

@@ -30,7 +30,7 @@ def closed(browser: Browser, url: str, look: dict[str, Any]) -> None:
 def refused(browser: Browser, url: str, look: dict[str, Any]) -> None:
     closed(browser, url, look)
     browser.find("#token").send_keys("other", Keys.ENTER)
-    browser.wait_for("#message", "The token is refused.")
+    browser.wait_for("#message", "Token rejected.")
 
 
 def listed(browser: Browser, url: str, look: dict[str, Any]) -> None:

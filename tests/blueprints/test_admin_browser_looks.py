@@ -105,7 +105,7 @@ def test_a_keyboard_is_enough(browser: Browser, service: str):
     keyboard = Keyboard(browser)
     assert keyboard.at.get_attribute("id") == "token"
     keyboard.press("other", Keys.ENTER)
-    browser.wait_for("#message", "The token is refused.")
+    browser.wait_for("#message", "Token rejected.")
     assert keyboard.at.get_attribute("id") == "token"
     keyboard.press("token", Keys.TAB, Keys.ENTER)
     browser.wait_for("#count", "entries")

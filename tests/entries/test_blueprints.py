@@ -78,15 +78,15 @@ def test_two_blueprints_of_one_name_are_refused():
     app = TechMicroService()
     app.register_blueprint(Pages(), url_prefix="/a")
     assert refusal(app.register_blueprint, Pages(), url_prefix="/b") == (
-        "TechMicroService.register_blueprint('pages'): there is a blueprint of this name; "
-        "give one of them another, by name=..."
+        "TechMicroService.register_blueprint('pages'): a blueprint of this name is already registered. "
+        "Pass another name=..."
     )
 
 
 def test_two_blueprints_of_one_name_are_refused_even_hidden():
     app = TechMicroService()
     app.register_blueprint(Pages(), hide_routes=True)
-    assert "there is a blueprint of this name" in refusal(app.register_blueprint, Pages(), url_prefix="/b")
+    assert "a blueprint of this name is already registered" in refusal(app.register_blueprint, Pages(), url_prefix="/b")
 
 
 def test_with_hide_routes_none_of_its_entries_exist_and_its_hooks_do(connect: Connect):
@@ -185,7 +185,7 @@ def test_it_is_registered_before_the_first_request(connect: Connect):
     client = connect(app)
     assert client.get("/").status_code == 200
     assert refusal(app.register_blueprint, Pages()).endswith(
-        "Service.register_blueprint('pages') comes after the first request; register blueprints where the app is made."
+        "Service.register_blueprint('pages'): called after the first request. Call it where the app is created."
     )
     assert client.get("/new").status_code == 404
 

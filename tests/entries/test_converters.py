@@ -10,7 +10,7 @@ import pytest
 from coworks_async import DeclarationError, TechMicroService, entry
 from tests.clients import Connect
 from tests.entries.annotations import ANNOTATIONS, Colour, Level
-from tests.sending import assert_bound, assert_refused, sent_everywhere, shown, taking
+from tests.http_requests import assert_bound, assert_refused, sent_everywhere, shown, taking
 
 CONVERTED: list[tuple[str, str, object]] = [
     ("int", "42", 42),

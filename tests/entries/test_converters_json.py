@@ -6,7 +6,7 @@ from typing import Any
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
 from tests.entries.annotations import ANNOTATIONS, Level
-from tests.sending import JSON, assert_bound, assert_refused, shown, taking
+from tests.http_requests import JSON, assert_bound, assert_refused, shown, taking
 
 
 def test_json_has_numbers_booleans_and_null_of_its_own(connect: Connect):

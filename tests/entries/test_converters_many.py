@@ -10,7 +10,7 @@ import pytest
 from tests.clients import Connect
 from tests.entries.annotations import Colour, Level
 from tests.entries.building import refusal
-from tests.sending import assert_bound, assert_refused, pairs, taking
+from tests.http_requests import assert_bound, assert_refused, pairs, taking
 
 
 @dataclass

@@ -112,7 +112,12 @@ def test_a_key_that_no_parameter_takes_is_refused_with_a_body_that_is_right_othe
     assert client.post("/", json={"name": "pen", "price": 3}).json() == ["pen", 3]
     errors = client.post("/", json={"name": "pen", "price": 3, "colour": "red"}).json()["errors"]
     assert errors == [
-        {"where": "body", "name": "colour", "expected": "nothing", "detail": "Unknown name; known here: name, price"}
+        {
+            "where": "body",
+            "name": "colour",
+            "expected": "nothing",
+            "detail": "Unknown name; accepted names: name, price",
+        }
     ]
 
 
@@ -153,7 +158,7 @@ def test_the_names_known_are_listed_to_who_sends_another(connect: Connect):
         """Knows three names."""
 
     error = connect(service_of(get=get)).get("/?colour=red").json()["errors"][0]
-    assert error["detail"] == "Unknown name; known here: lang, page[size], filter[...]"
+    assert error["detail"] == "Unknown name; accepted names: lang, page[size], filter[...]"
 
 
 def test_an_entry_without_parameters_takes_nothing(connect: Connect):
@@ -165,5 +170,5 @@ def test_an_entry_without_parameters_takes_nothing(connect: Connect):
     response = connect(Service()).get("/?colour=red")
     assert response.status_code == 422
     assert response.json()["errors"] == [
-        {"where": "query", "name": "colour", "expected": "nothing", "detail": "Nothing is taken here"}
+        {"where": "query", "name": "colour", "expected": "nothing", "detail": "Unknown name; no names are accepted"}
     ]

@@ -22,7 +22,7 @@ from tests.entries.pydantic_models import (
     Tag,
     Tags,
 )
-from tests.sending import assert_bound, assert_refused, shown, taking_whole
+from tests.http_requests import assert_bound, assert_refused, shown, taking_whole
 
 UNKNOWN = ("nothing", "Unknown name")
 

@@ -17,7 +17,7 @@ from tests.entries.pydantic_models import (
     Tags,
     box,
 )
-from tests.sending import assert_bound, shown
+from tests.http_requests import assert_bound, shown
 
 
 def boxes(annotations: list[Any]) -> TechMicroService:

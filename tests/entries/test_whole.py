@@ -10,7 +10,7 @@ from starlette.datastructures import UploadFile
 
 from coworks_async import DeclarationError, TechMicroService, entry
 from tests.clients import Connect
-from tests.sending import assert_bound, assert_refused, shown, taking_whole
+from tests.http_requests import assert_bound, assert_refused, shown, taking_whole
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ def test_one_or_many_in_a_form_is_as_it_was_sent(connect: Connect):
 def test_an_unknown_key_is_refused_by_name(connect: Connect, kind: Any):
     client = connect(taking_whole(kind))
     known = {Item: "id, name, tags, price", Pen: "id, colour, tags", Order: "id, note, tag, count"}[kind]
-    detail = f"Unknown name; known here: {known}"
+    detail = f"Unknown name; accepted names: {known}"
     assert_refused(client.post("/", json={"id": 1, "nope": 2}), ("body", "nope", "nothing", detail))
     assert_refused(client.post("/", data={"id": 1, "nope": 2}), ("body", "nope", "nothing", detail))
     assert_refused(client.get("/?id=1&nope=2"), ("query", "nope", "nothing", detail))
@@ -128,7 +128,7 @@ def test_an_unknown_key_is_refused_wherever_it_is_nested(connect: Connect):
 
 def test_a_field_that_the_class_sets_itself_is_none_of_the_clients(connect: Connect):
     client = connect(taking_whole(Item))
-    refused = ("body", "created", "nothing", "Unknown name; known here: id, name, tags, price")
+    refused = ("body", "created", "nothing", "Unknown name; accepted names: id, name, tags, price")
     assert_refused(client.post("/", json={"id": 1, "created": "x"}), refused)
     assert_refused(
         connect(taking_whole(Box[Item])).post("/", json={"content": {"id": 1, "created": "x"}}),
@@ -139,7 +139,7 @@ def test_a_field_that_the_class_sets_itself_is_none_of_the_clients(connect: Conn
 def test_one_refusal_lists_every_field_that_is_wrong(connect: Connect):
     client = connect(taking_whole(Item))
     wrong = (
-        ("nope", "nothing", "Unknown name; known here: id, name, tags, price"),
+        ("nope", "nothing", "Unknown name; accepted names: id, name, tags, price"),
         ("id", "int", "Missing"),
         ("name", "str", "Expected `str`, got `int`"),
         ("tags", "list[Tag]", "Expected `str`, got `int` - at `tags[0].name`"),
@@ -207,13 +207,13 @@ def test_the_other_parameters_come_from_the_query(connect: Connect):
 
     client = connect(Shop())
     assert_bound(client.post("/3?dry=on&note=x", json={"id": 1}), 3, Item(1), True, "x")
-    known = "Unknown name; known here: id, name, tags, price"
+    known = "Unknown name; accepted names: id, name, tags, price"
     assert_refused(
         client.post("/x?nope=1", json={"id": 1, "note": "x"}),
         ("path", "shelf", "int", "Expected `int`, got `str`"),
         ("body", "note", "nothing", known),
         ("query", "dry", "bool", "Missing"),
-        ("query", "nope", "nothing", "Unknown name; known here: dry, note, id, name, tags, price"),
+        ("query", "nope", "nothing", "Unknown name; accepted names: dry, note, id, name, tags, price"),
     )
 
 
@@ -228,7 +228,7 @@ def test_on_get_it_takes_what_the_named_parameters_leave(connect: Connect):
     assert_refused(
         client.get("/?page=x&nope=1"),
         ("query", "page", "int", "Expected `int`, got `str`"),
-        ("query", "nope", "nothing", "Unknown name; known here: id, name, tags, price"),
+        ("query", "nope", "nothing", "Unknown name; accepted names: id, name, tags, price"),
         ("query", "id", "int", "Missing"),
     )
 

@@ -5,7 +5,7 @@ from typing import Required, TypedDict
 import msgspec
 
 from tests.clients import Connect
-from tests.sending import assert_bound, assert_refused, taking_whole
+from tests.http_requests import assert_bound, assert_refused, taking_whole
 
 
 class Patch(TypedDict, total=False):
@@ -50,7 +50,7 @@ def test_a_struct_is_read_by_the_names_it_gives_to_clients(connect: Connect):
     assert_bound(client.post("/", json={"itemId": "1", "@name": "a"}), Renamed(1, "a"))
     assert_refused(
         client.get("/?item_id=1"),
-        ("query", "item_id", "nothing", "Unknown name; known here: itemId, @name"),
+        ("query", "item_id", "nothing", "Unknown name; accepted names: itemId, @name"),
         ("query", "itemId", "int", "Missing"),
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from tests.clients import Connect
-from tests.sending import assert_bound, assert_refused, taking_whole
+from tests.http_requests import assert_bound, assert_refused, taking_whole
 
 
 class Cat(msgspec.Struct, tag="cat"):
@@ -58,7 +58,7 @@ def test_a_union_of_structs_goes_by_its_tag(connect: Connect):
     for answer in (client.post("/", json={"type": "cat", "lives": "9"}), client.get("/?type=cat&lives=9")):
         assert_bound(answer, Cat(9))
     assert_bound(client.get("/?type=dog&toys=ball&toys=bone"), Dog(toys=["ball", "bone"]))
-    known = "Unknown name; known here: type, name, toys"
+    known = "Unknown name; accepted names: type, name, toys"
     assert_refused(client.get("/?type=dog&lives=9"), ("query", "lives", "nothing", known))
     assert_refused(
         client.post("/", json={"type": "cat", "lives": "x"}), ("body", "lives", "int", "Expected `int`, got `str`")

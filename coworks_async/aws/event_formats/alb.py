@@ -18,7 +18,7 @@ from coworks_async.aws.event_formats.base import (
     list_pairs,
     parse_headers,
 )
-from coworks_async.pipeline.limits import ALB_PAYLOAD_LIMIT
+from coworks_async.pipeline.body import ALB_PAYLOAD_LIMIT
 from coworks_async.types import Scope
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote_plus
 from mangum.types import LambdaConfig
 
 from coworks_async.exceptions import BadRequest
-from coworks_async.pipeline.limits import LAMBDA_PAYLOAD_LIMIT
+from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT
 from coworks_async.types import Event, Scope
 
 RequestHeaders = tuple[list[tuple[bytes, bytes]], dict[bytes, bytes]]

@@ -22,7 +22,7 @@ async function open(value) {
   } catch (error) {
     const refused = error.status === 401 || error.status === 403;
     if (refused) token.forget();
-    say(refused ? "The token is refused." : `The service could not be shown. ${error.message}`, true);
+    say(refused ? "Token rejected." : `The service could not be shown. ${error.message}`, true);
     at("token-form").hidden = false;
     at("token").focus();
   }

@@ -1,4 +1,4 @@
-"""A service, and what stands beside its entries: a plain route, and a folder of files."""
+"""A service, a plain route and a folder of files, for tests of mounts and routes next to entries."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class Items(TechMicroService):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of a page and a script."""
+    """A folder with a page and a script."""
     (tmp_path / "app.js").write_text("alert()")
     (tmp_path / "index.html").write_text("<p>")
     return tmp_path

@@ -1,4 +1,4 @@
-"""A service whose answers of asynchronous calls are kept in memory, and how the tests call it."""
+"""Services that store the responses of asynchronous calls in memory."""
 
 import threading
 from dataclasses import dataclass, field
@@ -17,42 +17,42 @@ ANN = {"name": "ann", "rights": [1, 2.5, None]}
 
 
 @dataclass
-class Kept:
-    """What was given to `store_response`."""
+class MemoryStore:
+    """The arguments of `store_response`."""
 
-    answers: list[tuple[Response, Headers]] = field(default_factory=list)
-    told: threading.Event = field(default_factory=threading.Event)
+    items: list[tuple[Response, Headers]] = field(default_factory=list)
+    added: threading.Event = field(default_factory=threading.Event)
 
-    def keep(self, response: Response, headers: Headers) -> None:
-        self.answers.append((response, headers))
-        self.told.set()
+    def add(self, response: Response, headers: Headers) -> None:
+        self.items.append((response, headers))
+        self.added.set()
 
     @property
     def response(self) -> Response:
-        """The first answer, once it is there."""
-        assert self.told.wait(PATIENCE)
-        return self.answers[0][0]
+        """The first response; waits for it."""
+        assert self.added.wait(PATIENCE)
+        return self.items[0][0]
 
     @property
     def json(self) -> Any:
         return httpx2.Response(200, content=bytes(self.response.body)).json()
 
 
-class Keeping(TechMicroService):
-    """Keeps the answers of its asynchronous calls in memory."""
+class StoringService(TechMicroService):
+    """Stores the responses of its asynchronous calls in memory."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.kept = Kept()
+        self.stored = MemoryStore()
 
     async def token_authorizer(self, token: str):
         return ANN if token == "s3cr3t" else None
 
     async def store_response(self, response, headers):
-        self.kept.keep(response, headers)
+        self.stored.add(response, headers)
 
 
-class Jobs(Keeping):
+class Jobs(StoringService):
     @entry(background=True)
     async def post_jobs(self, number: int, *, note: str = "", depth: int = 0):
         return {
@@ -86,11 +86,11 @@ class Jobs(Keeping):
         return "plain"
 
 
-def assert_accepted(answer: httpx2.Response) -> str:
-    """Assert that an answer is the 202 of an asynchronous call; return its request id."""
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    [(name, request_id)] = answer.json().items()
+def assert_accepted(response: httpx2.Response) -> str:
+    """Assert that a response is the 202 of an asynchronous call; return its request id."""
+    assert response.status_code == 202, response.text
+    assert response.headers["content-type"] == "application/json"
+    [(name, request_id)] = response.json().items()
     assert name == "request_id"
     assert len(request_id) == 36
     return str(request_id)

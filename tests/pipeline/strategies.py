@@ -1,4 +1,4 @@
-"""Families of signatures, and of requests for them, whose outcome is known: what the law of binding is tried on."""
+"""Hypothesis strategies for signatures and requests, and the expected result of binding them."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from coworks_async import TechMicroService, entry
 
 WRONG = object()
-"""The outcome of a value that does not convert."""
+"""The result of a value that cannot be converted."""
 
 
 class Colour(Enum):
@@ -27,9 +27,9 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Kind:
-    """A type, the strings and the JSON values that convert to it, and some that do not.
+    """A type, with strings and JSON values that can be converted to it and some that cannot.
 
-    `many` tells that several values of one name are one value of it.
+    With `many`, several values of one name are one value of the type.
     """
 
     annotation: Any
@@ -40,11 +40,11 @@ class Kind:
     many: bool = False
 
     def of_text(self, text: str) -> Any:
-        """Return what a string converts to."""
+        """Return the expected result of a string."""
         return dict(self.texts).get(text, WRONG)
 
     def of_json(self, value: Any) -> Any:
-        """Return what a JSON value converts to."""
+        """Return the expected result of a JSON value."""
         if isinstance(value, str) and not self.many:
             return self.of_text(value)
         return next((into for sent, into in self.json if repr(sent) == repr(value)), WRONG)
@@ -86,14 +86,14 @@ KINDS = [
     Kind(list[str] | None, [("1", "1"), ("", "")], [(["1"], ["1"]), NULL], [], [5, [None]], many=True),
 ]
 ANY = Kind(Any, [("5", "5"), ("", "")], [(5, 5), NULL, ([1], [1]), ({"a": 1.5}, {"a": 1.5})])
-"""No annotation: it is as it came."""
+"""No annotation: values are passed on as received."""
 
 SCALARS = [kind for kind in KINDS if not kind.many]
 
 
 @dataclass(frozen=True)
 class Taker:
-    """A parameter: its name, its kind and whether it is one of the path's, or required, or takes the rest."""
+    """A parameter of a drawn signature."""
 
     name: str
     kind: Kind
@@ -118,13 +118,13 @@ SCALAR = st.sampled_from([*SCALARS, ANY])
 
 
 def alias(name: str) -> str:
-    """Return a name as a client writes it."""
+    """Return the name that a client uses for a parameter."""
     return "page[number]" if name == "page__number__" else name
 
 
 @st.composite
 def signatures(draw: st.DrawFn) -> list[Taker]:
-    """Draw a signature: parameters of the path, with a default, by keyword, and perhaps the rest of either."""
+    """Draw a signature: path parameters, parameters with a default, keyword-only ones, `*tail` and `**rest`."""
     path = [Taker(f"path{n}", draw(SCALAR), "path") for n in range(draw(st.integers(0, 2)))]
     names = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=4))
     split = draw(st.integers(0, len(names)))
@@ -140,7 +140,7 @@ def signatures(draw: st.DrawFn) -> list[Taker]:
 
 @dataclass(frozen=True)
 class Sent:
-    """A request: the values of the path, the query, and a body by how it is sent (None, `form`, `json`)."""
+    """A drawn request: path segments, query, and a form or a JSON body."""
 
     path: list[str]
     query: list[tuple[str, str]]
@@ -150,7 +150,7 @@ class Sent:
 
 @st.composite
 def requests(draw: st.DrawFn, takers: list[Taker], *, body: bool) -> Sent:
-    """Draw a request for a signature: right values, wrong ones, names that are missing, repeated or not known."""
+    """Draw a request for a signature, with valid and invalid values, and missing, repeated and unknown names."""
     path = [draw(_texts(taker.kind).filter(_is_segment)) for taker in takers if taker.place == "path"]
     for taker in takers:
         if taker.place == "tail":
@@ -166,7 +166,7 @@ def requests(draw: st.DrawFn, takers: list[Taker], *, body: bool) -> Sent:
     form = draw(st.lists(pair, min_size=1, max_size=4)) if how == "form" else None
     json = dict(draw(st.lists(member, max_size=4))) if how == "json" else None
     if how != "none" and draw(st.booleans()):
-        query = []  # so that the short road is taken as well
+        query = []  # so that fast binding is tested, too
     return Sent(path, query, form, json)
 
 
@@ -185,15 +185,15 @@ def _values(kind: Kind) -> st.SearchStrategy[Any]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What each parameter gets, and all that is refused, by where and name: the law, written down plainly."""
+    """The expected result: a value for each parameter, and errors by location and name."""
 
     values: dict[str, Any]
-    faults: set[tuple[str, str]]
+    errors: set[tuple[str, str]]
 
     def put(self, taker: Taker, value: Any, where: str, name: str) -> None:
-        """Give a parameter what a name was sent with, or refuse the name."""
+        """Set the value of a parameter, or add an error for the name."""
         if value is WRONG:
-            self.faults.add((where, name))
+            self.errors.add((where, name))
         elif taker.place == "rest":
             self.values["rest"][name] = value
         else:
@@ -201,14 +201,14 @@ class Outcome:
 
 
 def expected(takers: list[Taker], sent: Sent) -> Outcome:
-    """Return the outcome of a request."""
+    """Return the expected result of a request."""
     outcome = Outcome({"rest": {}} if any(taker.place == "rest" for taker in takers) else {}, set())
     segments = iter(sent.path)
     for taker in takers:
         if taker.place == "path":
             outcome.put(taker, taker.kind.of_text(next(segments)), "path", taker.name)
         elif taker.place == "tail":
-            # It stands behind the whole path.
+            # The tail follows all path parameters.
             values = [taker.kind.of_text(text) for text in sent.path[_count(takers, "path") :]]
             outcome.put(taker, WRONG if WRONG in values else tuple(values), "path", "tail")
     _expect_names(takers, sent, outcome)
@@ -224,9 +224,9 @@ def _expect_names(takers: list[Taker], sent: Sent, outcome: Outcome) -> None:
     for name in dict.fromkeys([*query, *body]):
         taker = named.get(name, rest)
         if name in query and name in body:
-            outcome.faults.update([("query", name)] if taker else [("query", name), ("body", name)])
+            outcome.errors.update([("query", name)] if taker else [("query", name), ("body", name)])
         elif taker is None or name in reserved:
-            outcome.faults.add(("query" if name in query else "body", name))
+            outcome.errors.add(("query" if name in query else "body", name))
         elif name in query or name in form:
             value = of_texts(taker.kind, query.get(name) or form[name])
             outcome.put(taker, value, "query" if name in query else "body", name)
@@ -250,7 +250,7 @@ def _several(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def of_texts(kind: Kind, texts: list[str]) -> Any:
-    """Return what the values of one name in a query or a form convert to."""
+    """Return the expected result of the values of one name in a query or form."""
     values = [kind.of_text(text) for text in texts]
     if WRONG in values or (len(values) > 1 and not kind.many and kind is not ANY):
         return WRONG
@@ -258,17 +258,17 @@ def of_texts(kind: Kind, texts: list[str]) -> Any:
 
 
 def service_of(takers: list[Taker], method: str, calls: list[dict[str, Any]]) -> TechMicroService:
-    """Return a service with one entry of this signature, which keeps what it is called with."""
+    """Create a service with one entry of this signature, which records its arguments in `calls`."""
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     signature = inspect.Signature([itself, *(taker.parameter for taker in takers)])
 
-    async def answer(*args: Any, **kwargs: Any) -> str:
+    async def response(*args: Any, **kwargs: Any) -> str:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         calls.append({name: value for name, value in bound.arguments.items() if name != "self"})
         return "called"
 
-    answer.__signature__ = signature  # type: ignore[attr-defined]
-    answer.__annotations__ = {taker.name: taker.kind.annotation for taker in takers if taker.kind is not ANY}
-    service: TechMicroService = type("Drawn", (TechMicroService,), {method: entry(no_auth=True)(answer)})()
+    response.__signature__ = signature  # type: ignore[attr-defined]
+    response.__annotations__ = {taker.name: taker.kind.annotation for taker in takers if taker.kind is not ANY}
+    service: TechMicroService = type("Drawn", (TechMicroService,), {method: entry(no_auth=True)(response)})()
     return service

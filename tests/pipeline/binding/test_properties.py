@@ -1,7 +1,6 @@
-"""The law: every value that was sent is bound, with its type, to its parameter, or it is named in a 422.
+"""Property tests of binding: every value is bound to its parameter with its type, or is named in a 422.
 
-For any signature of the families and any request for it. Never a 500, never a value in a wrong parameter; and the
-short roads bind as the long one does.
+For any signature and any request: no 500, and no value in a wrong parameter. Fast and full binding agree.
 """
 
 import asyncio
@@ -21,30 +20,30 @@ from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
 from coworks_async import Problem, TechMicroService
-from coworks_async.pipeline.binding.fast import binder, full_binder
-from coworks_async.pipeline.limits import Limits
-from tests.pipeline.families import KINDS, Kind, Sent, Taker, expected, requests, service_of, signatures
-from tests.sending import taking_whole
+from coworks_async.pipeline.binding.fast import create_binder, full_binding
+from coworks_async.pipeline.body import Limits
+from tests.http_requests import taking_whole
+from tests.pipeline.strategies import KINDS, Kind, Sent, Taker, expected, requests, service_of, signatures
 
 FORM = b"application/x-www-form-urlencoded"
 METHODS = st.sampled_from(["get", "post"])
 
 
-def scope_of(method: str, sent: Sent) -> tuple[dict[str, Any], bytes]:
-    """Return the scope of a request, and its body."""
+def create_request(method: str, sent: Sent) -> tuple[dict[str, Any], bytes]:
+    """Return the scope and the body of a drawn request."""
     headers, body = [], b""
     if sent.form is not None:
         body = urlencode(sent.form).encode()
         headers.append((b"content-type", FORM))
     elif sent.json is not None:
         body = json.dumps(sent.json).encode()
-    return scope(method, "/" + "/".join(sent.path), urlencode(sent.query).encode(), headers, body), body
+    return create_scope(method, "/" + "/".join(sent.path), urlencode(sent.query).encode(), headers, body), body
 
 
-def scope(
+def create_scope(
     method: str, path: str, query_string: bytes, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> dict[str, Any]:
-    """Return a scope as a server makes it."""
+    """Create a scope as a server does."""
     length = [(b"content-length", str(len(body)).encode())] if body else []
     return {
         "type": "http",
@@ -62,8 +61,8 @@ def scope(
     }
 
 
-def ask(service: TechMicroService, asked: dict[str, Any], body: bytes) -> tuple[int, Any]:
-    """Return the status and the body of an answer."""
+def send_request(service: TechMicroService, request_scope: dict[str, Any], body: bytes) -> tuple[int, Any]:
+    """Send a request and return the status and the body of the response."""
     messages: list[MutableMapping[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -72,28 +71,28 @@ def ask(service: TechMicroService, asked: dict[str, Any], body: bytes) -> tuple[
     async def send(message: MutableMapping[str, Any]) -> None:
         messages.append(message)
 
-    asyncio.run(service(asked, receive, send))
+    asyncio.run(service(request_scope, receive, send))
     return messages[0]["status"], messages[1]["body"]
 
 
 @st.composite
-def asked(draw: st.DrawFn) -> tuple[list[Taker], str, Sent]:
-    """Draw a signature, a method and a request for them."""
+def signatures_and_requests(draw: st.DrawFn) -> tuple[list[Taker], str, Sent]:
+    """Draw a signature, a method and a request."""
     takers = draw(signatures())
     method = draw(METHODS)
     return takers, method, draw(requests(takers, body=method == "post"))
 
 
-@given(asked())
+@given(signatures_and_requests())
 @settings(max_examples=400)
-def test_every_value_that_is_sent_is_bound_with_its_type_or_named_in_a_422(one: tuple[list[Taker], str, Sent]):
+def test_every_value_is_bound_with_its_type_or_named_in_a_422(one: tuple[list[Taker], str, Sent]):
     takers, method, sent = one
     calls: list[dict[str, Any]] = []
     outcome = expected(takers, sent)
-    status, body = ask(service_of(takers, method, calls), *scope_of(method, sent))
-    if outcome.faults:
+    status, body = send_request(service_of(takers, method, calls), *create_request(method, sent))
+    if outcome.errors:
         assert (status, calls) == (422, [])
-        assert {(error["where"], error["name"]) for error in json.loads(body)["errors"]} == outcome.faults
+        assert {(error["where"], error["name"]) for error in json.loads(body)["errors"]} == outcome.errors
     else:
         assert (status, body) == (200, b"called")
         assert [{name: repr(value) for name, value in call.items()} for call in calls] == [
@@ -135,8 +134,8 @@ JSON_VALUES = st.recursive(
 
 
 @st.composite
-def both_roads(draw: st.DrawFn) -> tuple[list[Taker], str, dict[str, Any], bytes]:
-    """Draw a plain signature and any request: its own names with any values, or any bytes."""
+def fast_signatures_and_requests(draw: st.DrawFn) -> tuple[list[Taker], str, dict[str, Any], bytes]:
+    """Draw a signature for fast binding, and a request with its names and any values, or with any bytes."""
     takers = [taker for taker in draw(signatures()) if taker.place not in ("tail", "rest")]
     takers = [
         Taker(taker.name, draw(st.sampled_from([*KINDS, *OTHERS])), taker.place, taker.default)
@@ -157,44 +156,50 @@ def both_roads(draw: st.DrawFn) -> tuple[list[Taker], str, dict[str, Any], bytes
     body = (
         draw(members.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=8)) if method == "post" else b""
     )
-    return takers, method, scope(method, "/" + "/".join(sent.path), query, [], body), body
+    return takers, method, create_scope(method, "/" + "/".join(sent.path), query, [], body), body
 
 
-@given(both_roads())
+@given(fast_signatures_and_requests())
 @settings(max_examples=400)
-def test_the_short_roads_bind_as_the_long_one_does(one: tuple[list[Taker], str, dict[str, Any], bytes]):
-    takers, method, asked, body = one
+def test_fast_binding_agrees_with_full_binding(one: tuple[list[Taker], str, dict[str, Any], bytes]):
+    takers, method, request_scope, body = one
     calls: list[dict[str, Any]] = []
     service = service_of(takers, method, calls)
     [entry] = service.entries
-    asked["path_params"] = dict(zip(entry.path_param_names, asked["path"][1:].split("/"), strict=False))
-    short = binder(entry.plan, entry.method, Limits())
+    request_scope["path_params"] = dict(zip(entry.path_param_names, request_scope["path"][1:].split("/"), strict=False))
+    binder = create_binder(entry.plan, entry.method, Limits())
     results = []
-    for bind in (short.bind, full_binder(entry.plan, entry.method, Limits())):
-        results.append(asyncio.run(result(bind, dict(asked), body, entry.function, calls)))
-    if short.now is not None:
-        results.append(asyncio.run(result(at_once(short.now, short.bind), dict(asked), body, entry.function, calls)))
+    for bind in (binder.bind, full_binding(entry.plan, entry.method, Limits())):
+        results.append(asyncio.run(result(bind, dict(request_scope), body, entry.function, calls)))
+    if binder.bind_sync is not None:
+        results.append(
+            asyncio.run(
+                result(combine(binder.bind_sync, binder.bind), dict(request_scope), body, entry.function, calls)
+            )
+        )
     assert results == results[:1] * len(results)
 
 
-def at_once(now: Any, otherwise: Any) -> Any:
-    """Return a binder that tries the one that needs no waiting, as an endpoint does."""
+def combine(bind_sync: Any, bind_async: Any) -> Any:
+    """Combine sync and async binding as an endpoint does."""
 
-    async def bind(asked: Any, receive: Any, send: Any) -> Any:
-        bound = now(asked)
-        return bound if bound is not None else await otherwise(asked, receive, send)
+    async def bind(scope: Any, receive: Any, send: Any) -> Any:
+        bound = bind_sync(scope)
+        return bound if bound is not None else await bind_async(scope, receive, send)
 
     return bind
 
 
-async def result(bind: Any, asked: dict[str, Any], body: bytes, function: Any, calls: list[dict[str, Any]]) -> str:
-    """Return what an entry would be called with, or how the request is refused."""
+async def result(
+    bind: Any, request_scope: dict[str, Any], body: bytes, function: Any, calls: list[dict[str, Any]]
+) -> str:
+    """Return the arguments of an entry, or the error response."""
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
     try:
-        args, kwargs = await bind(asked, receive, None)
+        args, kwargs = await bind(request_scope, receive, None)
     except HTTPException as error:
         return repr((error.status_code, error.detail, error.errors if isinstance(error, Problem) else ()))
     await function(*args, **kwargs)
@@ -217,14 +222,14 @@ async def result(bind: Any, asked: dict[str, Any], body: bytes, function: Any, c
         ]
     )
     | st.binary(max_size=20),
-    asked(),
+    signatures_and_requests(),
 )
 @settings(max_examples=200)
-def test_no_bytes_at_all_make_a_500(body: bytes, query: bytes, content_type: bytes, one: tuple[list[Taker], str, Sent]):
+def test_no_bytes_cause_a_500(body: bytes, query: bytes, content_type: bytes, one: tuple[list[Taker], str, Sent]):
     takers, method, sent = one
     service = service_of(takers, method, [])
-    asked = scope(method, "/" + "/".join(sent.path), query, [(b"content-type", content_type)], body)
-    status, _ = ask(service, asked, body)
+    request_scope = create_scope(method, "/" + "/".join(sent.path), query, [(b"content-type", content_type)], body)
+    status, _ = send_request(service, request_scope, body)
     assert status in (200, 400, 413, 415, 422)
 
 
@@ -265,9 +270,9 @@ STRUCTURED = [Model, Data, Typed, Cat | Dog, Part | None]
     st.sampled_from(STRUCTURED),
 )
 @settings(max_examples=300)
-def test_no_json_makes_a_500_of_a_structured_parameter(value: dict[str, Any], annotation: Any):
+def test_no_json_for_a_structured_parameter_causes_a_500(value: dict[str, Any], annotation: Any):
     body = json.dumps(value).encode()
-    status, answer = ask(taking_whole(annotation), scope("post", "/", b"", [], body), body)
+    status, response = send_request(taking_whole(annotation), create_scope("post", "/", b"", [], body), body)
     assert status in (200, 422)
     if status == 422:
-        assert {error["where"] for error in json.loads(answer)["errors"]} == {"body"}
+        assert {error["where"] for error in json.loads(response)["errors"]} == {"body"}

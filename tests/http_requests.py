@@ -1,4 +1,4 @@
-"""What the tests of binding send, and how they look at what was bound or refused."""
+"""Requests for binding tests, services that show what was bound, and assertions on their responses."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -9,39 +9,39 @@ import httpx2
 from coworks_async import TechMicroService, entry
 
 Error = tuple[str, str, str, str]
-"""One of the errors of a 422: where, name, expected, detail."""
+"""An error of a 422: where, name, expected, detail."""
 
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
-def assert_refused(answer: httpx2.Response, *errors: Error) -> None:
-    """Assert that an answer is the 422 of these errors, in this order, and of no other."""
+def assert_refused(response: httpx2.Response, *errors: Error) -> None:
+    """Assert that a response is a 422 with exactly these errors, in this order."""
     names = dict.fromkeys(name or f"the {where}" for where, name, _, _ in errors)
-    assert answer.json() == {
+    assert response.json() == {
         "type": "about:blank",
         "title": "Unprocessable Content",
         "status": 422,
-        "detail": f"Refused: {', '.join(names)}.",
+        "detail": f"Invalid: {', '.join(names)}.",
         "errors": [dict(zip(("where", "name", "expected", "detail"), error, strict=True)) for error in errors],
-    }, answer.text
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
+    }, response.text
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
 
 
-def assert_bound(answer: httpx2.Response, *values: object) -> None:
-    """Assert that an entry got these values, of these types: it answers what `shown` makes of them."""
-    assert (answer.status_code, answer.text) == (200, shown(*values))
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+def assert_bound(response: httpx2.Response, *values: object) -> None:
+    """Assert that an entry received these values of these types, and returned `shown(...)`."""
+    assert (response.status_code, response.text) == (200, shown(*values))
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
 def shown(*values: object) -> str:
-    """Return values as text that tells their types as well."""
+    """Return the repr of values, which shows their types."""
     return "; ".join(map(repr, values))
 
 
 def taking(annotations: Mapping[str, Any], *, path: bool = False) -> TechMicroService:
-    """Return a service that takes a `value` of each annotation, under its name: from the query, the body, the path.
+    """Create a service with an entry for each annotation, whose `value` comes from the query, the body or the path.
 
     GET /query/<name>?value=, POST /body/<name>, and with `path` GET /path/<name>/<value>.
     """
@@ -72,7 +72,7 @@ def _by_place(annotation: Any) -> Callable[..., Any]:
 
 
 def taking_whole(annotation: Any, *default: Any) -> TechMicroService:
-    """Return a service whose POST and GET take one parameter of this annotation, with a default or without."""
+    """Create a service whose POST and GET have one parameter with this annotation, and optionally a default."""
 
     async def take(self: TechMicroService, item: Any) -> str:
         return shown(item)
@@ -85,7 +85,7 @@ def taking_whole(annotation: Any, *default: Any) -> TechMicroService:
 
 
 def sent_everywhere(client: httpx2.Client, name: str, text: str) -> Iterator[tuple[str, httpx2.Response]]:
-    """Send one string in each way that there is to what `taking` took `path`; yield where it was, with the answer."""
+    """Send a string in every possible way to a service of `taking(..., path=True)`; yield location and response."""
     if text:
         yield "path", client.get(f"/path/{name}/{quote(text, safe='')}")
     yield "query", client.get(f"/query/{name}", params={"value": text})
@@ -96,5 +96,5 @@ def sent_everywhere(client: httpx2.Client, name: str, text: str) -> Iterator[tup
 
 
 def pairs(name: str, values: Sequence[str]) -> str:
-    """Return a query string, or a form, with one name and several values."""
+    """Return a query string or form with one name and several values."""
     return "&".join(f"{name}={quote(value)}" for value in values)
