@@ -33,13 +33,13 @@ def places(entries: Iterable[Entry]) -> list[Place]:
         shape = _shape(entry, own)
         taken.add((entry.method, shape))
         own = names.setdefault(shape, own)
-        path = entry.prefix + "".join(f"/{{{name}}}" for name in own)
+        path = entry.static_prefix + "".join(f"/{{{name}}}" for name in own)
         found[entry.endpoint] = Place(entry, path or "/", own)
     return [found[entry.endpoint] for entry in entries]
 
 
 def _shape(entry: Entry, names: tuple[str, ...]) -> str:
-    return entry.prefix + "/{}" * len(names)
+    return entry.static_prefix + "/{}" * len(names)
 
 
 def _own_names(entry: Entry, count: int) -> tuple[str, ...]:

@@ -16,8 +16,7 @@ from msgspec import inspect as types
 from starlette.datastructures import UploadFile
 
 from coworks_async.entries.annotations import format_type, is_pydantic_model
-from coworks_async.entries.coercion import alternatives
-from coworks_async.entries.converters import walk_types
+from coworks_async.entries.coercion import alternatives, walk_types
 from coworks_async.openapi.components import Components, Label, Schema, label_of
 from coworks_async.openapi.pydantic_models import Mode, ModelSchemas, model_schemas
 from coworks_async.pipeline.responses import encode_json

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from coworks_async.entries.hooks import ErrorKey
+from coworks_async.entries.blueprints import ErrorKey
 from coworks_async.exceptions import ContentTooLarge, ReturnError
 from coworks_async.pipeline import problems
 from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async

@@ -58,7 +58,7 @@ class Fallback:
                     return await self.ask_mount(route, inner, others, scope, receive, send)
                 scope.update(inner)
                 return await self.hand_over(route, scope, receive, send)
-        await self.answer_miss(self.table.methods(get_route_path(scope)) | of_routes, scope, receive, send)
+        await self.answer_miss(self.table.allowed_methods(get_route_path(scope)) | of_routes, scope, receive, send)
 
     async def answer_miss(self, allowed: set[str], scope: Scope, receive: Receive, send: Send) -> None:
         """Answer OPTIONS, 405 or 404."""
@@ -72,8 +72,10 @@ class Fallback:
         if not isinstance(route, Mount | Host):
             return set()
         depth = static_depth(route)
-        found = self.table.find(get_route_path(scope))
-        return {name for methods, _ in found for name in methods if methods[name].entry.prefix.count("/") >= depth}
+        found = self.table.candidates(get_route_path(scope))
+        return {
+            name for methods, _ in found for name in methods if methods[name].entry.static_prefix.count("/") >= depth
+        }
 
     async def ask_mount(
         self, route: BaseRoute, inner: Scope, others: set[str], scope: Scope, receive: Receive, send: Send
@@ -122,7 +124,7 @@ class Fallback:
             if match is Match.FULL and (spelling is scope or not isinstance(route, Mount))
         )
         route = next(full, None)
-        return route is not None and static_depth(route) > entry.prefix.count("/")
+        return route is not None and static_depth(route) > entry.static_prefix.count("/")
 
     def matches(self, scope: Scope) -> Iterator[tuple[BaseRoute, Match, Scope]]:
         """Yield the author's own routes that match, fully or but for the method."""
@@ -163,7 +165,7 @@ class Fallback:
         if asked is None:
             return None
         opened: dict[str, bool] = {}
-        for methods, _ in self.table.find(path):
+        for methods, _ in self.table.candidates(path):
             for method, route in methods.items():
                 opened.setdefault(method, not route.entry.no_cors)
         if not opened.get(asked):

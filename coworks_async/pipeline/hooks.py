@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from starlette.responses import Response
 
-from coworks_async.entries.hooks import ErrorKey, HookRegistry
+from coworks_async.entries.blueprints import ErrorKey, HookRegistry
 from coworks_async.exceptions import ReturnError
 from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.responses import check_response

@@ -25,7 +25,7 @@ def url_for(entries: Sequence[Entry], endpoint: str, params: Mapping[str, Any], 
     path = "".join(f"/{segment}" for segment in _segments(entry, params))
     query = _query(entry, params)
     start = f"{current_request().url.scheme}://{current_request().url.netloc}" if external else ""
-    return start + _root_path() + (entry.prefix + path or "/") + query
+    return start + _root_path() + (entry.static_prefix + path or "/") + query
 
 
 def _segments(entry: Entry, params: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from coworks_async import TechMicroService, entry
-from tests.entries.building import service_of
+from tests.entries.services import create_service
 from tests.openapi.describing import components_of, taking
 from tests.openapi.structured import Page, Part
 
@@ -39,7 +39,7 @@ def taking_each(*annotations: Any) -> TechMicroService:
 
         method.__annotations__["value"] = annotation
         methods[f"post_{number}"] = method
-    return service_of(**methods)
+    return create_service(**methods)
 
 
 def test_a_generic_type_is_named_with_its_arguments():

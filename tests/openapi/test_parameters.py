@@ -9,7 +9,7 @@ import pytest
 from msgspec import Meta
 
 from coworks_async import Request, TechMicroService, entry
-from tests.entries.building import service_of
+from tests.entries.services import create_service
 from tests.openapi.describing import Schema, one, query_of, taking
 from tests.openapi.judging import described, only_operation, operation_of
 from tests.openapi.structured import Cat, Colour, Dog, Open, Part
@@ -194,7 +194,7 @@ def test_an_entry_that_reads_for_itself_tells_of_what_it_names():
     async def get_any(self, request: Request):
         return ""
 
-    paths = described(service_of(get=get, get_any=get_any))["paths"]
+    paths = described(create_service(get=get, get_any=get_any))["paths"]
     assert [parameter["name"] for parameter in paths["/"]["get"]["parameters"]] == ["limit"]
     assert "parameters" not in paths["/any"]["get"]
     assert "422" in paths["/"]["get"]["responses"]

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from coworks_async.entries.plan import BindingPlan, json_decoder
+from coworks_async.entries.plan import BindingPlan, compile_json_decoder
 from coworks_async.entries.signature import REQUIRED
 from coworks_async.pipeline.body import is_plain_json, may_have_body, receive_body
 from coworks_async.pipeline.limits import Limits
@@ -60,7 +60,7 @@ def scalar_binder(plan: BindingPlan) -> BindSync:
     required = (
         sum(1 << index for index, default in enumerate(defaults) if default is REQUIRED) >> len(path) << len(path)
     )
-    keywords = [slot.name for slot in slots if slot.parameter.keyword]
+    keywords = [slot.name for slot in slots if slot.parameter.keyword_only]
     of_path = (1 << len(path)) - 1
 
     def bind_text(scope: Scope) -> Arguments | None:
@@ -101,7 +101,7 @@ def split_keywords(args: list[Any], keywords: list[str]) -> Arguments:
 
 def json_binder(plan: BindingPlan, limits: Limits, long: Bind) -> Bind:
     """Bind a JSON body by the one decoder of the plan, beside a path of strings."""
-    decode = json_decoder(plan)
+    decode = compile_json_decoder(plan)
     if decode is None or not all(slot.converter.parse_string for slot in plan.path):
         return long
     path = [(slot.name, slot.converter.parse_string) for slot in plan.path]

@@ -46,7 +46,7 @@ async def bind_request(
         raise UnprocessableContent(binding.errors)
     if plan.request is not None:
         binding.values[plan.request.name] = get_request(scope, receive, send)
-    return plan.arguments(binding.values)
+    return plan.build_arguments(binding.values)
 
 
 async def _body(
@@ -105,11 +105,11 @@ class RequestBinding:
         """Bind the parameters of the path."""
         for slot in self.plan.path:
             raw = [values[slot.name]]
-            self.values[slot.name] = self.convert(slot, "path", slot.name, slot.converter.from_text, raw)
+            self.values[slot.name] = self.convert(slot, "path", slot.name, slot.converter.from_strings, raw)
         if (tail := self.plan.path_rest) is not None:
             rest = values[tail.name].split("/") if values[tail.name] else []
             self.values[tail.name] = [
-                self.convert(tail, "path", tail.name, tail.converter.from_text, [segment]) for segment in rest
+                self.convert(tail, "path", tail.name, tail.converter.from_strings, [segment]) for segment in rest
             ]
 
     def reject_duplicates(self) -> None:
@@ -159,7 +159,7 @@ class RequestBinding:
             if self.plan.request is None or slot.parameter.required:
                 raise
             return  # the entry reads for itself what is not in the charset that it says
-        self.values[slot.name] = self.convert(slot, "body", slot.alias, slot.converter.from_raw, raw)
+        self.values[slot.name] = self.convert(slot, "body", slot.alias, slot.converter.from_body, raw)
 
     def _slots_accepting(self, slots: list[Slot]) -> list[Slot]:
         """Return what can take a body of text or of bytes as it came."""
@@ -215,7 +215,7 @@ class RequestBinding:
                     value: Any = source.pop(name)
                     where = "query" if source is self.query else "body"
                     if text:
-                        value = self.convert(slot, where, name, slot.converter.value_converter.flatten, value)
+                        value = self.convert(slot, where, name, slot.converter.value_converter.unwrap_single, value)
                     raw[name[len(alias) + 1 : -1]] = value
             if len(self.errors) > count:
                 continue
@@ -243,7 +243,7 @@ class RequestBinding:
             self.left.clear()
         else:
             return
-        value, errors = slot.converter.from_fields(raw, where, text=text)
+        value, errors = slot.converter.from_fields(raw, where, is_form=text)
         self.values[slot.name] = value
         self.errors += errors
 
@@ -268,9 +268,9 @@ class RequestBinding:
 
     def _take(self, slot: Slot, name: str) -> Any:
         if name in self.query:
-            return self.convert(slot, "query", name, slot.converter.from_text, self.query.pop(name))
+            return self.convert(slot, "query", name, slot.converter.from_strings, self.query.pop(name))
         text = self.body.form is BodyKind.FIELDS
-        convert = slot.converter.from_text if text else slot.converter.from_json
+        convert = slot.converter.from_strings if text else slot.converter.from_json
         return self.convert(slot, "body", name, convert, self.left.pop(name))
 
 
