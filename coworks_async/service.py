@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, Lifespan
 
 from coworks_async.entries.blueprints import Blueprint, HookRegistry, HooksMixin
+from coworks_async.entries.decorators import is_header_name
 from coworks_async.entries.discovery import normalize_prefix
 from coworks_async.entries.entry import Entry, build_entries
 from coworks_async.entries.route_table import RouteTable
@@ -21,7 +22,6 @@ from coworks_async.exceptions import DeclarationError, unknown_event_error
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware, matches_environment_token
 from coworks_async.pipeline.dispatcher import Dispatcher, DispatcherSettings
 from coworks_async.pipeline.errors import ErrorMiddleware
-from coworks_async.pipeline.headers import is_header_name
 from coworks_async.pipeline.invocation import StoreIn, check_store_in
 from coworks_async.pipeline.limits import LAMBDA_PAYLOAD_LIMIT, Limits
 from coworks_async.pipeline.request import current_stage

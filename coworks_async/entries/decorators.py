@@ -1,7 +1,7 @@
 """The `@entry` decorator and its options."""
 
 import inspect
-import re
+import string
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar, overload
 
@@ -15,8 +15,8 @@ F = TypeVar("F", bound=Function)
 _OPTIONS_ATTRIBUTE = "__coworks_entry__"
 
 # RFC 9110, sections 5.1 and 5.5.
-_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_HEADER_VALUE = r"[\t\x20-\x7e\x80-\xff]*"
+_NAME_OCTETS = (string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode()
+_VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 
 
 class EntryOptions(Struct, frozen=True):
@@ -120,6 +120,20 @@ def get_entry_options(attribute: object) -> EntryOptions | None:
     return options if isinstance(options, EntryOptions) else None
 
 
+def is_header_name(name: object) -> bool:
+    """Return whether a value is a valid name of a header."""
+    return isinstance(name, str) and name.isascii() and is_raw_header_name(name.encode())
+
+
+def is_raw_header_name(name: bytes) -> bool:
+    return name != b"" and not name.translate(None, _NAME_OCTETS)
+
+
+def is_raw_header_value(value: bytes) -> bool:
+    """Return whether a server can send a value: one line, without leading or trailing blanks."""
+    return value == value.strip(b"\t ") and not value.translate(None, _VALUE_OCTETS)
+
+
 def _check_flag(name: str, value: bool) -> bool:
     if not isinstance(value, bool):
         raise DeclarationError(f"@entry({name}=...) must be True or False, not {value!r}.")
@@ -142,14 +156,21 @@ def _check_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], 
     if not isinstance(headers, Mapping):
         raise DeclarationError(f"@entry(binary_headers=...) must map header names to values, not {headers!r}.")
     for name, value in headers.items():
-        if not (isinstance(name, str) and re.fullmatch(_HEADER_NAME, name)):
+        if not is_header_name(name):
             raise DeclarationError(
                 f"@entry(binary_headers=...): invalid header name {name!r}. "
                 "Allowed characters: letters, digits and !#$%&'*+-.^_`|~."
             )
-        if not (isinstance(value, str) and re.fullmatch(_HEADER_VALUE, value)):
+        if not _is_header_value(value):
             raise DeclarationError(
                 f"@entry(binary_headers=...): invalid value of {name}: {value!r}. "
-                "A value is one line of Latin-1 text."
+                "A value is one line of Latin-1 text without leading or trailing blanks."
             )
     return tuple(headers.items())
+
+
+def _is_header_value(value: object) -> bool:
+    try:
+        return isinstance(value, str) and is_raw_header_value(value.encode("latin-1"))
+    except UnicodeEncodeError:
+        return False

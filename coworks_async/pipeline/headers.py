@@ -1,36 +1,19 @@
 """The headers of an answer, held to what a server can send."""
 
-import string
 from collections.abc import Iterable, Mapping
 
 from starlette.responses import Response
 
+from coworks_async.entries.decorators import is_raw_header_name, is_raw_header_value
 from coworks_async.exceptions import ReturnError
 
 RawHeaders = list[tuple[bytes, bytes]]
-
-# RFC 9110, sections 5.1 and 5.5: a value neither starts nor ends with white space.
-_NAME_OCTETS = (string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode()
-_VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
-
-
-def is_header_name(name: object) -> bool:
-    """Tell whether a value is the name of a header."""
-    return isinstance(name, str) and name.isascii() and _is_name(name.encode())
-
-
-def _is_name(name: bytes) -> bool:
-    return name != b"" and not name.translate(None, _NAME_OCTETS)
-
-
-def _is_value(value: bytes) -> bool:
-    return value == value.strip(b"\t ") and not value.translate(None, _VALUE_OCTETS)
 
 
 def check_headers(headers: RawHeaders) -> None:
     """Refuse what no server sends, or one sends and another does not; raises `ReturnError`."""
     for name, value in headers:
-        if not _is_name(name) or not _is_value(value):
+        if not is_raw_header_name(name) or not is_raw_header_value(value):
             raise ReturnError(
                 f"{name.decode('latin-1')!r} is no header's name, or its value is not of one line without outer space"
             )

@@ -138,6 +138,17 @@ def test_binary_headers_are_set_on_the_response(connect: Connect):
     assert response.content == b"png"
 
 
+@pytest.mark.parametrize("value", ["", "v", "a b", "a\tb"])
+def test_a_header_value_that_entry_accepts_is_sent(connect: Connect, value: str):
+    class Service(TechMicroService):
+        @entry(no_auth=True, binary_headers={"X-A": value})
+        async def get(self):
+            return b""
+
+    response = connect(Service()).get("/")
+    assert (response.status_code, response.headers["x-a"]) == (200, value)
+
+
 @pytest.mark.parametrize("option", ["no_auth", "no_cors", "background"])
 @pytest.mark.parametrize("value", [None, 1, "yes"])
 def test_flags_must_be_true_or_false(option: str, value: Any):
@@ -163,11 +174,11 @@ def test_an_invalid_header_name_is_a_declaration_error(name: Any):
     )
 
 
-@pytest.mark.parametrize("value", ["a\nb", "a\0", "a\x7f", "\u2603", 5, None])
+@pytest.mark.parametrize("value", ["a\nb", "a\0", "a\x7f", "\u2603", " a", "a ", "\ta", "a\t", " ", 5, None])
 def test_an_invalid_header_value_is_a_declaration_error(value: Any):
     assert declaration_error(entry, binary_headers={"X-A": value}) == (
         f"@entry(binary_headers=...): invalid value of X-A: {value!r}. "
-        "A value is one line of Latin-1 text."
+        "A value is one line of Latin-1 text without leading or trailing blanks."
     )
 
 
