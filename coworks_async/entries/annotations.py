@@ -39,14 +39,11 @@ def is_structured(annotation: Any) -> bool:
 
 
 def _has_fields(kind: Any) -> bool:
-    return isinstance(kind, type) and (
-        issubclass(kind, msgspec.Struct) or is_dataclass(kind) or is_typed_dict(kind) or is_pydantic_model(kind)
-    )
-
-
-def is_typed_dict(kind: Any) -> bool:
-    """Return whether a type is a TypedDict of `typing` or of `typing_extensions`, which differ before Python 3.13."""
-    return isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+    if not isinstance(kind, type):
+        return False
+    # `typing` and `typing_extensions` have different TypedDicts before Python 3.13.
+    is_typed_dict = issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+    return issubclass(kind, msgspec.Struct) or is_dataclass(kind) or is_typed_dict or is_pydantic_model(kind)
 
 
 # msgspec ignores the constraints of these packages in an Annotated.

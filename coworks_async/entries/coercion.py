@@ -109,6 +109,34 @@ def decimals_to_floats(value: Any) -> Any:
     return value
 
 
+def find_string_parser(members: Sequence[mi.Type]) -> Callable[[str], Any] | None:
+    """Return the function that converts a single string, if the type is a plain one without constraints."""
+    required = [member for member in members if not isinstance(member, mi.NoneType)]
+    return next((parse for plain, parse in _STRING_PARSERS if [plain] == required), None)
+
+
+def _parse_int(value: str) -> Any:
+    if value.isascii() and value.isdecimal():
+        return int(value)
+    return _parse(coerce_int, value, int)
+
+
+def _parse(coerce: Callable[[str], Any], value: str, kind: type) -> Any:
+    coerced = coerce(value)
+    if isinstance(coerced, kind):
+        return coerced
+    raise ValidationError(f"Expected `{kind.__name__}`, got `str`")
+
+
+_STRING_PARSERS: tuple[tuple[mi.Type, Callable[[str], Any]], ...] = (
+    (mi.IntType(), _parse_int),
+    (mi.FloatType(), lambda value: _parse(coerce_float, value, float)),
+    (mi.BoolType(), lambda value: _parse(coerce_bool, value, bool)),
+    (mi.StrType(), identity),
+    (mi.AnyType(), identity),
+)
+
+
 def compile_coercer(info: mi.Type) -> Coercer:
     """Compile the coercer of a type, given as `msgspec.inspect.type_info` describes it."""
     return _compile(info, {})

@@ -3,10 +3,10 @@
 import dataclasses
 import re
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any, NotRequired, Required, TypeVar, get_args, get_origin
+from typing import Any, NotRequired, Required, get_args, get_origin
 
 import msgspec
 from msgspec import ValidationError
@@ -24,18 +24,13 @@ from coworks_async.entries.coercion import (
     ARRAY_TYPES,
     TUPLE_TYPES,
     alternatives,
-    coerce_bool,
-    coerce_float,
-    coerce_int,
     compile_coercer,
-    identity,
+    find_string_parser,
     inner_types,
     walk_types,
 )
 from coworks_async.entries.pydantic_models import convert_model
 from coworks_async.exceptions import MAX_UNKNOWN_NAMES, ErrorLocation, FieldError, omitted_errors
-
-T = TypeVar("T")
 
 _SET_TYPES = (mi.SetType, mi.FrozenSetType)
 
@@ -69,7 +64,7 @@ class Converter:
         self.expected = format_type(annotation)
         self.allows_strict_json = all(_allows_strict_json(inner) for inner in nested)
         self.needs_exact_numbers = _contains(nested, mi.DecimalType)
-        self.parse_string = _string_parser(members)
+        self.parse_string = find_string_parser(members)
         self.accepts_text = _contains(members, mi.StrType)
         self.accepts_bytes = _contains(members, mi.BytesType)
         self.accepts_file = any(_is_file(inner) for inner in nested)
@@ -122,117 +117,6 @@ class Converter:
         """The converter of the values of a dict annotation."""
         dicts = (get_args(member) for member in union_members(self.annotation) if get_origin(member) is dict)
         return Converter(next(dicts, (str, Any))[1])
-
-
-class StructuredField(msgspec.Struct, frozen=True):
-    """A field of a structured type."""
-
-    converter: Converter
-    required: bool
-
-
-Fields = Mapping[str, StructuredField]
-"""The fields of a structured type by the names that clients use."""
-
-
-class StructuredConverter(Converter):
-    """Converts an object to a dataclass, a `msgspec.Struct`, a `TypedDict` or a union of tagged Structs."""
-
-    def __init__(self, annotation: Any) -> None:
-        super().__init__(annotation)
-        self._variants = [variant for variant in union_members(annotation) if is_structured(variant)]
-        self._fields = [_compile_fields(variant) for variant in self._variants]
-
-    @property
-    def field_names(self) -> list[str]:
-        """The names that clients can send."""
-        return list(dict.fromkeys(name for fields in self._fields for name in fields))
-
-    def from_fields(
-        self, values: Mapping[str, Any], where: ErrorLocation, *, is_form: bool
-    ) -> tuple[Any, list[FieldError]]:
-        """Convert an object, and return it with all its errors.
-
-        Args:
-            values: the members of a JSON object, or the names of a form or a query.
-            where: the location for errors.
-            is_form: each value is a list of strings or files, as in a form or a query.
-        """
-        fields = self._select_fields(values)
-        if not fields:
-            single = {name: item[0] if len(item) == 1 else item for name, item in values.items()} if is_form else values
-            try:
-                return self.from_json(single), []
-            except ValidationError as error:
-                return None, [field_error(where, "", self.expected, error)]
-        errors = unknown_name_errors(where, [name for name in values if name not in fields], list(fields))
-        if not errors:
-            try:
-                unwrapped = (
-                    {name: fields[name].converter.unwrap_single(item) for name, item in values.items()}
-                    if is_form
-                    else values
-                )
-                return self.from_json(unwrapped), []
-            except ValidationError as error:
-                object_error = field_error(where, "", self.expected, error)
-        errors += _field_errors(values, fields, where, is_form=is_form)
-        return None, errors or [object_error]
-
-    def _select_fields(self, values: Mapping[str, Any]) -> Fields:
-        """Return the fields of the only variant, or of the variant whose tag was sent."""
-        if len(self._variants) == 1:
-            return self._fields[0]
-        for variant, fields in zip(self._variants, self._fields, strict=True):
-            config = (get_origin(variant) or variant).__struct_config__
-            if values.get(config.tag_field) in (config.tag, str(config.tag), [str(config.tag)]):
-                return fields
-        return {}
-
-
-def _field_errors(
-    values: Mapping[str, Any], fields: Fields, where: ErrorLocation, *, is_form: bool
-) -> list[FieldError]:
-    errors = []
-    for name, field in fields.items():
-        if name not in values:
-            if field.required:
-                errors.append(FieldError(where, name, field.converter.expected, "Missing"))
-            continue
-        try:
-            (field.converter.from_strings if is_form else field.converter.from_json)(values[name])
-        except ValidationError as error:
-            errors.append(field_error(where, name, field.converter.expected, error))
-    return errors
-
-
-def _compile_fields(kind: Any) -> Fields:
-    origin = get_origin(kind) or kind
-    if issubclass(origin, msgspec.Struct):
-        tag_field = origin.__struct_config__.tag_field
-        fields = {} if tag_field is None else {tag_field: StructuredField(Converter(Any), False)}
-        for field in msgspec.structs.fields(kind):
-            fields[field.encode_name] = StructuredField(Converter(field.type), field.required)
-        return fields
-    bindings = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
-    hints = typing.get_type_hints(origin, include_extras=True)
-    if dataclasses.is_dataclass(origin):
-        required = {field.name: _is_required(field) for field in dataclasses.fields(origin) if field.init}
-    else:
-        required = {name: name in origin.__required_keys__ for name in hints}
-    return {
-        name: StructuredField(Converter(substitute_type_variables(_strip_required(hints[name]), bindings)), is_required)
-        for name, is_required in required.items()
-    }
-
-
-def _is_required(field: "dataclasses.Field[Any]") -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-
-
-def _strip_required(hint: Any) -> Any:
-    """Return a TypedDict's annotation without Required or NotRequired."""
-    return get_args(hint)[0] if get_origin(hint) in (Required, NotRequired) else hint
 
 
 def fill_defaults(value: Any) -> None:
@@ -317,34 +201,6 @@ def _accepts_kind(info: mi.Type, types: tuple[type[mi.Type], ...], kind: type) -
     return isinstance(info, types) or any(isinstance(value, kind) for value in values)
 
 
-def _string_parser(members: Sequence[mi.Type]) -> Callable[[str], Any] | None:
-    """Return the function that converts one string to a plain type without constraints."""
-    required = [member for member in members if not isinstance(member, mi.NoneType)]
-    return next((parse for plain, parse in _STRING_PARSERS if [plain] == required), None)
-
-
-def _parse_int(value: str) -> int:
-    if value.isascii() and value.isdecimal():
-        return int(value)
-    return _parse(coerce_int, value, int)
-
-
-def _parse(coerce: Callable[[str], Any], value: str, kind: type[T]) -> T:
-    coerced = coerce(value)
-    if isinstance(coerced, kind):
-        return coerced
-    raise ValidationError(f"Expected `{kind.__name__}`, got `str`")
-
-
-_STRING_PARSERS: tuple[tuple[mi.Type, Callable[[str], Any]], ...] = (
-    (mi.IntType(), _parse_int),
-    (mi.FloatType(), lambda value: _parse(coerce_float, value, float)),
-    (mi.BoolType(), lambda value: _parse(coerce_bool, value, bool)),
-    (mi.StrType(), identity),
-    (mi.AnyType(), identity),
-)
-
-
 def _is_file(info: mi.Type) -> bool:
     return isinstance(info, mi.CustomType) and isinstance(info.cls, type) and issubclass(info.cls, UploadFile)
 
@@ -376,3 +232,109 @@ def _is_hashable(kind: Any) -> bool:
     if config is None or kind.__hash__ is not msgspec.Struct.__hash__:
         return kind.__hash__ is not None
     return bool(config.frozen or not config.eq)  # other Structs inherit a __hash__ that raises
+
+
+class StructuredField(msgspec.Struct, frozen=True):
+    """A field of a structured type."""
+
+    converter: Converter
+    required: bool
+
+
+Fields = Mapping[str, StructuredField]
+"""The fields of a structured type by the names that clients use."""
+
+_ANY_FIELD = StructuredField(Converter(Any), False)
+
+
+class StructuredConverter(Converter):
+    """Converts an object to a dataclass, a `msgspec.Struct`, a `TypedDict` or a union of tagged Structs."""
+
+    def __init__(self, annotation: Any) -> None:
+        super().__init__(annotation)
+        self._variants = [variant for variant in union_members(annotation) if is_structured(variant)]
+        self._fields = [_compile_fields(variant) for variant in self._variants]
+
+    @property
+    def field_names(self) -> list[str]:
+        """The names that clients can send."""
+        return list(dict.fromkeys(name for fields in self._fields for name in fields))
+
+    def from_fields(
+        self, values: Mapping[str, Any], where: ErrorLocation, *, is_form: bool
+    ) -> tuple[Any, list[FieldError]]:
+        """Convert an object, and return it with all its errors.
+
+        Args:
+            values: the members of a JSON object, or the names of a form or a query.
+            where: the location for errors.
+            is_form: each value is a list of strings or files, as in a form or a query.
+        """
+        fields = self._select_fields(values)
+        errors = unknown_name_errors(where, [name for name in values if fields and name not in fields], list(fields))
+        if not errors:
+            try:
+                return self.from_json(_unwrap_values(values, fields) if is_form else values), []
+            except ValidationError as error:
+                object_error = field_error(where, "", self.expected, error)
+        errors += _field_errors(values, fields, where, is_form=is_form)
+        return None, errors or [object_error]
+
+    def _select_fields(self, values: Mapping[str, Any]) -> Fields:
+        """Return the fields of the only variant, or of the one whose tag was sent, if any."""
+        if len(self._variants) == 1:
+            return self._fields[0]
+        for variant, fields in zip(self._variants, self._fields, strict=True):
+            config = (get_origin(variant) or variant).__struct_config__
+            if values.get(config.tag_field) in (config.tag, str(config.tag), [str(config.tag)]):
+                return fields
+        return {}
+
+
+def _unwrap_values(values: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+    return {name: fields.get(name, _ANY_FIELD).converter.unwrap_single(item) for name, item in values.items()}
+
+
+def _field_errors(
+    values: Mapping[str, Any], fields: Fields, where: ErrorLocation, *, is_form: bool
+) -> list[FieldError]:
+    errors = []
+    for name, field in fields.items():
+        if name not in values:
+            if field.required:
+                errors.append(FieldError(where, name, field.converter.expected, "Missing"))
+            continue
+        try:
+            (field.converter.from_strings if is_form else field.converter.from_json)(values[name])
+        except ValidationError as error:
+            errors.append(field_error(where, name, field.converter.expected, error))
+    return errors
+
+
+def _compile_fields(kind: Any) -> Fields:
+    origin = get_origin(kind) or kind
+    if issubclass(origin, msgspec.Struct):
+        tag_field = origin.__struct_config__.tag_field
+        fields = {} if tag_field is None else {tag_field: _ANY_FIELD}
+        for field in msgspec.structs.fields(kind):
+            fields[field.encode_name] = StructuredField(Converter(field.type), field.required)
+        return fields
+    bindings = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
+    hints = typing.get_type_hints(origin, include_extras=True)
+    if dataclasses.is_dataclass(origin):
+        required = {
+            field.name: field.default is field.default_factory is dataclasses.MISSING
+            for field in dataclasses.fields(origin)
+            if field.init
+        }
+    else:
+        required = {name: name in origin.__required_keys__ for name in hints}
+    return {
+        name: StructuredField(Converter(substitute_type_variables(_strip_required(hints[name]), bindings)), is_required)
+        for name, is_required in required.items()
+    }
+
+
+def _strip_required(hint: Any) -> Any:
+    """Return a TypedDict's annotation without Required or NotRequired."""
+    return get_args(hint)[0] if get_origin(hint) in (Required, NotRequired) else hint

@@ -20,14 +20,10 @@ _VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 
 
 class EntryOptions(Struct, frozen=True):
-    """The options of one `@entry`.
+    """The options of one `@entry`, as documented there.
 
     Attributes:
-        no_auth: whether the entry requires no token.
-        no_cors: whether browsers of other origins are kept out.
         stages: names of the stages on which the entry exists; None for all.
-        binary_headers: default headers of its responses.
-        background: whether it accepts asynchronous calls.
     """
 
     no_auth: bool = False

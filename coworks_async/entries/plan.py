@@ -191,9 +191,12 @@ def compile_json_decoder(plan: BindingPlan) -> JsonDecoder | None:
 
     Returns None if msgspec's strict decoding would give other results. The plan must be positional.
     """
-    if plan.structured is not None:
-        return _structured_decoder(plan, plan.structured)
-    slots = list(plan.named.values())
+    slots, structured = list(plan.named.values()), plan.structured
+    if structured is not None:
+        if not structured.converter.allows_strict_json or any(slot.parameter.required for slot in slots):
+            return None
+        decode_whole = msgspec.json.Decoder(structured.parameter.annotation).decode
+        return lambda body: ((), {structured.name: decode_whole(body)})
     if not all(slot.converter.allows_strict_json for slot in slots):
         return None
     struct = msgspec.defstruct("Body", list(map(_struct_field, slots)), forbid_unknown_fields=True, kw_only=True)
@@ -202,13 +205,6 @@ def compile_json_decoder(plan: BindingPlan) -> JsonDecoder | None:
     if any(slot.parameter.keyword_only for slot in slots):
         return lambda body: ((), asdict(decode(body)))
     return lambda body: (astuple(decode(body)), {})
-
-
-def _structured_decoder(plan: BindingPlan, slot: Slot) -> JsonDecoder | None:
-    if not slot.converter.allows_strict_json or any(named.parameter.required for named in plan.named.values()):
-        return None
-    decode = msgspec.json.Decoder(slot.parameter.annotation).decode
-    return lambda body: ((), {slot.name: decode(body)})
 
 
 def _struct_field(slot: Slot) -> tuple[str, Any, Any]:
