@@ -41,7 +41,7 @@ class Spot:
 
 
 @pydantic.dataclasses.dataclass
-class Place:
+class AliasedPoint:
     x: int = Field(0, alias="X")
 
 

@@ -97,7 +97,7 @@ def test_hide_routes_removes_the_entries_but_keeps_the_hooks(connect: Connect):
     pages = Pages()
 
     @pages.after_app_request
-    def mark(response):
+    def add_header(response):
         response.headers["x-pages"] = "seen"
         return response
 

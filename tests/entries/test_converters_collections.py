@@ -31,7 +31,7 @@ class Fixed(msgspec.Struct, frozen=True):
     x: int
 
 
-MANY: dict[str, Any] = {
+COLLECTIONS: dict[str, Any] = {
     "list": list,
     "ints": list[int],
     "set": set[int],
@@ -42,7 +42,7 @@ MANY: dict[str, Any] = {
 }
 
 
-SENT_MANY: list[tuple[str, list[str], object]] = [
+SENT: list[tuple[str, list[str], object]] = [
     ("list", ["a", "b"], ["a", "b"]),
     ("list", ["a"], ["a"]),
     ("ints", ["1", "2"], [1, 2]),
@@ -56,8 +56,8 @@ SENT_MANY: list[tuple[str, list[str], object]] = [
 
 
 def test_a_repeated_name_is_a_list(connect: Connect):
-    client = connect(taking(MANY))
-    for name, sent, value in SENT_MANY:
+    client = connect(taking(COLLECTIONS))
+    for name, sent, value in SENT:
         assert_bound(client.get(f"/query/{name}?{pairs('value', sent)}"), value)
         assert_bound(client.post(f"/body/{name}", data={"value": sent}), value)
         assert_bound(client.post(f"/body/{name}", files=[("value", (None, text)) for text in sent]), value)
@@ -103,8 +103,8 @@ def test_a_named_tuple_is_read_from_an_array(connect: Connect):
     client = connect(taking({"pair": Pair}))
     assert_bound(client.post("/body/pair", json={"value": ["1", "pad"]}), Pair(1, "pad"))
     assert_bound(client.get("/query/pair?value=1"), Pair(1))
-    refused = ("query", "value", "Pair", "Expected `array` of length 1 to 2, got 3")
-    assert_refused(client.get("/query/pair?value=1&value=2&value=3"), refused)
+    error = ("query", "value", "Pair", "Expected `array` of length 1 to 2, got 3")
+    assert_refused(client.get("/query/pair?value=1&value=2&value=3"), error)
     assert_refused(
         client.post("/body/pair", json={"value": 5}), ("body", "value", "Pair", "Expected `array`, got `int`")
     )

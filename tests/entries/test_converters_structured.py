@@ -128,8 +128,8 @@ def test_a_nested_unknown_key_is_an_error(connect: Connect):
 
 def test_a_non_init_field_cannot_be_sent(connect: Connect):
     client = connect(taking_whole(Item))
-    refused = ("body", "created", "nothing", "Unknown name; accepted names: id, name, tags, price")
-    assert_refused(client.post("/", json={"id": 1, "created": "x"}), refused)
+    error = ("body", "created", "nothing", "Unknown name; accepted names: id, name, tags, price")
+    assert_refused(client.post("/", json={"id": 1, "created": "x"}), error)
     assert_refused(
         connect(taking_whole(Box[Item])).post("/", json={"content": {"id": 1, "created": "x"}}),
         ("body", "content", "Item", "Object contains unknown field `created`"),
@@ -155,8 +155,8 @@ def test_one_response_lists_every_invalid_field(connect: Connect):
 
 
 def test_the_constraint_of_a_field_applies(connect: Connect):
-    refused = ("body", "colour", "str of length <= 5", "Expected `str` of length <= 5")
-    assert_refused(connect(taking_whole(Pen)).post("/", json={"id": 1, "colour": "orange"}), refused)
+    error = ("body", "colour", "str of length <= 5", "Expected `str` of length <= 5")
+    assert_refused(connect(taking_whole(Pen)).post("/", json={"id": 1, "colour": "orange"}), error)
 
 
 @pytest.mark.parametrize("kind", [Box, Crate, Parcel])

@@ -63,8 +63,8 @@ def test_leading_and_trailing_underscores_only_distinguish_methods(name: str, ro
 def test_a_name_without_a_verb_is_a_post(connect: Connect):
     client = connect(create_service(checkout_basket=method))
     assert client.post("/checkout/basket").text == "here"
-    refused = client.get("/checkout/basket")
-    assert (refused.status_code, refused.headers["allow"]) == (405, "OPTIONS, POST")
+    response = client.get("/checkout/basket")
+    assert (response.status_code, response.headers["allow"]) == (405, "OPTIONS, POST")
 
 
 def test_one_static_path_may_have_several_entries(connect: Connect):

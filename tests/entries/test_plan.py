@@ -80,8 +80,8 @@ def test_a_body_may_contain_names_with_brackets(connect: Connect):
     client = connect(create_service(post=post))
     assert client.post("/", json={"page[number]": 3}).json() == [3, 20]
     assert client.post("/", data={"page[number]": "3", "page[size]": "5"}).json() == [3, 5]
-    refused = client.post("/", json={"page__number__": 3}).json()
-    assert [error["name"] for error in refused["errors"]] == ["page[number]", "page__number__"]
+    body = client.post("/", json={"page__number__": 3}).json()
+    assert [error["name"] for error in body["errors"]] == ["page[number]", "page__number__"]
 
 
 def test_a_structured_body_works_beside_required_query_parameters(connect: Connect):

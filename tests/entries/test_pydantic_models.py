@@ -53,8 +53,8 @@ def test_an_unknown_key_is_an_error_that_names_it(connect: Connect):
 def test_an_explicit_extra_of_a_model_applies(connect: Connect):
     assert_bound(connect(taking_whole(Ignoring)).post("/", json={"id": 1, "nope": 2}), Ignoring(id=1))
     assert_bound(connect(taking_whole(Keeping)).get("/?id=1&nope=2"), Keeping.model_validate({"id": 1, "nope": "2"}))
-    refused = ("body", "nope", "Forbidding", "Extra inputs are not permitted")
-    assert_refused(connect(taking_whole(Forbidding)).post("/", json={"nope": 2}), refused)
+    error = ("body", "nope", "Forbidding", "Extra inputs are not permitted")
+    assert_refused(connect(taking_whole(Forbidding)).post("/", json={"nope": 2}), error)
 
 
 def test_the_extra_of_a_model_does_not_apply_to_nested_models(connect: Connect):
@@ -96,13 +96,13 @@ def test_one_response_lists_every_invalid_field(connect: Connect):
 
 
 def test_a_body_that_is_not_an_object_fits_only_root_models(connect: Connect):
-    refused = ("body", "", "Item", "Input should be a valid dictionary or instance of Item")
-    assert_refused(connect(taking_whole(Item)).post("/", json=[1]), refused)
+    error = ("body", "", "Item", "Input should be a valid dictionary or instance of Item")
+    assert_refused(connect(taking_whole(Item)).post("/", json=[1]), error)
     client = connect(taking_whole(Tags))
     assert_bound(client.post("/", json=[{"name": "a"}]), Tags([Tag(name="a")]))
     assert_refused(client.post("/", json={"name": "a"}), ("body", "", "Tags", "Input should be a valid list"))
-    refused = ("body", "", "Tags", "0.name: Field required")
-    assert_refused(client.post("/", json=[{}]), refused)
+    error = ("body", "", "Tags", "0.name: Field required")
+    assert_refused(client.post("/", json=[{}]), error)
     assert_bound(connect(taking_whole(Item | None)).post("/", content=b"null"), None)
 
 
@@ -161,8 +161,8 @@ def test_kwargs_may_be_models(connect: Connect):
 
     client = connect(Shop())
     assert_bound(client.post("/", json={"a": {"id": 1}}), {"a": Item(id=1)})
-    refused = ("body", "a", "Item", "id: Field required")
-    assert_refused(client.post("/", json={"a": {}}), refused)
+    error = ("body", "a", "Item", "id: Field required")
+    assert_refused(client.post("/", json={"a": {}}), error)
     not_an_object = "Input should be a valid dictionary or instance of Item"
     assert_refused(client.post("/?a=1"), ("query", "a", "Item", not_an_object))
 

@@ -6,12 +6,12 @@ from typing import Any
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
 from tests.entries.pydantic_models import (
+    AliasedPoint,
     Box,
     Named,
     Note,
     Other,
     Pet,
-    Place,
     Spot,
     Tag,
     Tags,
@@ -51,7 +51,7 @@ NESTED: list[tuple[Any, Any, str]] = [
     (Named, {"k": {"name": "a", "nope": 1}}, "k.nope"),
     (Spot, {"x": 1, "nope": 1}, "nope"),
     (Spot, {"x": 1, "y": 1}, "y"),
-    (Place, {"X": 1, "x": 1}, "x"),
+    (AliasedPoint, {"X": 1, "x": 1}, "x"),
     (Note, {"text": "a", "nope": 1}, "nope"),
     (dict[int, int], {"1": 1, "01": 2}, "1"),
 ]
@@ -77,7 +77,7 @@ KNOWN: list[tuple[Any, Any]] = [
     (list[Pet], [{"kind": "dog", "name": "a"}, {"kind": "cat"}]),
     (Tags, [{"name": "a"}]),
     (Spot, {"x": 1}),
-    (Place, {"X": 1}),
+    (AliasedPoint, {"X": 1}),
     (Note, {"text": "a"}),
     (set[int], [1, 1, 2]),
     (Any, {"a": [{"b": 1}]}),

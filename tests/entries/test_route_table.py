@@ -61,8 +61,8 @@ def test_each_http_method_has_its_own_best_route(connect: Connect):
     assert client.get("/items/new").json() == {"is": "get_items_new", "got": []}
     assert client.post("/items/new").json() == {"is": "post_items", "got": ["new"]}
     assert client.delete("/items/new").json() == {"is": "delete", "got": ["items", "new"]}
-    refused = client.put("/items/new")
-    assert (refused.status_code, refused.headers["allow"]) == (405, "DELETE, GET, HEAD, OPTIONS, POST")
+    response = client.put("/items/new")
+    assert (response.status_code, response.headers["allow"]) == (405, "DELETE, GET, HEAD, OPTIONS, POST")
     assert client.get("/items/old").json() == {"is": "get", "got": [["items", "old"]]}
 
 
@@ -141,11 +141,11 @@ def test_allow_is_the_union_of_entries_and_plain_routes(connect: Connect):
     app.register_blueprint(Pages(), url_prefix="/item")
     app.add_route("/item", plain, methods=["PUT"])
     client = connect(app)
-    refused = client.request("TRACE", "/item")
-    assert refused.status_code == 405
-    assert refused.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+    response = client.request("TRACE", "/item")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
     automatic = client.options("/item")
-    assert (automatic.status_code, automatic.headers["allow"]) == (204, refused.headers["allow"])
+    assert (automatic.status_code, automatic.headers["allow"]) == (204, response.headers["allow"])
     assert client.put("/item").text == "plain"
 
 
