@@ -1,4 +1,4 @@
-"""Structured parameters that are one of several types, hold themselves, or are written as arrays."""
+"""Conversion to tagged unions, recursive types and array-like Structs."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ class Spot(msgspec.Struct, array_like=True, tag="spot"):
     at: float
 
 
-def test_a_type_that_holds_itself_converts_at_every_level(connect: Connect):
+def test_a_recursive_type_converts_at_every_level(connect: Connect):
     client = connect(taking_whole(Tree))
     sent: Any = {"value": "1", "children": [{"value": "2", "children": [{"value": "3"}]}]}
     assert_bound(client.post("/", json=sent), Tree(1, [Tree(2, [Tree(3)])]))
@@ -53,10 +53,10 @@ def test_a_type_that_holds_itself_converts_at_every_level(connect: Connect):
     )
 
 
-def test_a_union_of_structs_goes_by_its_tag(connect: Connect):
+def test_the_tag_chooses_the_struct_of_a_union(connect: Connect):
     client = connect(taking_whole(Cat | Dog))
-    for answer in (client.post("/", json={"type": "cat", "lives": "9"}), client.get("/?type=cat&lives=9")):
-        assert_bound(answer, Cat(9))
+    for response in (client.post("/", json={"type": "cat", "lives": "9"}), client.get("/?type=cat&lives=9")):
+        assert_bound(response, Cat(9))
     assert_bound(client.get("/?type=dog&toys=ball&toys=bone"), Dog(toys=["ball", "bone"]))
     known = "Unknown name; accepted names: type, name, toys"
     assert_refused(client.get("/?type=dog&lives=9"), ("query", "lives", "nothing", known))
@@ -65,28 +65,28 @@ def test_a_union_of_structs_goes_by_its_tag(connect: Connect):
     )
 
 
-def test_a_tag_that_is_missing_or_unknown_is_refused_without_its_value(connect: Connect):
+def test_the_error_of_a_missing_or_unknown_tag_does_not_contain_its_value(connect: Connect):
     client = connect(taking_whole(Cat | Dog))
     missing = ("Cat | Dog", "Object missing required field `type`")
     assert_refused(client.post("/", json={"lives": 1}), ("body", "", *missing))
     assert_refused(client.get("/?lives=1"), ("query", "", *missing))
     for secret in ("hunter2", "it's"):
-        wrong = ("Cat | Dog", "Not one of the values allowed - at `.type`")
+        wrong = ("Cat | Dog", "Not one of the allowed values - at `.type`")
         assert_refused(client.post("/", json={"type": secret}), ("body", "", *wrong))
         assert_refused(client.get("/", params={"type": secret}), ("query", "", *wrong))
     strange: Any
     for strange in ([], {}, [1]):
-        answer = client.post("/", json={"type": strange})
-        assert answer.status_code == 422
+        response = client.post("/", json={"type": strange})
+        assert response.status_code == 422
 
 
-def test_a_tag_that_is_a_number_is_read_from_a_query_too(connect: Connect):
+def test_a_numeric_tag_is_converted_from_a_query(connect: Connect):
     client = connect(taking_whole(First | Second))
     assert_bound(client.get("/?type=2&x=1"), Second("1"))
     assert_bound(client.post("/", json={"type": 1, "x": "1"}), First(1))
 
 
-def test_tagged_structs_inside_of_others_refuse_unknown_keys_too(connect: Connect):
+def test_nested_tagged_structs_reject_unknown_keys(connect: Connect):
     class Zoo(msgspec.Struct):
         pets: list[Cat | Dog]
         mascot: Cat | None = None
@@ -96,8 +96,8 @@ def test_tagged_structs_inside_of_others_refuse_unknown_keys_too(connect: Connec
     sent = {"pets": [{"type": "cat", "lives": "9"}, {"type": "dog"}], "mascot": {"lives": "3"}}
     assert_bound(client.post("/", json=sent), Zoo([Cat(9), Dog()], Cat(3)))
     unknown = "Object contains unknown field `nope`"
-    answer = client.post("/", json={"pets": [{"type": "dog", "nope": 1}], "mascot": {"lives": 1, "nope": 2}})
-    assert_refused(answer, ("body", "pets", "list[Cat | Dog]", unknown), ("body", "mascot", "Cat | None", unknown))
+    response = client.post("/", json={"pets": [{"type": "dog", "nope": 1}], "mascot": {"lives": 1, "nope": 2}})
+    assert_refused(response, ("body", "pets", "list[Cat | Dog]", unknown), ("body", "mascot", "Cat | None", unknown))
     strange: Any
     for strange in ([], {}, 7):
         assert client.post("/", json={"pets": [{"type": strange}]}).status_code == 422
@@ -112,7 +112,7 @@ def test_tagged_structs_inside_of_others_refuse_unknown_keys_too(connect: Connec
     assert client.post("/", json={"pets": [], "spans": [[[]]]}).status_code == 422
 
 
-def test_a_struct_that_is_written_as_an_array_takes_no_more_than_its_fields(connect: Connect):
+def test_an_array_like_struct_rejects_surplus_items(connect: Connect):
     client = connect(taking_whole(Point))
     assert_bound(client.post("/", json=["1", 2]), Point(1, 2))
     assert_bound(client.post("/", json=[1]), Point(1))

@@ -1,4 +1,4 @@
-"""Generic services and blueprints: what their type variables stand for."""
+"""Type variables of generic services and blueprints."""
 
 from typing import Generic, TypeVar
 
@@ -6,7 +6,7 @@ import msgspec
 
 from coworks_async import Blueprint, TechMicroService, entry
 from tests.clients import Connect
-from tests.entries.building import refusal, routes
+from tests.entries.services import declaration_error, list_routes
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -23,7 +23,7 @@ class Page(msgspec.Struct, Generic[T]):
     items: list[T]
 
 
-def test_a_generic_service_takes_the_types_that_a_subclass_gives(connect: Connect):
+def test_a_subclass_binds_the_type_variables_of_a_generic_service(connect: Connect):
     class Store(TechMicroService, Generic[K, T]):
         @entry(no_auth=True)
         async def post(self, key: K, item: T):
@@ -41,7 +41,7 @@ def test_a_generic_service_takes_the_types_that_a_subclass_gives(connect: Connec
         pass
 
     app = ItemStore()
-    assert routes(app) == {"POST /{key}", "POST /many", "POST /page"}
+    assert list_routes(app) == {"POST /{key}", "POST /many", "POST /page"}
     client = connect(app)
     pen = {"name": "pen"}
     assert client.post("/7", json=pen).json() == {"key": 7, "item": pen}
@@ -55,7 +55,7 @@ def test_a_generic_service_takes_the_types_that_a_subclass_gives(connect: Connec
     assert client.post("/page", json={"items": [{"title": "pen"}]}).status_code == 422
 
 
-def test_a_type_is_handed_down_through_a_generic_class_in_between(connect: Connect):
+def test_type_arguments_pass_through_an_intermediate_generic_class(connect: Connect):
     class Store(TechMicroService, Generic[K, T]):
         @entry(no_auth=True)
         async def post(self, key: K, *, value: T):
@@ -87,13 +87,13 @@ def test_two_generic_bases_may_share_a_type_variable(connect: Connect):
         pass
 
     app = Service()
-    assert routes(app) == {"GET /{key}", "POST /"}
+    assert list_routes(app) == {"GET /{key}", "POST /"}
     client = connect(app)
     assert client.get("/7").json() == {"key": 7}
     assert client.post("/", json={"name": "pen"}).json() == {"item": {"name": "pen"}}
 
 
-def test_a_generic_blueprint_takes_the_types_that_a_subclass_gives(connect: Connect):
+def test_a_subclass_binds_the_type_variables_of_a_generic_blueprint(connect: Connect):
     class Pages(Blueprint, Generic[T]):
         @entry(no_auth=True)
         async def get(self, number: T):
@@ -109,35 +109,38 @@ def test_a_generic_blueprint_takes_the_types_that_a_subclass_gives(connect: Conn
     assert client.get("/pages/seven").status_code == 422
 
 
-def test_a_type_variable_that_is_given_no_type_is_its_bound(connect: Connect):
+def test_an_unbound_type_variable_converts_to_its_bound(connect: Connect):
     class Store(TechMicroService, Generic[N]):
         @entry(no_auth=True)
         async def post(self, item: N):
             return item.name
 
     app: TechMicroService = Store()
-    assert routes(app) == {"POST /"}
+    assert list_routes(app) == {"POST /"}
     assert connect(app).post("/", json={"name": "pen"}).text == "pen"
 
 
-def test_a_type_variable_that_stands_for_nothing_is_refused_with_the_remedy():
+def test_an_unbound_type_variable_is_a_declaration_error():
     class Store(TechMicroService, Generic[T]):
         @entry
         async def post(self, *, items: list[T]):
-            """Nobody says of what."""
+            """T has no type."""
 
     class Middle(Store[T], Generic[T]):
         pass
 
     for service in (Store, Store[int], Middle):
-        message = refusal(service)
-        assert "Store.post: nothing says what ~T stands for in the parameter 'items'; " in message.replace(
-            "Middle", "Store"
+        assert (
+            declaration_error(service)
+            .replace("Middle", "Store")
+            .endswith(
+                "Store.post: the type variable ~T of parameter 'items' has no type. "
+                "Derive a class that sets it: class Mine(Store[int])."
+            )
         )
-        assert message.endswith("derive a class that gives it a type, as in class Mine(Store[int]).")
 
 
-def test_what_an_entry_returns_may_be_of_a_type_that_nobody_gave(connect: Connect):
+def test_an_unbound_type_variable_is_allowed_in_the_return_annotation(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self) -> list[T]:

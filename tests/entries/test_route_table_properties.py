@@ -1,4 +1,4 @@
-"""The laws of the table: it agrees with a look at each entry, and with Starlette."""
+"""Properties of the route table: it agrees with a linear search and with Starlette."""
 
 import time
 from collections.abc import Callable
@@ -12,26 +12,28 @@ from starlette.types import Scope
 
 from coworks_async import Blueprint, Entry, TechMicroService, entry
 from coworks_async.entries.route_table import RouteTable
-from tests.entries.building import endpoint, made_of, service_of
+from tests.entries.services import create_echo_service, create_method, create_service
 
 
-def test_the_last_of_a_thousand_routes_is_found_as_fast_as_the_first():
-    table = table_of(made_of(**{f"get_route_{number}": "key" if number % 2 else "" for number in range(1000)}))
+def test_matching_takes_the_same_time_for_each_of_a_thousand_routes():
+    table = create_table(
+        create_echo_service(**{f"get_route_{number}": "key" if number % 2 else "" for number in range(1000)})
+    )
 
     def cost(path: str) -> float:
-        # This thread's own: others share the processor.
+        # Time of this thread only: others share the processor.
         start = time.thread_time()
         for _ in range(2000):
             table.match("GET", path)
         return time.thread_time() - start
 
     def as_fast(last: str, first: str) -> bool:
-        """Tell whether the least of several costs of one is near that of the other."""
+        """Return whether the smallest of several costs is near that of the other."""
         costs: list[tuple[float, float]] = []
         for _ in range(10):
             costs.append((cost(last), cost(first)))
             least_of_last, least_of_first = map(min, zip(*costs, strict=True))
-            # A search in order would take some hundred times as long; a factor of three is noise.
+            # A linear search would take some hundred times as long; a factor of three is noise.
             if least_of_last < 3 * least_of_first:
                 return True
         return False
@@ -41,14 +43,14 @@ def test_the_last_of_a_thousand_routes_is_found_as_fast_as_the_first():
 
 
 @dataclass
-class Held:
+class Route:
     entry: Entry
 
 
-def table_of(app: TechMicroService) -> RouteTable[Held]:
-    table: RouteTable[Held] = RouteTable()
+def create_table(app: TechMicroService) -> RouteTable[Route]:
+    table: RouteTable[Route] = RouteTable()
     for one in app.entries:
-        table.add(Held(one))
+        table.add(Route(one))
     return table
 
 
@@ -67,19 +69,19 @@ paths = st.tuples(st.lists(segment, max_size=5), st.sampled_from(["", "/"])).map
 )
 
 
-def keyed(shape: tuple[str, tuple[str, ...], str]) -> object:
-    """What two shapes must not share."""
+def route_key(shape: tuple[str, tuple[str, ...], str]) -> object:
+    """Return what two shapes of one service must not share."""
     return shape[0], shape[1], shape[2].count("p") + shape[2].count("q"), "*" in shape[2]
 
 
-def methods_of(drawn: list[tuple[str, tuple[str, ...], str]]) -> dict[str, Callable[..., Any]]:
-    # Leading underscores tell names apart that are one route but for their parameters.
+def create_methods(drawn: list[tuple[str, tuple[str, ...], str]]) -> dict[str, Callable[..., Any]]:
+    # Leading underscores distinguish methods that differ only in their parameters.
     names = [f"{verb}{'_' * (number + 1)}{'_'.join(path)}" for number, (verb, path, _) in enumerate(drawn)]
-    return {name: endpoint(name, parameters) for name, (_, _, parameters) in zip(names, drawn, strict=True)}
+    return {name: create_method(name, parameters) for name, (_, _, parameters) in zip(names, drawn, strict=True)}
 
 
-def naive(entries: tuple[Entry, ...], method: str, path: str) -> tuple[str, dict[str, str]] | None:
-    """Find the entry by looking at each: the longest static start wins, then a counted end, then the longer one."""
+def linear_search(entries: tuple[Entry, ...], method: str, path: str) -> tuple[str, dict[str, str]] | None:
+    """Find the best entry one by one: longest static prefix, then fixed number of segments, then most parameters."""
     segments = path.removesuffix("/").split("/")[1:]
     best: tuple[tuple[int, bool, int], str, dict[str, str]] | None = None
     for one in entries:
@@ -102,15 +104,17 @@ def naive(entries: tuple[Entry, ...], method: str, path: str) -> tuple[str, dict
 
 @settings(max_examples=300)
 @given(
-    st.lists(shapes, max_size=12, unique_by=keyed), st.sampled_from(["GET", "HEAD", "POST", "OPTIONS", "PUT"]), paths
+    st.lists(shapes, max_size=12, unique_by=route_key),
+    st.sampled_from(["GET", "HEAD", "POST", "OPTIONS", "PUT"]),
+    paths,
 )
-def test_law_the_table_finds_what_a_look_at_each_entry_finds(drawn: Any, method: str, path: str):
-    app = service_of(**methods_of(drawn))
-    table = table_of(app)
+def test_the_table_agrees_with_a_linear_search(drawn: Any, method: str, path: str):
+    app = create_service(**create_methods(drawn))
+    table = create_table(app)
     found = table.match(method, path)
-    assert (found and (found[0].entry.endpoint, found[1])) == naive(app.entries, method, path)
-    methods = {verb for verb in ("GET", "HEAD", "POST", "OPTIONS", "PUT") if naive(app.entries, verb, path)}
-    assert table.methods(path) == methods
+    assert (found and (found[0].entry.endpoint, found[1])) == linear_search(app.entries, method, path)
+    methods = {verb for verb in ("GET", "HEAD", "POST", "OPTIONS", "PUT") if linear_search(app.entries, verb, path)}
+    assert table.allowed_methods(path) == methods
 
 
 def starlette_finds(routes: list[BaseRoute], method: str, path: str) -> bool:
@@ -119,15 +123,15 @@ def starlette_finds(routes: list[BaseRoute], method: str, path: str) -> bool:
 
 
 @given(
-    st.lists(shapes, max_size=8, unique_by=keyed),
+    st.lists(shapes, max_size=8, unique_by=route_key),
     st.sampled_from(["", "/a", "/b/get"]),
     st.sampled_from(["GET", "POST", "PUT"]),
     st.lists(st.sampled_from(["a", "b", "get", "c"]), max_size=5).map(lambda segments: "/" + "/".join(segments)),
 )
-def test_law_starlettes_own_matching_agrees(drawn: Any, prefix: str, method: str, path: str):
-    members = {name: entry(function) for name, function in methods_of(drawn).items()}
+def test_the_table_agrees_with_starlettes_matching(drawn: Any, prefix: str, method: str, path: str):
+    members = {name: entry(function) for name, function in create_methods(drawn).items()}
     app = TechMicroService()
     app.register_blueprint(type("Pages", (Blueprint,), members)(), url_prefix=prefix)
-    found = table_of(app).match(method, path) is not None
-    # Starlette tells the two apart and redirects from one to the other.
+    found = create_table(app).match(method, path) is not None
+    # Starlette distinguishes the two and redirects from one to the other.
     assert found == (starlette_finds(app.routes, method, path) or starlette_finds(app.routes, method, f"{path}/"))

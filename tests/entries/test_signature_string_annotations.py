@@ -1,4 +1,4 @@
-"""Annotations that are strings: those of a module that starts with `from __future__ import annotations`."""
+"""String annotations, as in a module with `from __future__ import annotations`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from coworks_async import Blueprint, Request, TechMicroService, entry
 from tests.clients import Connect
-from tests.entries.building import refusal, routes
+from tests.entries.services import declaration_error, list_routes
 
 T = TypeVar("T")
 
@@ -41,9 +41,9 @@ class Shop(TechMicroService):
         return http.url.path
 
 
-def test_they_are_read_like_any_other(connect: Connect):
+def test_string_annotations_are_resolved(connect: Connect):
     app = Shop()
-    assert routes(app) == {"GET /item/{key}", "POST /item", "GET /path/{path:path}", "GET /request"}
+    assert list_routes(app) == {"GET /item/{key}", "POST /item", "GET /path/{path:path}", "GET /request"}
     client = connect(app)
     assert client.get("/item/7?limit=3").json() == [7, None, 3]
     assert client.get("/path/1/2?x=1.5").json() == [[1, 2], {"x": 1.5}]
@@ -64,7 +64,7 @@ class Public(TechMicroService):
         return True
 
 
-def test_they_are_read_in_a_blueprint(connect: Connect):
+def test_string_annotations_of_a_blueprint_are_resolved(connect: Connect):
     app = Public()
     app.register_blueprint(Pages(), url_prefix="pages")
     assert connect(app).get("/pages/7", headers={"Authorization": "any"}).json() == {"number": 7}
@@ -84,9 +84,9 @@ class ItemStore(Store[Item]):
     pass
 
 
-def test_they_may_name_the_type_variable_of_a_generic_service(connect: Connect):
+def test_string_annotations_may_use_the_type_variable_of_a_generic_service(connect: Connect):
     app = ItemStore()
-    assert routes(app) == {"POST /", "POST /all"}
+    assert list_routes(app) == {"POST /", "POST /all"}
     client = connect(app)
     assert client.post("/", json={"name": "pen"}).json() == {"name": "pen", "tags": [], "part": None}
     assert client.post("/all", json={"items": [{"name": "pen"}]}).json()[0]["name"] == "pen"
@@ -95,53 +95,50 @@ def test_they_may_name_the_type_variable_of_a_generic_service(connect: Connect):
 
 class Lost(TechMicroService):
     async def get(self, first: int, second: Nowhere = None):  # type: ignore[name-defined] # noqa: F821
-        """Has an annotation that names nothing."""
+        """One annotation uses an undefined name."""
 
 
 class LostTwice(TechMicroService):
     async def get(self, first: Nowhere, second: int, third: list[Somewhere]):  # type: ignore[name-defined] # noqa: F821
-        """Has two of them."""
+        """Two annotations use undefined names."""
 
 
 class Broken(TechMicroService):
     async def get(self, first: int | 5 = 0):  # type: ignore[valid-type]
-        """Has an annotation that is no type."""
+        """The annotation raises a TypeError."""
 
 
 class Returning(TechMicroService):
     async def get(self) -> Nowhere:  # type: ignore[name-defined] # noqa: F821
-        """Returns something of a type that is nowhere."""
+        """The return annotation uses an undefined name."""
 
 
 @pytest.mark.parametrize(
     ("service", "message"),
     [
-        (Lost, "Lost.get: the annotation of 'second' cannot be resolved (name 'Nowhere' is not defined); "),
-        (
-            LostTwice,
-            "LostTwice.get: the annotation of 'first' and 'third' cannot be resolved (name 'Nowhere' is not defined); ",
-        ),
-        (Returning, "Returning.get: the annotation of 'return' cannot be resolved (name 'Nowhere' is not defined); "),
+        (Lost, "Lost.get: cannot resolve the annotation of 'second': name 'Nowhere' is not defined. "),
+        (LostTwice, "LostTwice.get: cannot resolve the annotation of 'first': name 'Nowhere' is not defined. "),
+        (Returning, "Returning.get: cannot resolve the annotation of 'return': name 'Nowhere' is not defined. "),
     ],
 )
-def test_one_that_cannot_be_resolved_is_refused_by_name(service: type[TechMicroService], message: str):
-    assert refusal(service) == message + "define or import its names at the level of the module."
+def test_an_unresolvable_annotation_is_a_declaration_error(service: type[TechMicroService], message: str):
+    assert declaration_error(service) == message + "Define or import the names it uses at module level."
 
 
-def test_one_that_is_no_type_is_refused_by_name():
-    assert refusal(Broken).startswith("Broken.get: the annotation of 'first' cannot be resolved (")
+def test_an_invalid_annotation_is_a_declaration_error():
+    assert declaration_error(Broken).startswith("Broken.get: cannot resolve the annotation of 'first': ")
 
 
-def test_a_name_of_the_class_itself_is_not_seen():
+def test_names_of_the_class_body_are_not_in_scope():
     class Service(TechMicroService):
         class Colour(msgspec.Struct):
             name: str
 
         @entry
         async def post(self, colour: Colour):
-            """The name is only in the body of the class."""
+            """`Colour` is defined only in the class body."""
 
-    assert "the annotation of 'colour' cannot be resolved (name 'Colour' is not defined)" in refusal(Service)
+    assert "cannot resolve the annotation of 'colour': name 'Colour' is not defined." in declaration_error(Service)
 
 
 GENERIC = """
@@ -159,9 +156,9 @@ class Mine(Store[ITEM, int]):
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the syntax came with Python 3.12")
-def test_they_may_name_the_parameters_of_a_class(connect: Connect):
+def test_string_annotations_may_use_the_type_parameters_of_a_class(connect: Connect):
     module: dict[str, Any] = {"__name__": __name__, "ITEM": Item}
     exec(GENERIC, module)  # noqa: S102
     app = module["Mine"]()
-    assert routes(app) == {"POST /{key}"}
+    assert list_routes(app) == {"POST /{key}"}
     assert connect(app).post("/7", json={"name": "pen"}).json()["item"]["name"] == "pen"

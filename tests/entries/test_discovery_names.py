@@ -1,4 +1,4 @@
-"""The name is the route."""
+"""Routes from method names and prefixes."""
 
 from string import ascii_letters, digits
 
@@ -7,26 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coworks_async import Blueprint, TechMicroService, entry
-from coworks_async.entries.naming import HEAD, VERBS, normalize_prefix, route_from_name
+from coworks_async.entries.discovery import HEAD, VERBS, normalize_prefix, parse_entry_name
 from tests.clients import Connect
 from tests.differences import differs
-from tests.entries.building import refusal, routes, service_of
+from tests.entries.services import create_service, declaration_error, list_routes
 
 
-async def answer(self):
+async def method(self):
     return "here"
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_verb_alone_is_the_root(connect: Connect, verb: str):
-    client = connect(service_of(**{verb: answer}))
+def test_a_verb_alone_is_the_root_path(connect: Connect, verb: str):
+    client = connect(create_service(**{verb: method}))
     response = client.request(verb.upper(), "/")
     assert (response.status_code, response.text) == (200, "here")
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_what_follows_the_verb_is_the_path(connect: Connect, verb: str):
-    client = connect(service_of(**{f"{verb}_content_of_today": answer}))
+def test_the_path_follows_the_verb(connect: Connect, verb: str):
+    client = connect(create_service(**{f"{verb}_content_of_today": method}))
     response = client.request(verb.upper(), "/content/of/today")
     assert (response.status_code, response.text) == (200, "here")
     assert client.request(verb.upper(), "/content_of_today").status_code == 404
@@ -55,19 +55,19 @@ def test_what_follows_the_verb_is_the_path(connect: Connect, verb: str):
         ("get_café", "GET /café"),
     ],
 )
-def test_leading_and_trailing_underscores_only_tell_names_apart(name: str, route: str):
-    assert routes(service_of(**{name: answer})) == {route}
+def test_leading_and_trailing_underscores_only_distinguish_methods(name: str, route: str):
+    assert list_routes(create_service(**{name: method})) == {route}
 
 
 @differs("rest-no-such-route")
 def test_a_name_without_a_verb_is_a_post(connect: Connect):
-    client = connect(service_of(checkout_basket=answer))
+    client = connect(create_service(checkout_basket=method))
     assert client.post("/checkout/basket").text == "here"
-    refused = client.get("/checkout/basket")
-    assert (refused.status_code, refused.headers["allow"]) == (405, "OPTIONS, POST")
+    response = client.get("/checkout/basket")
+    assert (response.status_code, response.headers["allow"]) == (405, "OPTIONS, POST")
 
 
-def test_one_path_answers_several_methods_by_names_apart(connect: Connect):
+def test_one_static_path_may_have_several_entries(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get_content(self):
@@ -87,47 +87,52 @@ def test_one_path_answers_several_methods_by_names_apart(connect: Connect):
     assert client.get("/content/a/b").text == "two: a b"
 
 
-def test_a_name_that_is_not_ascii_is_a_path_like_any_other(connect: Connect):
-    client = connect(service_of(get_café=answer))
+def test_a_name_may_contain_non_ascii_letters(connect: Connect):
+    client = connect(create_service(get_café=method))
     assert client.get("/café").text == "here"
     assert client.get("/caf%C3%A9").text == "here"
 
 
 @pytest.mark.parametrize(("name", "remedy"), [("head", "get"), ("head_", "get_"), ("head_content", "get_content")])
-def test_an_entry_for_head_is_refused_with_its_get(name: str, remedy: str):
-    assert refusal(service_of, **{name: answer}) == f"Service.{name}: HEAD is made from GET; rename it to {remedy}."
+def test_an_entry_for_head_is_a_declaration_error(name: str, remedy: str):
+    assert declaration_error(create_service, **{name: method}) == (
+        f"Service.{name}: HEAD requests are handled by the GET entry. Rename the method to {remedy}."
+    )
 
 
-def test_an_undecorated_head_is_refused_as_well():
+def test_an_undecorated_head_is_a_declaration_error():
     class Service(TechMicroService):
         async def head(self):
-            """Would answer HEAD /."""
+            """Would handle HEAD /."""
 
-    assert "Service.head: HEAD is made from GET; rename it to get." in refusal(Service)
+    assert "Service.head: HEAD requests are handled by the GET entry. Rename the method to get." in declaration_error(
+        Service
+    )
 
 
-def test_an_empty_segment_in_a_name_is_refused():
-    assert refusal(service_of, get_a__b=answer) == (
-        "Service.get_a__b: two underscores inside a name make an empty path segment; keep one."
+def test_a_double_underscore_in_a_name_is_a_declaration_error():
+    assert declaration_error(create_service, get_a__b=method) == (
+        "Service.get_a__b: a double underscore makes an empty path segment. Use a single one."
     )
 
 
 @pytest.mark.parametrize(
     "name", ["routes", "mount", "entries", "url_for", "state", "hooks", "name", "token_authorizer"]
 )
-def test_a_name_of_the_service_itself_is_reserved(name: str):
-    assert refusal(service_of, **{name: answer}) == (
-        f"Service.{name} hides TechMicroService.{name}; rename the entry, for instance to {name}_."
+def test_names_of_service_attributes_are_reserved(name: str):
+    assert declaration_error(create_service, **{name: method}) == (
+        f"Service.{name}: TechMicroService itself has an attribute of this name. "
+        f"Rename the entry, for example to {name}_."
     )
-    assert routes(service_of(**{f"{name}_": answer})) == {"POST /" + name.replace("_", "/")}
+    assert list_routes(create_service(**{f"{name}_": method})) == {"POST /" + name.replace("_", "/")}
 
 
 @pytest.mark.parametrize("name", ["before_request", "errorhandler", "hooks", "app_hooks", "name"])
-def test_a_name_of_the_blueprint_itself_is_reserved(name: str):
-    pages = type("Pages", (Blueprint,), {name: entry(no_auth=True)(answer)})()
+def test_names_of_blueprint_attributes_are_reserved(name: str):
+    pages = type("Pages", (Blueprint,), {name: entry(no_auth=True)(method)})()
     pages.name = "pages"
-    assert refusal(TechMicroService().register_blueprint, pages) == (
-        f"Pages.{name} hides Blueprint.{name}; rename the entry, for instance to {name}_."
+    assert declaration_error(TechMicroService().register_blueprint, pages) == (
+        f"Pages.{name}: Blueprint itself has an attribute of this name. Rename the entry, for example to {name}_."
     )
 
 
@@ -145,7 +150,7 @@ def test_a_name_of_the_blueprint_itself_is_reserved(name: str):
         ("/@me", "/@me"),
     ],
 )
-def test_a_prefix_has_one_slash_before_it_and_none_behind(connect: Connect, prefix: str, path: str):
+def test_outer_slashes_of_a_prefix_are_optional(connect: Connect, prefix: str, path: str):
     class Pages(Blueprint):
         @entry(no_auth=True)
         async def get(self):
@@ -160,14 +165,16 @@ def test_a_prefix_has_one_slash_before_it_and_none_behind(connect: Connect, pref
 @pytest.mark.parametrize(
     "prefix", ["/a b", "/{id}", "/a//b", "/a%2Fb", "/a?b", "/a#b", "/é", "/..", "/a/./b", "\n", "/a\\b"]
 )
-def test_a_prefix_with_bad_characters_is_refused(prefix: str):
+def test_a_prefix_that_is_not_a_static_path_is_a_declaration_error(prefix: str):
     class Pages(Blueprint):
         async def get(self):
-            """Never served."""
+            """Not registered."""
 
-    message = refusal(TechMicroService().register_blueprint, Pages(), url_prefix=prefix)
-    assert message.startswith(f"TechMicroService.register_blueprint('pages'): the prefix {prefix!r} is no static path:")
-    assert message.endswith("take a parameter in the entries instead.")
+    message = declaration_error(TechMicroService().register_blueprint, Pages(), url_prefix=prefix)
+    assert message.startswith(
+        f"TechMicroService.register_blueprint('pages'): the prefix {prefix!r} is not a static path. "
+    )
+    assert message.endswith(" Declare path parameters in the entries.")
 
 
 words = st.text(ascii_letters + digits, min_size=1).filter(lambda word: word not in (*VERBS, HEAD))
@@ -175,17 +182,17 @@ underscores = st.integers(0, 3).map("_".__mul__)
 
 
 @given(st.sampled_from(VERBS), underscores, st.lists(words, min_size=1), underscores)
-def test_law_a_verb_and_words_are_a_method_and_segments(verb: str, lead: str, path: list[str], trail: str):
-    assert route_from_name(f"{verb}_{lead}{'_'.join(path)}{trail}") == (verb.upper(), "/" + "/".join(path))
+def test_any_verb_and_words_are_a_method_and_segments(verb: str, lead: str, path: list[str], trail: str):
+    assert parse_entry_name(f"{verb}_{lead}{'_'.join(path)}{trail}") == (verb.upper(), "/" + "/".join(path))
 
 
 @given(underscores, st.lists(words), underscores)
-def test_law_words_alone_are_a_post(lead: str, path: list[str], trail: str):
-    assert route_from_name(f"{lead}{'_'.join(path)}{trail}") == ("POST", "/" + "/".join(path))
+def test_any_words_without_a_verb_are_a_post(lead: str, path: list[str], trail: str):
+    assert parse_entry_name(f"{lead}{'_'.join(path)}{trail}") == ("POST", "/" + "/".join(path))
 
 
 @given(st.text("/" + ascii_letters))
-def test_law_a_prefix_is_its_own_normal_form(prefix: str):
+def test_normalizing_a_prefix_twice_changes_nothing(prefix: str):
     try:
         normal = normalize_prefix(prefix)
     except ValueError:

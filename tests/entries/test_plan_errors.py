@@ -1,4 +1,4 @@
-"""Annotations that no plan can be made of."""
+"""Annotations and parameters for which no plan can be compiled."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import pytest
 
 from coworks_async import Blueprint, TechMicroService
 from tests.clients import Connect
-from tests.entries.building import refusal, service_of
+from tests.entries.services import create_service, declaration_error
 
 
 class Cat(msgspec.Struct):
@@ -66,13 +66,13 @@ class TaggedDog(msgspec.Struct, tag="dog"):
         TechMicroService,
     ],
 )
-def test_an_annotation_that_nothing_converts_to_is_refused_by_name(annotation: Any):
+def test_an_unsupported_annotation_is_a_declaration_error(annotation: Any):
     async def post(self, *, fine: int = 0, wrong: annotation = None):
-        """Cannot be called by a request."""
+        """Has an unsupported annotation."""
 
-    message = refusal(service_of, post=post)
-    assert message.startswith("Service.post: the parameter 'wrong' cannot be converted: ")
-    assert message.endswith("; change its annotation.")
+    message = declaration_error(create_service, post=post)
+    assert message.startswith("Service.post: cannot convert parameter 'wrong': ")
+    assert message.endswith(". Change its annotation.")
 
 
 @pytest.mark.parametrize(
@@ -88,73 +88,74 @@ def test_an_annotation_that_nothing_converts_to_is_refused_by_name(annotation: A
         Decimal | str,
     ],
 )
-def test_a_union_that_cannot_be_told_apart_is_refused_by_name(annotation: Any):
+def test_an_ambiguous_union_is_a_declaration_error(annotation: Any):
     async def post(self, *, either: annotation):
-        """Nobody can tell which."""
+        """Has an ambiguous union."""
 
-    message = refusal(service_of, post=post)
-    assert message.startswith("Service.post: the parameter 'either' cannot be converted: ")
+    message = declaration_error(create_service, post=post)
+    assert message.startswith("Service.post: cannot convert parameter 'either': ")
     assert "union" in message
-    assert message.endswith("; change its annotation.")
+    assert message.endswith(". Change its annotation.")
 
 
-def test_a_union_that_can_be_told_apart_is_none_of_a_mistake(connect: Connect):
+def test_an_unambiguous_union_is_accepted(connect: Connect):
     async def post(self, animal: TaggedCat | TaggedDog):
         return type(animal).__name__
 
     async def get(self, *, either: int | str):
         return type(either).__name__
 
-    client = connect(service_of(post=post, get=get))
+    client = connect(create_service(post=post, get=get))
     assert client.post("/", json={"type": "dog", "name": "Rex"}).text == "TaggedDog"
     assert client.get("/?either=1").text == "int"
     assert client.get("/?either=one").text == "str"
 
 
-@pytest.mark.parametrize("place", ["path", "tail", "rest"])
-def test_a_wrong_annotation_is_refused_wherever_it_stands(place: str):
+@pytest.mark.parametrize("kind", ["path", "path_rest", "extra"])
+def test_an_unsupported_annotation_of_any_kind_of_parameter_is_a_declaration_error(kind: str):
     async def path(self, wrong: complex):
-        """In the path."""
+        """A path segment."""
 
-    async def tail(self, *wrong: complex):
-        """In the rest of the path."""
+    async def path_rest(self, *wrong: complex):
+        """The rest of the path."""
 
-    async def rest(self, **wrong: complex):
-        """In the names that are left."""
+    async def extra(self, **wrong: complex):
+        """The remaining names."""
 
-    method = {"path": path, "tail": tail, "rest": rest}[place]
-    assert refusal(service_of, get=method).startswith("Service.get: the parameter 'wrong' cannot be converted: ")
+    method = {"path": path, "path_rest": path_rest, "extra": extra}[kind]
+    assert declaration_error(create_service, get=method).startswith("Service.get: cannot convert parameter 'wrong': ")
 
 
-def test_a_wrong_annotation_in_a_blueprint_is_refused_when_it_is_registered():
+def test_an_unsupported_annotation_in_a_blueprint_is_a_declaration_error():
     class Pages(Blueprint):
         async def get(self, number: complex):
-            """Never served."""
+            """Has an unsupported annotation."""
 
-    assert "Pages.get: the parameter 'number'" in refusal(TechMicroService().register_blueprint, Pages())
+    assert "Pages.get: cannot convert parameter 'number'" in declaration_error(
+        TechMicroService().register_blueprint, Pages()
+    )
 
 
-def test_in_lambda_plans_are_compiled_when_they_are_needed(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+def test_in_lambda_plans_are_compiled_on_first_use(connect: Connect, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "shop")
 
     async def get(self, key: int, limit: int = 5):
         return [key, limit]
 
     async def get_wrong(self, key: complex):
-        """A mistake, which costs this entry alone."""
+        """Has an unsupported annotation, which affects only this entry."""
 
-    app = service_of(get=get, get_wrong=get_wrong)
+    app = create_service(get=get, get_wrong=get_wrong)
     assert connect(app).get("/7").json() == [7, 5]
     wrong = next(entry for entry in app.entries if entry.endpoint == "get_wrong")
-    assert refusal(lambda: wrong.plan).startswith("Service.get_wrong: the parameter 'key' cannot be converted")
+    assert declaration_error(lambda: wrong.plan).startswith("Service.get_wrong: cannot convert parameter 'key'")
 
 
 @pytest.mark.parametrize("annotation", [Dog, Ants])
-def test_on_get_a_field_that_another_parameter_hides_is_refused(annotation: Any):
+def test_on_get_a_parameter_cannot_hide_a_field(annotation: Any):
     async def get(self, animal: annotation, name: str = ""):
-        """The name would never reach the animal."""
+        """The model would never receive the name."""
 
-    assert refusal(service_of, get=get) == (
-        "Service.get: 'name' is a parameter and a field of 'animal', "
-        "which both come from the query on a GET; rename one."
+    assert declaration_error(create_service, get=get) == (
+        "Service.get: 'name' is a parameter and a field of 'animal'; on GET both come from the query. Rename one."
     )

@@ -1,4 +1,4 @@
-"""Structured parameters: those that take a whole body, or a whole query."""
+"""Parameters with a structured annotation."""
 
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -9,7 +9,7 @@ import pytest
 
 from coworks_async import TechMicroService
 from tests.clients import Connect
-from tests.entries.building import refusal, routes, service_of
+from tests.entries.services import create_service, declaration_error, list_routes
 
 
 class StructItem(msgspec.Struct):
@@ -36,25 +36,25 @@ class ModelItem(pydantic.BaseModel):
 STRUCTURED = [StructItem, DataItem, DictItem, ModelItem]
 
 
-def name_of(item: Any) -> str:
+def get_name(item: Any) -> str:
     return str(item["name"] if isinstance(item, dict) else item.name)
 
 
-def structured(annotation: Any) -> TechMicroService:
+def create_item_service(annotation: Any) -> TechMicroService:
     async def post_item(self, shelf, item: annotation, lang="en"):
         assert type(item) is annotation or annotation is DictItem
-        return [shelf, name_of(item), lang]
+        return [shelf, get_name(item), lang]
 
     async def get_item(self, item: annotation):
-        return [name_of(item)]
+        return [get_name(item)]
 
-    return service_of(post_item=post_item, get_item=get_item)
+    return create_service(post_item=post_item, get_item=get_item)
 
 
 @pytest.mark.parametrize("annotation", STRUCTURED)
-def test_a_structured_parameter_takes_the_whole_body_and_is_no_segment(connect: Connect, annotation: Any):
-    app = structured(annotation)
-    assert routes(app) == {"POST /item/{shelf}", "GET /item"}
+def test_a_structured_parameter_takes_the_whole_body_and_is_not_a_path_segment(connect: Connect, annotation: Any):
+    app = create_item_service(annotation)
+    assert list_routes(app) == {"POST /item/{shelf}", "GET /item"}
     client = connect(app)
     pen = {"name": "pen", "price": 3}
     assert client.post("/item/top?lang=fr", json=pen).json() == ["top", "pen", "fr"]
@@ -65,7 +65,7 @@ def test_a_structured_parameter_takes_the_whole_body_and_is_no_segment(connect: 
 
 @pytest.mark.parametrize("annotation", STRUCTURED)
 def test_a_structured_parameter_takes_the_whole_query_on_get(connect: Connect, annotation: Any):
-    client = connect(structured(annotation))
+    client = connect(create_item_service(annotation))
     assert client.get("/item?name=pen&price=3").json() == ["pen"]
     response = client.get("/item?name=pen&price=3&colour=red")
     assert response.status_code == 422
@@ -76,17 +76,17 @@ def test_an_optional_structured_parameter_takes_the_whole_body_too(connect: Conn
     async def post(self, item: StructItem | None = None):
         return "nothing" if item is None else item.name
 
-    app = service_of(post=post)
-    assert routes(app) == {"POST /"}
+    app = create_service(post=post)
+    assert list_routes(app) == {"POST /"}
     client = connect(app)
     assert client.post("/", json={"name": "pen"}).text == "pen"
     assert client.post("/").text == client.post("/", json=None).text == "nothing"
 
 
-def test_two_structured_parameters_are_refused_by_name():
+def test_two_structured_parameters_are_a_declaration_error():
     async def post(self, first: StructItem, second: DataItem):
-        """Both would take the body."""
+        """Has two structured parameters."""
 
-    assert refusal(service_of, post=post) == (
-        "Service.post: first and second would each take the whole body; put them in one type."
+    assert declaration_error(create_service, post=post) == (
+        "Service.post: first and second each take the whole body. Combine them in one type."
     )

@@ -1,8 +1,8 @@
-"""A parameter with fields (a dataclass, a Struct, a TypedDict) takes the whole body, and on GET the whole query."""
+"""Conversion to dataclasses, Structs and TypedDicts."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, Any, Generic, NotRequired, TypedDict, TypeVar
+from typing import Annotated, Any, Generic, NotRequired, Required, TypedDict, TypeVar
 
 import msgspec
 import pytest
@@ -57,13 +57,13 @@ class Parcel(TypedDict, Generic[T]):
 
 
 @pytest.mark.parametrize("kind", [Item, Pen, Order])
-def test_a_json_object_is_the_structured_parameter(connect: Connect, kind: Any):
+def test_a_json_object_converts_to_the_structured_type(connect: Connect, kind: Any):
     client = connect(taking_whole(kind))
     assert_bound(client.post("/", json={"id": 1}), kind(id=1))
     assert_bound(client.post("/", json={"id": "1"}), kind(id=1))
 
 
-def test_what_stands_inside_of_it_converts_too(connect: Connect):
+def test_nested_values_convert(connect: Connect):
     client = connect(taking_whole(Item))
     sent = {"id": "7", "name": "pad", "tags": [{"name": "a", "weight": "2"}, {"name": "b"}], "price": "1.10"}
     assert_bound(client.post("/", json=sent), Item(7, "pad", [Tag("a", 2.0), Tag("b")], Decimal("1.10")))
@@ -74,23 +74,23 @@ def test_what_stands_inside_of_it_converts_too(connect: Connect):
     assert_refused(client.post("/", json={"id": 1, "count": 0}), ("body", "count", "int >= 1", "Expected `int` >= 1"))
 
 
-def test_a_query_or_a_form_fills_it_as_json_does(connect: Connect):
+def test_a_query_and_a_form_convert_like_json(connect: Connect):
     class Dog(msgspec.Struct):
         name: str = "Rex"
         toys: list[str] = []
 
     client = connect(taking_whole(Dog))
-    for answer in (
+    for response in (
         client.get("/?name=Bo&toys=ball"),
         client.post("/", data={"name": "Bo", "toys": ["ball"]}),
         client.post("/", files=[("name", (None, "Bo")), ("toys", (None, "ball"))]),
         client.post("/", json={"name": "Bo", "toys": ["ball"]}),
     ):
-        assert_bound(answer, Dog("Bo", ["ball"]))
+        assert_bound(response, Dog("Bo", ["ball"]))
     assert_bound(client.get("/"), Dog())
 
 
-def test_one_or_many_in_a_form_is_as_it_was_sent(connect: Connect):
+def test_a_field_that_is_a_scalar_or_a_list_takes_one_value_or_several(connect: Connect):
     @dataclass
     class Numbers:
         values: list[int] | bool
@@ -102,7 +102,7 @@ def test_one_or_many_in_a_form_is_as_it_was_sent(connect: Connect):
 
 
 @pytest.mark.parametrize("kind", [Item, Pen, Order])
-def test_an_unknown_key_is_refused_by_name(connect: Connect, kind: Any):
+def test_an_unknown_key_is_an_error_that_names_it(connect: Connect, kind: Any):
     client = connect(taking_whole(kind))
     known = {Item: "id, name, tags, price", Pen: "id, colour, tags", Order: "id, note, tag, count"}[kind]
     detail = f"Unknown name; accepted names: {known}"
@@ -111,7 +111,7 @@ def test_an_unknown_key_is_refused_by_name(connect: Connect, kind: Any):
     assert_refused(client.get("/?id=1&nope=2"), ("query", "nope", "nothing", detail))
 
 
-def test_an_unknown_key_is_refused_wherever_it_is_nested(connect: Connect):
+def test_a_nested_unknown_key_is_an_error(connect: Connect):
     tag = {"name": "a", "nope": 1}
     sent: list[tuple[Any, dict[str, Any], str, str]] = [
         (Item, {"id": 1, "tags": [tag]}, "tags", "list[Tag]"),
@@ -122,21 +122,21 @@ def test_an_unknown_key_is_refused_wherever_it_is_nested(connect: Connect):
         (Parcel[tuple[int, Tag]], {"content": [1, tag]}, "content", "tuple[int, Tag]"),
     ]
     for kind, body, name, expected in sent:
-        answer = connect(taking_whole(kind)).post("/", json=body)
-        assert_refused(answer, ("body", name, expected, "Object contains unknown field `nope`"))
+        response = connect(taking_whole(kind)).post("/", json=body)
+        assert_refused(response, ("body", name, expected, "Object contains unknown field `nope`"))
 
 
-def test_a_field_that_the_class_sets_itself_is_none_of_the_clients(connect: Connect):
+def test_a_non_init_field_cannot_be_sent(connect: Connect):
     client = connect(taking_whole(Item))
-    refused = ("body", "created", "nothing", "Unknown name; accepted names: id, name, tags, price")
-    assert_refused(client.post("/", json={"id": 1, "created": "x"}), refused)
+    error = ("body", "created", "nothing", "Unknown name; accepted names: id, name, tags, price")
+    assert_refused(client.post("/", json={"id": 1, "created": "x"}), error)
     assert_refused(
         connect(taking_whole(Box[Item])).post("/", json={"content": {"id": 1, "created": "x"}}),
         ("body", "content", "Item", "Object contains unknown field `created`"),
     )
 
 
-def test_one_refusal_lists_every_field_that_is_wrong(connect: Connect):
+def test_one_response_lists_every_invalid_field(connect: Connect):
     client = connect(taking_whole(Item))
     wrong = (
         ("nope", "nothing", "Unknown name; accepted names: id, name, tags, price"),
@@ -144,8 +144,8 @@ def test_one_refusal_lists_every_field_that_is_wrong(connect: Connect):
         ("name", "str", "Expected `str`, got `int`"),
         ("tags", "list[Tag]", "Expected `str`, got `int` - at `tags[0].name`"),
     )
-    answer = client.post("/", json={"nope": 1, "name": 5, "tags": [{"name": 1}]})
-    assert_refused(answer, *(("body", *one) for one in wrong))
+    response = client.post("/", json={"nope": 1, "name": 5, "tags": [{"name": 1}]})
+    assert_refused(response, *(("body", *one) for one in wrong))
     assert_refused(
         client.get("/?id=x&name=a&name=b&price=one"),
         ("query", "id", "int", "Expected `int`, got `str`"),
@@ -154,35 +154,35 @@ def test_one_refusal_lists_every_field_that_is_wrong(connect: Connect):
     )
 
 
-def test_a_field_keeps_its_constraint(connect: Connect):
-    refused = ("body", "colour", "str of length <= 5", "Expected `str` of length <= 5")
-    assert_refused(connect(taking_whole(Pen)).post("/", json={"id": 1, "colour": "orange"}), refused)
+def test_the_constraint_of_a_field_applies(connect: Connect):
+    error = ("body", "colour", "str of length <= 5", "Expected `str` of length <= 5")
+    assert_refused(connect(taking_whole(Pen)).post("/", json={"id": 1, "colour": "orange"}), error)
 
 
 @pytest.mark.parametrize("kind", [Box, Crate, Parcel])
-def test_a_generic_type_converts_to_what_it_was_given(connect: Connect, kind: Any):
+def test_a_generic_type_converts_to_its_type_argument(connect: Connect, kind: Any):
     client = connect(taking_whole(kind[int]))
     assert_bound(client.post("/", json={"content": "5"}), kind(content=5))
     assert_bound(client.get("/?content=5"), kind(content=5))
     assert_refused(client.post("/", json={"content": "x"}), ("body", "content", "int", "Expected `int`, got `str`"))
 
 
-def test_a_body_that_is_no_object_is_refused_where_an_object_is_wanted(connect: Connect):
+def test_a_body_that_is_not_an_object_is_an_error(connect: Connect):
     client = connect(taking_whole(Pen))
     for sent, got in (([1], "array"), ("a", "str"), (5, "int"), (True, "bool")):
         assert_refused(client.post("/", json=sent), ("body", "", "Pen", f"Expected `object`, got `{got}`"))
 
 
-def test_a_missing_body_is_refused_unless_there_is_a_default(connect: Connect):
+def test_a_missing_body_is_an_error_without_a_default(connect: Connect):
     assert_refused(connect(taking_whole(Pen)).post("/"), ("body", "", "Pen", "Missing"))
     assert_refused(connect(taking_whole(Pen)).get("/"), ("query", "id", "int", "Missing"))
     client = connect(taking_whole(Pen | None, None))
-    for answer in (client.post("/"), client.get("/"), client.post("/", content=b"null")):
-        assert_bound(answer, None)
+    for response in (client.post("/"), client.get("/"), client.post("/", content=b"null")):
+        assert_bound(response, None)
     assert_bound(client.post("/", json={"id": 1}), Pen(1))
 
 
-def test_one_or_many_in_a_body(connect: Connect):
+def test_a_union_of_object_and_list_takes_both(connect: Connect):
     client = connect(taking_whole(Tag | list[Tag]))
     assert_bound(client.post("/", json={"name": "a"}), Tag("a"))
     assert_bound(client.post("/", json=[{"name": "a"}, {"name": "b"}]), [Tag("a"), Tag("b")])
@@ -217,7 +217,7 @@ def test_the_other_parameters_come_from_the_query(connect: Connect):
     )
 
 
-def test_on_get_it_takes_what_the_named_parameters_leave(connect: Connect):
+def test_on_get_a_structured_parameter_takes_the_remaining_names(connect: Connect):
     class Shop(TechMicroService):
         @entry(no_auth=True)
         async def get(self, item: Item, page: int = 1):
@@ -245,16 +245,84 @@ def test_a_field_may_be_a_file(connect: Connect):
             return shown(upload.title, upload.file.filename, await upload.file.read())
 
     client = connect(Uploads())
-    answer = client.post("/", data={"title": "a"}, files={"file": ("f.txt", b"abc")})
-    assert_bound(answer, "a", "f.txt", b"abc")
+    response = client.post("/", data={"title": "a"}, files={"file": ("f.txt", b"abc")})
+    assert_bound(response, "a", "f.txt", b"abc")
     wrong = ("body", "file", "UploadFile", "Expected a file, got `str`")
     assert_refused(client.post("/", json={"title": "a", "file": "x"}), wrong)
 
 
-def test_a_type_whose_field_cannot_be_converted_is_a_declaration_error():
+def test_a_field_of_an_unsupported_type_is_a_declaration_error():
     @dataclass
     class Strange:
         value: complex
 
-    with pytest.raises(DeclarationError, match=r"Whole\.\w+: the parameter 'item' cannot be converted: complex is no"):
+    with pytest.raises(
+        DeclarationError,
+        match=r"Whole\.\w+: cannot convert parameter 'item': the type complex is not",
+    ):
         taking_whole(Strange)
+
+
+class Patch(TypedDict, total=False):
+    id: Required[int]
+    note: str | None
+
+
+class Renamed(msgspec.Struct, rename="camel"):
+    item_id: int
+    the_name: str = msgspec.field(name="@name", default="")
+
+
+class Change(msgspec.Struct):
+    note: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class Range(msgspec.Struct):
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+
+
+def test_an_error_of_post_init_is_an_error_of_the_whole_body(connect: Connect):
+    client = connect(taking_whole(Range))
+    assert_bound(client.post("/", json={"low": 1, "high": 2}), Range(1, 2))
+    assert_refused(client.post("/", json={"low": 3, "high": 2}), ("body", "", "Range", "low is above high"))
+    assert_refused(client.get("/?low=3&high=2"), ("query", "", "Range", "low is above high"))
+
+
+def test_required_keys_of_a_typed_dict(connect: Connect):
+    client = connect(taking_whole(Patch))
+    assert_bound(client.post("/", json={"id": 1, "note": None}), {"id": 1, "note": None})
+    assert_bound(client.post("/", json={"id": 1}), {"id": 1})
+    assert_refused(client.post("/", json={"note": "x"}), ("body", "id", "int", "Missing"))
+
+
+def test_a_struct_is_converted_by_its_encoded_names(connect: Connect):
+    client = connect(taking_whole(Renamed))
+    assert_bound(client.post("/", json={"itemId": "1", "@name": "a"}), Renamed(1, "a"))
+    assert_refused(
+        client.get("/?item_id=1"),
+        ("query", "item_id", "nothing", "Unknown name; accepted names: itemId, @name"),
+        ("query", "itemId", "int", "Missing"),
+    )
+
+
+def test_unset_differs_from_null(connect: Connect):
+    client = connect(taking_whole(Change))
+    assert_bound(client.post("/", json={"note": None}), Change(None))
+    assert_bound(client.post("/", json={}), Change())
+
+
+def test_an_error_in_a_default_factory_is_a_500(connect: Connect):
+    def broken() -> int:
+        raise TypeError("a bug")
+
+    class Broken(msgspec.Struct):
+        number: int = msgspec.field(default_factory=broken)
+
+    client = connect(taking_whole(Broken))
+    assert client.post("/", json={"number": 1}).status_code == 200
+    assert client.post("/", json={}).json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}

@@ -1,4 +1,4 @@
-"""Methods that other decorators wrap, and sync ones."""
+"""Methods wrapped by other decorators."""
 
 import functools
 import inspect
@@ -6,7 +6,7 @@ from typing import Any
 
 from coworks_async import TechMicroService, entry, request
 from tests.clients import Connect
-from tests.entries.building import routes, service_of
+from tests.entries.services import create_service, list_routes
 
 
 def logged(method: Any) -> Any:
@@ -25,7 +25,7 @@ def logged_sync(method: Any) -> Any:
     return wrapper
 
 
-def test_a_wrapped_method_has_the_parameters_of_what_it_wraps(connect: Connect):
+def test_a_wrapper_has_the_parameters_of_the_wrapped_method(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         @logged
@@ -44,7 +44,7 @@ def test_a_wrapped_method_has_the_parameters_of_what_it_wraps(connect: Connect):
             return [key, lang]
 
     app = Service()
-    assert routes(app) == {"GET /inside/{key}", "GET /outside/{key}", "GET /sync/{key}"}
+    assert list_routes(app) == {"GET /inside/{key}", "GET /outside/{key}", "GET /sync/{key}"}
     client = connect(app)
     assert client.get("/inside/7?lang=fr").json() == {"logged": [7, "fr"]}
     assert client.get("/outside/7?lang=fr").json() == {"logged": [7, "fr"]}
@@ -52,7 +52,7 @@ def test_a_wrapped_method_has_the_parameters_of_what_it_wraps(connect: Connect):
     assert client.get("/sync/seven").status_code == 422
 
 
-def test_a_decorator_that_changes_the_parameters_says_so_by_its_signature(connect: Connect):
+def test_a_decorator_may_change_the_parameters_with_a_signature(connect: Connect):
     def with_store(method: Any) -> Any:
         @functools.wraps(method)
         async def wrapper(self: Any, key: str, times: int = 1) -> Any:
@@ -71,15 +71,15 @@ def test_a_decorator_that_changes_the_parameters_says_so_by_its_signature(connec
         return f"{key} of {store}"
 
     for method in (with_store(get), logged(with_store(get))):
-        app = service_of(get=method)
-        assert routes(app) == {"GET /{key}"}
+        app = create_service(get=method)
+        assert list_routes(app) == {"GET /{key}"}
         client = connect(app)
         assert "a of the store" in client.get("/a?times=2").text
         errors = client.get("/a?times=x&store=mine").json()["errors"]
         assert [error["name"] for error in errors] == ["times", "store"]
 
 
-def test_a_wrapped_object_has_the_parameters_that_it_takes(connect: Connect):
+def test_a_wrapped_partial_has_its_remaining_parameters(connect: Connect):
     def price(self: Any, key: str, currency: str, *, lang: str = "en") -> list[Any]:
         return [key, currency, lang]
 
@@ -89,14 +89,14 @@ def test_a_wrapped_object_has_the_parameters_that_it_takes(connect: Connect):
     def get(*args: Any, **kwargs: Any) -> Any:
         return in_euros(*args, **kwargs)
 
-    client = connect(service_of(get=get))
+    client = connect(create_service(get=get))
     assert client.get("/pen?lang=fr").json() == ["pen", "EUR", "fr"]
     assert client.get("/pen?currency=USD").json() == ["pen", "USD", "en"]
 
 
-def test_a_sync_method_is_an_entry_like_any_other(connect: Connect):
+def test_a_sync_method_is_an_entry(connect: Connect):
     def get(self, key: int, lang: str = "en"):
         return {"key": key, "lang": lang, "path": request.url.path}
 
-    client = connect(service_of(get=get))
+    client = connect(create_service(get=get))
     assert client.get("/7?lang=fr").json() == {"key": 7, "lang": "fr", "path": "/7"}

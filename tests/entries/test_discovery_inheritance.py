@@ -1,4 +1,4 @@
-"""What a subclass makes of the entries of its bases."""
+"""Entries that a subclass inherits, overrides or removes."""
 
 import functools
 from typing import Any
@@ -7,11 +7,11 @@ import pytest
 
 from coworks_async import Blueprint, TechMicroService, entry
 from tests.clients import Connect
-from tests.entries.building import TOKEN, Open, refusal, routes
+from tests.entries.services import TOKEN, AnyTokenService, declaration_error, list_routes
 
 OVERRIDDEN = (
-    "overrides an entry without @entry in {owner}; "
-    "decorate it and repeat its options (no_auth is never inherited), or set it to None to take it away."
+    "Service.{name} overrides an entry, but the override in {owner} is not decorated. "
+    "Add @entry with all its options (no_auth is never inherited), or set {name} = None to remove the entry."
 )
 
 
@@ -36,8 +36,8 @@ def test_entries_are_inherited(connect: Connect):
     assert client.get("/bye").text == "Bye"
 
 
-def test_an_undecorated_verb_is_inherited_and_overridden_undecorated(connect: Connect):
-    class Base(Open):
+def test_an_undecorated_verb_may_be_overridden_undecorated(connect: Connect):
+    class Base(AnyTokenService):
         async def get(self):
             return "base"
 
@@ -49,8 +49,8 @@ def test_an_undecorated_verb_is_inherited_and_overridden_undecorated(connect: Co
     assert connect(Child()).get("/", headers=TOKEN).text == "child of base"
 
 
-def test_a_decorated_override_has_its_own_options_and_none_of_its_bases(connect: Connect):
-    class Base(Open):
+def test_an_override_does_not_inherit_options(connect: Connect):
+    class Base(AnyTokenService):
         @entry(no_auth=True)
         async def get_item(self):
             return "open"
@@ -65,7 +65,7 @@ def test_a_decorated_override_has_its_own_options_and_none_of_its_bases(connect:
     assert client.get("/item", headers=TOKEN).text == "closed"
 
 
-def test_an_override_may_change_the_path_that_follows_the_name(connect: Connect):
+def test_an_override_may_change_the_parameters(connect: Connect):
     class Base(TechMicroService):
         @entry(no_auth=True)
         async def get_item(self):
@@ -81,19 +81,19 @@ def test_an_override_may_change_the_path_that_follows_the_name(connect: Connect)
     assert client.get("/item").status_code == 404
 
 
-class Decorated(Open):
+class Decorated(AnyTokenService):
     @entry(no_auth=True)
     async def get_item(self):
         """An open entry."""
 
     @entry(no_auth=True)
     async def get(self):
-        """An open entry named for a verb alone."""
+        """An open entry named as a verb."""
 
 
-class Undecorated(Open):
+class Undecorated(AnyTokenService):
     async def get(self):
-        """An entry all the same."""
+        """An entry by its name."""
 
 
 class DecoratedMixin:
@@ -104,10 +104,10 @@ class DecoratedMixin:
 
 class PlainMixin:
     async def get_item(self):
-        """No entry by itself."""
+        """Not an entry by itself."""
 
     async def get(self):
-        """No entry by itself."""
+        """Not an entry by itself."""
 
 
 async def plain(self):
@@ -116,7 +116,7 @@ async def plain(self):
 
 @functools.wraps(Decorated.get_item)
 async def wrapping(self):
-    """Has the options of what it wraps, without having said so."""
+    """Has a copy of the options that it did not declare."""
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ async def wrapping(self):
         ("get", "Service", (Decorated,), {"get": plain}),
         ("get_item", "Service", (Decorated,), {"get_item": lambda self: "sync"}),
         ("get_item", "Service", (Decorated,), {"get_item": "no function at all"}),
-        ("get_item", "Service", (DecoratedMixin, Open), {"get_item": plain}),
-        ("get_item", "Service", (Open, DecoratedMixin), {"get_item": plain}),
+        ("get_item", "Service", (DecoratedMixin, AnyTokenService), {"get_item": plain}),
+        ("get_item", "Service", (AnyTokenService, DecoratedMixin), {"get_item": plain}),
         ("get_item", "PlainMixin", (PlainMixin, Decorated), {"get": None}),
         ("get", "PlainMixin", (PlainMixin, Decorated), {"get_item": None}),
         ("get", "PlainMixin", (PlainMixin, Undecorated), {}),
         ("get", "Undecorated", (Undecorated, Decorated), {}),
-        ("get_item", "PlainMixin", (PlainMixin, DecoratedMixin, Open), {"get": plain}),
+        ("get_item", "PlainMixin", (PlainMixin, DecoratedMixin, AnyTokenService), {"get": plain}),
         ("get_item", "Service", (type("Middle", (Decorated,), {}),), {"get_item": plain}),
         ("get_item", "Service", (type("Middle", (Decorated,), {"get_item": None}),), {"get_item": plain}),
         (
@@ -145,27 +145,29 @@ async def wrapping(self):
         ("get_item", "Service", (Decorated,), {"get_item": wrapping}),
     ],
 )
-def test_an_undecorated_override_of_an_entry_is_refused(name: str, owner: str, bases: Any, members: dict[str, Any]):
+def test_an_undecorated_override_of_an_entry_is_a_declaration_error(
+    name: str, owner: str, bases: Any, members: dict[str, Any]
+):
     service = type("Service", bases, members)
-    assert refusal(service) == f"Service.{name} " + OVERRIDDEN.format(owner=owner)
+    assert declaration_error(service) == OVERRIDDEN.format(name=name, owner=owner)
 
 
-def test_an_undecorated_override_in_a_blueprint_is_refused_when_it_is_registered():
+def test_an_undecorated_override_in_a_blueprint_is_a_declaration_error():
     class Pages(Blueprint):
         @entry(no_auth=True)
         async def get(self):
-            """Open."""
+            """An open entry."""
 
     class Mine(Pages):
         async def get(self):
-            """Would be open unsaid."""
+            """Not decorated."""
 
-    message = refusal(TechMicroService().register_blueprint, Mine())
-    assert "Mine.get overrides an entry without @entry" in message
+    message = declaration_error(TechMicroService().register_blueprint, Mine())
+    assert "Mine.get overrides an entry, but the override in " in message
 
 
-def test_an_override_that_wraps_what_it_overrides_is_decorated_anew(connect: Connect):
-    class Base(Open):
+def test_an_override_that_wraps_the_base_method_needs_its_own_decorator(connect: Connect):
+    class Base(AnyTokenService):
         @entry(no_auth=True)
         async def get_item(self, key: int):
             return {"item": key}
@@ -181,13 +183,13 @@ def test_an_override_that_wraps_what_it_overrides_is_decorated_anew(connect: Con
     assert client.get("/item/7", headers=TOKEN).json() == {"child": {"item": 7}}
 
 
-def test_one_of_two_bases_is_chosen_by_naming_its_method(connect: Connect):
-    class First(Open):
+def test_an_alias_chooses_the_method_of_one_base(connect: Connect):
+    class First(AnyTokenService):
         @entry(no_auth=True)
         async def get_item(self):
             return "first"
 
-    class Second(Open):
+    class Second(AnyTokenService):
         @entry(no_auth=True)
         async def get_item(self):
             return "second"
@@ -210,8 +212,8 @@ def test_the_first_of_two_decorated_bases_wins(connect: Connect):
     assert connect(Service()).get("/item").text == "first"
 
 
-def test_none_takes_an_inherited_entry_away(connect: Connect):
-    class Base(Open):
+def test_none_removes_an_inherited_entry(connect: Connect):
+    class Base(AnyTokenService):
         @entry(no_auth=True)
         async def get_item(self):
             return "item"
@@ -228,13 +230,13 @@ def test_none_takes_an_inherited_entry_away(connect: Connect):
             return "other"
 
     app = Child()
-    assert routes(app) == {"GET /other"}
+    assert list_routes(app) == {"GET /other"}
     client = connect(app)
     assert client.get("/item").status_code == client.get("/", headers=TOKEN).status_code == 404
     assert client.get("/other").text == "other"
 
 
-def test_an_entry_that_was_taken_away_may_come_back_decorated(connect: Connect):
+def test_a_removed_entry_may_be_declared_again(connect: Connect):
     class Base(TechMicroService):
         @entry(no_auth=True)
         async def get_item(self):
