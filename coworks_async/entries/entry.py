@@ -84,7 +84,9 @@ def build_entries(
     for declaration in iter_declarations(type(owner), base):
         signature = read_signature(declaration)
         stages = declaration.options.stages
-        if stages is not None and stage not in stages:
+        # An instance removes an entry like a subclass does: by setting it to None.
+        is_removed = getattr(owner, declaration.name) is None
+        if is_removed or (stages is not None and stage not in stages):
             continue
         static = prefix + (declaration.path if declaration.path != "/" else "")
         yield Entry(

@@ -1,4 +1,4 @@
-"""A shop with `Admin`, for its tests."""
+"""A shop with `Admin`."""
 
 import asyncio
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Pen:
 
 
 class Items(Blueprint):
-    """What is for sale.
+    """The items for sale.
 
     Registered by the shop.
     """
@@ -32,7 +32,7 @@ class Items(Blueprint):
 
     @entry(background=True)
     async def get_(self, item_id: int, big: bool = False):
-        """Tell of one item.
+        """Describe an item.
 
         :param item_id: its number
         """
@@ -58,7 +58,7 @@ class Shop(TechMicroService):
 
     @entry(no_auth=True)
     async def get(self):
-        """Say hello."""
+        """Return a greeting."""
         return {"endpoint": "get", "number": 12345678901234567890}
 
     @entry
@@ -87,7 +87,7 @@ class Shop(TechMicroService):
 
     @entry
     async def get_slow(self):
-        while not await request.is_disconnected():  # noqa: ASYNC110 - no event tells that a client has left
+        while not await request.is_disconnected():  # noqa: ASYNC110 - no event signals a disconnect
             await asyncio.sleep(0.02)
 
     @entry

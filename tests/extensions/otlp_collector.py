@@ -1,7 +1,4 @@
-"""A collector of OpenTelemetry's, as small as a test needs it: OTLP over HTTP.
-
-https://opentelemetry.io/docs/specs/otlp/#otlphttp
-"""
+"""A minimal OpenTelemetry collector: OTLP over HTTP (https://opentelemetry.io/docs/specs/otlp/#otlphttp)."""
 
 import gzip
 import threading
@@ -14,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 class Collector(ThreadingHTTPServer):
-    """Keeps the spans that it is sent, and the attributes of their resources."""
+    """Keeps the spans it receives and the attributes of their resources."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -35,9 +32,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         body = gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body
         self.server.raw += body
-        for told in ExportTraceServiceRequest.FromString(body).resource_spans:
-            resource = {pair.key: pair.value.string_value for pair in told.resource.attributes}
-            spans = [span for scope in told.scope_spans for span in scope.spans]
+        for resource_spans in ExportTraceServiceRequest.FromString(body).resource_spans:
+            resource = {pair.key: pair.value.string_value for pair in resource_spans.resource.attributes}
+            spans = [span for scope in resource_spans.scope_spans for span in scope.spans]
             self.server.spans += spans
             self.server.resources += [resource] * len(spans)
         self.send_response(200)
@@ -46,12 +43,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The tests have a log of their own."""
+        """Log nothing."""
 
 
 @contextmanager
-def collector() -> Iterator[Collector]:
-    """Serve a collector on a port of its own."""
+def run_collector() -> Iterator[Collector]:
+    """Run a collector on a free port."""
     with Collector() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -1,4 +1,4 @@
-"""An X-Ray daemon, as far as what it is sent goes: https://docs.aws.amazon.com/xray/latest/devguide/xray-daemon.html"""
+"""The receiving end of an X-Ray daemon: https://docs.aws.amazon.com/xray/latest/devguide/xray-daemon.html"""
 
 import json
 import socket
@@ -14,7 +14,7 @@ Document = dict[str, Any]
 
 
 class Daemon:
-    """Takes segments and subsegments on a UDP port of its own."""
+    """Receives segments and subsegments on a UDP port."""
 
     def __init__(self, listener: socket.socket) -> None:
         self.listener = listener
@@ -22,14 +22,14 @@ class Daemon:
         self.raw = b""
 
     def take(self, count: int = 1) -> list[Document]:
-        """Return so many documents, which must be all that there are."""
+        """Return the documents received, which must be exactly this many."""
         self.listener.settimeout(PATIENCE)
         documents = [self._next() for _ in range(count)]
-        assert self.rest() == []
+        assert self.take_rest() == []
         return documents
 
-    def rest(self) -> list[Document]:
-        """Return what else has come; on this machine what is sent has arrived."""
+    def take_rest(self) -> list[Document]:
+        """Return the documents received so far. On the loopback interface, what was sent has arrived."""
         self.listener.settimeout(0.01)
         documents = []
         try:
@@ -49,8 +49,8 @@ class Daemon:
 
 
 @contextmanager
-def daemon() -> Iterator[Daemon]:
-    """Listen as a daemon does."""
+def run_daemon() -> Iterator[Daemon]:
+    """Listen on a free UDP port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
         listener.bind(("127.0.0.1", 0))
