@@ -13,10 +13,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, Lifespan
 
-from coworks_async.entries.blueprints import Blueprint
+from coworks_async.entries.blueprints import Blueprint, HookRegistry, HooksMixin
+from coworks_async.entries.decorators import is_header_name
+from coworks_async.entries.discovery import normalize_prefix
 from coworks_async.entries.entry import Entry, build_entries
-from coworks_async.entries.hooks import HookRegistry, HooksMixin
-from coworks_async.entries.naming import normalize_prefix
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event_error
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware, matches_environment_token
@@ -25,7 +25,6 @@ from coworks_async.pipeline.dispatcher import Dispatcher, DispatcherSettings
 from coworks_async.pipeline.errors import ErrorMiddleware
 from coworks_async.pipeline.invocation import StoreIn, check_store_in
 from coworks_async.pipeline.request import current_stage
-from coworks_async.pipeline.responses import is_header_name
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute, url_for
 from coworks_async.types import ASGIApp, AuthorizerResult
 
@@ -179,7 +178,7 @@ class TechMicroService(HooksMixin, Starlette):
         try:
             prefix = normalize_prefix(url_prefix)
         except ValueError as error:
-            raise DeclarationError(f"{where}: {error}.") from None
+            raise DeclarationError(f"{where}: {error}") from None
         if not hide_routes:
             stage = current_stage()
             entries = build_entries(blueprint, Blueprint, stage=stage, prefix=prefix, blueprint=blueprint.name)

@@ -155,7 +155,7 @@ def test_in_lambda_plans_are_compiled_at_the_first_request(
         async def post(self, value: int = 0):
             return value
 
-    with pytest.raises(DeclarationError, match=r"Wrong\.get: the parameter 'value' cannot be converted"):
+    with pytest.raises(DeclarationError, match=r"Wrong\.get: cannot convert parameter 'value'"):
         Wrong()
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "wrong-dev")
     client = TestClient(Wrong())

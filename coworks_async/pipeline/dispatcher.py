@@ -13,8 +13,8 @@ from starlette.routing import Router
 from starlette.types import ExceptionHandler
 
 from coworks_async._compat import get_route_path
+from coworks_async.entries.blueprints import HookRegistry
 from coworks_async.entries.entry import Entry
-from coworks_async.entries.hooks import HookRegistry
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import AsyncCallError, BadRequest, DeclarationError
 from coworks_async.pipeline.binding.fast import Binder, create_binder

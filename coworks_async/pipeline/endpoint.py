@@ -8,7 +8,7 @@ import anyio
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
-from coworks_async.entries.hooks import HookRegistry
+from coworks_async.entries.blueprints import HookRegistry
 from coworks_async.exceptions import ReturnError
 from coworks_async.pipeline.binding.fast import Binder
 from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async

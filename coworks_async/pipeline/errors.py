@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from coworks_async.entries.hooks import ErrorKey
+from coworks_async.entries.blueprints import ErrorKey
 from coworks_async.exceptions import ContentTooLarge, FieldError, Problem, ReturnError
 from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.request import current, current_request

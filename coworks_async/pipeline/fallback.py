@@ -65,7 +65,7 @@ class Fallback:
                 # Otherwise Starlette's routes would use the handlers of an app in which the service is mounted.
                 scope["starlette.exception_handlers"] = ({}, {})
                 return await route.handle(scope, self._limit_body(scope, receive), send)
-        allowed = self.table.methods(get_route_path(scope)) | route_methods
+        allowed = self.table.allowed_methods(get_route_path(scope)) | route_methods
         if allowed and method == "OPTIONS":
             return await _options_response(allowed)(scope, receive, send)
         scope[ALLOWED_METHODS] = allowed
@@ -80,7 +80,7 @@ class Fallback:
             if match is Match.FULL and (variant is scope or not isinstance(route, Mount))
         )
         route = next(matching, None)
-        return route is not None and _static_depth(route) > entry.prefix.count("/")
+        return route is not None and _static_depth(route) > entry.static_prefix.count("/")
 
     def preflight_response(self, scope: Scope, path: str) -> Response | None:
         """Return the response to a browser's preflight of an entry with `no_cors=False`; otherwise None."""
@@ -88,7 +88,7 @@ class Fallback:
         if requested is None:
             return None
         is_open: dict[str, bool] = {}
-        for methods, _ in self.table.find(path):
+        for methods, _ in self.table.candidates(path):
             for method, route in methods.items():
                 is_open.setdefault(method, not route.entry.no_cors)
         if not is_open.get(requested):
@@ -116,8 +116,12 @@ class Fallback:
         if not isinstance(route, Mount | Host):
             return set()
         depth = _static_depth(route)
-        found = self.table.find(get_route_path(scope))
-        return {name for methods, _ in found for name in methods if methods[name].entry.prefix.count("/") >= depth}
+        return {
+            method
+            for methods, _ in self.table.candidates(get_route_path(scope))
+            for method, found in methods.items()
+            if found.entry.static_prefix.count("/") >= depth
+        }
 
     def _limit_body(self, scope: Scope, receive: Receive) -> Receive:
         size = 0

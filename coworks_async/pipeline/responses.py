@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import string
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -16,6 +15,7 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
+from coworks_async.entries.decorators import is_raw_header_name, is_raw_header_value
 from coworks_async.exceptions import ReturnError
 from coworks_async.types import Receive, Scope, Send
 
@@ -30,27 +30,10 @@ JSON = (b"content-type", b"application/json")
 BODILESS_STATUSES = frozenset({204, 205, 304})
 """Statuses whose responses have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5)."""
 
-# RFC 9110, sections 5.1 and 5.5: a value neither starts nor ends with white space.
-_NAME_OCTETS = (string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode()
-_VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
-
-
-def is_header_name(name: object) -> bool:
-    """Return whether a value is a valid header name."""
-    return isinstance(name, str) and name.isascii() and _is_name(name.encode())
-
-
-def _is_name(name: bytes) -> bool:
-    return name != b"" and not name.translate(None, _NAME_OCTETS)
-
-
-def _is_value(value: bytes) -> bool:
-    return value == value.strip(b"\t ") and not value.translate(None, _VALUE_OCTETS)
-
 
 def _check_headers(headers: RawHeaders) -> None:
     for name, value in headers:
-        if not _is_name(name) or not _is_value(value):
+        if not is_raw_header_name(name) or not is_raw_header_value(value):
             raise ReturnError(
                 f"invalid header {name.decode('latin-1')!r}: a name is a token; "
                 "a value has no line break and neither leading nor trailing space"

@@ -70,7 +70,7 @@ def url_for(entries: Sequence[Entry], endpoint: str, params: Mapping[str, Any], 
     origin = f"{current_request().url.scheme}://{current_request().url.netloc}" if external else ""
     connection = current.get()
     root_path = quote(connection[0].get("root_path", "").rstrip("/")) if connection is not None else ""
-    return origin + root_path + (entry.prefix + path or "/") + query
+    return origin + root_path + (entry.static_prefix + path or "/") + query
 
 
 def _path_segments(entry: Entry, params: Mapping[str, Any]) -> list[str]:

@@ -270,7 +270,7 @@ def test_an_instance_that_is_raised_again_collects_no_frames(connect: Connect):
 
 @pytest.mark.parametrize("key", [200, 399, 600, True, "404", BaseException, KeyError("x"), None], ids=repr)
 def test_an_invalid_errorhandler_key_is_a_declaration_error(key):
-    with pytest.raises(DeclarationError, match="takes a status from 400 to 599 or a class of exceptions"):
+    with pytest.raises(DeclarationError, match="must be a status from 400 to 599 or an exception class"):
         Service().errorhandler(key)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from coworks_async.entries.plan import BindingPlan, json_decoder
+from coworks_async.entries.plan import BindingPlan, compile_json_decoder
 from coworks_async.entries.signature import REQUIRED
 from coworks_async.pipeline.body import Limits, is_plain_json, may_have_body, read_body
 
@@ -59,7 +59,7 @@ def _scalar_binding(plan: BindingPlan) -> BindSync:
     defaults = [slot.parameter.default for slot in slots]
     path_mask = (1 << len(path)) - 1
     required_mask = sum(1 << index for index, default in enumerate(defaults) if default is REQUIRED) & ~path_mask
-    keywords = [slot.name for slot in slots if slot.parameter.keyword]
+    keywords = [slot.name for slot in slots if slot.parameter.keyword_only]
 
     def bind_sync(scope: Scope) -> Arguments | None:
         query_string, values = scope["query_string"], scope["path_params"]
@@ -98,7 +98,7 @@ def _split_keywords(args: list[Any], keywords: list[str]) -> Arguments:
 
 def _json_binding(plan: BindingPlan, limits: Limits, bind_fully: Bind) -> Bind:
     """Bind a JSON body with one decoder, and path segments."""
-    decode = json_decoder(plan)
+    decode = compile_json_decoder(plan)
     if decode is None or not all(slot.converter.parse_string for slot in plan.path):
         return bind_fully
     path = [(slot.name, slot.converter.parse_string) for slot in plan.path]

@@ -44,7 +44,7 @@ async def bind_request(
         raise UnprocessableContent(binding.errors)
     if plan.request is not None:
         binding.values[plan.request.name] = get_request(scope, receive, send)
-    return plan.arguments(binding.values)
+    return plan.build_arguments(binding.values)
 
 
 async def _parse_body(
@@ -111,11 +111,11 @@ class RequestBinding:
     def _bind_path(self, values: dict[str, str]) -> None:
         for slot in self.plan.path:
             raw = [values[slot.name]]
-            self.values[slot.name] = self._convert(slot, "path", slot.name, slot.converter.from_text, raw)
+            self.values[slot.name] = self._convert(slot, "path", slot.name, slot.converter.from_strings, raw)
         if (rest := self.plan.path_rest) is not None:
             segments = values[rest.name].split("/") if values[rest.name] else []
             self.values[rest.name] = [
-                self._convert(rest, "path", rest.name, rest.converter.from_text, [segment]) for segment in segments
+                self._convert(rest, "path", rest.name, rest.converter.from_strings, [segment]) for segment in segments
             ]
 
     def _reject_duplicates(self) -> None:
@@ -160,7 +160,7 @@ class RequestBinding:
             if self.plan.request is None or slot.parameter.required:
                 raise
             return
-        self.values[slot.name] = self._convert(slot, "body", slot.alias, slot.converter.from_raw, raw)
+        self.values[slot.name] = self._convert(slot, "body", slot.alias, slot.converter.from_body, raw)
 
     def _slots_accepting_raw(self, slots: list[Slot]) -> list[Slot]:
         texts = [slot for slot in slots if self._accepts_text(slot)]
@@ -215,7 +215,7 @@ class RequestBinding:
                     value: Any = source.pop(name)
                     where = "query" if source is self.query else "body"
                     if is_text:
-                        value = self._convert(slot, where, name, slot.converter.value_converter.flatten, value)
+                        value = self._convert(slot, where, name, slot.converter.value_converter.unwrap_single, value)
                     raw[name[len(alias) + 1 : -1]] = value
             if len(self.errors) > count:
                 continue
@@ -240,7 +240,7 @@ class RequestBinding:
             self._convert_structured(slot, self.query, "query", is_text=True)
 
     def _convert_structured(self, slot: Slot, fields: dict[str, Any], where: ErrorLocation, *, is_text: bool) -> None:
-        self.values[slot.name], errors = slot.converter.from_fields(dict(fields), where, text=is_text)
+        self.values[slot.name], errors = slot.converter.from_fields(dict(fields), where, is_form=is_text)
         self.errors += errors
         fields.clear()
 
@@ -265,9 +265,9 @@ class RequestBinding:
 
     def _take(self, slot: Slot, name: str) -> Any:
         if name in self.query:
-            return self._convert(slot, "query", name, slot.converter.from_text, self.query.pop(name))
+            return self._convert(slot, "query", name, slot.converter.from_strings, self.query.pop(name))
         is_text = self.body.kind is BodyKind.FIELDS
-        convert = slot.converter.from_text if is_text else slot.converter.from_json
+        convert = slot.converter.from_strings if is_text else slot.converter.from_json
         return self._convert(slot, "body", name, convert, self.fields.pop(name))
 
 
