@@ -13,22 +13,22 @@ HTTP = ("http", "http-stage")
 EVENTS = (*API, "alb", "url")
 
 DIFFERENCES: Mapping[str, tuple[str, ...]] = {
-    "rest-no-such-route": ("rest",),
-    "rest-as-sent": ("rest",),
+    "rest-missing-route": ("rest",),
+    "rest-encoded-path": ("rest",),
     "rest-content-type": ("rest",),
     "rest-query": ("rest",),
     "rest-repeated-token": ("rest",),
-    "http-refusals": HTTP,
-    "refused-outside": API,
-    "cached-verdict": API,
-    "url-challenge": ("url",),
+    "http-own-errors": HTTP,
+    "rejected-before-lambda": API,
+    "cached-authorizer-result": API,
+    "remapped-headers": ("url",),
     "joined-headers": (*HTTP, "url"),
     "http-question-mark": HTTP,
     "http-path": HTTP,
     "hop-by-hop": EVENTS,
     "sizes": EVENTS,
     "alb-sizes": ("alb",),
-    "broken-off": EVENTS,
+    "aborted-stream": EVENTS,
     "in-lambda": EVENTS,
 }
 """Transports that differ, by name of the difference."""

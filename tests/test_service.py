@@ -33,7 +33,7 @@ class SimpleMicroService(TechMicroService):
 TOKEN = {"authorization": "token"}
 
 
-@differs("http-refusals", "url-challenge")
+@differs("http-own-errors", "remapped-headers")
 def test_the_first_example_responds_as_the_quickstart_shows(connect: Connect):
     client = connect(SimpleMicroService(name="sample-first-microservice"))
     rejected = client.get("/")
@@ -171,7 +171,7 @@ def test_a_route_can_be_used_before_the_service():
     assert TestClient(app, headers=TOKEN).get("/").text == "Stored value 0.\n"
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_everything_at_once_on_one_service(connect: Connect):
     class Admin(Blueprint):
         @entry(no_auth=True)

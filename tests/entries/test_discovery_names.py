@@ -59,7 +59,7 @@ def test_leading_and_trailing_underscores_only_distinguish_methods(name: str, ro
     assert list_routes(create_service(**{name: method})) == {route}
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_a_name_without_a_verb_is_a_post(connect: Connect):
     client = connect(create_service(checkout_basket=method))
     assert client.post("/checkout/basket").text == "here"

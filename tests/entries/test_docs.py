@@ -19,7 +19,7 @@ BLOCK = re.compile(
 )
 
 
-@pytest.mark.parametrize("page", [pytest.param("entries.md", marks=differs("rest-no-such-route")), "blueprints.md"])
+@pytest.mark.parametrize("page", [pytest.param("entries.md", marks=differs("rest-missing-route")), "blueprints.md"])
 def test_the_examples_of_the_page_are_correct(connect: Connect, page: str):
     client = None
     count = 0

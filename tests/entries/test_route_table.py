@@ -55,7 +55,7 @@ def test_a_fixed_number_of_segments_wins_over_the_rest_of_the_path(connect: Conn
     assert client.get("/b").json()["is"] == "get_"
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_each_http_method_has_its_own_best_route(connect: Connect):
     client = connect(create_echo_service(get_items_new="", post_items="key", delete="kind, key", get="*path"))
     assert client.get("/items/new").json() == {"is": "get_items_new", "got": []}
@@ -104,7 +104,7 @@ def test_entries_that_differ_in_method_or_number_of_segments_may_share_a_path(co
     assert client.put("/item/a").json()["is"] == "put_item_"
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_a_trailing_slash_is_accepted_without_a_redirect(connect: Connect):
     client = connect(create_echo_service(get="", get_item="", get_item_="key", get_files="*path", post_item=""))
     for path in ("/item", "/item/a", "/files/a/b", "/files"):
@@ -116,7 +116,7 @@ def test_a_trailing_slash_is_accepted_without_a_redirect(connect: Connect):
     assert client.delete("/item/").status_code == 405
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_get_entries_handle_head(connect: Connect):
     client = connect(create_echo_service(get="", get_item="key", post_other=""))
     for path in ("/", "/item/a"):
@@ -127,7 +127,7 @@ def test_get_entries_handle_head(connect: Connect):
     assert client.head("/nothing").status_code == 404
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_allow_is_the_union_of_entries_and_plain_routes(connect: Connect):
     class Pages(Blueprint):
         @entry(no_auth=True)
@@ -149,7 +149,7 @@ def test_allow_is_the_union_of_entries_and_plain_routes(connect: Connect):
     assert client.put("/item").text == "plain"
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_an_unknown_path_is_a_404_and_a_wrong_method_a_405(connect: Connect):
     client = connect(create_echo_service(get_item="", get="key, other"))
     unknown = client.get("/item/a/b")

@@ -81,7 +81,7 @@ def test_an_unknown_difference_is_an_error():
         differs("rest-nothing")
 
 
-# rest-no-such-route
+# rest-missing-route
 def test_a_rest_api_returns_a_404_instead_of_the_services_405_or_404():
     app = Shop()
     app.after_request(lambda response: response.headers.update({"x-hook": "ran"}) or response)
@@ -93,7 +93,7 @@ def test_a_rest_api_returns_a_404_instead_of_the_services_405_or_404():
         assert rest.get("/nowhere").json() == {"type": "about:blank", "title": "Not Found", "status": 404}
 
 
-# rest-as-sent
+# rest-encoded-path
 def test_a_rest_api_matches_static_segments_as_sent():
     app = Shop()
     with TestClient(app) as local, TestClient(app, via="rest") as rest:
@@ -124,7 +124,7 @@ def test_a_rest_api_authorizes_the_last_of_two_tokens():
         assert rest.get("/", headers=headers).status_code == 403
 
 
-# http-refusals
+# http-own-errors
 @via_http
 def test_an_http_api_rejects_tokens_with_its_own_responses(via: Via):
     with TestClient(Shop(), via=via) as client:
@@ -137,7 +137,7 @@ def test_an_http_api_rejects_tokens_with_its_own_responses(via: Via):
     assert (head.status_code, "www-authenticate" in head.headers) == (401, True)
 
 
-# refused-outside
+# rejected-before-lambda
 @via_api
 def test_middleware_does_not_see_requests_rejected_by_the_gateway(via: Via):
     app = Shop(middleware=[Middleware(CORSMiddleware, allow_origins=["https://site.example"])])
@@ -148,7 +148,7 @@ def test_middleware_does_not_see_requests_rejected_by_the_gateway(via: Via):
         assert "access-control-allow-origin" in client.get("/", headers=origin | TOKEN).headers
 
 
-# cached-verdict
+# cached-authorizer-result
 @via_api
 def test_the_gateway_caches_authorizer_results(via: Via):
     app = Shop()
@@ -159,7 +159,7 @@ def test_the_gateway_caches_authorizer_results(via: Via):
         assert client.get("/", headers=TOKEN).status_code == 200
 
 
-# url-challenge
+# remapped-headers
 @pytest.mark.parametrize("via", ["url", "rest"])
 def test_a_function_url_and_a_rest_api_rename_www_authenticate(via: Via):
     class Challenging(TechMicroService):
@@ -246,7 +246,7 @@ def test_a_load_balancer_accepts_one_megabyte():
         assert client.post("/size", content=body + b"\0").status_code == 413
 
 
-# broken-off
+# aborted-stream
 @pytest.mark.parametrize("via", EVENTS)
 def test_an_aborted_response_is_a_500(via: Via):
     with TestClient(Shop(), raise_server_exceptions=False) as local, TestClient(Shop(), via=via) as client:

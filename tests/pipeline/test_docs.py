@@ -36,7 +36,7 @@ def run_code(code: str, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=differs("rest-no-such-route")) if page in WITH_405 else page for page in PAGES]
+    "page", [pytest.param(page, marks=differs("rest-missing-route")) if page in WITH_405 else page for page in PAGES]
 )
 def test_the_page_is_true(connect: Connect, page: str):
     client, count = None, 0

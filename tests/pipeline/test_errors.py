@@ -80,7 +80,7 @@ def test_handlers_by_status_and_by_class_respond_with_200_by_default(connect: Co
     assert_problem(client.get("/409"), 409, "Conflict", "Exists.")
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_the_nearest_base_class_wins_and_a_status_wins_over_a_class(connect: Connect):
     app = Service()
     app.errorhandler(Exception)(respond_with("any"))
@@ -132,7 +132,7 @@ def test_a_blueprints_handlers_come_before_the_apps(connect: Connect):
     assert client.get("/extra/nowhere/at/all").status_code == 404
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_starlettes_exception_handlers_come_last_and_get_the_request(connect: Connect):
     async def handle(request: Request, error: Exception) -> Response:
         return PlainTextResponse(f"{request.url.path} {type(error).__name__}", 418)
@@ -158,7 +158,7 @@ RETURNED = {
 }
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_a_handler_returns_what_an_entry_may(connect: Connect):
     app = Service()
     app.errorhandler(404)(lambda error: RETURNED[request.url.path.rpartition("/")[2]][0])
@@ -227,7 +227,7 @@ def test_an_exception_with_a_handler_of_its_class_is_not_logged(connect: Connect
     assert_logged_once(caplog, "GET /{name} (Service.get) failed", KeyError)
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 @pytest.mark.parametrize("handler", [lambda error: object(), lambda error: 1 / 0, lambda error: ("a", {"x": "\n"})])
 def test_a_handler_that_fails_is_a_500_and_logged(connect: Connect, caplog: pytest.LogCaptureFixture, handler):
     app = Service()

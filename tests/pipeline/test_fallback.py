@@ -42,7 +42,7 @@ def test_routes_may_be_given_to_the_constructor_and_added_at_any_time(connect: C
     assert client.get("/added").text == "plain /added {}"
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_allow_is_the_union_of_entries_and_plain_routes(connect: Connect):
     app = Items()
     app.add_route("/items", plain, methods=["PUT"])
@@ -57,7 +57,7 @@ def test_allow_is_the_union_of_entries_and_plain_routes(connect: Connect):
     assert (options.status_code, options.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, PUT")
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_a_trailing_slash_is_accepted_by_plain_routes_too(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)

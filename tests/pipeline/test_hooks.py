@@ -62,7 +62,7 @@ RETURNED = [
 ]
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_a_value_from_before_request_is_the_response(connect: Connect):
     app = Service()
     reached: list[str] = []
@@ -88,7 +88,7 @@ def test_a_value_from_before_request_is_the_response(connect: Connect):
     assert reached == ["after"] * 15
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_an_after_request_may_change_the_response_or_return_another(connect: Connect):
     app = Service()
 

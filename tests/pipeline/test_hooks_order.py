@@ -132,7 +132,7 @@ def test_a_blueprints_hooks_run_inside_the_apps_for_its_own_entries(connect: Con
     ]
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_errors_run_all_hooks(connect: Connect):
     log = HookLog()
     client = connect(hooked(log))
@@ -145,7 +145,7 @@ def test_errors_run_all_hooks(connect: Connect):
         assert log.get(client, path) == [*APP_BEFORE, *app_after(status), *APP_TEARDOWN, f"app teardown {error}"]
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_a_405_runs_the_apps_hooks(connect: Connect):
     log = HookLog()
     assert connect(hooked(log)).post("/extra").status_code == 405

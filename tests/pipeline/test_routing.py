@@ -61,7 +61,7 @@ def test_a_head_is_the_get_without_its_body(connect: Connect):
             assert head.headers[name] == get.headers[name]
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_a_head_without_a_get_is_a_405(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
@@ -84,7 +84,7 @@ ALLOWED = {
 }
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_the_automatic_options_and_a_405_list_the_allowed_methods(connect: Connect):
     client = connect(shop())
     for path, allow in ALLOWED.items():
@@ -94,7 +94,7 @@ def test_the_automatic_options_and_a_405_list_the_allowed_methods(connect: Conne
         assert rejected.headers["allow"] == allow
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_the_automatic_options_requires_no_token(connect: Connect):
     class Closed(TechMicroService):
         @entry
@@ -107,7 +107,7 @@ def test_the_automatic_options_requires_no_token(connect: Connect):
     assert client.delete("/").status_code == 405
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_an_options_entry_replaces_the_automatic_response(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
@@ -123,7 +123,7 @@ def test_an_options_entry_replaces_the_automatic_response(connect: Connect):
     assert client.post("/").headers["allow"] == "GET, HEAD, OPTIONS"
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_an_unknown_method_is_a_405_at_a_known_path(connect: Connect):
     client = connect(shop())
     for method in ("TRACE", "PROPFIND"):
@@ -155,7 +155,7 @@ def test_a_trailing_slash_is_accepted_by_every_method(connect: Connect):
     assert client.put("/admin/route/x/").text == "x"
 
 
-@differs("rest-no-such-route")
+@differs("rest-missing-route")
 def test_a_prefix_never_shadows_another_route(connect: Connect):
     class Root(Blueprint):
         @entry(no_auth=True)
