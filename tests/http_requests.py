@@ -30,62 +30,65 @@ def assert_refused(response: httpx2.Response, *errors: Error) -> None:
 
 
 def assert_bound(response: httpx2.Response, *values: object) -> None:
-    """Assert that an entry received these values of these types, and returned `shown(...)`."""
-    assert (response.status_code, response.text) == (200, shown(*values))
+    """Assert that an entry received these values of these types, and returned `format_values(...)`."""
+    assert (response.status_code, response.text) == (200, format_values(*values))
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
-def shown(*values: object) -> str:
+def format_values(*values: object) -> str:
     """Return the repr of values, which shows their types."""
     return "; ".join(map(repr, values))
 
 
-def taking(annotations: Mapping[str, Any], *, path: bool = False) -> TechMicroService:
+def create_value_service(annotations: Mapping[str, Any], *, path: bool = False) -> TechMicroService:
     """Create a service with an entry for each annotation, whose `value` comes from the query, the body or the path.
 
     GET /query/<name>?value=, POST /body/<name>, and with `path` GET /path/<name>/<value>.
     """
     methods: dict[str, Callable[..., Any]] = {}
     for name, annotation in annotations.items():
-        methods |= {f"get_query_{name}": _by_name(annotation), f"post_body_{name}": _by_name(annotation)}
+        methods |= {f"get_query_{name}": _keyword_method(annotation), f"post_body_{name}": _keyword_method(annotation)}
         if path:
-            methods[f"get_path_{name}"] = _by_place(annotation)
+            methods[f"get_path_{name}"] = _positional_method(annotation)
     members = {name: entry(no_auth=True)(method) for name, method in methods.items()}
-    service: TechMicroService = type("Taking", (TechMicroService,), members)()
+    service: TechMicroService = type("Values", (TechMicroService,), members)()
     return service
 
 
-def _by_name(annotation: Any) -> Callable[..., Any]:
+def _keyword_method(annotation: Any) -> Callable[..., Any]:
     async def method(self: TechMicroService, *, value: Any) -> str:
-        return shown(value)
+        return format_values(value)
 
     method.__annotations__["value"] = annotation
     return method
 
 
-def _by_place(annotation: Any) -> Callable[..., Any]:
+def _positional_method(annotation: Any) -> Callable[..., Any]:
     async def method(self: TechMicroService, value: Any) -> str:
-        return shown(value)
+        return format_values(value)
 
     method.__annotations__["value"] = annotation
     return method
 
 
-def taking_whole(annotation: Any, *default: Any) -> TechMicroService:
+def create_item_service(annotation: Any, *default: Any) -> TechMicroService:
     """Create a service whose POST and GET have one parameter with this annotation, and optionally a default."""
 
-    async def take(self: TechMicroService, item: Any) -> str:
-        return shown(item)
+    async def method(self: TechMicroService, item: Any) -> str:
+        return format_values(item)
 
-    take.__annotations__["item"] = annotation
-    take.__defaults__ = default
-    method = entry(no_auth=True)(take)
-    service: TechMicroService = type("Whole", (TechMicroService,), {"post": method, "get": method})()
+    method.__annotations__["item"] = annotation
+    method.__defaults__ = default
+    method = entry(no_auth=True)(method)
+    service: TechMicroService = type("Items", (TechMicroService,), {"post": method, "get": method})()
     return service
 
 
-def sent_everywhere(client: httpx2.Client, name: str, text: str) -> Iterator[tuple[str, httpx2.Response]]:
-    """Send a string in every possible way to a service of `taking(..., path=True)`; yield location and response."""
+def send_everywhere(client: httpx2.Client, name: str, text: str) -> Iterator[tuple[str, httpx2.Response]]:
+    """Send a string in every possible way and yield location and response.
+
+    The service is created with `create_value_service(..., path=True)`.
+    """
     if text:
         yield "path", client.get(f"/path/{name}/{quote(text, safe='')}")
     yield "query", client.get(f"/query/{name}", params={"value": text})
@@ -95,6 +98,6 @@ def sent_everywhere(client: httpx2.Client, name: str, text: str) -> Iterator[tup
     yield "body", client.post(f"/body/{name}", json={"value": text})
 
 
-def pairs(name: str, values: Sequence[str]) -> str:
-    """Return a query string or form with one name and several values."""
+def encode_values(name: str, values: Sequence[str]) -> str:
+    """Encode several values of one name as a query string or form."""
     return "&".join(f"{name}={quote(value)}" for value in values)

@@ -1,4 +1,4 @@
-"""Annotations of every kind, by the name of their path in the services of `tests.http_requests.taking`."""
+"""Annotations of every kind, by name, for the services of `tests.http_requests.create_value_service`."""
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal

@@ -10,7 +10,7 @@ import pytest
 from coworks_async import DeclarationError, TechMicroService, entry
 from tests.clients import Connect
 from tests.entries.annotations import ANNOTATIONS, Colour, Level
-from tests.http_requests import assert_bound, assert_refused, sent_everywhere, shown, taking
+from tests.http_requests import assert_bound, assert_refused, create_value_service, format_values, send_everywhere
 
 CONVERTED: list[tuple[str, str, object]] = [
     ("int", "42", 42),
@@ -120,44 +120,44 @@ REFUSED: list[tuple[str, str, str, str]] = [
 
 
 def test_a_string_converts_the_same_way_from_every_source(connect: Connect):
-    client = connect(taking(ANNOTATIONS, path=True))
+    client = connect(create_value_service(ANNOTATIONS, path=True))
     for name, text, value in CONVERTED:
-        for _, response in sent_everywhere(client, name, text):
-            assert (name, text, response.status_code, response.text) == (name, text, 200, shown(value))
+        for _, response in send_everywhere(client, name, text):
+            assert (name, text, response.status_code, response.text) == (name, text, 200, format_values(value))
 
 
 def test_an_invalid_string_is_the_same_error_from_every_source(connect: Connect):
-    client = connect(taking(ANNOTATIONS, path=True))
+    client = connect(create_value_service(ANNOTATIONS, path=True))
     for name, text, expected, detail in REFUSED:
-        for where, response in sent_everywhere(client, name, text):
+        for where, response in send_everywhere(client, name, text):
             assert_refused(response, (where, "value", expected, detail))
 
 
 def test_booleans_are_case_insensitive_words(connect: Connect):
-    client = connect(taking({"bool": bool}, path=True))
+    client = connect(create_value_service({"bool": bool}, path=True))
     for words, value in ((("true", "1", "yes", "on"), True), (("false", "0", "no", "off"), False)):
         for word in words:
             for text in (word, word.upper(), word.title()):
-                for _, response in sent_everywhere(client, "bool", text):
+                for _, response in send_everywhere(client, "bool", text):
                     assert_bound(response, value)
 
 
 def test_an_empty_string_converts_only_to_str(connect: Connect):
     annotations = {"str": str, "optionaltext": str | None, "int": int | None, "bool": bool}
-    client = connect(taking(annotations, path=True))
+    client = connect(create_value_service(annotations, path=True))
     for name in ("str", "optionaltext"):
-        for _, response in sent_everywhere(client, name, ""):
+        for _, response in send_everywhere(client, name, ""):
             assert_bound(response, "")
     for name, expected, kind in (("int", "int | None", "int | null"), ("bool", "bool", "bool")):
-        for where, response in sent_everywhere(client, name, ""):
+        for where, response in send_everywhere(client, name, ""):
             assert_refused(response, (where, "value", expected, f"Expected `{kind}`, got `str`"))
 
 
 def test_an_error_never_contains_the_value(connect: Connect):
-    client = connect(taking(ANNOTATIONS, path=True))
+    client = connect(create_value_service(ANNOTATIONS, path=True))
     for secret in ("hunter2", 'x" - at `$.y', "it's - at `$.y`", "x - at `key` in `$`"):
         for name in ("int", "colour", "level", "word", "wordornumber", "uuid", "date", "limited", "coded", "decimal"):
-            for where, response in sent_everywhere(client, name, secret):
+            for where, response in send_everywhere(client, name, secret):
                 assert response.status_code == 422
                 [error] = response.json()["errors"]
                 assert (error["where"], error["name"]) == (where, "value")
@@ -169,11 +169,11 @@ def test_without_an_annotation_a_value_is_passed_as_received(connect: Connect):
     class Bare(TechMicroService):
         @entry(no_auth=True)
         async def get(self, value=None):
-            return shown(value)
+            return format_values(value)
 
         @entry(no_auth=True)
         async def post(self, value=None):
-            return shown(value)
+            return format_values(value)
 
     client = connect(Bare())
     assert_bound(client.get("/?value=5"), "5")
@@ -188,11 +188,11 @@ def test_errors_show_a_union_in_the_order_of_each_entry(connect: Connect):
     class Both(TechMicroService):
         @entry(no_auth=True)
         async def get_one(self, *, value: date | bool):
-            return shown(value)
+            return format_values(value)
 
         @entry(no_auth=True)
         async def get_other(self, *, value: bool | date):
-            return shown(value)
+            return format_values(value)
 
     client = connect(Both())
     expected = [client.get(f"/{path}?value=never").json()["errors"][0]["expected"] for path in ("one", "other")]
@@ -201,5 +201,5 @@ def test_errors_show_a_union_in_the_order_of_each_entry(connect: Connect):
 
 @pytest.mark.parametrize("annotation", [Decimal | str, date | str, Colour | str, object, complex, Connect, [int]])
 def test_an_ambiguous_or_unsupported_annotation_is_a_declaration_error(annotation: Any):
-    with pytest.raises(DeclarationError, match=r"Taking\.get_query_x: cannot convert parameter 'value': .+"):
-        taking({"x": annotation})
+    with pytest.raises(DeclarationError, match=r"Values\.get_query_x: cannot convert parameter 'value': .+"):
+        create_value_service({"x": annotation})

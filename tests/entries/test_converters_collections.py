@@ -10,7 +10,7 @@ import pytest
 from tests.clients import Connect
 from tests.entries.annotations import Colour, Level
 from tests.entries.services import declaration_error
-from tests.http_requests import assert_bound, assert_refused, pairs, taking
+from tests.http_requests import assert_bound, assert_refused, create_value_service, encode_values
 
 
 @dataclass
@@ -56,16 +56,16 @@ SENT: list[tuple[str, list[str], object]] = [
 
 
 def test_a_repeated_name_is_a_list(connect: Connect):
-    client = connect(taking(COLLECTIONS))
+    client = connect(create_value_service(COLLECTIONS))
     for name, sent, value in SENT:
-        assert_bound(client.get(f"/query/{name}?{pairs('value', sent)}"), value)
+        assert_bound(client.get(f"/query/{name}?{encode_values('value', sent)}"), value)
         assert_bound(client.post(f"/body/{name}", data={"value": sent}), value)
         assert_bound(client.post(f"/body/{name}", files=[("value", (None, text)) for text in sent]), value)
         assert_bound(client.post(f"/body/{name}", json={"value": sent}), value)
 
 
 def test_an_error_in_a_list_names_the_index(connect: Connect):
-    client = connect(taking({"ints": list[int], "pair": tuple[int, str]}))
+    client = connect(create_value_service({"ints": list[int], "pair": tuple[int, str]}))
     wrong = ("value", "list[int]", "Expected `int`, got `str` - at `value[1]`")
     assert_refused(client.get("/query/ints?value=1&value=x"), ("query", *wrong))
     assert_refused(client.post("/body/ints", json={"value": [1, "x"]}), ("body", *wrong))
@@ -79,7 +79,7 @@ def test_an_error_in_a_list_names_the_index(connect: Connect):
 
 
 def test_a_union_of_scalar_and_list_takes_one_value_or_several(connect: Connect):
-    client = connect(taking({"oneormany": int | list[int], "flags": bool | list[int], "anything": Any}))
+    client = connect(create_value_service({"oneormany": int | list[int], "flags": bool | list[int], "anything": Any}))
     assert_bound(client.get("/query/oneormany?value=1"), 1)
     assert_bound(client.get("/query/oneormany?value=1&value=2"), [1, 2])
     assert_bound(client.get("/query/flags?value=true"), True)
@@ -89,7 +89,7 @@ def test_a_union_of_scalar_and_list_takes_one_value_or_several(connect: Connect)
 
 
 def test_a_scalar_given_twice_is_an_error(connect: Connect):
-    client = connect(taking({"str": str, "int": int | None}))
+    client = connect(create_value_service({"str": str, "int": int | None}))
     twice = "Given more than once"
     assert_refused(client.get("/query/str?value=a&value=a"), ("query", "value", "str", twice))
     assert_refused(client.post("/body/int", data={"value": ["1", "2"]}), ("body", "value", "int | None", twice))
@@ -100,7 +100,7 @@ def test_a_named_tuple_is_read_from_an_array(connect: Connect):
         number: int
         name: str = "pen"
 
-    client = connect(taking({"pair": Pair}))
+    client = connect(create_value_service({"pair": Pair}))
     assert_bound(client.post("/body/pair", json={"value": ["1", "pad"]}), Pair(1, "pad"))
     assert_bound(client.get("/query/pair?value=1"), Pair(1))
     error = ("query", "value", "Pair", "Expected `array` of length 1 to 2, got 3")
@@ -111,7 +111,8 @@ def test_a_named_tuple_is_read_from_an_array(connect: Connect):
 
 
 def test_a_dict_converts_its_keys_and_values(connect: Connect):
-    client = connect(taking({"dict": dict[int, float], "days": dict[date, bool], "words": dict[str, int | str]}))
+    annotations = {"dict": dict[int, float], "days": dict[date, bool], "words": dict[str, int | str]}
+    client = connect(create_value_service(annotations))
     assert_bound(client.post("/body/dict", json={"value": {"1": "2", "3": 4}}), {1: 2.0, 3: 4.0})
     assert_bound(client.post("/body/days", json={"value": {"2024-02-29": "on"}}), {date(2024, 2, 29): True})
     assert_bound(client.post("/body/words", json={"value": {"a": "1", "b": "x"}}), {"a": 1, "b": "x"})
@@ -122,7 +123,7 @@ def test_a_dict_converts_its_keys_and_values(connect: Connect):
 
 
 def test_a_float_key_cannot_be_nan_or_infinity(connect: Connect):
-    client = connect(taking({"dict": dict[float, int]}))
+    client = connect(create_value_service({"dict": dict[float, int]}))
     for key in ("nan", "NaN", "Infinity"):
         assert_refused(
             client.post("/body/dict", json={"value": {key: 1}}),
@@ -131,7 +132,7 @@ def test_a_float_key_cannot_be_nan_or_infinity(connect: Connect):
 
 
 def test_two_keys_that_convert_to_the_same_value_are_an_error(connect: Connect):
-    client = connect(taking({"dict": dict[int, int]}))
+    client = connect(create_value_service({"dict": dict[int, int]}))
     assert_refused(
         client.post("/body/dict", json={"value": {"1": 1, "01": 2}}),
         ("body", "value", "dict[int, int]", "Object contains two keys that convert to the same value"),
@@ -139,7 +140,7 @@ def test_two_keys_that_convert_to_the_same_value_are_an_error(connect: Connect):
 
 
 def test_a_set_with_an_unhashable_item_is_an_error(connect: Connect):
-    client = connect(taking({"set": set, "pairs": set[tuple[int, str]]}))
+    client = connect(create_value_service({"set": set, "pairs": set[tuple[int, str]]}))
     assert_bound(client.post("/body/set", json={"value": [1.5, 1.5]}), {1.5})
     assert_bound(client.post("/body/pairs", json={"value": [[1, "a"], [1, "a"]]}), {(1, "a")})
     for inner in ([1], {"a": 1}):
@@ -156,12 +157,12 @@ def test_a_set_with_an_unhashable_item_is_an_error(connect: Connect):
 def test_a_set_of_an_unhashable_type_is_a_declaration_error(held: Any, named: str):
     for annotation in (set[held], list[frozenset[held]]):
         assert f"a set cannot contain {named}, which is not hashable; " in declaration_error(
-            taking, {"set": annotation}
+            create_value_service, {"set": annotation}
         )
 
 
 def test_a_set_may_contain_frozen_types(connect: Connect):
-    client = connect(taking({"spots": set[Frozen], "structs": frozenset[Fixed]}))
+    client = connect(create_value_service({"spots": set[Frozen], "structs": frozenset[Fixed]}))
     assert_bound(client.post("/body/spots", json={"value": [{"x": "1"}, {"x": 1}]}), {Frozen(1)})
     assert_bound(client.post("/body/structs", json={"value": [{"x": "1"}]}), frozenset({Fixed(1)}))
 
@@ -171,7 +172,7 @@ def test_in_a_union_with_str_other_numbers_than_those_listed_stay_strings(connec
         it: Literal[1] | str
 
     annotations = {"list": list[Level | str], "dict": dict[str, Literal[1] | str], "struct": list[Struct]}
-    client = connect(taking(annotations))
+    client = connect(create_value_service(annotations))
     for content_type in ("application/json", "application/json; charset=utf-8"):
         for name, sent, value in (
             ("list", '["1", "9"]', [Level.LOW, "9"]),
@@ -184,7 +185,8 @@ def test_in_a_union_with_str_other_numbers_than_those_listed_stay_strings(connec
 
 
 def test_an_error_in_a_collection_names_the_location_without_the_value(connect: Connect):
-    client = connect(taking({"colours": list[Colour], "named": dict[str, Level], "keyed": dict[Colour, int]}))
+    annotations = {"colours": list[Colour], "named": dict[str, Level], "keyed": dict[Colour, int]}
+    client = connect(create_value_service(annotations))
     expected = "one of 'red', \"it's\""
     for sent in ("blue", "it's - at `$.x`"):
         assert_refused(

@@ -6,11 +6,11 @@ from typing import Any
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
 from tests.entries.annotations import ANNOTATIONS, Level
-from tests.http_requests import JSON, assert_bound, assert_refused, shown, taking
+from tests.http_requests import JSON, assert_bound, assert_refused, create_value_service, format_values
 
 
 def test_json_numbers_booleans_and_null_are_accepted(connect: Connect):
-    client = connect(taking(ANNOTATIONS, path=True))
+    client = connect(create_value_service(ANNOTATIONS, path=True))
     for name, value in (("int", 5), ("float", 1.5), ("bool", False), ("optional", None), ("intorstr", 5), ("level", 1)):
         response = client.post(f"/body/{name}", json={"value": value})
         assert_bound(response, Level.LOW if name == "level" else value)
@@ -37,14 +37,14 @@ WRONG_JSON = [
 
 
 def test_json_of_the_wrong_type_is_an_error(connect: Connect):
-    client = connect(taking(ANNOTATIONS))
+    client = connect(create_value_service(ANNOTATIONS))
     for name, sent, expected, got in WRONG_JSON:
         response = client.post(f"/body/{name}", content=f'{{"value": {sent}}}', headers=JSON)
         assert_refused(response, ("body", "value", expected, got))
 
 
 def test_a_json_number_keeps_its_digits_in_a_decimal(connect: Connect):
-    client = connect(taking({"decimal": Decimal, "intordecimal": int | Decimal}))
+    client = connect(create_value_service({"decimal": Decimal, "intordecimal": int | Decimal}))
     digits = "1.234567890123456789012345678901"
     for name in ("decimal", "intordecimal"):
         assert_bound(client.post(f"/body/{name}", content=f'{{"value": {digits}}}', headers=JSON), Decimal(digits))
@@ -66,7 +66,7 @@ def test_other_json_numbers_beside_a_decimal_are_floats(connect: Connect):
             raw: Any = None,
             named: dict[str, float] | None = None,
         ):
-            return shown(price, weight, either, whole, raw, named)
+            return format_values(price, weight, either, whole, raw, named)
 
     client = connect(Prices())
     response = client.post(

@@ -10,7 +10,7 @@ from starlette.datastructures import UploadFile
 
 from coworks_async import DeclarationError, TechMicroService, entry
 from tests.clients import Connect
-from tests.http_requests import assert_bound, assert_refused, shown, taking_whole
+from tests.http_requests import assert_bound, assert_refused, create_item_service, format_values
 
 T = TypeVar("T")
 
@@ -58,16 +58,16 @@ class Parcel(TypedDict, Generic[T]):
 
 @pytest.mark.parametrize("kind", [Item, Pen, Order])
 def test_a_json_object_converts_to_the_structured_type(connect: Connect, kind: Any):
-    client = connect(taking_whole(kind))
+    client = connect(create_item_service(kind))
     assert_bound(client.post("/", json={"id": 1}), kind(id=1))
     assert_bound(client.post("/", json={"id": "1"}), kind(id=1))
 
 
 def test_nested_values_convert(connect: Connect):
-    client = connect(taking_whole(Item))
+    client = connect(create_item_service(Item))
     sent = {"id": "7", "name": "pad", "tags": [{"name": "a", "weight": "2"}, {"name": "b"}], "price": "1.10"}
     assert_bound(client.post("/", json=sent), Item(7, "pad", [Tag("a", 2.0), Tag("b")], Decimal("1.10")))
-    client = connect(taking_whole(Order))
+    client = connect(create_item_service(Order))
     assert_bound(
         client.post("/", json={"id": 1, "tag": {"name": "a"}, "count": "2"}), {"id": 1, "tag": Tag("a"), "count": 2}
     )
@@ -79,7 +79,7 @@ def test_a_query_and_a_form_convert_like_json(connect: Connect):
         name: str = "Rex"
         toys: list[str] = []
 
-    client = connect(taking_whole(Dog))
+    client = connect(create_item_service(Dog))
     for response in (
         client.get("/?name=Bo&toys=ball"),
         client.post("/", data={"name": "Bo", "toys": ["ball"]}),
@@ -95,7 +95,7 @@ def test_a_field_that_is_a_scalar_or_a_list_takes_one_value_or_several(connect: 
     class Numbers:
         values: list[int] | bool
 
-    client = connect(taking_whole(Numbers))
+    client = connect(create_item_service(Numbers))
     assert_bound(client.get("/?values=5"), Numbers([5]))
     assert_bound(client.get("/?values=on"), Numbers(True))
     assert_bound(client.get("/?values=5&values=6"), Numbers([5, 6]))
@@ -103,7 +103,7 @@ def test_a_field_that_is_a_scalar_or_a_list_takes_one_value_or_several(connect: 
 
 @pytest.mark.parametrize("kind", [Item, Pen, Order])
 def test_an_unknown_key_is_an_error_that_names_it(connect: Connect, kind: Any):
-    client = connect(taking_whole(kind))
+    client = connect(create_item_service(kind))
     known = {Item: "id, name, tags, price", Pen: "id, colour, tags", Order: "id, note, tag, count"}[kind]
     detail = f"Unknown name; accepted names: {known}"
     assert_refused(client.post("/", json={"id": 1, "nope": 2}), ("body", "nope", "nothing", detail))
@@ -122,22 +122,22 @@ def test_a_nested_unknown_key_is_an_error(connect: Connect):
         (Parcel[tuple[int, Tag]], {"content": [1, tag]}, "content", "tuple[int, Tag]"),
     ]
     for kind, body, name, expected in sent:
-        response = connect(taking_whole(kind)).post("/", json=body)
+        response = connect(create_item_service(kind)).post("/", json=body)
         assert_refused(response, ("body", name, expected, "Object contains unknown field `nope`"))
 
 
 def test_a_non_init_field_cannot_be_sent(connect: Connect):
-    client = connect(taking_whole(Item))
+    client = connect(create_item_service(Item))
     error = ("body", "created", "nothing", "Unknown name; accepted names: id, name, tags, price")
     assert_refused(client.post("/", json={"id": 1, "created": "x"}), error)
     assert_refused(
-        connect(taking_whole(Box[Item])).post("/", json={"content": {"id": 1, "created": "x"}}),
+        connect(create_item_service(Box[Item])).post("/", json={"content": {"id": 1, "created": "x"}}),
         ("body", "content", "Item", "Object contains unknown field `created`"),
     )
 
 
 def test_one_response_lists_every_invalid_field(connect: Connect):
-    client = connect(taking_whole(Item))
+    client = connect(create_item_service(Item))
     wrong = (
         ("nope", "nothing", "Unknown name; accepted names: id, name, tags, price"),
         ("id", "int", "Missing"),
@@ -156,34 +156,34 @@ def test_one_response_lists_every_invalid_field(connect: Connect):
 
 def test_the_constraint_of_a_field_applies(connect: Connect):
     error = ("body", "colour", "str of length <= 5", "Expected `str` of length <= 5")
-    assert_refused(connect(taking_whole(Pen)).post("/", json={"id": 1, "colour": "orange"}), error)
+    assert_refused(connect(create_item_service(Pen)).post("/", json={"id": 1, "colour": "orange"}), error)
 
 
 @pytest.mark.parametrize("kind", [Box, Crate, Parcel])
 def test_a_generic_type_converts_to_its_type_argument(connect: Connect, kind: Any):
-    client = connect(taking_whole(kind[int]))
+    client = connect(create_item_service(kind[int]))
     assert_bound(client.post("/", json={"content": "5"}), kind(content=5))
     assert_bound(client.get("/?content=5"), kind(content=5))
     assert_refused(client.post("/", json={"content": "x"}), ("body", "content", "int", "Expected `int`, got `str`"))
 
 
 def test_a_body_that_is_not_an_object_is_an_error(connect: Connect):
-    client = connect(taking_whole(Pen))
+    client = connect(create_item_service(Pen))
     for sent, got in (([1], "array"), ("a", "str"), (5, "int"), (True, "bool")):
         assert_refused(client.post("/", json=sent), ("body", "", "Pen", f"Expected `object`, got `{got}`"))
 
 
 def test_a_missing_body_is_an_error_without_a_default(connect: Connect):
-    assert_refused(connect(taking_whole(Pen)).post("/"), ("body", "", "Pen", "Missing"))
-    assert_refused(connect(taking_whole(Pen)).get("/"), ("query", "id", "int", "Missing"))
-    client = connect(taking_whole(Pen | None, None))
+    assert_refused(connect(create_item_service(Pen)).post("/"), ("body", "", "Pen", "Missing"))
+    assert_refused(connect(create_item_service(Pen)).get("/"), ("query", "id", "int", "Missing"))
+    client = connect(create_item_service(Pen | None, None))
     for response in (client.post("/"), client.get("/"), client.post("/", content=b"null")):
         assert_bound(response, None)
     assert_bound(client.post("/", json={"id": 1}), Pen(1))
 
 
 def test_a_union_of_object_and_list_takes_both(connect: Connect):
-    client = connect(taking_whole(Tag | list[Tag]))
+    client = connect(create_item_service(Tag | list[Tag]))
     assert_bound(client.post("/", json={"name": "a"}), Tag("a"))
     assert_bound(client.post("/", json=[{"name": "a"}, {"name": "b"}]), [Tag("a"), Tag("b")])
     assert_bound(client.post("/", data={"name": "a"}), Tag("a"))
@@ -194,7 +194,7 @@ def test_a_class_without_fields_takes_an_empty_object(connect: Connect):
     class Nothing:
         pass
 
-    client = connect(taking_whole(Nothing))
+    client = connect(create_item_service(Nothing))
     assert_bound(client.post("/", json={}), Nothing())
     assert_refused(client.post("/", json={"nope": 1}), ("body", "", "Nothing", "Object contains unknown field `nope`"))
 
@@ -203,7 +203,7 @@ def test_the_other_parameters_come_from_the_query(connect: Connect):
     class Shop(TechMicroService):
         @entry(no_auth=True)
         async def post(self, shelf: int, item: Item, *, dry: bool, note: str = ""):
-            return shown(shelf, item, dry, note)
+            return format_values(shelf, item, dry, note)
 
     client = connect(Shop())
     assert_bound(client.post("/3?dry=on&note=x", json={"id": 1}), 3, Item(1), True, "x")
@@ -221,7 +221,7 @@ def test_on_get_a_structured_parameter_takes_the_remaining_names(connect: Connec
     class Shop(TechMicroService):
         @entry(no_auth=True)
         async def get(self, item: Item, page: int = 1):
-            return shown(item, page)
+            return format_values(item, page)
 
     client = connect(Shop())
     assert_bound(client.get("/?id=1&page=2&name=x"), Item(1, "x"), 2)
@@ -242,7 +242,7 @@ def test_a_field_may_be_a_file(connect: Connect):
     class Uploads(TechMicroService):
         @entry(no_auth=True)
         async def post(self, upload: Upload):
-            return shown(upload.title, upload.file.filename, await upload.file.read())
+            return format_values(upload.title, upload.file.filename, await upload.file.read())
 
     client = connect(Uploads())
     response = client.post("/", data={"title": "a"}, files={"file": ("f.txt", b"abc")})
@@ -260,7 +260,7 @@ def test_a_field_of_an_unsupported_type_is_a_declaration_error():
         DeclarationError,
         match=r"Whole\.\w+: cannot convert parameter 'item': the type complex is not",
     ):
-        taking_whole(Strange)
+        create_item_service(Strange)
 
 
 class Patch(TypedDict, total=False):
@@ -287,21 +287,21 @@ class Range(msgspec.Struct):
 
 
 def test_an_error_of_post_init_is_an_error_of_the_whole_body(connect: Connect):
-    client = connect(taking_whole(Range))
+    client = connect(create_item_service(Range))
     assert_bound(client.post("/", json={"low": 1, "high": 2}), Range(1, 2))
     assert_refused(client.post("/", json={"low": 3, "high": 2}), ("body", "", "Range", "low is above high"))
     assert_refused(client.get("/?low=3&high=2"), ("query", "", "Range", "low is above high"))
 
 
 def test_required_keys_of_a_typed_dict(connect: Connect):
-    client = connect(taking_whole(Patch))
+    client = connect(create_item_service(Patch))
     assert_bound(client.post("/", json={"id": 1, "note": None}), {"id": 1, "note": None})
     assert_bound(client.post("/", json={"id": 1}), {"id": 1})
     assert_refused(client.post("/", json={"note": "x"}), ("body", "id", "int", "Missing"))
 
 
 def test_a_struct_is_converted_by_its_encoded_names(connect: Connect):
-    client = connect(taking_whole(Renamed))
+    client = connect(create_item_service(Renamed))
     assert_bound(client.post("/", json={"itemId": "1", "@name": "a"}), Renamed(1, "a"))
     assert_refused(
         client.get("/?item_id=1"),
@@ -311,7 +311,7 @@ def test_a_struct_is_converted_by_its_encoded_names(connect: Connect):
 
 
 def test_unset_differs_from_null(connect: Connect):
-    client = connect(taking_whole(Change))
+    client = connect(create_item_service(Change))
     assert_bound(client.post("/", json={"note": None}), Change(None))
     assert_bound(client.post("/", json={}), Change())
 
@@ -323,6 +323,6 @@ def test_an_error_in_a_default_factory_is_a_500(connect: Connect):
     class Broken(msgspec.Struct):
         number: int = msgspec.field(default_factory=broken)
 
-    client = connect(taking_whole(Broken))
+    client = connect(create_item_service(Broken))
     assert client.post("/", json={"number": 1}).status_code == 200
     assert client.post("/", json={}).json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from tests.clients import Connect
-from tests.http_requests import assert_bound, assert_refused, taking_whole
+from tests.http_requests import assert_bound, assert_refused, create_item_service
 
 
 class Cat(msgspec.Struct, tag="cat"):
@@ -44,7 +44,7 @@ class Spot(msgspec.Struct, array_like=True, tag="spot"):
 
 
 def test_a_recursive_type_converts_at_every_level(connect: Connect):
-    client = connect(taking_whole(Tree))
+    client = connect(create_item_service(Tree))
     sent: Any = {"value": "1", "children": [{"value": "2", "children": [{"value": "3"}]}]}
     assert_bound(client.post("/", json=sent), Tree(1, [Tree(2, [Tree(3)])]))
     sent = {"value": 1, "children": [{"value": 2, "nope": 3}]}
@@ -54,7 +54,7 @@ def test_a_recursive_type_converts_at_every_level(connect: Connect):
 
 
 def test_the_tag_chooses_the_struct_of_a_union(connect: Connect):
-    client = connect(taking_whole(Cat | Dog))
+    client = connect(create_item_service(Cat | Dog))
     for response in (client.post("/", json={"type": "cat", "lives": "9"}), client.get("/?type=cat&lives=9")):
         assert_bound(response, Cat(9))
     assert_bound(client.get("/?type=dog&toys=ball&toys=bone"), Dog(toys=["ball", "bone"]))
@@ -66,7 +66,7 @@ def test_the_tag_chooses_the_struct_of_a_union(connect: Connect):
 
 
 def test_the_error_of_a_missing_or_unknown_tag_does_not_contain_its_value(connect: Connect):
-    client = connect(taking_whole(Cat | Dog))
+    client = connect(create_item_service(Cat | Dog))
     missing = ("Cat | Dog", "Object missing required field `type`")
     assert_refused(client.post("/", json={"lives": 1}), ("body", "", *missing))
     assert_refused(client.get("/?lives=1"), ("query", "", *missing))
@@ -81,7 +81,7 @@ def test_the_error_of_a_missing_or_unknown_tag_does_not_contain_its_value(connec
 
 
 def test_a_numeric_tag_is_converted_from_a_query(connect: Connect):
-    client = connect(taking_whole(First | Second))
+    client = connect(create_item_service(First | Second))
     assert_bound(client.get("/?type=2&x=1"), Second("1"))
     assert_bound(client.post("/", json={"type": 1, "x": "1"}), First(1))
 
@@ -92,7 +92,7 @@ def test_nested_tagged_structs_reject_unknown_keys(connect: Connect):
         mascot: Cat | None = None
         spans: list[Span | Spot] = []
 
-    client = connect(taking_whole(Zoo))
+    client = connect(create_item_service(Zoo))
     sent = {"pets": [{"type": "cat", "lives": "9"}, {"type": "dog"}], "mascot": {"lives": "3"}}
     assert_bound(client.post("/", json=sent), Zoo([Cat(9), Dog()], Cat(3)))
     unknown = "Object contains unknown field `nope`"
@@ -113,7 +113,7 @@ def test_nested_tagged_structs_reject_unknown_keys(connect: Connect):
 
 
 def test_an_array_like_struct_rejects_surplus_items(connect: Connect):
-    client = connect(taking_whole(Point))
+    client = connect(create_item_service(Point))
     assert_bound(client.post("/", json=["1", 2]), Point(1, 2))
     assert_bound(client.post("/", json=[1]), Point(1))
     assert_refused(

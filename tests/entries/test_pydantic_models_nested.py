@@ -17,7 +17,7 @@ from tests.entries.pydantic_models import (
     Tags,
     box,
 )
-from tests.http_requests import assert_bound, shown
+from tests.http_requests import assert_bound, format_values
 
 
 def create_box_service(annotations: list[Any]) -> TechMicroService:
@@ -26,7 +26,7 @@ def create_box_service(annotations: list[Any]) -> TechMicroService:
     for number, annotation in enumerate(annotations):
 
         async def take(self: TechMicroService, item: Any) -> str:
-            return shown(item)
+            return format_values(item)
 
         take.__annotations__["item"] = box[annotation]
         methods[f"post_box_{number}"] = entry(no_auth=True)(take)

@@ -15,7 +15,7 @@ from coworks_async.openapi import openapi
 from tests.openapi.document_validation import create_document
 from tests.openapi.services import create_structured_service, describe_entry
 from tests.openapi.structured_types import STRUCTURED
-from tests.pipeline.strategies import Taker, service_of, signatures
+from tests.pipeline.strategies import DrawnParameter, create_drawn_service, signatures
 
 
 class Items(Blueprint):
@@ -60,9 +60,9 @@ def create_shop() -> Shop:
 
 @given(signatures())
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-def test_the_document_of_any_signature_is_valid(takers: list[Taker]):
+def test_the_document_of_any_signature_is_valid(parameters: list[DrawnParameter]):
     for method in ("get", "post"):
-        create_document(service_of(takers, method, []))
+        create_document(create_drawn_service(parameters, method, []))
 
 
 @pytest.mark.parametrize("name", STRUCTURED)

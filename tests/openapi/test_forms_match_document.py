@@ -22,7 +22,7 @@ from tests.openapi.document_validation import (
 )
 from tests.openapi.services import FORM, JSON, MULTIPART, create_service, create_structured_service
 from tests.openapi.structured_types import STRUCTURED
-from tests.pipeline.strategies import KINDS, Kind, Taker, service_of, signatures
+from tests.pipeline.strategies import KINDS, DrawnParameter, Kind, create_drawn_service, signatures
 
 TEXTS = ["", "x", "red", "cat", "dog", "2024-02-29", "P1D", "P1Y", "+P1D", "1.50", "YQ==", "7", "07", "11", "yes", "1"]
 TEXTS += ["12345678-1234-5678-1234-567812345678", "2024-02-29T10:00:00Z", "2024-02-29T10:00:00", "10:00:00", "null"]
@@ -157,9 +157,9 @@ BODIES = {
 
 @given(signatures(), st.sampled_from(list(BODIES)))
 @settings(suppress_health_check=[HealthCheck.too_slow])
-def test_a_content_type_is_rejected_unless_the_document_has_it(takers: list[Taker], media_type: str):
-    takers = [taker for taker in takers if taker.place not in ("path", "tail")]
-    service = service_of(takers, "post", [])
+def test_a_content_type_is_rejected_unless_the_document_has_it(parameters: list[DrawnParameter], media_type: str):
+    parameters = [parameter for parameter in parameters if parameter.role not in ("path", "tail")]
+    service = create_drawn_service(parameters, "post", [])
     operation = get_operation(openapi(service))
     content = operation.get("requestBody", {"content": {}})["content"]
     documented = JSON if media_type.endswith("+json") else media_type

@@ -4,6 +4,7 @@ Strings that convert to the expected type are the exception: they may be accepte
 """
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -29,36 +30,36 @@ from tests.openapi.document_validation import (
 )
 from tests.openapi.services import FORM, JSON, create_structured_service
 from tests.openapi.structured_types import STRUCTURED
-from tests.pipeline.strategies import Sent, Taker, requests, service_of, signatures
+from tests.pipeline.strategies import DrawnParameter, DrawnRequest, create_drawn_service, requests, signatures
 
 
 @st.composite
-def entries_and_requests(draw: st.DrawFn) -> tuple[list[Taker], str, Sent]:
+def entries_and_requests(draw: st.DrawFn) -> tuple[list[DrawnParameter], str, DrawnRequest]:
     """Draw a signature, a method and a request. A POST has no query, because its document shows names in the body."""
-    takers = draw(signatures())
+    parameters = draw(signatures())
     method = draw(st.sampled_from(["get", "post", "delete"]))
-    sent = draw(requests(takers, body=method == "post"))
-    return takers, method, Sent(sent.path, [] if method == "post" else sent.query, sent.form, sent.json)
+    request = draw(requests(parameters, body=method == "post"))
+    return parameters, method, replace(request, query=[]) if method == "post" else request
 
 
-def check_request(sent: Sent, document: dict[str, Any]) -> Verdict:
+def check_request(request: DrawnRequest, document: dict[str, Any]) -> Verdict:
     operation = get_operation(document)
     parameters = operation.get("parameters", [])
     path_schemas = [parameter["schema"] for parameter in parameters if parameter["in"] == "path"]
-    rest_schemas = path_schemas[-1:] * (len(sent.path) - len(path_schemas))
+    rest_schemas = path_schemas[-1:] * (len(request.path) - len(path_schemas))
     verdicts = [
         (is_valid_text(document, schema, [text]), not is_valid_text(document, schema, [text], read_conversions))
-        for schema, text in zip([*path_schemas, *rest_schemas], sent.path, strict=False)
+        for schema, text in zip([*path_schemas, *rest_schemas], request.path, strict=False)
     ]
     body = operation.get("requestBody", {"content": {}, "required": False})
-    values = group_by_name(sent.form or sent.query)
-    if sent.form:
+    values = group_by_name(request.form or request.query)
+    if request.form:
         verdicts.append(check_body(document, body, FORM, values))
-    elif sent.json is not None:
-        verdicts.append(check_body(document, body, JSON, sent.json))
+    elif request.json is not None:
+        verdicts.append(check_body(document, body, JSON, request.json))
     elif body["required"]:
         verdicts.append((False, True))
-    if not sent.form:
+    if not request.form:
         verdicts.append(check_object(document, create_query_schema(parameters), values, text=True))
     return all(allowed for allowed, _ in verdicts), any(must_reject for _, must_reject in verdicts)
 
@@ -73,15 +74,17 @@ def check_body(document: dict[str, Any], body: dict[str, Any], media_type: str, 
 
 @given(entries_and_requests())
 @settings(suppress_health_check=[HealthCheck.too_slow])
-def test_the_status_of_a_request_matches_the_document(drawn: tuple[list[Taker], str, Sent]):
-    takers, method, sent = drawn
-    service = service_of(takers, method, [])
+def test_the_status_of_a_request_matches_the_document(drawn: tuple[list[DrawnParameter], str, DrawnRequest]):
+    parameters, method, request = drawn
+    service = create_drawn_service(parameters, method, [])
     document = openapi(service)
-    headers = {"content-type": FORM} if sent.form is not None else {}
-    body = urlencode(sent.form) if sent.form is not None else json.dumps(sent.json) if sent.json is not None else None
-    url = "/" + "/".join(quote(text, safe="") for text in sent.path) + f"?{urlencode(sent.query)}"
+    headers = {"content-type": FORM} if request.form is not None else {}
+    body = None if request.json is None else json.dumps(request.json)
+    if request.form is not None:
+        body = urlencode(request.form)
+    url = "/" + "/".join(quote(text, safe="") for text in request.path) + f"?{urlencode(request.query)}"
     response = TestClient(service).request(method, url, content=body, headers=headers)
-    assert_status(response.status_code, check_request(sent, document), document)
+    assert_status(response.status_code, check_request(request, document), document)
 
 
 LEAVES = (
@@ -137,17 +140,17 @@ def contains_read_only_field(document: dict[str, Any], value: Any) -> bool:
 
 
 @st.composite
-def posts_and_raw_json(draw: st.DrawFn) -> tuple[list[Taker], Any]:
+def posts_and_raw_json(draw: st.DrawFn) -> tuple[list[DrawnParameter], Any]:
     """Draw the signature of a POST, and JSON that is not an object."""
-    takers = [taker for taker in draw(signatures()) if taker.place in ("named", "keyword")]
-    return takers, draw(VALUES.filter(lambda value: not isinstance(value, dict)))
+    parameters = [parameter for parameter in draw(signatures()) if parameter.role in ("named", "keyword")]
+    return parameters, draw(VALUES.filter(lambda value: not isinstance(value, dict)))
 
 
 @given(posts_and_raw_json())
 @settings(suppress_health_check=[HealthCheck.too_slow])
-def test_the_status_of_json_that_is_not_an_object_matches_the_document(drawn: tuple[list[Taker], Any]):
-    takers, value = drawn
-    service = service_of(takers, "post", [])
+def test_the_status_of_json_that_is_not_an_object_matches_the_document(drawn: tuple[list[DrawnParameter], Any]):
+    parameters, value = drawn
+    service = create_drawn_service(parameters, "post", [])
     document = openapi(service)
     content = get_operation(document).get("requestBody", {"content": {JSON: {"schema": {"not": {}}}}})["content"]
     schema = content[JSON]["schema"]

@@ -39,15 +39,15 @@ class Kind:
     wrong_json: Sequence[Any] = ()
     many: bool = False
 
-    def of_text(self, text: str) -> Any:
+    def convert_text(self, text: str) -> Any:
         """Return the expected result of a string."""
         return dict(self.texts).get(text, WRONG)
 
-    def of_json(self, value: Any) -> Any:
+    def convert_json(self, value: Any) -> Any:
         """Return the expected result of a JSON value."""
         if isinstance(value, str) and not self.many:
-            return self.of_text(value)
-        return next((into for sent, into in self.json if repr(sent) == repr(value)), WRONG)
+            return self.convert_text(value)
+        return next((result for given, result in self.json if repr(given) == repr(value)), WRONG)
 
 
 UID = UUID("12345678-1234-5678-1234-567812345678")
@@ -92,16 +92,16 @@ SCALARS = [kind for kind in KINDS if not kind.many]
 
 
 @dataclass(frozen=True)
-class Taker:
+class DrawnParameter:
     """A parameter of a drawn signature."""
 
     name: str
     kind: Kind
-    place: Literal["path", "tail", "named", "keyword", "rest"]
+    role: Literal["path", "tail", "named", "keyword", "rest"]
     default: Any = inspect.Parameter.empty
 
     @property
-    def parameter(self) -> inspect.Parameter:
+    def inspected(self) -> inspect.Parameter:
         kinds = {
             "path": inspect.Parameter.POSITIONAL_OR_KEYWORD,
             "tail": inspect.Parameter.VAR_POSITIONAL,
@@ -109,7 +109,7 @@ class Taker:
             "keyword": inspect.Parameter.KEYWORD_ONLY,
             "rest": inspect.Parameter.VAR_KEYWORD,
         }
-        return inspect.Parameter(self.name, kinds[self.place], default=self.default, annotation=self.kind.annotation)
+        return inspect.Parameter(self.name, kinds[self.role], default=self.default, annotation=self.kind.annotation)
 
 
 NAMES = ["alpha", "beta", "page__number__", "gamma", "delta"]
@@ -123,23 +123,23 @@ def alias(name: str) -> str:
 
 
 @st.composite
-def signatures(draw: st.DrawFn) -> list[Taker]:
+def signatures(draw: st.DrawFn) -> list[DrawnParameter]:
     """Draw a signature: path parameters, parameters with a default, keyword-only ones, `*tail` and `**rest`."""
-    path = [Taker(f"path{n}", draw(SCALAR), "path") for n in range(draw(st.integers(0, 2)))]
+    path = [DrawnParameter(f"path{n}", draw(SCALAR), "path") for n in range(draw(st.integers(0, 2)))]
     names = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=4))
     split = draw(st.integers(0, len(names)))
-    named = [Taker(name, draw(KIND), "named", object()) for name in names[:split]]
-    tail = [Taker("tail", draw(SCALAR), "tail")] if draw(st.integers(0, 4)) == 0 else []
+    named = [DrawnParameter(name, draw(KIND), "named", object()) for name in names[:split]]
+    tail = [DrawnParameter("tail", draw(SCALAR), "tail")] if draw(st.integers(0, 4)) == 0 else []
     keyword = [
-        Taker(name, draw(KIND), "keyword", draw(st.sampled_from([object(), inspect.Parameter.empty])))
+        DrawnParameter(name, draw(KIND), "keyword", draw(st.sampled_from([object(), inspect.Parameter.empty])))
         for name in names[split:]
     ]
-    rest = [Taker("rest", draw(KIND), "rest")] if draw(st.integers(0, 3)) == 0 else []
+    rest = [DrawnParameter("rest", draw(KIND), "rest")] if draw(st.integers(0, 3)) == 0 else []
     return [*path, *named, *tail, *keyword, *rest]
 
 
 @dataclass(frozen=True)
-class Sent:
+class DrawnRequest:
     """A drawn request: path segments, query, and a form or a JSON body."""
 
     path: list[str]
@@ -149,25 +149,25 @@ class Sent:
 
 
 @st.composite
-def requests(draw: st.DrawFn, takers: list[Taker], *, body: bool) -> Sent:
+def requests(draw: st.DrawFn, parameters: list[DrawnParameter], *, body: bool) -> DrawnRequest:
     """Draw a request for a signature, with valid and invalid values, and missing, repeated and unknown names."""
-    path = [draw(_texts(taker.kind).filter(_is_segment)) for taker in takers if taker.place == "path"]
-    for taker in takers:
-        if taker.place == "tail":
-            path += draw(st.lists(_texts(taker.kind).filter(_is_segment), max_size=2))
-    names = [alias(taker.name) for taker in takers if taker.place in ("named", "keyword")]
-    kinds = {alias(taker.name): taker.kind for taker in takers}
-    rest = next((taker.kind for taker in takers if taker.place == "rest"), ANY)
+    path = [draw(_texts(parameter.kind).filter(_is_segment)) for parameter in parameters if parameter.role == "path"]
+    for parameter in parameters:
+        if parameter.role == "tail":
+            path += draw(st.lists(_texts(parameter.kind).filter(_is_segment), max_size=2))
+    names = [alias(parameter.name) for parameter in parameters if parameter.role in ("named", "keyword")]
+    kinds = {alias(parameter.name): parameter.kind for parameter in parameters}
+    rest = next((parameter.kind for parameter in parameters if parameter.role == "rest"), ANY)
     name = st.sampled_from([*names, *names, "nope", "self", "page__number__", "Alpha", "path0", "rest", ""])
     pair = name.flatmap(lambda name: st.tuples(st.just(name), _texts(kinds.get(name, rest))))
     member = name.flatmap(lambda name: st.tuples(st.just(name), _values(kinds.get(name, rest))))
     query = draw(st.lists(pair, max_size=4))
-    how = draw(st.sampled_from(["none", "form", "json", "json"])) if body else "none"
-    form = draw(st.lists(pair, min_size=1, max_size=4)) if how == "form" else None
-    json = dict(draw(st.lists(member, max_size=4))) if how == "json" else None
-    if how != "none" and draw(st.booleans()):
+    body_kind = draw(st.sampled_from(["none", "form", "json", "json"])) if body else "none"
+    form = draw(st.lists(pair, min_size=1, max_size=4)) if body_kind == "form" else None
+    json = dict(draw(st.lists(member, max_size=4))) if body_kind == "json" else None
+    if body_kind != "none" and draw(st.booleans()):
         query = []  # so that fast binding is tested, too
-    return Sent(path, query, form, json)
+    return DrawnRequest(path, query, form, json)
 
 
 def _is_segment(text: str) -> bool:
@@ -190,77 +190,80 @@ class Outcome:
     values: dict[str, Any]
     errors: set[tuple[str, str]]
 
-    def put(self, taker: Taker, value: Any, where: str, name: str) -> None:
+    def put(self, parameter: DrawnParameter, value: Any, where: str, name: str) -> None:
         """Set the value of a parameter, or add an error for the name."""
         if value is WRONG:
             self.errors.add((where, name))
-        elif taker.place == "rest":
+        elif parameter.role == "rest":
             self.values["rest"][name] = value
         else:
-            self.values[taker.name] = value
+            self.values[parameter.name] = value
 
 
-def expected(takers: list[Taker], sent: Sent) -> Outcome:
+def expected(parameters: list[DrawnParameter], request: DrawnRequest) -> Outcome:
     """Return the expected result of a request."""
-    outcome = Outcome({"rest": {}} if any(taker.place == "rest" for taker in takers) else {}, set())
-    segments = iter(sent.path)
-    for taker in takers:
-        if taker.place == "path":
-            outcome.put(taker, taker.kind.of_text(next(segments)), "path", taker.name)
-        elif taker.place == "tail":
+    outcome = Outcome({"rest": {}} if any(parameter.role == "rest" for parameter in parameters) else {}, set())
+    segments = iter(request.path)
+    for parameter in parameters:
+        if parameter.role == "path":
+            outcome.put(parameter, parameter.kind.convert_text(next(segments)), "path", parameter.name)
+        elif parameter.role == "tail":
             # The tail follows all path parameters.
-            values = [taker.kind.of_text(text) for text in sent.path[_count(takers, "path") :]]
-            outcome.put(taker, WRONG if WRONG in values else tuple(values), "path", "tail")
-    _expect_names(takers, sent, outcome)
+            values = [parameter.kind.convert_text(text) for text in request.path[_count(parameters, "path") :]]
+            outcome.put(parameter, WRONG if WRONG in values else tuple(values), "path", "tail")
+    _expect_names(parameters, request, outcome)
     return outcome
 
 
-def _expect_names(takers: list[Taker], sent: Sent, outcome: Outcome) -> None:
-    query, form = _several(sent.query), _several(sent.form or [])
-    body: Mapping[str, Any] = form or sent.json or {}
-    named = {alias(taker.name): taker for taker in takers if taker.place in ("named", "keyword")}
-    rest = next((taker for taker in takers if taker.place == "rest"), None)
-    reserved = {"self", *(taker.name for taker in takers if taker.place != "rest")} - named.keys()
+def _expect_names(parameters: list[DrawnParameter], request: DrawnRequest, outcome: Outcome) -> None:
+    query, form = _group_by_name(request.query), _group_by_name(request.form or [])
+    body: Mapping[str, Any] = form or request.json or {}
+    named = {alias(parameter.name): parameter for parameter in parameters if parameter.role in ("named", "keyword")}
+    rest = next((parameter for parameter in parameters if parameter.role == "rest"), None)
+    reserved = {"self", *(parameter.name for parameter in parameters if parameter.role != "rest")} - named.keys()
     for name in dict.fromkeys([*query, *body]):
-        taker = named.get(name, rest)
+        parameter = named.get(name, rest)
         if name in query and name in body:
-            outcome.errors.update([("query", name)] if taker else [("query", name), ("body", name)])
-        elif taker is None or name in reserved:
+            outcome.errors.update([("query", name)] if parameter else [("query", name), ("body", name)])
+        elif parameter is None or name in reserved:
             outcome.errors.add(("query" if name in query else "body", name))
         elif name in query or name in form:
-            value = of_texts(taker.kind, query.get(name) or form[name])
-            outcome.put(taker, value, "query" if name in query else "body", name)
+            value = convert_texts(parameter.kind, query.get(name) or form[name])
+            outcome.put(parameter, value, "query" if name in query else "body", name)
         else:
-            outcome.put(taker, taker.kind.of_json(body[name]), "body", name)
-    for name, taker in named.items():
+            outcome.put(parameter, parameter.kind.convert_json(body[name]), "body", name)
+    for name, parameter in named.items():
         if name not in query and name not in body:
-            where = "query" if sent.form is None and sent.json is None else "body"
-            outcome.put(taker, WRONG if taker.default is inspect.Parameter.empty else taker.default, where, name)
+            where = "query" if request.form is None and request.json is None else "body"
+            value = WRONG if parameter.default is inspect.Parameter.empty else parameter.default
+            outcome.put(parameter, value, where, name)
 
 
-def _count(takers: list[Taker], place: str) -> int:
-    return sum(taker.place == place for taker in takers)
+def _count(parameters: list[DrawnParameter], role: str) -> int:
+    return sum(parameter.role == role for parameter in parameters)
 
 
-def _several(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
-    several: dict[str, list[str]] = {}
+def _group_by_name(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
     for name, value in pairs:
-        several.setdefault(name, []).append(value)
-    return several
+        grouped.setdefault(name, []).append(value)
+    return grouped
 
 
-def of_texts(kind: Kind, texts: list[str]) -> Any:
+def convert_texts(kind: Kind, texts: list[str]) -> Any:
     """Return the expected result of the values of one name in a query or form."""
-    values = [kind.of_text(text) for text in texts]
+    values = [kind.convert_text(text) for text in texts]
     if WRONG in values or (len(values) > 1 and not kind.many and kind is not ANY):
         return WRONG
     return values if kind.many or len(values) > 1 else values[0]
 
 
-def service_of(takers: list[Taker], method: str, calls: list[dict[str, Any]]) -> TechMicroService:
-    """Create a service with one entry of this signature, which records its arguments in `calls`."""
-    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    signature = inspect.Signature([itself, *(taker.parameter for taker in takers)])
+def create_drawn_service(
+    parameters: list[DrawnParameter], method: str, calls: list[dict[str, Any]]
+) -> TechMicroService:
+    """Create a service with one entry of this signature, which adds its arguments to `calls`."""
+    receiver = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    signature = inspect.Signature([receiver, *(parameter.inspected for parameter in parameters)])
 
     async def response(*args: Any, **kwargs: Any) -> str:
         bound = signature.bind(*args, **kwargs)
@@ -269,6 +272,8 @@ def service_of(takers: list[Taker], method: str, calls: list[dict[str, Any]]) ->
         return "called"
 
     response.__signature__ = signature  # type: ignore[attr-defined]
-    response.__annotations__ = {taker.name: taker.kind.annotation for taker in takers if taker.kind is not ANY}
+    response.__annotations__ = {
+        parameter.name: parameter.kind.annotation for parameter in parameters if parameter.kind is not ANY
+    }
     service: TechMicroService = type("Drawn", (TechMicroService,), {method: entry(no_auth=True)(response)})()
     return service

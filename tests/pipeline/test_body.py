@@ -11,30 +11,30 @@ from msgspec import Meta
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
-from tests.http_requests import JSON, assert_bound, assert_refused, shown
+from tests.http_requests import JSON, assert_bound, assert_refused, format_values
 from tests.pipeline.checks import takes_no_second
 
 
 class Notes(TechMicroService):
     @entry(no_auth=True)
     async def post(self, text: str = "", number: int = 0):
-        return shown(text, number)
+        return format_values(text, number)
 
     @entry(no_auth=True)
     async def put(self, data: bytes = b"", number: int = 0):
-        return shown(data, number)
+        return format_values(data, number)
 
     @entry(no_auth=True)
     async def patch(self, number: int = 0):
-        return shown(number)
+        return format_values(number)
 
     @entry(no_auth=True)
     async def delete(self, *, anything):
-        return shown(anything)
+        return format_values(anything)
 
     @entry(no_auth=True)
     async def options(self, one: str = "", other: str = ""):
-        return shown(one, other)
+        return format_values(one, other)
 
 
 def typed(content_type: str) -> dict[str, str]:
@@ -158,7 +158,7 @@ def test_a_text_body_is_validated(connect: Connect):
     class Short(TechMicroService):
         @entry(no_auth=True)
         async def post(self, text: Annotated[str, Meta(max_length=3)] = ""):
-            return shown(text)
+            return format_values(text)
 
     client = connect(Short())
     assert_bound(client.post("/", content=b"abc", headers=typed("text/plain")), "abc")
@@ -183,7 +183,7 @@ DEEP = 100_000
 class Deep(TechMicroService):
     @entry(no_auth=True)
     async def post_typed(self, value: list[int] | None = None):
-        return shown(value)
+        return format_values(value)
 
     @entry(no_auth=True)
     async def post_untyped(self, value=None):

@@ -8,7 +8,7 @@ from starlette.datastructures import UploadFile
 from coworks_async import TechMicroService, entry, request
 from tests.clients import Connect, in_process
 from tests.differences import differs
-from tests.http_requests import assert_bound, assert_refused, shown
+from tests.http_requests import assert_bound, assert_refused, format_values
 
 UPLOADED: list[UploadFile] = []
 
@@ -16,20 +16,21 @@ UPLOADED: list[UploadFile] = []
 class Files(TechMicroService):
     @entry(no_auth=True)
     async def post(self, file: UploadFile | None = None, title: str = "", count: int = 0):
-        return shown(file and (file.filename, file.content_type, file.size, await file.read()), title, count)
+        return format_values(file and (file.filename, file.content_type, file.size, await file.read()), title, count)
 
     @entry(no_auth=True)
     async def put(self, *, files: list[UploadFile], title: str = ""):
-        return shown([(file.filename, await file.read()) for file in files], title)
+        return format_values([(file.filename, await file.read()) for file in files], title)
 
     @entry(no_auth=True)
     async def patch(self, *, file: UploadFile):
         UPLOADED.append(file)
-        return shown(file.file.closed)
+        return format_values(file.file.closed)
 
     @entry(no_auth=True)
     async def delete(self, **fields):
-        return shown({name: value if isinstance(value, str) else await value.read() for name, value in fields.items()})
+        values = {name: value if isinstance(value, str) else await value.read() for name, value in fields.items()}
+        return format_values(values)
 
 
 def assert_bad_request(response: httpx2.Response, detail: str) -> None:
@@ -226,7 +227,7 @@ def test_a_structured_parameter_takes_a_whole_form(connect: Connect):
     class Uploads(TechMicroService):
         @entry(no_auth=True)
         async def post(self, upload: Upload):
-            return shown(upload.title, [await file.read() for file in upload.files])
+            return format_values(upload.title, [await file.read() for file in upload.files])
 
     response = connect(Uploads()).post("/", data={"title": "a"}, files=[("files", ("f", b"1")), ("files", ("g", b"2"))])
     assert_bound(response, "a", [b"1", b"2"])

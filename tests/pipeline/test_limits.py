@@ -11,7 +11,7 @@ import pytest
 from coworks_async import Request, TechMicroService, entry
 from tests.clients import Connect, on_a_socket
 from tests.differences import differs
-from tests.http_requests import FORM, JSON, assert_bound, shown
+from tests.http_requests import FORM, JSON, assert_bound, format_values
 from tests.pipeline.checks import takes_no_second
 from tests.pipeline.test_body import post_scope
 from tests.tools import PATIENCE
@@ -20,19 +20,19 @@ from tests.tools import PATIENCE
 class Sized(TechMicroService):
     @entry(no_auth=True)
     async def post(self, value: str = ""):
-        return shown(len(value))
+        return format_values(len(value))
 
     @entry(no_auth=True)
     async def get(self):
-        return shown()
+        return format_values()
 
     @entry(no_auth=True)
     async def put(self, given: Request, value: str = ""):
-        return shown(await given.body())
+        return format_values(await given.body())
 
     @entry(no_auth=True)
     async def post_all(self, **names):
-        return shown(len(names))
+        return format_values(len(names))
 
 
 def assert_too_large(response: httpx2.Response, detail: str) -> None:

@@ -11,25 +11,25 @@ from coworks_async.exceptions import BadRequest
 from coworks_async.pipeline.parse import parse_query
 from tests.clients import Connect
 from tests.differences import differs
-from tests.http_requests import FORM, assert_bound, assert_refused, shown
+from tests.http_requests import FORM, assert_bound, assert_refused, format_values
 
 
 class Echo(TechMicroService):
     @entry(no_auth=True)
     async def get(self, q: str = "none", n: int | None = None):
-        return shown(q, n)
+        return format_values(q, n)
 
     @entry(no_auth=True)
     async def get_all(self, **names):
-        return shown(names)
+        return format_values(names)
 
     @entry(no_auth=True)
     async def post(self, q: str = "none", n: int | None = None):
-        return shown(q, n)
+        return format_values(q, n)
 
     @entry(no_auth=True)
     async def post_all(self, **names):
-        return shown(names)
+        return format_values(names)
 
 
 def both(client: httpx2.Client, pairs: str, path: str = "/") -> tuple[httpx2.Response, httpx2.Response]:

@@ -4,7 +4,7 @@ import pytest
 
 from coworks_async import Request, TechMicroService, entry, request
 from tests.clients import Connect, in_process
-from tests.http_requests import JSON, assert_bound, assert_refused, shown
+from tests.http_requests import JSON, assert_bound, assert_refused, format_values
 from tests.pipeline.checks import assert_problem
 
 DUPLICATE = "Given in both the query and the body"
@@ -13,19 +13,19 @@ DUPLICATE = "Given in both the query and the body"
 class Single(TechMicroService):
     @entry(no_auth=True)
     async def post(self, items: list[int] | None = None, note: str = ""):
-        return shown(items, note)
+        return format_values(items, note)
 
     @entry(no_auth=True)
     async def put(self, low: int = 0, high: int = 0):
-        return shown(low, high)
+        return format_values(low, high)
 
     @entry(no_auth=True)
     async def patch(self, *, number: int):
-        return shown(number)
+        return format_values(number)
 
     @entry(no_auth=True)
     async def delete(self):
-        return shown()
+        return format_values()
 
 
 def test_json_that_is_not_an_object_binds_to_the_only_parameter_that_accepts_it(connect: Connect):
@@ -51,15 +51,15 @@ def test_json_that_is_not_an_object_is_rejected_if_no_or_several_parameters_acce
 class Reading(TechMicroService):
     @entry(no_auth=True)
     async def get(self, given: Request, limit: int = 1):
-        return shown(limit, dict(given.query_params), await given.body())
+        return format_values(limit, dict(given.query_params), await given.body())
 
     @entry(no_auth=True)
     async def post(self, given: Request, *, limit: int = 1, note: str = ""):
-        return shown(limit, note, (await given.body()).decode())
+        return format_values(limit, note, (await given.body()).decode())
 
     @entry(no_auth=True)
     async def put(self, given: Request):
-        return shown([chunk async for chunk in given.stream() if chunk])
+        return format_values([chunk async for chunk in given.stream() if chunk])
 
 
 def test_an_entry_that_takes_the_request_accepts_any_query_and_body(connect: Connect):
@@ -69,7 +69,7 @@ def test_an_entry_that_takes_the_request_accepts_any_query_and_body(connect: Con
     for sent in (b"abc", b"[1]", b'"x"', b'{"other": 1}', b"{", b"[" * 5000):
         response = client.post("/?other=x", content=sent, headers=JSON)
         assert response.status_code == 200
-        assert response.text.endswith(shown(sent.decode()))
+        assert response.text.endswith(format_values(sent.decode()))
     assert_bound(client.post("/", content=b"abc", headers={"content-type": "application/pdf"}), 1, "", "abc")
     assert_bound(client.put("/?other=x", content=b"abc"), [b"abc"])
 
@@ -78,11 +78,11 @@ def test_an_entry_that_takes_the_request_accepts_undecodable_text(connect: Conne
     class Raw(TechMicroService):
         @entry(no_auth=True)
         async def post(self, given: Request, note: str = ""):
-            return shown(note, await given.body())
+            return format_values(note, await given.body())
 
         @entry(no_auth=True)
         async def put(self, given: Request, *, note: str):
-            return shown(note, await given.body())
+            return format_values(note, await given.body())
 
     client = connect(Raw())
     plain = {"content-type": "text/plain"}
@@ -109,7 +109,7 @@ def test_an_unparsable_body_is_rejected_if_a_required_parameter_must_come_from_i
     class Needing(TechMicroService):
         @entry(no_auth=True)
         async def post(self, given: Request, *, number: int):
-            return shown(number, (await given.body()).decode())
+            return format_values(number, (await given.body()).decode())
 
     client = connect(Needing())
     response = client.post("/", content=b"{", headers=JSON)
@@ -123,7 +123,7 @@ def test_a_hook_that_reads_the_body_leaves_it_for_the_entry(connect: Connect):
     class Hooked(TechMicroService):
         @entry(no_auth=True)
         async def post(self, value: int = 0):
-            return shown(value, (await request.body()).decode())
+            return format_values(value, (await request.body()).decode())
 
     service = Hooked()
 
@@ -140,7 +140,7 @@ def test_a_hook_that_consumes_the_stream_makes_binding_fail(caplog: pytest.LogCa
     class Hooked(TechMicroService):
         @entry(no_auth=True)
         async def post(self, value: int = 0):
-            return shown(value)
+            return format_values(value)
 
     service = Hooked()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
-from tests.http_requests import assert_bound, assert_refused, shown
+from tests.http_requests import assert_bound, assert_refused, format_values
 
 SENTINEL = object()
 MANY = [1, 2]
@@ -16,11 +16,11 @@ DUPLICATE = "Given in both the query and the body"
 class Search(TechMicroService):
     @entry(no_auth=True)
     async def get(self, place: str, limit: int = 10, *, day: date | None = None, exact: bool = False):
-        return shown(place, limit, day, exact)
+        return format_values(place, limit, day, exact)
 
     @entry(no_auth=True)
     async def post(self, place: str, limit: int = 10, *, day: date, exact: bool = False):
-        return shown(place, limit, day, exact)
+        return format_values(place, limit, day, exact)
 
 
 def test_parameters_without_a_default_come_from_the_path_and_the_others_from_the_query(connect: Connect):
@@ -55,7 +55,7 @@ def test_a_required_parameter_of_a_get_is_missing_in_the_query(connect: Connect)
     class Days(TechMicroService):
         @entry(no_auth=True)
         async def get(self, *, day: date):
-            return shown(day)
+            return format_values(day)
 
     client = connect(Days())
     assert_bound(client.get("/?day=2024-02-29"), date(2024, 2, 29))
@@ -85,7 +85,7 @@ def test_a_get_without_parameters_rejects_all_input(connect: Connect):
     class Plain(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
-            return shown()
+            return format_values()
 
     client = connect(Plain())
     assert_bound(client.get("/"))
@@ -98,7 +98,7 @@ def test_every_method_except_get_accepts_a_body(connect: Connect):
     class Verbs(TechMicroService):
         @entry(no_auth=True)
         async def post(self, value: int = 0):
-            return shown(value)
+            return format_values(value)
 
         put = patch = delete = options = post
 
@@ -148,7 +148,7 @@ def test_one_422_lists_all_errors_in_path_query_and_body(connect: Connect):
     class Shop(TechMicroService):
         @entry(no_auth=True)
         async def post(self, shelf: int, row: bool, *, day: date, limit: int = 1, note: str = ""):
-            return shown(shelf, row, day, limit, note)
+            return format_values(shelf, row, day, limit, note)
 
     response = connect(Shop()).post("/x/y?limit=a&nope=1&note=a&note=b", json={"other": 1})
     known = "Unknown name; accepted names: day, limit, note"
@@ -168,7 +168,7 @@ def test_a_default_is_the_object_of_the_signature(connect: Connect):
     class Defaults(TechMicroService):
         @entry(no_auth=True)
         async def post(self, one: Any = SENTINEL, many: list[int] = MANY, number: int = None):  # type: ignore[assignment]  # noqa: RUF013
-            return shown(one is SENTINEL, many is MANY, number)
+            return format_values(one is SENTINEL, many is MANY, number)
 
         get = post
 
@@ -183,7 +183,7 @@ def test_the_rest_of_a_path_is_a_tuple_of_segments(connect: Connect):
     class Files(TechMicroService):
         @entry(no_auth=True)
         async def get(self, drive: str, *numbers: int, limit: int = 1):
-            return shown(drive, numbers, limit)
+            return format_values(drive, numbers, limit)
 
     client = connect(Files())
     assert_bound(client.get("/c"), "c", (), 1)
@@ -196,7 +196,7 @@ def test_a_positional_only_parameter_is_bound(connect: Connect):
     class Positional(TechMicroService):
         @entry(no_auth=True)
         async def get(self, place: str, limit: int = 1, /, note: str = ""):
-            return shown(place, limit, note)
+            return format_values(place, limit, note)
 
         post = get
 
@@ -211,7 +211,7 @@ def test_a_parameter_can_have_any_name(connect: Connect):
         async def post(
             self, scope: int = 0, body: int = 0, name: int = 0, type: int = 0, _hidden: int = 0, class_: int = 0
         ):
-            return shown(scope, body, name, type, _hidden, class_)
+            return format_values(scope, body, name, type, _hidden, class_)
 
         get = post
 
@@ -225,7 +225,7 @@ def test_a_number_that_is_too_long_is_the_same_error_in_fast_and_full_binding(co
     class Numbers(TechMicroService):
         @entry(no_auth=True)
         async def post(self, number: int, value: int = 0):
-            return shown(number, value)
+            return format_values(number, value)
 
         get = post
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
-from tests.http_requests import assert_bound, assert_refused, shown
+from tests.http_requests import assert_bound, assert_refused, format_values
 
 DUPLICATE = "Given in both the query and the body"
 
@@ -13,11 +13,11 @@ def test_the_other_names_are_bound_to_kwargs(connect: Connect):
     class Rest(TechMicroService):
         @entry(no_auth=True)
         async def get(self, place: str, limit: int = 1, **others):
-            return shown(place, limit, others)
+            return format_values(place, limit, others)
 
         @entry(no_auth=True)
         async def post(self, place: str, limit: int = 1, **others: int):
-            return shown(place, limit, others)
+            return format_values(place, limit, others)
 
     client = connect(Rest())
     assert_bound(client.get("/paris"), "paris", 1, {})
@@ -36,7 +36,7 @@ def test_kwargs_do_not_accept_the_name_of_another_parameter(connect: Connect):
     class Rest(TechMicroService):
         @entry(no_auth=True)
         async def post(self, place: str, page__number__: int = 1, *tail: str, **others: Any):
-            return shown(place, page__number__, tail, others)
+            return format_values(place, page__number__, tail, others)
 
     client = connect(Rest())
     reserved = ("nothing", "The name of another parameter")
@@ -50,7 +50,7 @@ def test_names_with_brackets_bind_to_names_with_underscores(connect: Connect):
     class Pages(TechMicroService):
         @entry(no_auth=True)
         async def get(self, page__number__: int = 1, page__size__: int = 10, *, sort__by__then__: str = ""):
-            return shown(page__number__, page__size__, sort__by__then__)
+            return format_values(page__number__, page__size__, sort__by__then__)
 
         post = get
 
@@ -66,11 +66,11 @@ def test_names_with_brackets_bind_to_names_with_underscores(connect: Connect):
 class Filters(TechMicroService):
     @entry(no_auth=True)
     async def get(self, filter__: dict[str, str | list[str]] | None = None, limit: int = 1):
-        return shown(filter__, limit)
+        return format_values(filter__, limit)
 
     @entry(no_auth=True)
     async def post(self, *, filter__: dict[str, int], many__: dict[str, list[int]] | None = None):
-        return shown(filter__, many__)
+        return format_values(filter__, many__)
 
 
 def test_bracketed_names_are_bound_to_a_dict_parameter(connect: Connect):
@@ -108,7 +108,7 @@ def test_a_dict_parameter_without_types_receives_strings(connect: Connect):
     class Loose(TechMicroService):
         @entry(no_auth=True)
         async def get(self, filter__: dict[Any, Any] | None = None, other__=None):
-            return shown(filter__, other__)
+            return format_values(filter__, other__)
 
     assert_bound(
         connect(Loose()).get("/?filter[a]=1&filter[b]=2&filter[b]=3&other[x]=4"),

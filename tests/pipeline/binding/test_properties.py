@@ -7,7 +7,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, TypedDict
@@ -22,22 +22,31 @@ from starlette.exceptions import HTTPException
 from coworks_async import Problem, TechMicroService
 from coworks_async.pipeline.binding.fast import create_binder, full_binding
 from coworks_async.pipeline.body import Limits
-from tests.http_requests import taking_whole
-from tests.pipeline.strategies import KINDS, Kind, Sent, Taker, expected, requests, service_of, signatures
+from tests.http_requests import create_item_service
+from tests.pipeline.strategies import (
+    KINDS,
+    DrawnParameter,
+    DrawnRequest,
+    Kind,
+    create_drawn_service,
+    expected,
+    requests,
+    signatures,
+)
 
 FORM = b"application/x-www-form-urlencoded"
 METHODS = st.sampled_from(["get", "post"])
 
 
-def create_request(method: str, sent: Sent) -> tuple[dict[str, Any], bytes]:
+def create_request(method: str, request: DrawnRequest) -> tuple[dict[str, Any], bytes]:
     """Return the scope and the body of a drawn request."""
     headers, body = [], b""
-    if sent.form is not None:
-        body = urlencode(sent.form).encode()
+    if request.form is not None:
+        body = urlencode(request.form).encode()
         headers.append((b"content-type", FORM))
-    elif sent.json is not None:
-        body = json.dumps(sent.json).encode()
-    return create_scope(method, "/" + "/".join(sent.path), urlencode(sent.query).encode(), headers, body), body
+    elif request.json is not None:
+        body = json.dumps(request.json).encode()
+    return create_scope(method, "/" + "/".join(request.path), urlencode(request.query).encode(), headers, body), body
 
 
 def create_scope(
@@ -61,7 +70,7 @@ def create_scope(
     }
 
 
-def send_request(service: TechMicroService, request_scope: dict[str, Any], body: bytes) -> tuple[int, Any]:
+def send_request(service: TechMicroService, scope: dict[str, Any], body: bytes) -> tuple[int, Any]:
     """Send a request and return the status and the body of the response."""
     messages: list[MutableMapping[str, Any]] = []
 
@@ -71,32 +80,32 @@ def send_request(service: TechMicroService, request_scope: dict[str, Any], body:
     async def send(message: MutableMapping[str, Any]) -> None:
         messages.append(message)
 
-    asyncio.run(service(request_scope, receive, send))
+    asyncio.run(service(scope, receive, send))
     return messages[0]["status"], messages[1]["body"]
 
 
 @st.composite
-def signatures_and_requests(draw: st.DrawFn) -> tuple[list[Taker], str, Sent]:
+def signatures_and_requests(draw: st.DrawFn) -> tuple[list[DrawnParameter], str, DrawnRequest]:
     """Draw a signature, a method and a request."""
-    takers = draw(signatures())
+    parameters = draw(signatures())
     method = draw(METHODS)
-    return takers, method, draw(requests(takers, body=method == "post"))
+    return parameters, method, draw(requests(parameters, body=method == "post"))
 
 
 @given(signatures_and_requests())
 @settings(max_examples=400)
-def test_every_value_is_bound_with_its_type_or_named_in_a_422(one: tuple[list[Taker], str, Sent]):
-    takers, method, sent = one
+def test_every_value_is_bound_with_its_type_or_named_in_a_422(drawn: tuple[list[DrawnParameter], str, DrawnRequest]):
+    parameters, method, request = drawn
     calls: list[dict[str, Any]] = []
-    outcome = expected(takers, sent)
-    status, body = send_request(service_of(takers, method, calls), *create_request(method, sent))
+    outcome = expected(parameters, request)
+    status, body = send_request(create_drawn_service(parameters, method, calls), *create_request(method, request))
     if outcome.errors:
         assert (status, calls) == (422, [])
         assert {(error["where"], error["name"]) for error in json.loads(body)["errors"]} == outcome.errors
     else:
         assert (status, body) == (200, b"called")
         assert [{name: repr(value) for name, value in call.items()} for call in calls] == [
-            {taker.name: repr(outcome.values[taker.name]) for taker in takers}
+            {parameter.name: repr(outcome.values[parameter.name]) for parameter in parameters}
         ]
 
 
@@ -134,48 +143,46 @@ JSON_VALUES = st.recursive(
 
 
 @st.composite
-def fast_signatures_and_requests(draw: st.DrawFn) -> tuple[list[Taker], str, dict[str, Any], bytes]:
+def fast_signatures_and_requests(draw: st.DrawFn) -> tuple[list[DrawnParameter], str, dict[str, Any], bytes]:
     """Draw a signature for fast binding, and a request with its names and any values, or with any bytes."""
-    takers = [taker for taker in draw(signatures()) if taker.place not in ("tail", "rest")]
-    takers = [
-        Taker(taker.name, draw(st.sampled_from([*KINDS, *OTHERS])), taker.place, taker.default)
-        if taker.place != "path"
-        else taker
-        for taker in takers
+    parameters = [parameter for parameter in draw(signatures()) if parameter.role not in ("tail", "rest")]
+    parameters = [
+        parameter if parameter.role == "path" else replace(parameter, kind=draw(st.sampled_from([*KINDS, *OTHERS])))
+        for parameter in parameters
     ]
     if draw(st.booleans()):
-        takers.append(Taker("whole", Kind(Part, []), "keyword", draw(st.sampled_from([None, inspect.Parameter.empty]))))
+        default = draw(st.sampled_from([None, inspect.Parameter.empty]))
+        parameters.append(DrawnParameter("whole", Kind(Part, []), "keyword", default))
     method = draw(METHODS)
-    sent = draw(requests([taker for taker in takers if taker.place == "path"], body=False))
-    names = st.sampled_from([taker.name for taker in takers if taker.place != "path"] + ["nope", "x", "y"])
+    request = draw(requests([parameter for parameter in parameters if parameter.role == "path"], body=False))
+    names = [parameter.name for parameter in parameters if parameter.role != "path"]
+    name = st.sampled_from([*names, "nope", "x", "y"])
     pairs = st.lists(
-        st.tuples(names, st.text(st.characters(codec="utf-8"), max_size=3) | st.sampled_from(["1", "x"])), max_size=3
+        st.tuples(name, st.text(st.characters(codec="utf-8"), max_size=3) | st.sampled_from(["1", "x"])), max_size=3
     )
     query = draw(st.just(b"") | pairs.map(lambda pairs: urlencode(pairs).encode()) | st.binary(max_size=8))
-    members = st.dictionaries(names, JSON_VALUES, max_size=3) | JSON_VALUES
+    members = st.dictionaries(name, JSON_VALUES, max_size=3) | JSON_VALUES
     body = (
         draw(members.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=8)) if method == "post" else b""
     )
-    return takers, method, create_scope(method, "/" + "/".join(sent.path), query, [], body), body
+    return parameters, method, create_scope(method, "/" + "/".join(request.path), query, [], body), body
 
 
 @given(fast_signatures_and_requests())
 @settings(max_examples=400)
-def test_fast_binding_agrees_with_full_binding(one: tuple[list[Taker], str, dict[str, Any], bytes]):
-    takers, method, request_scope, body = one
+def test_fast_binding_agrees_with_full_binding(drawn: tuple[list[DrawnParameter], str, dict[str, Any], bytes]):
+    parameters, method, scope, body = drawn
     calls: list[dict[str, Any]] = []
-    service = service_of(takers, method, calls)
+    service = create_drawn_service(parameters, method, calls)
     [entry] = service.entries
-    request_scope["path_params"] = dict(zip(entry.path_param_names, request_scope["path"][1:].split("/"), strict=False))
+    scope["path_params"] = dict(zip(entry.path_param_names, scope["path"][1:].split("/"), strict=False))
     binder = create_binder(entry.plan, entry.method, Limits())
     results = []
     for bind in (binder.bind, full_binding(entry.plan, entry.method, Limits())):
-        results.append(asyncio.run(result(bind, dict(request_scope), body, entry.function, calls)))
+        results.append(asyncio.run(result(bind, dict(scope), body, entry.function, calls)))
     if binder.bind_sync is not None:
         results.append(
-            asyncio.run(
-                result(combine(binder.bind_sync, binder.bind), dict(request_scope), body, entry.function, calls)
-            )
+            asyncio.run(result(combine(binder.bind_sync, binder.bind), dict(scope), body, entry.function, calls))
         )
     assert results == results[:1] * len(results)
 
@@ -190,16 +197,14 @@ def combine(bind_sync: Any, bind_async: Any) -> Any:
     return bind
 
 
-async def result(
-    bind: Any, request_scope: dict[str, Any], body: bytes, function: Any, calls: list[dict[str, Any]]
-) -> str:
+async def result(bind: Any, scope: dict[str, Any], body: bytes, function: Any, calls: list[dict[str, Any]]) -> str:
     """Return the arguments of an entry, or the error response."""
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
     try:
-        args, kwargs = await bind(request_scope, receive, None)
+        args, kwargs = await bind(scope, receive, None)
     except HTTPException as error:
         return repr((error.status_code, error.detail, error.errors if isinstance(error, Problem) else ()))
     await function(*args, **kwargs)
@@ -225,11 +230,13 @@ async def result(
     signatures_and_requests(),
 )
 @settings(max_examples=200)
-def test_no_bytes_cause_a_500(body: bytes, query: bytes, content_type: bytes, one: tuple[list[Taker], str, Sent]):
-    takers, method, sent = one
-    service = service_of(takers, method, [])
-    request_scope = create_scope(method, "/" + "/".join(sent.path), query, [(b"content-type", content_type)], body)
-    status, _ = send_request(service, request_scope, body)
+def test_no_bytes_cause_a_500(
+    body: bytes, query: bytes, content_type: bytes, drawn: tuple[list[DrawnParameter], str, DrawnRequest]
+):
+    parameters, method, request = drawn
+    service = create_drawn_service(parameters, method, [])
+    scope = create_scope(method, "/" + "/".join(request.path), query, [(b"content-type", content_type)], body)
+    status, _ = send_request(service, scope, body)
     assert status in (200, 400, 413, 415, 422)
 
 
@@ -272,7 +279,7 @@ STRUCTURED = [Model, Data, Typed, Cat | Dog, Part | None]
 @settings(max_examples=300)
 def test_no_json_for_a_structured_parameter_causes_a_500(value: dict[str, Any], annotation: Any):
     body = json.dumps(value).encode()
-    status, response = send_request(taking_whole(annotation), create_scope("post", "/", b"", [], body), body)
+    status, response = send_request(create_item_service(annotation), create_scope("post", "/", b"", [], body), body)
     assert status in (200, 422)
     if status == 422:
         assert {error["where"] for error in json.loads(response)["errors"]} == {"body"}
