@@ -15,13 +15,7 @@ ErrorKey = int | type[Exception]
 
 
 class HookRegistry(Struct):
-    """Hooks and error handlers in their order of registration.
-
-    Attributes:
-        before, after, teardown: the hooks of each kind.
-        errors: error handlers by status or exception class.
-        frozen: whether a request has been handled, after which nothing can be registered.
-    """
+    """Hooks in their order of registration, and error handlers. Frozen by the first request."""
 
     before: list[Function] = field(default_factory=list)
     after: list[Function] = field(default_factory=list)
@@ -42,7 +36,6 @@ class HookRegistry(Struct):
         return hook
 
     def error_handler(self, key: ErrorKey) -> Callable[[F], F]:
-        """Return the decorator that registers a handler of this status or exception class."""
         is_status = isinstance(key, int) and 400 <= key <= 599
         if not is_status and not (isinstance(key, type) and issubclass(key, Exception)):
             raise DeclarationError(f"errorhandler({key!r}): must be a status from 400 to 599 or an exception class.")
@@ -70,11 +63,7 @@ class HookRegistry(Struct):
 
 
 class HooksMixin:
-    """Decorators that register hooks: on a service for all its entries, on a blueprint for its own.
-
-    Attributes:
-        hooks: the registered hooks.
-    """
+    """Decorators that register hooks: on a service for all its entries, on a blueprint for its own."""
 
     hooks: HookRegistry
 

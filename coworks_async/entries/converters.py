@@ -36,22 +36,13 @@ _SET_TYPES = (mi.SetType, mi.FrozenSetType)
 
 
 class Converter:
-    """Converts values of a request to one annotation.
-
-    Its methods raise `msgspec.ValidationError` for a value that does not fit.
+    """Converts values of a request to one annotation. Methods raise `msgspec.ValidationError`.
 
     Attributes:
-        annotation: the type to convert to.
-        expected: the annotation, formatted for error messages.
-        allows_strict_json: whether msgspec's strict JSON decoding gives the same results, so that one decoder suffices.
-        needs_exact_numbers: whether JSON numbers must be parsed as Decimal instead of float.
+        allows_strict_json: msgspec's strict JSON decoding gives the same results, so that one decoder suffices.
+        needs_exact_numbers: JSON numbers must be parsed as Decimal instead of float.
         parse_string: converts a single string, if that is all the type needs; otherwise None.
-        accepts_text: whether a text body fits as received.
-        accepts_bytes: whether a binary body fits as received.
-        accepts_file: whether it takes uploaded files, which only a form can contain.
-
-    Raises:
-        TypeError: the annotation is not supported.
+        accepts_text, accepts_bytes: a text or binary body fits as received.
     """
 
     def __init__(self, annotation: Any) -> None:
@@ -78,7 +69,6 @@ class Converter:
         self._coerce = compile_coercer(info)
 
     def from_json(self, value: Any) -> Any:
-        """Convert a value of a JSON body."""
         try:
             converted = msgspec.convert(self._coerce(value), self.annotation, dec_hook=decode_hook)
         except TypeError:
@@ -94,7 +84,6 @@ class Converter:
         return self.from_json(self.unwrap_single(values))
 
     def from_body(self, body: str | bytes) -> Any:
-        """Convert a text or binary body that is taken as received."""
         return msgspec.convert(body, self.annotation)
 
     def unwrap_single(self, values: Sequence[Any]) -> Any:
@@ -120,7 +109,7 @@ class Converter:
 
 
 def fill_defaults(value: Any) -> None:
-    """Set the plain defaults of dataclasses, which msgspec leaves to class attributes: `vars` does not show those."""
+    """Set the plain defaults of dataclasses. msgspec leaves them to class attributes, and would not encode those."""
     pending = [value]
     while pending:
         item = pending.pop()
@@ -150,7 +139,7 @@ _ERROR_PATH = r" - at `(?:key` in `)?\$[^`]*`$"
 
 
 def field_error(where: ErrorLocation, name: str, expected: str, error: Exception) -> FieldError:
-    """Return the error of a failed conversion for the client. It never repeats the value."""
+    """Describe a failed conversion for the client, without the value."""
     detail = str(error)
     found = re.search(_ERROR_PATH, detail)
     path = found[0] if found else ""
@@ -161,7 +150,7 @@ def field_error(where: ErrorLocation, name: str, expected: str, error: Exception
 
 
 def unknown_name_errors(where: ErrorLocation, names: Collection[str], known: Sequence[str]) -> list[FieldError]:
-    """Return the errors of names that no parameter takes; of very many only the first, and their count."""
+    """Describe names that no parameter takes; of very many only the first, and their count."""
     listed = ", ".join(known)
     detail = f"Unknown name; accepted names: {listed}" if listed else "Unknown name; no names are accepted"
     errors = [FieldError(where, name, "nothing", detail) for name in islice(names, MAX_UNKNOWN_NAMES)]
@@ -235,8 +224,6 @@ def _is_hashable(kind: Any) -> bool:
 
 
 class StructuredField(msgspec.Struct, frozen=True):
-    """A field of a structured type."""
-
     converter: Converter
     required: bool
 
@@ -257,19 +244,12 @@ class StructuredConverter(Converter):
 
     @property
     def field_names(self) -> list[str]:
-        """The names that clients can send."""
         return list(dict.fromkeys(name for fields in self._fields for name in fields))
 
     def from_fields(
         self, values: Mapping[str, Any], where: ErrorLocation, *, is_form: bool
     ) -> tuple[Any, list[FieldError]]:
-        """Convert an object, and return it with all its errors.
-
-        Args:
-            values: the members of a JSON object, or the names of a form or a query.
-            where: the location for errors.
-            is_form: each value is a list of strings or files, as in a form or a query.
-        """
+        """Convert an object and return it with its errors. With `is_form`, each value is a list of strings or files."""
         fields = self._select_fields(values)
         errors = unknown_name_errors(where, [name for name in values if fields and name not in fields], list(fields))
         if not errors:

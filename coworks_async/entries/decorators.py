@@ -20,11 +20,7 @@ _VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 
 
 class EntryOptions(Struct, frozen=True):
-    """The options of one `@entry`, as documented there.
-
-    Attributes:
-        stages: names of the stages on which the entry exists; None for all.
-    """
+    """The options of `@entry`; `stages` is None for all stages."""
 
     no_auth: bool = False
     no_cors: bool = True
@@ -81,13 +77,10 @@ def entry(
         ...     async def get_items(self, item_id: int, lang: str = "en"):
         ...         return {"item": item_id, "lang": lang}
     """
-    options = EntryOptions(
-        no_auth=_check_flag("no_auth", no_auth),
-        no_cors=_check_flag("no_cors", no_cors),
-        stages=_check_stages(stage),
-        binary_headers=_check_headers(binary_headers),
-        background=_check_flag("background", background),
-    )
+    for name, value in (("no_auth", no_auth), ("no_cors", no_cors), ("background", background)):
+        if not isinstance(value, bool):
+            raise DeclarationError(f"@entry({name}=...) must be True or False, not {value!r}.")
+    options = EntryOptions(no_auth, no_cors, _read_stages(stage), _read_headers(binary_headers), background)
 
     def decorate(method: F) -> F:
         if not inspect.isfunction(method):
@@ -117,8 +110,14 @@ def get_entry_options(attribute: object) -> EntryOptions | None:
 
 
 def is_header_name(name: object) -> bool:
-    """Return whether a value is a valid name of a header."""
     return isinstance(name, str) and name.isascii() and is_raw_header_name(name.encode())
+
+
+def is_header_value(value: object) -> bool:
+    try:
+        return isinstance(value, str) and is_raw_header_value(value.encode("latin-1"))
+    except UnicodeEncodeError:
+        return False
 
 
 def is_raw_header_name(name: bytes) -> bool:
@@ -130,13 +129,7 @@ def is_raw_header_value(value: bytes) -> bool:
     return value == value.strip(b"\t ") and not value.translate(None, _VALUE_OCTETS)
 
 
-def _check_flag(name: str, value: bool) -> bool:
-    if not isinstance(value, bool):
-        raise DeclarationError(f"@entry({name}=...) must be True or False, not {value!r}.")
-    return value
-
-
-def _check_stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:
+def _read_stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:
     if stage is None:
         return None
     names = [stage] if isinstance(stage, str) else stage
@@ -146,7 +139,7 @@ def _check_stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:
     return stages
 
 
-def _check_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+def _read_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     if headers is None:
         return ()
     if not isinstance(headers, Mapping):
@@ -157,16 +150,9 @@ def _check_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], 
                 f"@entry(binary_headers=...): invalid header name {name!r}. "
                 "Allowed characters: letters, digits and !#$%&'*+-.^_`|~."
             )
-        if not _is_header_value(value):
+        if not is_header_value(value):
             raise DeclarationError(
                 f"@entry(binary_headers=...): invalid value of {name}: {value!r}. "
                 "A value is one line of Latin-1 text without leading or trailing blanks."
             )
     return tuple(headers.items())
-
-
-def _is_header_value(value: object) -> bool:
-    try:
-        return isinstance(value, str) and is_raw_header_value(value.encode("latin-1"))
-    except UnicodeEncodeError:
-        return False

@@ -17,17 +17,7 @@ HEAD = "head"
 
 
 class Declaration(Struct, frozen=True):
-    """An entry as a class declares it, before its signature is read.
-
-    Attributes:
-        cls: the class that is served.
-        owner: the class whose body contains the method: `cls` or one of its bases.
-        name: the method's name.
-        function: the method, not bound to an instance.
-        options: the options of its `@entry`.
-        method: the HTTP method.
-        path: the static path, without prefix and parameters.
-    """
+    """An entry as `cls` or its base `owner` declares it, before its signature is read."""
 
     cls: type
     owner: type
@@ -35,11 +25,10 @@ class Declaration(Struct, frozen=True):
     function: Function
     options: EntryOptions
     method: str
-    path: str
+    path: str  # without prefix and parameters
 
     @property
     def qualname(self) -> str:
-        """The name that error messages use: `Shop.get_items`."""
         return f"{self.cls.__qualname__}.{self.name}"
 
 
@@ -49,13 +38,6 @@ def iter_declarations(cls: type, base: type) -> Iterator[Declaration]:
     A method is an entry if it is decorated with `@entry`, or if it is named exactly as a verb in the body of a
     subclass of `base`. An override must be decorated again, so that no option is inherited implicitly; `name = None`
     removes an inherited entry.
-
-    Args:
-        cls: the class to inspect.
-        base: the service's or the blueprint's base class.
-
-    Raises:
-        DeclarationError: a name, a decorated attribute or an override is invalid.
     """
     names = dict.fromkeys(name for owner in reversed(cls.__mro__) for name in vars(owner))
     for name in names:
@@ -116,18 +98,7 @@ def parse_entry_name(name: str) -> tuple[str, str]:
     """Return the HTTP method and the static path of a method's name.
 
     `_` separates segments. Leading and trailing `_` of the path only distinguish methods. A name without a verb is
-    a POST.
-
-    Raises:
-        ValueError: the name gives no route; the message is for the user.
-
-    Example:
-        >>> parse_entry_name("get_content_of")
-        ('GET', '/content/of')
-        >>> parse_entry_name("get__content_")
-        ('GET', '/content')
-        >>> parse_entry_name("checkout")
-        ('POST', '/checkout')
+    a POST. A `ValueError` is for the user.
     """
     verb, _, rest = name.partition("_")
     if verb == HEAD:
@@ -140,19 +111,11 @@ def parse_entry_name(name: str) -> tuple[str, str]:
     return verb.upper(), "/" + rest.replace("_", "/") if rest else "/"
 
 
-_PREFIX = r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*"
+_PREFIX = r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*"  # RFC 3986, section 3.3
 
 
 def normalize_prefix(prefix: str) -> str:
-    """Return a blueprint's prefix with a leading slash and without a trailing one; empty for the root.
-
-    Raises:
-        ValueError: the prefix is not a static path (RFC 3986, section 3.3); the message is for the user.
-
-    Example:
-        >>> normalize_prefix("admin/")
-        '/admin'
-    """
+    """Return a blueprint's prefix as `/admin`, empty for the root. A `ValueError` is for the user."""
     if not isinstance(prefix, str):
         raise ValueError(f"the prefix must be a string, not {prefix!r}.")
     normal = "/" + prefix.strip("/") if prefix.strip("/") else ""

@@ -76,11 +76,7 @@ class Entry(Struct, frozen=True, dict=True):
 def build_entries(
     owner: Any, base: type, *, stage: str, prefix: str = "", blueprint: str | None = None
 ) -> Iterator[Entry]:
-    """Yield the entries of a service or a blueprint that exist on a stage.
-
-    Raises:
-        DeclarationError: a declaration is invalid, on this stage or another.
-    """
+    """Yield the entries of a service or a blueprint that exist on a stage. All stages' declarations are checked."""
     for declaration in iter_declarations(type(owner), base):
         signature = read_signature(declaration)
         stages = declaration.options.stages

@@ -1,14 +1,12 @@
 """Compile the binding plan of an entry: its parameters with their converters."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from coworks_async.entries.annotations import (
     find_foreign_constraint,
-    format_type,
     is_pydantic_model,
     is_structured,
     union_members,
@@ -16,10 +14,6 @@ from coworks_async.entries.annotations import (
 from coworks_async.entries.discovery import Declaration
 from coworks_async.entries.signature import Parameter, ParameterKind, Signature
 from coworks_async.exceptions import DeclarationError
-
-if TYPE_CHECKING:
-    from coworks_async.entries.converters import Converter
-    from coworks_async.entries.pydantic_models import PydanticConverter
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -42,18 +36,7 @@ class Slot(msgspec.Struct, frozen=True):
 
 
 class BindingPlan(msgspec.Struct, frozen=True):
-    """The parameters that the values of a request bind to.
-
-    Attributes:
-        signature: the parameters in order.
-        path: single path segments, in order.
-        path_rest: `*path`.
-        named: names in the query or the body, by alias.
-        deep_objects: names such as `filter[a]`, by the alias before the bracket.
-        structured: takes the whole body, or on GET the whole query.
-        extra: `**kwargs`.
-        request: takes the request itself.
-    """
+    """The parameters that the values of a request bind to, by kind; `named` and `deep_objects` by alias."""
 
     signature: Signature
     path: tuple[Slot, ...]
@@ -118,19 +101,14 @@ class BindingPlan(msgspec.Struct, frozen=True):
 
 
 def compile_plan(declaration: Declaration, signature: Signature) -> BindingPlan:
-    """Compile the plan of an entry.
-
-    Raises:
-        DeclarationError: an annotation is not supported, or a parameter hides a field of another.
-    """
-    converters = {
-        parameter.name: Slot(parameter, _compile_converter(parameter, declaration))
+    slots_by_name = {
+        parameter.name: Slot(parameter, _create_converter(parameter, declaration))
         for parameter in signature.parameters
         if parameter.kind is not ParameterKind.REQUEST
     }
 
     def slots(kind: ParameterKind) -> tuple[Slot, ...]:
-        return tuple(converters[parameter.name] for parameter in signature.of_kind(kind))
+        return tuple(slots_by_name[parameter.name] for parameter in signature.of_kind(kind))
 
     plan = BindingPlan(
         signature=signature,
@@ -152,44 +130,32 @@ def compile_plan(declaration: Declaration, signature: Signature) -> BindingPlan:
     return plan
 
 
-def _compile_converter(parameter: Parameter, declaration: Declaration) -> "Converter | PydanticConverter":
+def _create_converter(parameter: Parameter, declaration: Declaration) -> Any:
+    # Imported with the first parameter: a cold start in Lambda that calls an entry without parameters saves it.
+    from coworks_async.entries.converters import Converter, StructuredConverter
+    from coworks_async.entries.pydantic_models import PydanticConverter
+
     annotation = parameter.annotation
     try:
-        if isinstance(annotation, Hashable):
-            return _cached_converter(annotation, format_type(annotation))
-        return _create_converter(annotation)
+        if any(map(is_pydantic_model, union_members(annotation))):
+            return PydanticConverter(annotation)
+        constraint = find_foreign_constraint(annotation)
+        if constraint is not None:
+            raise TypeError(f"{constraint!r} has no effect outside a pydantic model; use msgspec.Meta(...)")
+        return StructuredConverter(annotation) if is_structured(annotation) else Converter(annotation)
     except Exception as error:  # msgspec and pydantic raise errors of several types
         raise DeclarationError(
             f"{declaration.qualname}: cannot convert parameter {parameter.name!r}: {error}. Change its annotation."
         ) from error
 
 
-@lru_cache(maxsize=1024)
-def _cached_converter(annotation: Any, formatted: str) -> "Converter | PydanticConverter":
-    # Many parameters share few types. `int | str` and `str | int` are equal, but formatted differently.
-    return _create_converter(annotation)
-
-
-def _create_converter(annotation: Any) -> "Converter | PydanticConverter":
-    # Imported with the first parameter: a cold start in Lambda that calls an entry without parameters saves it.
-    from coworks_async.entries.converters import Converter, StructuredConverter
-    from coworks_async.entries.pydantic_models import PydanticConverter
-
-    if any(is_pydantic_model(member) for member in union_members(annotation)):
-        return PydanticConverter(annotation)
-    constraint = find_foreign_constraint(annotation)
-    if constraint is not None:
-        raise TypeError(f"{constraint!r} has no effect outside a pydantic model; use msgspec.Meta(...)")
-    return StructuredConverter(annotation) if is_structured(annotation) else Converter(annotation)
-
-
 JsonDecoder = Callable[[bytes], tuple[Sequence[Any], Mapping[str, Any]]]
 
 
 def compile_json_decoder(plan: BindingPlan) -> JsonDecoder | None:
-    """Compile a function from a JSON body to the arguments after those of the path.
+    """Compile a function from a JSON body to the arguments after those of the path; the plan must be positional.
 
-    Returns None if msgspec's strict decoding would give other results. The plan must be positional.
+    Returns None if msgspec's strict decoding would give other results.
     """
     slots, structured = list(plan.named.values()), plan.structured
     if structured is not None:

@@ -19,7 +19,7 @@ def _pydantic() -> Any:
 
 
 def convert_model(kind: Any, value: Any) -> Any:
-    """Convert to a model nested in another type; raises `ValueError`."""
+    """Convert to a model nested in another type, for msgspec, which adds the path to a `ValueError`."""
     try:
         model = kind.model_validate(value)
     except _pydantic().ValidationError as error:
@@ -31,9 +31,9 @@ def convert_model(kind: Any, value: Any) -> Any:
 
 
 class PydanticConverter:
-    """Converts to a pydantic model, or to a union that contains one, by pydantic's rules.
+    """Converts to a pydantic model, or to a union that contains one, as `StructuredConverter` does.
 
-    Unknown keys are errors, unless the model sets `extra`. The attributes are those of `Converter`.
+    pydantic's rules apply, but unknown keys are errors unless the model sets `extra`.
     """
 
     allows_strict_json = False
@@ -51,23 +51,19 @@ class PydanticConverter:
 
     @property
     def field_names(self) -> list[str]:
-        """The names that clients can send."""
         models = [model for model in self._models if not _is_root_model(model)]
         return list(dict.fromkeys(key for model in models for keys in accepted_keys(model).values() for key in keys))
 
     def from_json(self, value: Any) -> Any:
-        """Convert a value of a JSON body; raises `msgspec.ValidationError`."""
         value, errors = self.from_fields(value, "body", is_form=False)
         for error in errors:
             raise ValidationError(f"{error.name}: {error.detail}" if error.name else error.detail)
         return value
 
     def from_strings(self, values: Collection[Any]) -> Any:
-        """Convert the values of one name in a query or a form; raises `msgspec.ValidationError`."""
         return self.from_json(_unwrap_single(values))
 
     def from_fields(self, values: Any, where: ErrorLocation, *, is_form: bool) -> tuple[Any, list[FieldError]]:
-        """Convert an object as `StructuredConverter.from_fields` does."""
         if is_form:
             lists = {name for model in self._models for name in _list_keys(model)}
             values = {name: item if name in lists else _unwrap_single(item) for name, item in values.items()}

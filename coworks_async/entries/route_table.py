@@ -12,8 +12,6 @@ from coworks_async.exceptions import DeclarationError
 
 
 class HasEntry(Protocol):
-    """A route, as the table needs it."""
-
     @property
     def entry(self) -> Entry: ...
 
@@ -25,11 +23,7 @@ RoutesByPrefix = dict[str, RoutesByMethod[RouteT]]
 
 
 class RouteTable(Generic[RouteT]):
-    """Finds the route of a request.
-
-    Attributes:
-        entries: the entries of all routes, in order of registration.
-    """
+    """Finds the route of a request."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -41,11 +35,7 @@ class RouteTable(Generic[RouteT]):
         self._max_depth = 1
 
     def add(self, route: RouteT) -> None:
-        """Add a route. A GET route also handles HEAD.
-
-        Raises:
-            DeclarationError: another route matches the same requests.
-        """
+        """Add a route. A GET route also handles HEAD."""
         entry = route.entry
         by_count = self._fixed if entry.path_rest_name is None else self._open_ended
         routes = by_count.setdefault(len(entry.path_param_names), {}).setdefault(entry.static_prefix, {})

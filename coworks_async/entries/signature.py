@@ -37,22 +37,11 @@ class ParameterKind(Enum):
 
 
 class Parameter(Struct, frozen=True):
-    """One parameter of an entry.
-
-    Attributes:
-        name: its name in Python.
-        alias: the name that clients use.
-        kind: the source of its value.
-        annotation: its type; `Any` if it is not annotated.
-        default: its default, or `REQUIRED`.
-        keyword_only, positional_only: as in Python.
-    """
-
     name: str
-    alias: str
+    alias: str  # the name that clients use
     kind: ParameterKind
     annotation: Any
-    default: Any
+    default: Any  # or REQUIRED
     keyword_only: bool
     positional_only: bool
 
@@ -62,17 +51,9 @@ class Parameter(Struct, frozen=True):
 
 
 class Signature(Struct, frozen=True):
-    """The signature of an entry.
-
-    Attributes:
-        parameters: its parameters, in order.
-        returns: the return annotation; `Any` if there is none.
-        receiver: the name of the first parameter, usually `self`.
-    """
-
     parameters: tuple[Parameter, ...]
     returns: Any
-    receiver: str
+    receiver: str  # the name of the first parameter, usually `self`
 
     def of_kind(self, kind: ParameterKind) -> tuple[Parameter, ...]:
         return tuple(parameter for parameter in self.parameters if parameter.kind is kind)
@@ -85,11 +66,6 @@ class Signature(Struct, frozen=True):
 
 
 def read_signature(declaration: Declaration) -> Signature:
-    """Read the signature of a declared entry.
-
-    Raises:
-        DeclarationError: an annotation cannot be resolved, or the parameters are invalid or ambiguous.
-    """
     hints = _resolve_annotations(declaration)
     bindings = type_variable_bindings(declaration.cls, declaration.owner)
     signature = list(inspect.signature(declaration.function).parameters.values())
@@ -198,16 +174,7 @@ def _check_parameters(parameters: list[Parameter], declaration: Declaration) -> 
 
 
 def alias_from_name(name: str) -> str:
-    """Return the name of a parameter that clients use.
-
-    Example:
-        >>> alias_from_name("page__number__")
-        'page[number]'
-        >>> alias_from_name("filter__")
-        'filter'
-        >>> alias_from_name("limit")
-        'limit'
-    """
+    """Return the name that clients use: `page[number]` for `page__number__`, `filter` for `filter__`."""
     if not name.endswith("__") or name.startswith("_"):
         return name
     head, *inner = name.removesuffix("__").split("__")

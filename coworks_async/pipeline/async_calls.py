@@ -92,11 +92,7 @@ def create_call(scope: Scope, body: bytes, entry: Entry, token_header: bytes) ->
 
 
 def encode_call(call: AsyncCall) -> bytes:
-    """Encode a call as JSON.
-
-    Raises:
-        ContentTooLarge: it is over Lambda's limit, which applies everywhere.
-    """
+    """Encode a call as JSON. Lambda's limit applies everywhere."""
     encoded = msgspec.json.encode(call)
     if len(encoded) > CALL_LIMIT:
         raise ContentTooLarge(f"The request is over the limit of {CALL_LIMIT} bytes for an asynchronous call.")
@@ -124,8 +120,6 @@ def create_scope(call: AsyncCall) -> Scope:
 
 
 class Service(Protocol):
-    """The parts of a service that run a call."""
-
     logger: logging.Logger
 
     def store_response(self, response: Response, headers: Headers) -> Any: ...
@@ -136,14 +130,7 @@ class Service(Protocol):
 async def run_call(call: AsyncCall, service: Service, entry: Entry, scope_extras: Mapping[str, Any]) -> int:
     """Run a call through the service, store its response and return the status.
 
-    A failure of the entry is logged and becomes a response.
-
-    Args:
-        entry: the only entry that the call may reach.
-        scope_extras: added to the scope.
-
-    Raises:
-        Exception: `store_response` failed; it is logged.
+    A failure of the entry is logged and becomes a response. One of `store_response` is logged and raised.
     """
     scope = {**create_scope(call), **scope_extras, RUNNING_ENTRY: entry}
     if call.principal is not None:
@@ -199,10 +186,6 @@ class AsyncCallMiddleware:
     """Accepts the asynchronous calls of an entry, inside its authorizer; passes on other requests.
 
     Responds with 202 and the `request_id` once the call is certain to run; otherwise with an error, such as 422 or 413.
-
-    Args:
-        token_key: the name of the token's header, which is removed from the call.
-        tasks: runs calls if the scope has no adapter for them.
     """
 
     def __init__(

@@ -29,10 +29,7 @@ PRINCIPAL_LIMIT = 4096
 
 
 def matches_environment_token(token: str) -> bool:
-    """Return whether a token is the environment's `TOKEN`, which must not be empty.
-
-    Compares bytes in constant time; header values are latin-1 (RFC 9110, section 5.5).
-    """
+    """Return whether a token is the environment's `TOKEN`, which must not be empty. Compares in constant time."""
     expected = os.fsencode(os.environ.get("TOKEN", ""))
     try:
         received = token.encode("latin-1")
@@ -104,11 +101,7 @@ class AuthorizerMiddleware:
 
 
 def principal_from_result(result: object, logger: logging.Logger) -> Principal | None:
-    """Return the principal of an authorizer's result: `{}` if it allows without one, None if it denies.
-
-    Raises:
-        AuthorizerError: the principal is not valid JSON, or over 4 KB.
-    """
+    """Return the principal of an authorizer's result: `{}` if it allows without one, None if it denies."""
     if result is True:
         return {}
     if result is None or result is False:

@@ -27,25 +27,17 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-funct
 
 
 class Limits(Struct, frozen=True):
-    """Limits of a request.
-
-    Attributes:
-        body_size: bytes of a body; None for no limit.
-        fields: fields of a form.
-        files: files of a multipart form.
-    """
+    """Limits of a request: bytes of the body, None for no limit; fields and files of a form."""
 
     body_size: int | None = LAMBDA_PAYLOAD_LIMIT
     fields: int = 1000
     files: int = 100
 
     def check_size(self, size: int) -> None:
-        """Raise `ContentTooLarge` for a body of this many bytes or more."""
         if self.body_size is not None and size > self.body_size:
             raise ContentTooLarge(f"The body is over the limit of {self.body_size} bytes.")
 
     def check_length(self, scope: Scope) -> None:
-        """Raise `ContentTooLarge` if the `Content-Length` is over the limit."""
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit():
                 self.check_size(int(value[:20]))
@@ -55,12 +47,7 @@ DEFAULT_LIMITS = Limits()
 
 
 async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
-    """Return the whole body, from the scope if it was read before.
-
-    Raises:
-        ContentTooLarge: the body is over the limit; the rest is left unread.
-        ClientDisconnect: the client left before the end of the body.
-    """
+    """Return the whole body, from the scope if it was read before. Over the limit, the rest is left unread."""
     if BODY in scope:
         cached: bytes = scope[BODY]
         return cached
@@ -104,12 +91,9 @@ def is_plain_json(scope: Scope) -> bool:
 
 
 def may_have_body(scope: Scope) -> bool:
-    """Return whether a body may follow (RFC 9112, section 6.3; HTTP/2 needs no header).
-
-    Also True with an invocation type, so that full binding validates it.
-    """
+    """Return whether a body may follow (RFC 9112, section 6.3), or an invocation type, which full binding checks."""
     for name, _ in scope["headers"]:
         if name in _BODY_HEADERS:
             return True
     http_version: str = scope["http_version"]
-    return http_version >= "2"
+    return http_version >= "2"  # needs no header

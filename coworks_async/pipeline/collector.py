@@ -14,15 +14,10 @@ class ResponseAborted(Exception):
 
 
 class ResponseCollector:
-    """Feeds one request to an app and collects its response; `receive` and `send` are ASGI callables.
-
-    Attributes:
-        complete: the last part of the body was sent.
-        streamed: the body was sent in several parts.
-    """
+    """Feeds one request to an app and collects its response; `receive` and `send` are ASGI callables."""
 
     complete = False
-    streamed = False
+    streamed = False  # the body was sent in several parts
     _status = 0
     _headers: Sequence[Any] = ()
     _completed: asyncio.Event | None = None
@@ -61,12 +56,7 @@ class ResponseCollector:
             raise RuntimeError(f"unexpected ASGI message {kind!r}")
 
     def response(self) -> ResponseParts:
-        """Return status, headers and body. HEAD and bodiless statuses have no body (RFC 9110, sections 6.4.1, 9.3.2).
-
-        Raises:
-            ResponseAborted: the response is incomplete, and the cause is logged.
-            RuntimeError: the app returned without completing the response.
-        """
+        """Return status, headers and body. HEAD and bodiless statuses have no body (RFC 9110, sections 6.4.1, 9.3.2)."""
         if not self.complete:
             if self._aborted:
                 raise ResponseAborted

@@ -15,10 +15,9 @@ AsyncFunction = Callable[..., Awaitable[Any]]
 
 
 def ensure_async(function: Function) -> AsyncFunction:
-    """Wrap a function so that it can be awaited.
+    """Wrap a function so that it can be awaited. A sync function runs in a thread, in the context of the request.
 
-    A sync function runs in a thread, in the context of the request. One that only creates a generator or a coroutine,
-    such as a decorated async function, is called on the event loop. An awaitable result is awaited.
+    One that only creates a generator or a coroutine, such as a decorated async function, is called on the event loop.
     """
     if is_async_callable(function):
         return function

@@ -34,13 +34,7 @@ if TYPE_CHECKING:
 
 
 class DispatcherSettings(Struct, frozen=True):
-    """Configuration of a service.
-
-    Attributes:
-        authorize: wraps an app in the authorizer.
-        hooks: registries for the whole service: its own, and the `…_app_…` hooks of its blueprints.
-        blueprint_hooks: registries for the entries of one blueprint, by its name.
-    """
+    """Configuration of a service."""
 
     authorize: Callable[[ASGIApp], ASGIApp]
     token_key: str
@@ -48,17 +42,13 @@ class DispatcherSettings(Struct, frozen=True):
     store_in: StoreIn
     logger: logging.Logger
     debug: bool
-    hooks: tuple[HookRegistry, ...]
+    hooks: tuple[HookRegistry, ...]  # for all entries: the service's own, and the `app_hooks` of its blueprints
     blueprint_hooks: Mapping[str, HookRegistry]
     exception_handlers: Mapping[Any, ExceptionHandler]
 
 
 class Dispatcher:
-    """Passes each request to an entry, behind its authorizer, or to the fallback.
-
-    Args:
-        router: Starlette's router: the user's routes, WebSockets and the lifespan.
-    """
+    """Passes each request to an entry, behind its authorizer, or to the fallback."""
 
     def __init__(self, table: RouteTable[EntryRoute], router: Router, settings: DispatcherSettings) -> None:
         self.table = table
@@ -158,7 +148,7 @@ async def _raise_invalid_path(scope: Scope, receive: Receive, send: Send) -> NoR
 
 
 def _is_invalid_utf8(scope: Scope) -> bool:
-    """Return whether the path as sent is invalid UTF-8, which the server has replaced."""
+    """Return whether the raw path is invalid UTF-8, which the server has replaced."""
     try:
         unquote_to_bytes(scope.get("raw_path") or b"").decode()
     except UnicodeDecodeError:
@@ -187,7 +177,7 @@ def _create_binder(entry: Entry, limits: Limits) -> Binder:
 
 
 def _get_function(entry: Entry) -> AsyncFunction:
-    """Return the entry's function, wrapped if the entry has `binary_headers`."""
+    """Return the entry's function, which adds its `binary_headers`."""
     function = ensure_async(entry.function)
     headers = entry.options.binary_headers
     if not headers:

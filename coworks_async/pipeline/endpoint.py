@@ -29,12 +29,7 @@ AnyResponse = ResponseParts | Response
 
 
 class Endpoint:
-    """ASGI app of one entry.
-
-    Args:
-        label: names the entry in log messages.
-        registries: hooks that run around binding and call, the service's first.
-    """
+    """ASGI app of one entry, inside the hooks of `registries`; `label` names it in log messages."""
 
     def __init__(
         self,

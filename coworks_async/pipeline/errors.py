@@ -31,7 +31,6 @@ _TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisf
 
 
 def status_title(status: int) -> str:
-    """Return the standard phrase of a status."""
     if status in _TITLES:
         return _TITLES[status]
     try:
@@ -41,7 +40,6 @@ def status_title(status: int) -> str:
 
 
 def problem_members(status: int, detail: str | None = None, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
-    """Return the members of a problem document."""
     title = status_title(status)
     members: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
     if detail and detail not in (title, client.responses.get(status)):
@@ -58,7 +56,6 @@ def problem_response(
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Create a problem+json response."""
     if status in BODILESS_STATUSES:
         return Response(status_code=status, headers=headers)
     body = msgspec.json.encode(problem_members(status, detail, errors))
@@ -66,11 +63,7 @@ def problem_response(
 
 
 def to_exception(error: Exception | CancelledError) -> Exception:
-    """Return the exception itself, or a RuntimeError if something that was awaited has been cancelled.
-
-    Raises:
-        CancelledError: the request itself is cancelled; it gets no response.
-    """
+    """Convert the cancellation of something that was awaited; raise it if the request itself is cancelled."""
     if isinstance(error, Exception):
         return error
     task = current_task()
@@ -104,10 +97,7 @@ def is_expected(error: Exception, handlers: Mapping[Any, object]) -> bool:
 class ErrorResponder:
     """Responds to exceptions, by a handler or with a problem. Bugs are logged once, with their traceback.
 
-    Args:
-        handlers: registered with `errorhandler`, those nearest to the entry first; called with the exception.
-        starlette_handlers: given to the constructor or `add_exception_handler`; called with request and exception.
-        debug: show tracebacks to clients.
+    The `handlers` nearest to the entry come first. `debug` shows tracebacks to clients.
     """
 
     def __init__(
@@ -126,10 +116,7 @@ class ErrorResponder:
     async def run(self, app: ASGIApp, label: str, scope: Scope, receive: Receive, send: Send) -> Exception | None:
         """Run an ASGI app and return the exception that it raised, if any.
 
-        An exception gets an error response, or only a log entry if the response has started.
-
-        Args:
-            label: names the app in log messages.
+        It gets an error response, or only a log entry if the response has started; `label` names the app there.
         """
         started = False
 
@@ -153,7 +140,6 @@ class ErrorResponder:
         return None
 
     async def send(self, error: Exception, label: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response to an exception."""
         reset = current.set((scope, receive, send))
         try:
             response = await self.respond(error, label)
@@ -190,7 +176,6 @@ class ErrorResponder:
         return _traceback_response(error, current_request()) if self.debug else problem_response(500)
 
     def log(self, error: Exception, label: str, when: str = "") -> None:
-        """Log a bug, with its traceback."""
         if isinstance(error, ReturnError):
             self.logger.error("%s%s: %s", label, when, error, exc_info=error)
         else:

@@ -23,10 +23,7 @@ class Fallback:
     """ASGI app for the requests that no entry takes.
 
     The longest static path wins. At a path of a mount that also has entries, OPTIONS gets the service's response, and
-    any other method that no entry takes goes to the mount.
-
-    Args:
-        unmatched: ASGI app that responds with 404 or 405, inside the service's hooks.
+    any other method that no entry takes goes to the mount. `unmatched` responds with 404 or 405.
     """
 
     def __init__(
@@ -112,7 +109,7 @@ class Fallback:
                 yield route, match, child_scope
 
     def _entry_methods(self, route: BaseRoute, scope: Scope) -> set[str]:
-        """Return the methods of the entries at this path whose static path is at least as long as a mount's."""
+        """Return the methods of the entries here whose static path is at least as long as that of a mount."""
         if not isinstance(route, Mount | Host):
             return set()
         depth = _static_depth(route)

@@ -29,7 +29,6 @@ _KEY_LIMIT = 1024
 
 
 def is_asynchronous(scope: Scope) -> bool:
-    """Return whether the request is an asynchronous call."""
     return _invocation_type(scope) == "event"
 
 
@@ -54,13 +53,7 @@ def _invocation_type(scope: Scope) -> str | None:
 
 
 def store_target(headers: Headers, store_in: StoreIn) -> tuple[str, str] | None:
-    """Return the bucket and key where a response is to be stored, or None.
-
-    Prefixes are compared literally: S3 does not resolve `..`.
-
-    Raises:
-        UnprocessableContent: one of the two headers is missing or repeated, or the service may not store there.
-    """
+    """Return the bucket and key where a response is to be stored, or None."""
     buckets, keys = headers.getlist(_BUCKET), headers.getlist(_KEY)
     if not buckets and not keys:
         return None
@@ -75,7 +68,7 @@ def store_target(headers: Headers, store_in: StoreIn) -> tuple[str, str] | None:
     error = None
     if bucket not in store_in:
         error = FieldError("header", _BUCKET, "an allowed bucket", "Not an allowed bucket")
-    elif not any(key.startswith(prefix) for prefix in store_in[bucket]):
+    elif not any(key.startswith(prefix) for prefix in store_in[bucket]):  # S3 does not resolve `..`
         error = FieldError("header", _KEY, "a key with an allowed prefix", "Not an allowed prefix")
     elif not key or not key.isascii() or not key.isprintable() or len(key) > _KEY_LIMIT:
         error = FieldError("header", _KEY, f"1 to {_KEY_LIMIT} printable ASCII characters", "Not a valid key")
@@ -85,16 +78,11 @@ def store_target(headers: Headers, store_in: StoreIn) -> tuple[str, str] | None:
 
 
 def check_store_in(class_name: str, store_in: StoreIn) -> None:
-    """Check the `store_in` attribute of a service.
-
-    Raises:
-        DeclarationError: it does not map buckets to sequences of prefixes. (A single string would be one prefix per
-            character.)
-    """
+    """Check the `store_in` attribute of a service."""
     if not isinstance(store_in, Mapping) or not all(
         isinstance(bucket, str)
         and isinstance(prefixes, Sequence)
-        and not isinstance(prefixes, str)
+        and not isinstance(prefixes, str)  # it would be one prefix per character
         and all(isinstance(prefix, str) for prefix in prefixes)
         for bucket, prefixes in store_in.items()
     ):

@@ -29,9 +29,6 @@ def parse_query(query_string: bytes, source: str = "query string") -> dict[str, 
     """Parse a query string or form into names and their values, in order; empty values are kept.
 
     Follows https://url.spec.whatwg.org/#urlencoded-parsing, but rejects invalid UTF-8 instead of replacing it.
-
-    Raises:
-        BadRequest: it contains invalid UTF-8.
     """
     names: dict[str, list[str]] = {}
     try:
@@ -51,8 +48,6 @@ def _unquote(text: str) -> str:
 
 
 class BodyKind(Enum):
-    """Kind of a parsed body."""
-
     NONE = "no body"
     OBJECT = "a JSON object"
     FIELDS = "a form"
@@ -62,19 +57,12 @@ class BodyKind(Enum):
 
 
 class Body(msgspec.Struct, frozen=True):
-    """A parsed body.
-
-    Attributes:
-        fields: members of an object, or fields of a form (each a list of values).
-        value: the value of JSON that is not an object.
-        raw: the body as sent, for text and bytes.
-        content_type: its `Content-Type`, for text and bytes.
-    """
+    """A parsed body."""
 
     kind: BodyKind
-    fields: Mapping[str, Any]
-    value: Any = None
-    raw: bytes = b""
+    fields: Mapping[str, Any]  # members of an object, or fields of a form (each a list of values)
+    value: Any = None  # of JSON that is not an object
+    raw: bytes = b""  # of text and bytes, as is the content type
     content_type: str = ""
 
     @property
@@ -83,7 +71,6 @@ class Body(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """The body decoded by its charset; raises `BadRequest` or `UnsupportedMediaType`."""
         try:
             return self.raw.decode(_charset(self.content_type))
         except UnicodeDecodeError:
@@ -94,17 +81,7 @@ NO_BODY = Body(BodyKind.NONE, {})
 
 
 async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits, *, exact_numbers: bool) -> Body:
-    """Read and parse a body. Without a content type it is JSON.
-
-    Args:
-        exact_numbers: read JSON numbers as written, not as floats.
-
-    Raises:
-        BadRequest: it cannot be parsed.
-        UnprocessableContent: it is nested too deeply.
-        ContentTooLarge: it has too many fields or files.
-        UnsupportedMediaType: it is compressed, or a form in an unsupported charset.
-    """
+    """Read and parse a body. Without a content type it is JSON. `exact_numbers` makes JSON numbers Decimals."""
     body = await read_body(scope, receive, limits)
     if not body:
         return NO_BODY
@@ -120,7 +97,7 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
 
 
 def _read_content_type(scope: Scope) -> tuple[str, str]:
-    """Return the media type in lower case, and the whole header."""
+    """Return the media type, and the whole header."""
     content_type = encoding = ""
     for name, value in scope["headers"]:
         if name == b"content-type":
@@ -137,7 +114,6 @@ def _media_type(content_type: str) -> str:
 
 
 def _charset(content_type: str) -> str:
-    """Return the name of the codec for a body."""
     found = re.search(_CHARSET_PARAMETER, content_type, re.IGNORECASE)
     try:
         name = codecs.lookup(found[1] if found else "utf-8").name

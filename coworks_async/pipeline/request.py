@@ -99,7 +99,6 @@ current: ContextVar[Connection | None] = ContextVar("request", default=None)
 
 
 def get_request(scope: Scope, receive: Receive, send: Send) -> Request:
-    """Return the request object of a connection; it is created at first use."""
     request = scope.get(REQUEST)
     if request is None:
         request = scope[REQUEST] = Request(scope, receive, send)
@@ -107,11 +106,6 @@ def get_request(scope: Scope, receive: Receive, send: Send) -> Request:
 
 
 def current_request() -> Request:
-    """Return the current request.
-
-    Raises:
-        RequestContextError: there is no current request.
-    """
     connection = current.get()
     if connection is None:
         raise RequestContextError(

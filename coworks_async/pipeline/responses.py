@@ -79,11 +79,7 @@ _encode = msgspec.json.Encoder(enc_hook=_encode_hook).encode
 
 
 def encode_json(value: Any) -> bytes:
-    """Encode as JSON.
-
-    Raises:
-        ReturnError: it contains an unknown type, NaN or infinity.
-    """
+    """Encode as JSON; raise `ReturnError` for an unknown type, NaN or infinity."""
     try:
         body = _encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -153,11 +149,7 @@ ENCODERS: dict[type, Callable[[Any], ResponseParts]] = {
 
 
 def encode_value(value: Any) -> ResponseParts:
-    """Return the response of a value that is not a response, tuple or generator. Its headers are a new list.
-
-    Raises:
-        ReturnError: the value cannot be sent.
-    """
+    """Return the response of a value that is not a response, tuple or generator. Its headers are a new list."""
     encode = ENCODERS.get(type(value)) or _find_encoder(value)
     if encode is not None:
         return encode(value)
@@ -186,8 +178,6 @@ def _is_model(value: Any) -> bool:
 
 
 class PlainResponse(Response):
-    """A response made of its parts."""
-
     def __init__(self, parts: ResponseParts, background: BackgroundTask | None = None) -> None:
         status, headers, body = parts
         super().__init__(body, status, background=background)
@@ -195,11 +185,7 @@ class PlainResponse(Response):
 
 
 async def to_response(value: Any) -> Response:
-    """Convert what an entry, a hook or an error handler returned.
-
-    Raises:
-        ReturnError: the value cannot be sent.
-    """
+    """Convert what an entry, a hook or an error handler returned; raise `ReturnError` if it cannot be sent."""
     if isinstance(value, Response):
         return check_response(value)
     if isasyncgen(value) or isgenerator(value):
@@ -210,11 +196,7 @@ async def to_response(value: Any) -> Response:
 
 
 def check_response(response: Response) -> Response:
-    """Return a user's response if a server can send it.
-
-    Raises:
-        ReturnError: its status or a header is invalid.
-    """
+    """Return a user's response; raise `ReturnError` if its status or a header is invalid."""
     _check_status(response.status_code)
     _check_headers(response.raw_headers)
     return response

@@ -16,10 +16,7 @@ from coworks_async.types import ASGIApp, Receive, Scope, Send
 class EntryRoute(Route):
     """The route of an entry. The service matches by its table; Starlette's own matching agrees.
 
-    Args:
-        entry: the entry.
-        path: its path below the service or its mount.
-        build: creates the ASGI app of the entry, at its first request (Lambda cold start).
+    `build` creates the app at the first request, for a fast cold start in Lambda.
     """
 
     def __init__(self, entry: Entry, path: str, build: Callable[[Entry], ASGIApp]) -> None:
@@ -50,17 +47,7 @@ class BlueprintMount(Mount):
 
 
 def url_for(entries: Sequence[Entry], endpoint: str, params: Mapping[str, Any], *, external: bool) -> str:
-    """Return the URL of an entry, below the root path of the current request if there is one.
-
-    Args:
-        endpoint: name of the method, or `blueprint.method`.
-        params: values of the path parameters; others become the query.
-        external: include scheme and host of the current request.
-
-    Raises:
-        UnknownEndpoint: no entry has this endpoint, or a path parameter is missing.
-        RequestContextError: `external` without a current request.
-    """
+    """Return the URL of an entry, below the root path of the current request if there is one."""
     entry = next((entry for entry in entries if entry.endpoint == endpoint), None)
     if entry is None:
         known = ", ".join(sorted(entry.endpoint for entry in entries))

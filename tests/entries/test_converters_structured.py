@@ -258,7 +258,7 @@ def test_a_field_of_an_unsupported_type_is_a_declaration_error():
 
     with pytest.raises(
         DeclarationError,
-        match=r"Whole\.\w+: cannot convert parameter 'item': the type complex is not",
+        match=r"Items\.\w+: cannot convert parameter 'item': the type complex is not",
     ):
         create_item_service(Strange)
 

@@ -21,19 +21,13 @@ BindSync = Callable[[Scope], Arguments | None]
 
 
 class Binder(Struct, frozen=True):
-    """Binds requests to the arguments of one entry.
+    """Binds requests to the arguments of one entry."""
 
-    Attributes:
-        bind_sync: binds without waiting; returns None if `bind` is needed.
-        bind: binds any request.
-    """
-
-    bind_sync: BindSync | None
+    bind_sync: BindSync | None  # returns None if `bind` is needed
     bind: Bind
 
 
 def create_binder(plan: BindingPlan, method: str, limits: Limits) -> Binder:
-    """Create the fastest binder that a plan allows."""
     bind = full_binding(plan, method, limits)
     if not plan.is_positional:
         return Binder(None, bind)

@@ -21,12 +21,7 @@ from coworks_async.pipeline.request import get_request
 async def bind_request(
     plan: BindingPlan, method: str, limits: Limits, scope: Scope, receive: Receive, send: Send
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Bind any request and return positional and keyword arguments.
-
-    Raises:
-        UnprocessableContent: something that was sent cannot be bound; lists all errors.
-        Problem: the query or the body cannot be parsed.
-    """
+    """Bind any request and return positional and keyword arguments. One `UnprocessableContent` lists all errors."""
     query = parse_query(scope["query_string"])
     body, body_problem = (NO_BODY, None) if method == "GET" else await _parse_body(plan, scope, receive, send, limits)
     binding = RequestBinding(plan, query, body)
@@ -62,14 +57,7 @@ async def _parse_body(
 
 
 class RequestBinding:
-    """The binding of one request.
-
-    Attributes:
-        query: names of the query that are not yet bound.
-        fields: fields of the body that are not yet bound.
-        values: bound values by parameter name.
-        errors: errors so far.
-    """
+    """The binding of one request. `query` and `fields` contain what is not yet bound."""
 
     def __init__(self, plan: BindingPlan, query: dict[str, list[str]], body: Body) -> None:
         self.plan = plan
@@ -80,10 +68,7 @@ class RequestBinding:
         self.errors: list[FieldError] = []
 
     def bind(self, path: dict[str, str], *, from_query: bool) -> None:
-        """Bind all parameters.
-
-        The structured parameter takes the whole body, or with `from_query` what is left of the query at the end.
-        """
+        """Bind all parameters. With `from_query`, the structured one takes what is left of the query at the end."""
         self._bind_path(path)
         if self.plan.structured is None:
             self._reject_duplicates()
