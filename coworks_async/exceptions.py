@@ -179,8 +179,6 @@ def omitted_errors(where: ErrorLocation, count: int) -> FieldError:
 
 
 def _shorten(error: FieldError) -> FieldError:
-    if len(error.name) <= MAX_TEXT and len(error.detail) <= MAX_TEXT:
-        return error
     return replace(error, name=_truncate(error.name), detail=_truncate(error.detail))
 
 

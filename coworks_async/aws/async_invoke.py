@@ -23,7 +23,7 @@ from coworks_async.aws.event_formats.base import ENVELOPE
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AsyncCallError
 from coworks_async.pipeline.async_calls import AsyncCall
-from coworks_async.pipeline.invocation import StoreIn, store_target
+from coworks_async.pipeline.invocation import StoreIn, parse_store_location
 from coworks_async.types import Event, Scope
 
 FindEntry = Callable[[str, str], Entry | None]
@@ -94,7 +94,7 @@ async def store_in_s3(response: Response, headers: Headers, store_in: StoreIn) -
         UnprocessableContent: the service does not store there.
         Exception: the upload failed.
     """
-    target = store_target(headers, store_in)
+    target = parse_store_location(headers, store_in)
     if target is not None:
         await run_in_threadpool(_put_object, *target, response)
 

@@ -28,7 +28,7 @@ class RouteTable(Generic[RouteT]):
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self._static: RoutesByPrefix[RouteT] = {}
-        # By number of parameters: of paths that end after them, and of paths that continue with `*path`.
+        # By number of path parameters; the paths of `_open_ended` continue with `*path`.
         self._fixed: dict[int, RoutesByPrefix[RouteT]] = {}
         self._open_ended: dict[int, RoutesByPrefix[RouteT]] = {}
         self._single_parameter: RoutesByPrefix[RouteT] = {}  # of `_fixed`, while no other route can take precedence

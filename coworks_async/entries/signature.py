@@ -112,7 +112,7 @@ def _resolve_annotations(declaration: Declaration) -> dict[str, Any]:
 
 
 def _read_parameter(parameter: inspect.Parameter, annotation: Any, declaration: Declaration) -> Parameter:
-    kind = _kind_of_parameter(parameter, annotation)
+    kind = _find_kind(parameter, annotation)
     label = f"{declaration.qualname}: parameter {parameter.name!r}"
     if kind is not ParameterKind.REQUEST and any(map(_is_request, union_members(annotation))):
         raise DeclarationError(f"{label} is the request, which is always present. Annotate it with plain Request.")
@@ -139,7 +139,7 @@ def _is_request(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Request)
 
 
-def _kind_of_parameter(parameter: inspect.Parameter, annotation: Any) -> ParameterKind:
+def _find_kind(parameter: inspect.Parameter, annotation: Any) -> ParameterKind:
     if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
         return ParameterKind.PATH_REST
     if parameter.kind is inspect.Parameter.VAR_KEYWORD:

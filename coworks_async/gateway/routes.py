@@ -20,7 +20,7 @@ import msgspec
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from coworks_async.entries.entry import Entry
-from coworks_async.pipeline.authorizer import MISSING_TOKEN, TOKEN_REJECTED, auth_challenge
+from coworks_async.pipeline.authorizer import MISSING_TOKEN, TOKEN_REJECTED, format_challenge
 from coworks_async.pipeline.errors import MEDIA_TYPE, problem_members
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from coworks_async.service import TechMicroService
@@ -161,7 +161,7 @@ def _create_responses(app: TechMicroService) -> tuple[GatewayResponse, ...]:
     common = [("Content-Type", MEDIA_TYPE)]
     if any(not entry.no_cors for entry in app.entries):
         common.append(("Access-Control-Allow-Origin", "*"))
-    challenge = ("WWW-Authenticate", auth_challenge(app.name))
+    challenge = ("WWW-Authenticate", format_challenge(app.name))
     problems: tuple[tuple[str, int, str | None, list[tuple[str, str]]], ...] = (
         ("UNAUTHORIZED", 401, MISSING_TOKEN, [challenge]),
         ("ACCESS_DENIED", 403, TOKEN_REJECTED, []),

@@ -31,7 +31,7 @@ from coworks_async.pipeline.invocation import (
     StoreIn,
     asynchronous_call_error,
     is_asynchronous,
-    store_target,
+    parse_store_location,
 )
 from coworks_async.pipeline.responses import PlainResponse, encode_json
 from coworks_async.types import ASGIApp, Principal, Receive, Scope, Send
@@ -179,9 +179,6 @@ class AsyncCallTasks:
             await asyncio.wait(self._tasks)
 
 
-_MOUNTED_DETAIL = "Asynchronous calls need the service that Lambda runs; this one is mounted on it"
-
-
 class AsyncCallMiddleware:
     """Accepts the asynchronous calls of an entry, inside its authorizer; passes on other requests.
 
@@ -213,8 +210,9 @@ class AsyncCallMiddleware:
         invoke: Invoker | None = scope.get(ASYNC_INVOKER)
         try:
             if MOUNTED in scope:
-                raise UnprocessableContent([asynchronous_call_error(_MOUNTED_DETAIL)])
-            store_target(Headers(scope=scope), self.store_in)
+                detail = "Asynchronous calls are accepted only by the outermost service, not by a mounted one"
+                raise UnprocessableContent([asynchronous_call_error(detail)])
+            parse_store_location(Headers(scope=scope), self.store_in)
             call = create_call(scope, await read_body(scope, receive, self.limits), self.entry, self.token_header)
             encoded = encode_call(call)
             if invoke is not None:

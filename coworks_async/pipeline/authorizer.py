@@ -64,7 +64,7 @@ class AuthorizerMiddleware:
         self.app = app
         self.rule = rule
         self.header = token_key.lower().encode("latin-1")
-        self.challenge = auth_challenge(realm)
+        self.challenge = format_challenge(realm)
         self.logger = logger
         self._authorize = ensure_async(rule)
 
@@ -144,7 +144,7 @@ def _format_traceback(error: BaseException) -> str:
     return (f"{_format_traceback(cause)}\nthen\n" if cause is not None else "") + "".join(lines)
 
 
-def auth_challenge(realm: str) -> str:
+def format_challenge(realm: str) -> str:
     """Return the value of `WWW-Authenticate` (RFC 9110, section 11.6.1)."""
     safe = "".join(char if " " <= char <= "~" and char not in '"\\' else "-" for char in realm)
     return f'Token realm="{safe}"'

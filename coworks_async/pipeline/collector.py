@@ -56,7 +56,7 @@ class ResponseCollector:
             raise RuntimeError(f"unexpected ASGI message {kind!r}")
 
     def response(self) -> ResponseParts:
-        """Return status, headers and body. HEAD and bodiless statuses have no body (RFC 9110, sections 6.4.1, 9.3.2)."""
+        """Return status, headers and body, which is empty for HEAD (RFC 9110, section 9.3.2) and bodiless statuses."""
         if not self.complete:
             if self._aborted:
                 raise ResponseAborted

@@ -94,8 +94,13 @@ class Endpoint:
         """Run the after_request hooks, on error responses too. A failing hook's error response goes to the next."""
         result = response if isinstance(response, Response) else PlainResponse(response)
         for hook in self.after:
+            before = (result, result.status_code, result.raw_headers.copy())
             try:
-                result = await _run_after_hook(hook, result)
+                result = await hook(result)
+                if not isinstance(result, Response):
+                    raise ReturnError(f"returned {type(result).__name__}; an after_request hook must return a Response")
+                if before != (result, result.status_code, result.raw_headers):
+                    check_response(result)
             except (Exception, CancelledError) as error:
                 failure = raised = to_exception(error)
                 result = await self.errors.respond(raised, f"after_request hook of {self.label}")
@@ -126,11 +131,3 @@ class Endpoint:
             await step
         except (Exception, CancelledError) as error:
             self.errors.log(to_exception(error), label)
-
-
-async def _run_after_hook(hook: AsyncFunction, response: Response) -> Response:
-    before = (response, response.status_code, response.raw_headers.copy())
-    response = await hook(response)
-    if not isinstance(response, Response):
-        raise ReturnError(f"returned {type(response).__name__}; an after_request hook must return a Response")
-    return response if before == (response, response.status_code, response.raw_headers) else check_response(response)

@@ -53,7 +53,7 @@ class Fallback:
                 entry_methods = self._entry_methods(route, scope)
                 if entry_methods and method == "OPTIONS":
                     return await _options_response(entry_methods | route_methods)(scope, receive, send)
-                # The relative links of a page need the slash. Other methods need none where the path has some already.
+                # Redirect, because a page's relative links need the slash; other methods only if nothing else matches.
                 is_page = method in ("GET", "HEAD") or not entry_methods | route_methods
                 if is_page and isinstance(route, Mount) and variant is not scope:
                     return await RedirectResponse(str(URL(scope=variant)))(scope, receive, send)

@@ -52,7 +52,7 @@ def _invocation_type(scope: Scope) -> str | None:
     return b",".join(values).decode("latin-1").strip().lower() if values else None
 
 
-def store_target(headers: Headers, store_in: StoreIn) -> tuple[str, str] | None:
+def parse_store_location(headers: Headers, store_in: StoreIn) -> tuple[str, str] | None:
     """Return the bucket and key where a response is to be stored, or None."""
     buckets, keys = headers.getlist(_BUCKET), headers.getlist(_KEY)
     if not buckets and not keys:

@@ -89,7 +89,10 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
     if media_type == "application/json" or re.fullmatch(r"application/.+\+json", media_type):
         return _parse_json(body, exact_numbers=exact_numbers)
     if media_type == "application/x-www-form-urlencoded":
-        return _parse_form(body, limits)
+        # Not by Starlette, whose parser replaces invalid UTF-8.
+        if body.count(b"&") >= limits.fields:
+            raise ContentTooLarge(f"The form has over {limits.fields} fields.")
+        return Body(BodyKind.FIELDS, parse_query(body, "form"))
     if media_type == "multipart/form-data":
         return await _parse_multipart(scope, receive, send, limits, content_type)
     kind = BodyKind.TEXT if media_type.startswith("text/") else BodyKind.BYTES
@@ -140,13 +143,6 @@ def _parse_json(body: bytes, *, exact_numbers: bool) -> Body:
 
 def nesting_error() -> UnprocessableContent:
     return UnprocessableContent([FieldError("body", "", "JSON", "Nested too deeply")])
-
-
-def _parse_form(body: bytes, limits: Limits) -> Body:
-    # Starlette's parser replaces invalid UTF-8.
-    if body.count(b"&") >= limits.fields:
-        raise ContentTooLarge(f"The form has over {limits.fields} fields.")
-    return Body(BodyKind.FIELDS, parse_query(body, "form"))
 
 
 async def _parse_multipart(scope: Scope, receive: Receive, send: Send, limits: Limits, content_type: str) -> Body:

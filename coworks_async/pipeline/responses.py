@@ -62,13 +62,13 @@ def _encode_hook(value: Any) -> Any:
     """Encode what msgspec cannot: pydantic models and subclasses of plain types."""
     if _is_model(value):
         return value.model_dump(mode="json", by_alias=True)
-    for kind, plain in _BASES:
+    for kind, plain in _PLAIN_TYPES:
         if isinstance(value, kind):
             return plain(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+_PLAIN_TYPES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (str, str.__str__),
     (int, int.__int__),
     (float, float.__float__),

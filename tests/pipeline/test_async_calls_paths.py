@@ -39,7 +39,7 @@ MOUNTED = (
     "header",
     "InvocationType",
     "RequestResponse",
-    "Asynchronous calls need the service that Lambda runs; this one is mounted on it",
+    "Asynchronous calls are accepted only by the outermost service, not by a mounted one",
 )
 
 

@@ -28,14 +28,14 @@ class Binder(Struct, frozen=True):
 
 
 def create_binder(plan: BindingPlan, method: str, limits: Limits) -> Binder:
-    bind = full_binding(plan, method, limits)
+    bind = create_full_bind(plan, method, limits)
     if not plan.is_positional:
         return Binder(None, bind)
     if method != "GET":
-        return Binder(None, _json_binding(plan, limits, bind))
+        return Binder(None, _create_json_bind(plan, limits, bind))
     if not plan.slots:
         return Binder(_bind_nothing, bind)
-    return Binder(_scalar_binding(plan) if plan.is_scalar else None, bind)
+    return Binder(_create_scalar_bind(plan) if plan.is_scalar else None, bind)
 
 
 _NO_ARGUMENTS: Arguments = ((), {})
@@ -45,7 +45,7 @@ def _bind_nothing(scope: Scope) -> Arguments | None:
     return None if scope["query_string"] or may_have_body(scope) else _NO_ARGUMENTS
 
 
-def _scalar_binding(plan: BindingPlan) -> BindSync:
+def _create_scalar_bind(plan: BindingPlan) -> BindSync:
     """Bind path segments and query values in one pass. A bit mask records which parameters have a value."""
     slots = [*plan.path, *plan.named.values()]
     path = [(index, slot.name, slot.converter.parse_string) for index, slot in enumerate(plan.path)]
@@ -90,7 +90,7 @@ def _split_keywords(args: list[Any], keywords: list[str]) -> Arguments:
     return args[: -len(keywords)], dict(zip(keywords, args[-len(keywords) :], strict=True))
 
 
-def _json_binding(plan: BindingPlan, limits: Limits, bind_fully: Bind) -> Bind:
+def _create_json_bind(plan: BindingPlan, limits: Limits, bind_fully: Bind) -> Bind:
     """Bind a JSON body with one decoder, and path segments."""
     decode = compile_json_decoder(plan)
     if decode is None or not all(slot.converter.parse_string for slot in plan.path):
@@ -114,9 +114,9 @@ def _json_binding(plan: BindingPlan, limits: Limits, bind_fully: Bind) -> Bind:
     return bind
 
 
-def full_binding(plan: BindingPlan, method: str, limits: Limits) -> Bind:
+def create_full_bind(plan: BindingPlan, method: str, limits: Limits) -> Bind:
     async def bind(scope: Scope, receive: Receive, send: Send) -> Arguments:
-        from coworks_async.pipeline.binding.full import bind_request  # Lambda cold start: plain requests need none
+        from coworks_async.pipeline.binding.full import bind_request  # Lambda cold start: plain requests do not need it
 
         return await bind_request(plan, method, limits, scope, receive, send)
 

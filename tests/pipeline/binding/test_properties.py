@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
 from coworks_async import Problem, TechMicroService
-from coworks_async.pipeline.binding.fast import create_binder, full_binding
+from coworks_async.pipeline.binding.fast import create_binder, create_full_bind
 from coworks_async.pipeline.body import Limits
 from tests.http_requests import create_item_service
 from tests.pipeline.strategies import (
@@ -178,7 +178,7 @@ def test_fast_binding_agrees_with_full_binding(drawn: tuple[list[DrawnParameter]
     scope["path_params"] = dict(zip(entry.path_param_names, scope["path"][1:].split("/"), strict=False))
     binder = create_binder(entry.plan, entry.method, Limits())
     results = []
-    for bind in (binder.bind, full_binding(entry.plan, entry.method, Limits())):
+    for bind in (binder.bind, create_full_bind(entry.plan, entry.method, Limits())):
         results.append(asyncio.run(result(bind, dict(scope), body, entry.function, calls)))
     if binder.bind_sync is not None:
         results.append(
