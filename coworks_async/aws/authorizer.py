@@ -80,7 +80,7 @@ def _to_stage_arn(arn: str) -> str:
     return f"{api}/{path.partition('/')[0]}/*"
 
 
-def trusted_principal(event: Event, context: Any) -> Principal | None:
+def get_trusted_principal(event: Event, context: Any) -> Principal | None:
     """Return the principal that this function's authorizer has allowed on this stage.
 
     Without its exact marker in `requestContext.authorizer` this is None, and the service checks the token itself.

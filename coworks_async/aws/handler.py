@@ -131,7 +131,7 @@ class LambdaHandler:
             body = request.body
         except BadRequest as error:
             return create_problem(error.status_code, error.detail)
-        principal = authorizer.trusted_principal(request.event, request.context)
+        principal = authorizer.get_trusted_principal(request.event, request.context)
         if principal is not None:
             scope[AUTHORIZED] = (self.service, principal)
         scope[ASYNC_INVOKER] = self._invoke_async

@@ -32,7 +32,7 @@ class Runtime:
         self.lifespan: LifespanRunner | None = None
         self.is_busy = False
         self._runner: asyncio.Runner | None = None
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._sigterm: SigtermHandler | None = None
 
     @property
@@ -52,7 +52,7 @@ class Runtime:
         if _has_running_loop():
             raise RuntimeError("The handler was called in a running event loop, which it would block.")
         with self._lock:
-            was_busy, self.is_busy = self.is_busy, True
+            self.is_busy = True
             try:
                 runner = self._runner or self._open()
                 if starts and self.lifespan is None:
@@ -61,8 +61,8 @@ class Runtime:
                 loop = runner.get_loop()
                 return loop.run_until_complete(loop.create_task(work(), context=copy_context()))
             finally:
-                self.is_busy = was_busy
-                if not was_busy and self._sigterm is not None and self._sigterm.is_pending:
+                self.is_busy = False
+                if self._sigterm is not None and self._sigterm.is_pending:
                     # Sent again, because signal handlers run in the main thread, and this may be another one.
                     os.kill(os.getpid(), signal.SIGTERM)
 
