@@ -17,13 +17,7 @@ from coworks_async.types import Event
 
 
 class GatewayRejection(Exception):
-    """A rejection of a request by the gateway. `type` is API Gateway's name of the response."""
-
-    def __init__(self, type: str, message: str, status: int) -> None:
-        super().__init__(message)
-        self.type = type
-        self.message = message
-        self.status = status
+    """A request that the gateway does not pass on. The argument is the type of the gateway's response."""
 
 
 class AuthorizerClient:
@@ -36,6 +30,7 @@ class AuthorizerClient:
         self, description: GatewayDescription, invoke: Callable[[Event, str], Any], clock: Callable[[], float]
     ) -> None:
         self.description = description
+        self.is_rest = description.kind == "rest"
         self.invoke = invoke
         self.clock = clock
         self._cache: dict[str, tuple[float, Any]] = {}
@@ -47,40 +42,35 @@ class AuthorizerClient:
             GatewayRejection: the token is missing or denied.
             Exception: the authorizer failed, or its result is malformed; neither is cached.
         """
-        is_rest = self.description.kind == "rest"
         token = self._get_token(request)
         if not token:
-            raise GatewayRejection("UNAUTHORIZED", "Unauthorized", 401)
+            raise GatewayRejection("UNAUTHORIZED")
         result = self._get_result(token, request, match)
         context = dict(result.get("context") or {})
-        if is_rest:
+        if self.is_rest:
             allowed = allows(result["policyDocument"], match.arn(request.method))
             context["principalId"] = result["principalId"]
         else:
             allowed = result["isAuthorized"] is True
         if not allowed:
-            message = "User is not authorized to access this resource" if is_rest else "Forbidden"
-            raise GatewayRejection("ACCESS_DENIED", message, 403)
+            raise GatewayRejection("ACCESS_DENIED")
         return dataclasses.replace(match, authorizer=context)
 
     def _get_token(self, request: HttpRequest) -> str:
         values = request.values(self.description.token_key)
         # A REST API takes the last value of a repeated header. An HTTP API joins the values.
-        return values[-1] if values and self.description.kind == "rest" else ",".join(values)
+        return values[-1] if values and self.is_rest else ",".join(values)
 
     def _get_result(self, token: str, request: HttpRequest, match: RouteMatch) -> Any:
         expires, result = self._cache.get(token, (0.0, None))
         if result is not None and self.clock() < expires:
             return result
-        if self.description.kind == "rest":
-            event = token_event(token, match, request.method)
-        else:
-            event = authorizer_event(request, token, match)
+        event = token_event(token, match, request.method) if self.is_rest else authorizer_event(request, token, match)
         try:
             result = self.invoke(event, request.id)
         except Exception as error:
-            if self.description.kind == "rest" and str(error) == "Unauthorized":
-                raise GatewayRejection("UNAUTHORIZED", "Unauthorized", 401) from error
+            if self.is_rest and str(error) == "Unauthorized":
+                raise GatewayRejection("UNAUTHORIZED") from error
             raise
         check_result(self.description, result)
         self._cache[token] = self.clock() + self.description.authorizer_ttl, result

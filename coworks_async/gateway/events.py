@@ -1,4 +1,4 @@
-"""Build the events that gateways send for a request.
+"""The events that gateways send to a Lambda function for a request.
 
 Tested key by key against AWS's samples:
 

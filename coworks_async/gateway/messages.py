@@ -73,7 +73,7 @@ class RouteMatch:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A response as the client receives it. `raw` is the function's result, or None if it was not called."""
+    """A response as the client receives it. `raw` is the function's result; None if it was not called, or failed."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -86,7 +86,7 @@ class LambdaContext:
     """The second argument of a Lambda handler: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
 
     function_name: str
-    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    aws_request_id: str
     function_version: str = "$LATEST"
     memory_limit_in_mb: int = 256
     log_stream_name: str = "local"

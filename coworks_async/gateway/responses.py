@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-i
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from coworks_async.gateway.messages import HttpResponse
@@ -21,6 +20,14 @@ DROPPED = frozenset(
     {"connection", "expect", "host", "keep-alive", "proxy-authenticate"}
     | {"te", "trailer", "transfer-encoding", "upgrade", "via"}
 )
+
+HTTP_RESPONSES = {
+    "UNAUTHORIZED": (401, "Unauthorized"),
+    "ACCESS_DENIED": (403, "Forbidden"),
+    "AUTHORIZER_FAILURE": (500, "Internal Server Error"),
+    "INTEGRATION_FAILURE": (502, "Internal Server Error"),
+}
+"""Responses of gateways other than a REST API, which cannot be configured."""
 
 
 class MalformedResult(ValueError):
@@ -79,25 +86,17 @@ def _decode_body(result: Mapping[str, Any]) -> bytes:
         raise MalformedResult("the body is not valid base64") from None
 
 
-def gateway_response(description: GatewayDescription, type: str, message: str | None, status: int) -> HttpResponse:
-    """Return a response of the gateway itself; a deploy configures those of a REST API by type."""
-    if description.kind == "http":
-        return message_response(status, message or "Internal Server Error")
-    responses = {response.type: response for response in description.responses}
-    response = responses.get(type) or responses[f"DEFAULT_{status // 100}XX"]
-    body = response.body.replace("$context.error.messageString", json.dumps(message))
-    return _create_response(response.status or status, response.headers, body)
-
-
-def integration_failure(description: GatewayDescription | None, raw: Any) -> HttpResponse:
-    """Return the 502 for a function that failed or whose result is malformed."""
+def gateway_response(description: GatewayDescription | None, type: str) -> HttpResponse:
+    """Return a response of the gateway itself, by API Gateway's name of its cause."""
     if description is None or description.kind == "http":
-        return message_response(502, "Internal Server Error")
-    return replace(gateway_response(description, "INTEGRATION_FAILURE", "Internal server error", 502), raw=raw)
+        return message_response(*HTTP_RESPONSES[type])
+    responses = {response.type: response for response in description.responses}
+    response = responses.get(type) or responses["DEFAULT_5XX"]
+    body = response.body.replace("$context.error.messageString", '"Internal server error"')
+    return _create_response(response.status or 502, response.headers, body)
 
 
 def message_response(status: int, message: str) -> HttpResponse:
-    """Return a response of the gateway that cannot be configured."""
     return _create_response(status, (("content-type", "application/json"),), json.dumps({"message": message}))
 
 

@@ -13,7 +13,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-i
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -131,7 +131,8 @@ def _is_authorized(method: str, matching: Sequence["PathTemplate"]) -> bool:
         return False
     # A plain route precedes an entry with a shorter static prefix, unless the entry's path is static.
     rivals = (template for template in matching if template.entry is None and template.methods & {method, ANY})
-    return best.is_static or all(rival.static_length <= best.static_length for rival in rivals)
+    is_static = best.static_length == len(best.shape)
+    return is_static or all(rival.static_length <= best.static_length for rival in rivals)
 
 
 def _add_rest_routes(routes: Sequence[GatewayRoute]) -> tuple[GatewayRoute, ...]:
@@ -153,18 +154,18 @@ def _create_responses(app: TechMicroService) -> tuple[GatewayResponse, ...]:
     common = [("Content-Type", MEDIA_TYPE)]
     if any(not entry.no_cors for entry in app.entries):
         common.append(("Access-Control-Allow-Origin", "*"))
-    challenge = ("WWW-Authenticate", auth_challenge(app.name))
-    problems: tuple[tuple[str, int, str | None, list[tuple[str, str]]], ...] = (
-        ("UNAUTHORIZED", 401, MISSING_TOKEN, [challenge]),
-        ("ACCESS_DENIED", 403, TOKEN_REJECTED, []),
-        ("AUTHORIZER_FAILURE", 500, None, []),
+    problems = (
+        ("UNAUTHORIZED", 401, MISSING_TOKEN),
+        ("ACCESS_DENIED", 403, TOKEN_REJECTED),
+        ("AUTHORIZER_FAILURE", 500, None),
         # The type for a path or method without a route.
-        ("MISSING_AUTHENTICATION_TOKEN", 404, None, []),
+        ("MISSING_AUTHENTICATION_TOKEN", 404, None),
     )
     responses = []
-    for type_, status, detail, headers in problems:
+    for type_, status, detail in problems:
+        challenge = [("WWW-Authenticate", auth_challenge(app.name))] if status == 401 else []
         body = msgspec.json.encode(problem_members(status, detail)).decode()
-        responses.append(GatewayResponse(type_, status, (*common, *headers), body))
+        responses.append(GatewayResponse(type_, status, (*common, *challenge), body))
     # Their statuses vary, so the title, the phrase of a status, is omitted (RFC 9457, section 3.1).
     default = '{"type":"about:blank","detail":$context.error.messageString}'
     responses += [GatewayResponse(type_, None, tuple(common), default) for type_ in ("DEFAULT_4XX", "DEFAULT_5XX")]
@@ -189,17 +190,13 @@ class PathTemplate:
     is_approximate: bool = False
 
     @property
-    def is_static(self) -> bool:
-        return self.static_length == len(self.shape)
-
-    @property
     def priority(self) -> tuple[int, bool, int]:
         """Sort key of the service's route table: longest static prefix, then not greedy, then longest path."""
         return (-1 if self.is_approximate else self.static_length), self.shape[-1:] != (GREEDY,), len(self.shape)
 
 
 def parse_entry(entry: Entry) -> list[PathTemplate]:
-    """Return the paths of an entry. A greedy one includes its parent, because `*path` may be empty."""
+    """Return the paths of an entry: two if it has a `*path`, which may be empty."""
     return _parse_path(entry.path, frozenset({entry.method}), entry)
 
 
@@ -222,19 +219,17 @@ def _parse_path(path: str, methods: frozenset[str], entry: Entry | None) -> list
         if found is None and _DEPLOYABLE_SEGMENT.fullmatch(segment):
             segments.append(segment)
             continue
-        names.append(found[1] if found is not None else "")
+        names.append(found[1] if found else "")
+        segments.append(GREEDY if found and found[2] == ":path" else PARAMETER)
         is_approximate = is_approximate or found is None
-        if found is not None and found[2] == ":path":
-            segments.append(GREEDY)
+        if segments[-1] == GREEDY:
             break
-        segments.append(PARAMETER)
     shape = tuple(segments)
     static_length = next((index for index, part in enumerate(shape) if part in (PARAMETER, GREEDY)), len(shape))
     template = PathTemplate(shape, tuple(names), methods, static_length, entry, is_approximate)
     if shape[-1:] != (GREEDY,):
         return [template]
-    parent = PathTemplate(shape[:-1], template.names[:-1], methods, static_length, entry, is_approximate)
-    return [parent, template]
+    return [replace(template, shape=shape[:-1], names=template.names[:-1]), template]
 
 
 def parse_shape(path: str) -> PathShape:
@@ -252,6 +247,7 @@ def split_path(path: str) -> list[str]:
 def _find_resources(templates: Sequence[PathTemplate]) -> Iterator[tuple[str, list[PathTemplate]]]:
     """Yield the path of each resource with methods, and the templates that match every request to it."""
     names = _find_parameter_names(templates)
+    # By first segment: comparing all pairs would take seconds for thousands of entries.
     by_first: dict[str, list[PathTemplate]] = {}
     for template in templates:
         by_first.setdefault(template.shape[0] if template.shape else "", []).append(template)

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -23,21 +24,8 @@ from coworks_async.exceptions import ContentTooLarge, CoWorksError
 from coworks_async.gateway.authorizer import AuthorizerClient, GatewayRejection
 from coworks_async.gateway.events import alb_event, http_event, rest_event, url_event
 from coworks_async.gateway.messages import VIAS, HttpRequest, HttpResponse, LambdaContext, RouteMatch, Via
-from coworks_async.gateway.responses import (
-    MalformedResult,
-    gateway_response,
-    integration_failure,
-    message_response,
-    to_http_response,
-)
-from coworks_async.gateway.routes import (
-    ANY,
-    DEFAULT,
-    GatewayDescription,
-    GatewayRoute,
-    describe_gateway,
-    split_path,
-)
+from coworks_async.gateway.responses import MalformedResult, gateway_response, message_response, to_http_response
+from coworks_async.gateway.routes import ANY, DEFAULT, GatewayDescription, GatewayRoute, describe_gateway, split_path
 from coworks_async.pipeline.body import ALB_PAYLOAD_LIMIT, LAMBDA_PAYLOAD_LIMIT, Limits, read_body
 from coworks_async.pipeline.request import current_stage
 from coworks_async.service import TechMicroService
@@ -91,23 +79,25 @@ class Gateway:
     def _respond_by_route(self, description: GatewayDescription, request: HttpRequest) -> HttpResponse:
         is_default_host = ".execute-api." in request.domain
         stage = DEFAULT if self.via == "http" else current_stage()
-        prefix = self.base_path if not is_default_host else "" if stage == DEFAULT else f"/{stage}"
+        prefix = self.base_path
+        if is_default_host:
+            prefix = "" if stage == DEFAULT else f"/{stage}"
         if request.path != prefix and not request.path.startswith(f"{prefix}/"):
             return message_response(403, "Forbidden") if self.via == "rest" else message_response(404, "Not Found")
         service_path = request.path[len(prefix) :] or "/"
         found = find_route(description.routes, request.method, service_path)
         if found is None:
-            return gateway_response(description, "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", 403)
+            return gateway_response(description, "MISSING_AUTHENTICATION_TOKEN")
         route, parameters = found
         match = RouteMatch(service_path, stage, is_default_host, route.path, route.method, parameters)
         if route.authorized:
             try:
                 match = self.authorizer.authorize(request, match)
             except GatewayRejection as rejection:
-                return gateway_response(description, rejection.type, rejection.message, rejection.status)
+                return gateway_response(description, str(rejection))
             except Exception as error:
                 print_error(error)
-                return gateway_response(description, "AUTHORIZER_FAILURE", None, 500)
+                return gateway_response(description, "AUTHORIZER_FAILURE")
         create_event = rest_event if description.kind == "rest" else http_event
         return self._call(request, create_event(request, match))
 
@@ -122,7 +112,7 @@ class Gateway:
             return to_http_response(self.via, request.method, raw)
         except Exception as error:
             print_error(error)
-            return integration_failure(self.description, raw)
+            return replace(gateway_response(self.description, "INTEGRATION_FAILURE"), raw=raw)
 
 
 def print_error(error: Exception) -> None:
