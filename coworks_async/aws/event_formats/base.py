@@ -81,9 +81,9 @@ def parse_headers(multi: Mapping[str, Sequence[str]] | None, single: Mapping[str
     """Return the headers of the multi-value mapping, or of the other one if it is missing."""
     try:
         if multi:
-            by_name = {_NAMES[name]: value.encode("latin-1") for name, (value,) in multi.items()}
+            by_name = {_encode_name(name): value.encode("latin-1") for name, (value,) in multi.items()}
         else:
-            by_name = {_NAMES[name]: value.encode("latin-1") for name, value in (single or {}).items()}
+            by_name = {_encode_name(name): value.encode("latin-1") for name, value in (single or {}).items()}
     except ValueError:  # a repeated header, or a value beyond latin-1
         by_name = {}
     if len(by_name) == len(multi or single or ()):
@@ -92,21 +92,13 @@ def parse_headers(multi: Mapping[str, Sequence[str]] | None, single: Mapping[str
 
 
 def to_asgi_headers(pairs: Iterable[tuple[str, str]]) -> RequestHeaders:
-    raw = [(_NAMES[name], encode_header_value(value)) for name, value in pairs]
+    raw = [(_encode_name(name), encode_header_value(value)) for name, value in pairs]
     return raw, dict(raw)
 
 
-class _NameCache(dict[str, bytes]):
-    """Encoded header names by the spelling of the gateway."""
-
-    def __missing__(self, name: str) -> bytes:
-        if len(self) >= 1024:
-            self.clear()
-        encoded = self[name] = encode_header_value(name.lower())
-        return encoded
-
-
-_NAMES = _NameCache()
+@lru_cache(maxsize=1024)
+def _encode_name(name: str) -> bytes:
+    return encode_header_value(name.lower())
 
 
 def encode_header_value(value: str) -> bytes:
@@ -134,6 +126,14 @@ def encode_query(pairs: Collection[tuple[str, str]]) -> bytes:
 
 def _quote(text: str) -> str:
     return text if text.isalnum() and text.isascii() else quote_plus(text, errors="replace")
+
+
+def split_stage(path: str, request_context: Event) -> tuple[str, str]:
+    """Split the stage off a path that starts with it, by whole segments: `/dev` does not match `/devices`."""
+    stage = f"/{request_context.get('stage')}"
+    if path == stage or path.startswith(f"{stage}/"):
+        return stage, path[len(stage) :] or "/"
+    return "", path
 
 
 def encode_raw_path(path: str) -> bytes | None:

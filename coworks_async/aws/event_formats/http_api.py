@@ -16,9 +16,9 @@ from coworks_async.aws.event_formats.base import (
     create_scope,
     encode_raw_path,
     parse_headers,
+    split_stage,
     to_asgi_headers,
 )
-from coworks_async.aws.event_formats.rest import split_stage
 from coworks_async.types import Scope
 
 
@@ -46,7 +46,7 @@ class HttpApiEvent(GatewayEvent, HTTPGateway):
             method=http["method"],
             path=path,
             root_path=root_path,
-            query_string=query.encode(errors="replace") if (query := event.get("rawQueryString")) else b"",
+            query_string=(event.get("rawQueryString") or "").encode(errors="replace"),
             headers=headers,
             source_ip=http.get("sourceIp"),
             raw_path=raw_path,

@@ -12,6 +12,7 @@ from coworks_async.aws.event_formats.base import (
     encode_raw_path,
     list_pairs,
     parse_headers,
+    split_stage,
 )
 from coworks_async.types import Event, Scope
 
@@ -78,11 +79,3 @@ def _path_before_resource(event: Event, path: str) -> str | None:
             if path.endswith(ending):
                 return path[: len(path) - len(ending)]
     return None
-
-
-def split_stage(path: str, request_context: Event) -> tuple[str, str]:
-    """Split the stage off a path that starts with it, by whole segments: `/dev` does not match `/devices`."""
-    stage = f"/{request_context.get('stage')}"
-    if path == stage or path.startswith(f"{stage}/"):
-        return stage, path[len(stage) :] or "/"
-    return "", path
