@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from coworks_async.cli.app_loader import AppLocation
-from coworks_async.cli.options import TERRAFORM_DIRECTORY
-from coworks_async.cli.project import Project, stage_variables
-from coworks_async.cli.service import load_service
-from coworks_async.cli.types import TEXT, FilePath
+from coworks_async.cli.app_loader import AppLocation, load_service
+from coworks_async.cli.options import TERRAFORM_DIRECTORY, TEXT, NonEmptyPath
+from coworks_async.cli.project import Project, read_stage_variables
 from coworks_async.exceptions import CommandError, DeployError
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ _TERRAFORM_OPTIONS = (
     click.option("--terraform", type=click.Choice(["terraform", "tofu"]), help="Which of the two to run."),
     click.option(
         "--terraform-dir",
-        type=FilePath(file_okay=False),
+        type=NonEmptyPath(file_okay=False),
         help=f"Your own Terraform files, and the stages' folders.  [default: {TERRAFORM_DIRECTORY} in the project]",
     ),
     click.option("--tf-bucket", type=TEXT, metavar="BUCKET", help="Keep Terraform's state in S3."),
@@ -103,10 +101,10 @@ class Place:
 
 def open_place(project: Project, profile_name: str | None, region: str | None, local: str | None) -> Place:
     """Load the service with its environment files, and have this process speak to the AWS that is meant."""
-    from coworks_async.deploy.aws.account import configured_region
+    from coworks_async.deploy.aws.account import find_configured_region
     from coworks_async.deploy.emulator import environment
 
-    variables = stage_variables(project)
+    variables = read_stage_variables(project)
     # What the service prints while it is imported is no part of the report.
     with redirect_stdout(sys.stderr):
         service, location, stage = load_service(project)
@@ -124,7 +122,7 @@ def open_place(project: Project, profile_name: str | None, region: str | None, l
         os.environ["AWS_PROFILE"] = profile_name
     # The service's own variables, which are in this process by now, say nothing of where it goes.
     named = {name: value for name, value in os.environ.items() if name not in variables}
-    return Place(service, location, stage, variables, region or configured_region(named), None)
+    return Place(service, location, stage, variables, region or find_configured_region(named), None)
 
 
 def terraform_folder(project: Project, terraform_dir: Path | None) -> Path:

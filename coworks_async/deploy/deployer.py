@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from coworks_async.deploy.aws.imports import API, import_blocks, left_behind
+from coworks_async.deploy.aws.imports import API_PREFIX, find_untracked_resources, format_import_blocks
 from coworks_async.deploy.stack import Stack
 from coworks_async.deploy.terraform.events import Notice, Watch, unwatched
 from coworks_async.deploy.terraform.output import ALL
@@ -15,7 +15,7 @@ from coworks_async.exceptions import DeployError
 Show = Callable[[str], AbstractContextManager[Watch]]
 """What shows the progress of a step, below its title."""
 
-ROUTES_MODULE = f"{API}module.routes"
+ROUTES_MODULE = f"{API_PREFIX}module.routes"
 ADOPTION = "adoption.tf.json"
 
 NOTHING = "nothing of the stage is changed"
@@ -85,12 +85,12 @@ def _plan(
 ) -> Plan:
     """Plan a step; what it would create and AWS has already, from a deploy that lost its state, is taken over."""
     plan = terraform.plan(out, targets=targets, watch=watch)
-    found = left_behind(session, stack, plan.changes)
+    found = find_untracked_resources(session, stack, plan.changes)
     if not found:
         return plan
     watch(Notice(f"  taking over {len(found)} resources of an earlier deploy that the state does not know"))
     file = terraform.directory / ADOPTION
-    file.write_text(import_blocks(found))
+    file.write_text(format_import_blocks(found))
     try:
         return terraform.plan(out, targets=targets, watch=watch)
     finally:

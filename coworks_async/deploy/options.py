@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from coworks_async.deploy.stack import Architecture, CloudBackend, Domain, Function, S3Backend, Stack, slug
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway.routes import TTL, GatewayKind, describe_gateway
+from coworks_async.gateway.routes import AUTHORIZER_TTL, GatewayKind, describe_gateway
 from coworks_async.service import TechMicroService
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
@@ -85,7 +85,7 @@ class DeployOptions:
     tracing: bool = False
     access_logs: bool = True
     log_retention: int = 30
-    authorizer_ttl: int = TTL
+    authorizer_ttl: int = AUTHORIZER_TTL
     domain: str | None = None
     certificate: str | None = None
     tf_bucket: str | None = None

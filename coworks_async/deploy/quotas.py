@@ -1,7 +1,7 @@
 """What API Gateway or its Terraform module cannot hold of a service, found before Terraform runs.
 
 By construction a gateway's plan has one name for a parameter at one place, nothing below a greedy one, and no part
-that a resource cannot be called: see `coworks_async.gateway.resources`.
+that a resource cannot be called: see `coworks_async.gateway.routes`.
 """
 
 from collections import Counter
@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from coworks_async.deploy.stack import Stack
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway.resources import ONE, REST, PathTemplate, Shape, covers, entry_templates
-from coworks_async.gateway.routes import GatewayRoute
+from coworks_async.gateway.routes import GatewayRoute, PathTemplate, covers, parse_entry, parse_shape
 
 # Quotas that AWS raises for one API:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
@@ -58,14 +57,14 @@ def check(stack: Stack, entries: Sequence[Entry], quota: int = QUOTA) -> None:
 
 
 def _check_resources(routes: Sequence[GatewayRoute], entries: Sequence[Entry], quota: int) -> None:
-    deep = [each.path for each in routes if len(_shape(each.path)) > MAX_DEPTH]
+    deep = [each.path for each in routes if len(parse_shape(each.path)) > MAX_DEPTH]
     if deep:
         raise CommandError(
             f"Paths of more than {MAX_DEPTH} parts are no routes of a REST API as cws makes it: "
             f"{_named(deep, entries)}. Shorten them, take the rest of the path by *names, or use --gateway http."
         )
     resources = {
-        shape[:depth] for shape in map(_shape, (each.path for each in routes)) for depth in range(len(shape) + 1)
+        shape[:depth] for shape in map(parse_shape, (each.path for each in routes)) for depth in range(len(shape) + 1)
     }
     if len(resources) > quota:
         raise CommandError(
@@ -79,22 +78,17 @@ def _arn_size(stage: str, route: GatewayRoute) -> int:
     return _ARN_START + len(stage) + len(route.path)
 
 
-def _shape(path: str) -> Shape:
-    parts = path.strip("/").split("/") if path.strip("/") else []
-    return tuple(REST if part.endswith("+}") else ONE if part.startswith("{") else part for part in parts)
-
-
 def _named(paths: Iterable[str], entries: Sequence[Entry]) -> str:
     """Return the entries that paths are for, each with its own; a route of the author's own is its path alone."""
     found: dict[str, None] = {}
     for path in dict.fromkeys(paths):
-        matching = [entry for entry in entries if any(_is_for(each, path) for each in entry_templates(entry))]
+        matching = [entry for entry in entries if any(_is_for(each, path) for each in parse_entry(entry))]
         found |= dict.fromkeys(f"{entry.endpoint} ({entry.path})" for entry in matching) or {path: None}
     return ", ".join(found)
 
 
 def _is_for(template: PathTemplate, path: str) -> bool:
-    return covers(template.shape, _shape(path))
+    return covers(template.shape, parse_shape(path))
 
 
 def _crowds(routes: Iterable[GatewayRoute]) -> str:

@@ -1,4 +1,4 @@
-"""Accounts of AWS for the tests of what reads them: one in the emulator, and servers that refuse as AWS does."""
+"""AWS accounts for tests: sessions and resources in the emulator, and servers that reject requests as AWS does."""
 
 import json
 import os
@@ -22,8 +22,8 @@ TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 EXPIRED = "<ErrorResponse><Error><Code>ExpiredToken</Code><Message>It is over.</Message></Error></ErrorResponse>"
 
 
-def session_of(url: str, account: str, monkeypatch: pytest.MonkeyPatch, place: Path) -> Any:
-    """Open a session in an account at a URL, whatever this machine's own AWS configuration says."""
+def create_session(url: str, account: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Any:
+    """Open a session in an account at a URL, independent of this machine's AWS configuration."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in (
@@ -31,48 +31,47 @@ def session_of(url: str, account: str, monkeypatch: pytest.MonkeyPatch, place: P
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
         ("AWS_MAX_ATTEMPTS", "1"),
-        ("AWS_CONFIG_FILE", str(place / "none")),
-        ("AWS_SHARED_CREDENTIALS_FILE", str(place / "none")),
+        ("AWS_CONFIG_FILE", str(folder / "missing")),
+        ("AWS_SHARED_CREDENTIALS_FILE", str(folder / "missing")),
         ("AWS_ENDPOINT_URL", url),
     ):
         monkeypatch.setenv(name, value)
     return open_session(os.environ, REGION)
 
 
-def tags(stack: Stack) -> dict[str, str]:
+def create_tags(stack: Stack) -> dict[str, str]:
     return {"coworks:service": stack.service, "coworks:stage": stack.stage, "coworks:archive": stack.function.archive}
 
 
-def make_function(session: Any, stack: Stack, tagged: dict[str, str] | None = None) -> None:
-    """Make a stage's function, whose code does nothing."""
+def make_function(session: Any, stack: Stack, tags: dict[str, str] | None = None) -> None:
+    """Create the function of a stage, with empty code."""
     session.client("lambda").create_function(
         FunctionName=stack.function.name,
         Runtime="python3.13",
         Role=f"arn:aws:iam::000000000000:role/{stack.function.name}",
         Handler="nothing.at_all",
         Code={"ZipFile": b"PK\x05\x06" + b"\0" * 18},
-        Tags=tags(stack) if tagged is None else tagged,
+        Tags=create_tags(stack) if tags is None else tags,
     )
 
 
-def make_role(session: Any, stack: Stack, tagged: dict[str, str]) -> None:
-    listed = [{"Key": key, "Value": value} for key, value in tagged.items()]
+def make_role(session: Any, stack: Stack, tags: dict[str, str]) -> None:
+    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
     session.client("iam").create_role(RoleName=stack.function.name, AssumeRolePolicyDocument=TRUST, Tags=listed)
 
 
 def make_rest_api(session: Any, stack: Stack) -> str:
-    made: str = session.client("apigateway").create_rest_api(name=stack.function.name, tags=tags(stack))["id"]
-    return made
+    client = session.client("apigateway")
+    return str(client.create_rest_api(name=stack.function.name, tags=create_tags(stack))["id"])
 
 
 def make_http_api(session: Any, stack: Stack) -> str:
     client = session.client("apigatewayv2")
-    made: str = client.create_api(Name=stack.function.name, ProtocolType="HTTP", Tags=tags(stack))["ApiId"]
-    return made
+    return str(client.create_api(Name=stack.function.name, ProtocolType="HTTP", Tags=create_tags(stack))["ApiId"])
 
 
 def make_staged_api(session: Any, stack: Stack) -> str:
-    """Make the API of a stage, of the kind that the stack tells, with that stage and nothing else in it."""
+    """Create the API of a stack, with its stage and nothing else."""
     if stack.gateway.kind == "http":
         api = make_http_api(session, stack)
         session.client("apigatewayv2").create_stage(ApiId=api, StageName=stack.stage)
@@ -83,32 +82,38 @@ def make_staged_api(session: Any, stack: Stack) -> str:
     return api
 
 
-def refuse(session: Any, operation: str, status: int, code: str, message: str = "") -> None:
-    """Have AWS refuse one operation, such as `s3.ListObjectsV2`, as the emulator never does."""
-    refusal = SimpleNamespace(status_code=status), {"Error": {"Code": code, "Message": message}}
-    session.events.register(f"before-call.{operation}", lambda **told: refusal)
+def reject_operation(session: Any, operation: str, status: int, code: str, message: str = "") -> None:
+    """Let one operation, such as `s3.ListObjectsV2`, fail with an error that the emulator never returns."""
+    response = SimpleNamespace(status_code=status), {"Error": {"Code": code, "Message": message}}
+    session.events.register(f"before-call.{operation}", lambda **details: response)
 
 
 @contextmanager
-def answering(status: int, body: str) -> Iterator[str]:
-    """A server that answers everything alike."""
+def serve_response(status: int, body: str, head: tuple[int, dict[str, str]] | None = None) -> Iterator[str]:
+    """Run a server with one response for all requests; `head` is the status and the headers for HEAD requests."""
 
     class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
+        # HTTP/1.0 has no `Expect: 100-continue`, which uploads send.
+        protocol_version = "HTTP/1.1"
+
+        def respond(self) -> None:
+            is_head = self.command == "HEAD"
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(status)
+            self.send_response(head[0] if head is not None and is_head else status)
+            for name, value in head[1].items() if head is not None and is_head else ():
+                self.send_header(name, value)
             self.send_header("Content-Type", "text/xml")
-            self.send_header("Content-Length", str(len(body.encode())))
+            self.send_header("Content-Length", "0" if is_head else str(len(body.encode())))
             self.end_headers()
-            if self.command != "HEAD":
+            if not is_head:
                 self.wfile.write(body.encode())
 
-        do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = respond  # noqa: N815
 
-        def log_message(self, *told: Any) -> None:
-            pass
+        def log_message(self, *arguments: object) -> None:
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

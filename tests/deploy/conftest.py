@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.aws.emulator import emulator as run_emulator
-from tests.aws.emulator import environment
+from tests.aws.emulator import install_program
 from tests.deploy.toolchain import Toolchain, find_toolchain
 
 
@@ -28,7 +28,7 @@ def emulator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """The URL of an emulator of AWS, one for each process of tests."""
     place = cached(request, tmp_path_factory, "ministack")
     place.mkdir(exist_ok=True)
-    with run_emulator(environment(place)) as url:
+    with run_emulator(install_program(place)) as url:
         yield url
 
 

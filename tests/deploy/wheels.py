@@ -1,4 +1,4 @@
-"""Tiny wheels, and an index of them that needs no network."""
+"""Small wheels, and a package index of them that needs no network."""
 
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ def make_wheel(
     requires: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write a wheel; unless told otherwise it holds one module, named like the distribution."""
+    """Write a wheel, by default with one module named like the distribution."""
     module = name.replace("-", "_")
     info = f"{module}-{version}.dist-info"
     needs = "".join(f"Requires-Dist: {each}\n" for each in requires)
@@ -37,7 +37,7 @@ def make_wheel(
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of wheels, which uv takes for the only index there is."""
+    """Create a folder of wheels that uv uses as its only index."""
     folder = tmp_path / "index"
     folder.mkdir()
     (tmp_path / "uv.toml").write_text(f"no-index = true\nfind-links = [{str(folder)!r}]\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.aws.emulator import environment
+from tests.aws.emulator import install_program
 from tests.clients import in_process
 from tests.deploy.conftest import cached, toolchain
 from tests.deploy.toolchain import Toolchain
@@ -27,7 +27,7 @@ def new_project(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, toolchain: Toolchain
 ) -> NewProject:
     """Give what copies a project to a place, to deploy an app of it behind a gateway of an AWS of its own."""
-    ministack = environment(cached(request, tmp_path_factory, "ministack"))
+    ministack = install_program(cached(request, tmp_path_factory, "ministack"))
     return partial(project_of, toolchain=toolchain, ministack=ministack)
 
 

@@ -18,10 +18,9 @@ from coworks_async.cli.deploy_options import (
     terraform_folder,
     terraform_options,
 )
-from coworks_async.cli.errors import interruptions
-from coworks_async.cli.options import archive_of, archive_options
+from coworks_async.cli.errors import on_interrupt
+from coworks_async.cli.options import TEXT, NameValue, archive_options, create_archive_options
 from coworks_async.cli.project import Project
-from coworks_async.cli.types import TEXT, Pair
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
@@ -64,12 +63,12 @@ ARCHIVE_ALONE = ("ignore", "layer_provides", "module_name")
 )
 @click.option("--domain", type=TEXT, metavar="NAME[/PATH]", help="A domain of your own, whose certificate is in ACM.")
 @click.option("--certificate", type=TEXT, metavar="ARN", help="The domain's certificate.  [default: the newest in ACM]")
-@click.option("--tags", type=Pair(), metavar="NAME=VALUE", multiple=True, help="A tag of all; may come again.")
+@click.option("--tags", type=NameValue(), metavar="NAME=VALUE", multiple=True, help="A tag of all; may come again.")
 @archive_options
 @click.option("--dry", is_flag=True, help="Build and check everything; no credentials, nothing leaves this machine.")
 @click.option("--plan", is_flag=True, help="Say what would change, and change nothing.")
 @click.pass_obj
-@interruptions("nothing of the stage is changed")
+@on_interrupt("nothing of the stage is changed")
 def deploy(
     project: Project,
     /,
@@ -120,18 +119,18 @@ def _emulated(context: click.Context) -> dict[str, str]:
 
 
 def _build(project: Project, place: Place, directory: Path, work: Path, options: dict[str, Any]) -> "Archive":
-    from coworks_async.deploy.archive.build import build_archive, megabytes
+    from coworks_async.deploy.archive.build import build_archive, format_size
     from coworks_async.deploy.terraform.workdir import stage_folder
 
     names = ("python", "arch", *ARCHIVE_ALONE)
-    told = archive_of(
+    told = create_archive_options(
         project, place.location, place.service, terraform_dir=directory, **{name: options[name] for name in names}
     )
     # The archive goes when it is sent; what uv says where it fails stays.
     log = stage_folder(directory, place.service.name, place.stage, local=place.url is not None) / "archive.log"
     archive = build_archive(told, work / "archive.zip", log)
     log.unlink(missing_ok=True)
-    sizes = f"{megabytes(archive.size)} ({megabytes(archive.unpacked)} unpacked)"
+    sizes = f"{format_size(archive.size)} ({format_size(archive.unpacked)} unpacked)"
     click.echo(f"Archive of {sizes}, for Python {told.python} on {told.architecture}")
     for note in archive.notes:
         click.echo(f"  {note}")
@@ -185,20 +184,19 @@ def _go(
     terraform.init()
     if not apply_stage(terraform, stack, session, terraform_progress):
         click.echo("No changes.")
-    with interruptions("all changes were made; the same command tells the outputs"):
+    with on_interrupt("all changes were made; the same command tells the outputs"):
         _report(terraform.outputs(), place, stack)
 
 
 def _upload(session: Any, place: Place, stack: "Stack", archive: "Archive") -> None:
     from coworks_async.cli.output import upload_progress
-    from coworks_async.deploy.aws.bucket import make_bucket
-    from coworks_async.deploy.aws.s3 import upload
+    from coworks_async.deploy.aws.s3 import create_bucket, upload_archive
 
     function = stack.function
     if place.url is not None:
-        make_bucket(session, function.bucket)
+        create_bucket(session, function.bucket)
     with upload_progress(f"Upload to {function.bucket}", archive.size) as watch:
-        upload(archive, function.bucket, function.key, session, watch)
+        upload_archive(archive, function.bucket, function.key, session, watch)
 
 
 def _report(outputs: dict[str, Any], place: Place, stack: "Stack") -> None:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 @click.pass_obj
 def deployed(project: Project, profile_name: str | None, region: str | None, local: str | None) -> None:
     """List the service's stages that are in AWS, whoever deployed them: `cws -A simple deployed`."""
-    from coworks_async.deploy.aws.account import stages_of
+    from coworks_async.deploy.aws.account import find_stages
     from coworks_async.deploy.options import DeployOptions, function_prefix, stack_of
 
     place = open_place(project, profile_name, region, local)
     # What a deploy would refuse of these, the region above all, is refused here too.
     stack_of(place.service, place.stage, DeployOptions("unknown", region=place.region), "")
-    stages = stages_of(place.session(), place.service.name, function_prefix(place.service.name))
+    stages = find_stages(place.session(), place.service.name, function_prefix(place.service.name))
     if not stages:
         click.echo(f"No stage of {place.service.name} is deployed.")
     for stage in stages:

@@ -15,7 +15,7 @@ from coworks_async.cli.deploy_options import (
     terraform_folder,
     terraform_options,
 )
-from coworks_async.cli.errors import interruptions
+from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.project import Project
 from coworks_async.exceptions import DeployError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @terraform_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-@interruptions("nothing is deleted")
+@on_interrupt("nothing is deleted")
 def destroy(
     project: Project,
     /,
@@ -61,7 +61,7 @@ def destroy(
 
     confirm = partial(_confirm, place.stage, yes)
     if destroy_stage(opened, terraform_progress, place.stage, confirm):
-        with interruptions("the stage is deleted; its archives, or some of them, stay in their bucket"):
+        with on_interrupt("the stage is deleted; its archives, or some of them, stay in their bucket"):
             remove_state(folder)
             _remove_archives(session, stack, folder)
     else:
@@ -77,22 +77,22 @@ def _confirm(stage: str, yes: bool, lines: list[str]) -> None:
 
 
 def _remove_archives(session: Any, stack: "Stack", folder: Path) -> None:
-    from coworks_async.deploy.aws.bucket import archive_of, remove_archives
+    from coworks_async.deploy.aws.s3 import delete_archives, find_deployed_archive
 
-    archive = archive_of(folder)
+    archive = find_deployed_archive(folder)
     if archive is None:
         click.echo("The archives stay: which bucket they are in is known where the stage was deployed from.")
         return
-    for name in remove_archives(session, stack, *archive):
+    for name in delete_archives(session, stack, *archive):
         click.echo(f"Deleted {name}")
 
 
 def _check_gone(session: Any, stack: "Stack") -> None:
     """Check that a stage which no state knows is not in AWS either."""
-    from coworks_async.deploy.aws.account import stages_of
+    from coworks_async.deploy.aws.account import find_stages
     from coworks_async.deploy.options import function_prefix
 
-    for stage in stages_of(session, stack.service, function_prefix(stack.service)):
+    for stage in find_stages(session, stack.service, function_prefix(stack.service)):
         if stage.stage == stack.stage:
             there = [*(f"API {api}" for api in stage.api_ids), *([stage.function] if stage.function else [])]
             raise DeployError(

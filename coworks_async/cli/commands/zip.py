@@ -1,56 +1,50 @@
-"""`cws zip`: the archive of the service alone."""
+"""`cws zip`: build the archive of the service."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
 
 import click
 
-from coworks_async.cli.errors import interruptions
-from coworks_async.cli.options import archive_of, archive_options
+from coworks_async.cli.app_loader import load_service
+from coworks_async.cli.errors import on_interrupt
+from coworks_async.cli.options import NonEmptyPath, archive_options, create_archive_options
 from coworks_async.cli.project import Project
-from coworks_async.cli.service import load_service
-from coworks_async.cli.types import FilePath
+from coworks_async.deploy.archive.build import REPORTED_PARTS, Archive, ArchiveOptions, build_archive, format_size
+from coworks_async.deploy.stack import Architecture, slug
 from coworks_async.exceptions import CommandError
-
-if TYPE_CHECKING:
-    from coworks_async.deploy.archive.build import Archive, ArchiveOptions
-    from coworks_async.deploy.stack import Architecture
 
 
 @click.command("zip")
 @click.option(
     "-o",
     "--output",
-    type=FilePath(dir_okay=False),
+    type=NonEmptyPath(dir_okay=False),
     help="The file to write.  [default: <name of the service>.zip in the current folder]",
 )
 @archive_options
-@click.option("--list", "listed", is_flag=True, help="Print what is in it, too.")
+@click.option("--list", "list_members", is_flag=True, help="List the files in the archive.")
 @click.pass_obj
-@interruptions("no archive is written")
+@on_interrupt("no archive is written")
 def zip_(
     project: Project,
     output: Path | None,
     python: str,
-    arch: "Architecture",
+    arch: Architecture,
     ignore: Sequence[str],
     layer_provides: Sequence[str],
     module_name: Sequence[str],
-    listed: bool,
+    list_members: bool,
 ) -> None:
-    """Build the archive that a deploy uploads, and print what it weighs: `cws -A simple zip --list`."""
-    from coworks_async.deploy.archive.build import build_archive
-    from coworks_async.deploy.stack import slug
-
+    """Build the archive that a deploy uploads, and print its size: `cws -A simple zip --list`."""
     if output is not None:
-        _check_folder(output)
-    # What the service prints while it is imported is no part of the report.
+        _check_writable(output)
+    # The report must not contain what the service prints when it is imported.
     with redirect_stdout(sys.stderr):
         service, location, _ = load_service(project)
-    options = archive_of(
+    options = create_archive_options(
         project,
         location,
         service,
@@ -61,29 +55,27 @@ def zip_(
         module_name=module_name,
     )
     archive = build_archive(options, output or Path(f"{slug(service.name)}.zip"))
-    click.echo("\n".join(_report(archive, options, listed)))
+    click.echo("\n".join(_format_report(archive, options, list_members=list_members)))
 
 
-def _check_folder(output: Path) -> None:
-    """Check, before the build, which takes a while, that a file can be written where the archive goes."""
-    from tempfile import TemporaryFile
-
+def _check_writable(output: Path) -> None:
+    """Fail before the build, which takes a while, if the archive cannot be written."""
     try:
-        # Only a try tells: the system's own folders refuse even who may do anything.
+        # Permission bits are not enough: even root cannot write to a read-only file system.
         with TemporaryFile(dir=output.parent):
             pass
     except OSError as error:
         raise CommandError(f"The archive '{output}' cannot be written: {error.strerror}.") from error
 
 
-def _report(archive: "Archive", options: "ArchiveOptions", listed: bool) -> list[str]:
-    from coworks_async.deploy.archive.build import LARGEST, megabytes
-
-    sizes = f"{megabytes(archive.size)}, {megabytes(archive.unpacked)} unpacked"
-    lines = [f"{archive.path}: {sizes}, for Python {options.python} on {options.architecture}"]
-    lines += [f"{megabytes(part.size):>10}  {part.name}" for part in archive.parts[:LARGEST]]
-    lines += [f"Content hash {archive.content_hash}"]
-    lines += [f"Note: {note}" for note in archive.notes]
-    if listed:
-        lines += [f"{member.size:>10}  {member.path}" for member in archive.members]
-    return lines
+def _format_report(archive: Archive, options: ArchiveOptions, *, list_members: bool) -> Iterator[str]:
+    sizes = f"{format_size(archive.size)}, {format_size(archive.unpacked)} unpacked"
+    yield f"{archive.path}: {sizes}, for Python {options.python} on {options.architecture}"
+    for name, size in list(archive.parts.items())[:REPORTED_PARTS]:
+        yield f"{format_size(size):>10}  {name}"
+    yield f"Content hash {archive.content_hash}"
+    for note in archive.notes:
+        yield f"Note: {note}"
+    if list_members:
+        for member in archive.members:
+            yield f"{member.size:>10}  {member.path}"

@@ -1,6 +1,6 @@
-"""Compiled modules for the archive: Lambda's disk is read-only, so that without them each cold start compiles anew.
+"""Compile the modules of an archive, because Lambda's read-only disk cannot cache bytecode between cold starts.
 
-They are *unchecked*: taken as they are, without a look at the source they were made of, which cannot change there.
+The `.pyc` files are unchecked: Python loads them without looking at the source, which cannot change in Lambda.
 https://docs.python.org/3/reference/import.html#cached-bytecode-invalidation
 """
 
@@ -8,41 +8,40 @@ import subprocess
 import sys
 from pathlib import Path
 
-TASK = "/var/task"
-"""Where Lambda unpacks the archive: what a traceback names."""
+from uv import find_uv_bin
 
-# `compileall` reads it in the order of the files; a hash seed could change the order within a set.
+TASK_ROOT = "/var/task"
+"""Folder that Lambda unpacks the archive into, and so the paths in tracebacks."""
+
+# A random hash seed could change the order of constant sets.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
 
 
 def compile_modules(tree: Path, python: str) -> list[str]:
-    """Write a `.pyc` beside each module of a folder, by a Python of that very version.
+    """Write a `.pyc` file for each module, without a trace of the path of the tree.
 
-    Nothing in them tells where the folder is.
+    Args:
+        tree: folder that becomes the archive.
+        python: version to compile with, such as `3.13`.
 
-    Parameters:
-        tree: what becomes the archive.
-        python: the version, such as `3.13`.
-
-    Returns notes for the user: no such Python is on this machine, or a module does not compile.
+    Returns:
+        Notes for the user: Python is not installed, or a module does not compile.
     """
     program = find_python(python)
     if program is None:
-        return [f"There is no Python {python} on this machine: without .pyc files, so cold starts take longer."]
+        return [f"Python {python} is not installed here: without .pyc files, cold starts take longer."]
     command = [program, "-s", "-P", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    command += ["-s", str(tree), "-p", TASK, str(tree)]
+    command += ["-s", str(tree), "-p", TASK_ROOT, str(tree)]
     done = subprocess.run(command, env=_ENVIRONMENT, capture_output=True, text=True, check=False)  # noqa: S603
     failed = [line for line in done.stdout.splitlines() if line.startswith("*** Error compiling '")]
-    names = sorted(line.split("'")[1].removeprefix(f"{TASK}/").removeprefix(f"{tree}/") for line in failed)
-    return [f"{name} does not compile with Python {python}: without a .pyc file." for name in names]
+    names = sorted(line.split("'")[1].removeprefix(f"{TASK_ROOT}/").removeprefix(f"{tree}/") for line in failed)
+    return [f"{name} does not compile with Python {python}: it has no .pyc file." for name in names]
 
 
 def find_python(python: str) -> str | None:
-    """Find a CPython of a version on this machine; nothing is downloaded."""
+    """Return the path of an installed CPython of a version, or None. Nothing is downloaded."""
     if sys.implementation.name == "cpython" and python == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
-    from uv import find_uv_bin
-
     command = [find_uv_bin(), "python", "find", "--no-project", "--no-python-downloads", f"cpython@{python}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     return done.stdout.strip() if done.returncode == 0 else None

@@ -1,18 +1,20 @@
-"""The project's own files that go into the archive.
+"""Find the project's files that go into the archive.
 
-What decides, the later over the earlier: the `.gitignore` files from the repository's root down to the file's folder,
-what no service runs on (`DEFAULTS`), the `.cwsignore` files of the project, the patterns of `--ignore`; and over all of
-them what never leaves this machine (`NEVER`).
+Excluded by, in increasing priority: the `.gitignore` files from the repository's root down to the file's folder,
+`DEFAULTS`, the project's `.cwsignore` files, and `--ignore`. Each may include again what an earlier one excludes.
+`NEVER` has the last word.
 """
 
 import os
+import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from coworks_async.deploy.archive.gitignore import IgnoreFile, ignore_file
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
 from coworks_async.deploy.stack import ENTRY_MODULE
 from coworks_async.exceptions import CommandError, DeployError
 
@@ -22,7 +24,7 @@ DEFAULTS = (
     "test_*.py",
     "*_test.py",
     "conftest.py",
-    # What tools leave behind.
+    # Files that tools create.
     "__pycache__/",
     "*.py[cod]",
     "*.egg-info/",
@@ -37,7 +39,7 @@ DEFAULTS = (
     ".ruff_cache/",
     ".tox/",
     "node_modules/",
-    # What developers need, and the Lambda does not.
+    # Files of the development environment.
     ".DS_Store",
     ".cwsignore",
     ".github/",
@@ -52,7 +54,7 @@ DEFAULTS = (
     "requirements*.txt",
     "uv.lock",
 )
-"""Left out unless a line of the project's puts it back in, such as `!tests/` in `.cwsignore`."""
+"""Excluded unless `.cwsignore` or `--ignore` includes them again with a line such as `!tests/`."""
 
 NEVER = (
     ".git",
@@ -72,7 +74,7 @@ NEVER = (
     "id_ecdsa",
     "id_ed25519",
     "id_rsa",
-    # Terraform's: states and values hold secrets as well.
+    # Terraform: states and variables contain secrets.
     ".terraform/",
     ".terraform.lock.hcl",
     ".terraformrc",
@@ -84,143 +86,203 @@ NEVER = (
     "*.tfvars",
     "*.tfvars.json",
     "*.tfplan",
-    # The configuration of `cws`.
+    # Configuration of `cws`.
     "*.cws.yaml",
     "*.cws.yml",
 )
-"""Left out whatever the project's files say, in upper case as in lower, and whatever a link to it is called."""
+"""Always excluded, case-insensitively, and also when a link with another name points to them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectFile:
-    """A file of the project: its path in the archive, and where it is."""
+    """A file of the project, and its path in the archive."""
 
     path: str
     source: Path
 
 
-def project_files(directory: Path, *, ignore: Iterable[str] = (), never: Iterable[Path] = ()) -> list[ProjectFile]:
-    """List the files of a project that go into the archive, sorted by path.
+class IgnoreFile:
+    """The patterns of one ignore file, in git's syntax.
 
-    A symbolic link counts as what it leads to. Virtual environments and archives that `cws` made are left out.
+    pathspec compiles each pattern. Matching is done here, one entry at a time as git does: pathspec matches a path
+    together with its parents, which differs from git for `*`, `!*/`, `!*.py`. https://git-scm.com/docs/gitignore
 
-    Parameters:
-        ignore: more patterns in the syntax of `.gitignore`, from the project's folder.
-        never: files and folders that are left out whatever they are called.
+    Args:
+        base: folder of the file, relative to the root of the walk (`.` for the root).
+        lines: a line that is not a valid pattern matches nothing, as in git.
+        strict: reject invalid patterns.
 
     Raises:
-        CommandError: a pattern is none.
-        DeployError: a link leads out of the project, or something cannot be read.
+        ValueError: `strict`, and a pattern is invalid. The message is the line.
 
     Example:
-        >>> [each.path for each in project_files(Path("samples/docs/tech"))]
-        ['first.py', 'simple.py']
+        >>> IgnoreFile(".", ["*.csv", "!kept.csv"]).excludes("data/kept.csv", is_folder=False)
+        False
     """
-    directory = directory.resolve()
-    return sorted(_Walk(directory, ignore, never).files(directory, ()), key=lambda each: each.path)
+
+    def __init__(self, base: str, lines: Iterable[str], *, strict: bool = False) -> None:
+        self.prefix = "" if base == "." else f"{base}/"
+        self.patterns = [pattern for line in lines if (pattern := _parse_pattern(line, strict=strict)) is not None]
+
+    def excludes(self, path: str, is_folder: bool) -> bool | None:
+        """Return whether the last matching pattern excludes the entry (True) or includes it (False), else None."""
+        if not path.startswith(self.prefix):
+            return None
+        path = path[len(self.prefix) :]
+        matching = (each.excludes for each in reversed(self.patterns) if each.matches(path, is_folder))
+        return next(matching, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
-    """The ignore files of one folder."""
+class _Pattern:
+    regex: re.Pattern[str]
+    excludes: bool
+    folders_only: bool
 
-    git: IgnoreFile
-    cws: IgnoreFile
+    def matches(self, path: str, is_folder: bool) -> bool:
+        if self.folders_only and not is_folder:
+            return False
+        match = self.regex.search(path)
+        # pathspec's group `ps_d` matches if the pattern matches a parent only.
+        return match is not None and match.groupdict().get("ps_d") is None
 
 
-class _Walk:
-    """One walk through a project's folders, which reads their ignore files as it meets them."""
+def _parse_pattern(line: str, *, strict: bool) -> _Pattern | None:
+    # Trailing spaces are ignored unless escaped.
+    text = re.sub(r"(?<!\\) +$", "", line.rstrip("\r\n"))
+    folders_only = text.endswith("/")
+    try:
+        parsed = GitIgnoreSpecPattern(text.removesuffix("/"))
+    except (ValueError, re.error) as error:
+        if strict:
+            raise ValueError(line) from error
+        return None
+    if parsed.include is None or parsed.regex is None:
+        return None
+    return _Pattern(parsed.regex, parsed.include, folders_only)
+
+
+def find_project_files(directory: Path, *, ignore: Iterable[str] = (), never: Iterable[Path] = ()) -> list[ProjectFile]:
+    """List the files of a project that go into the archive, sorted by path.
+
+    Symbolic links are followed. Virtual environments and archives built by `cws` are excluded.
+
+    Args:
+        ignore: additional patterns, in `.gitignore` syntax.
+        never: files and folders that are always excluded.
+
+    Raises:
+        CommandError: a pattern is invalid.
+        DeployError: a link points outside the project, or a file cannot be read.
+
+    Example:
+        >>> [file.path for file in find_project_files(Path("samples/docs/tech"))]
+        ['first.py', 'simple.py']
+    """
+    walk = _ProjectWalk(directory.resolve(), ignore, never)
+    return sorted(walk.files(walk.directory, git=walk.parents_git), key=lambda file: file.path)
+
+
+class _ProjectWalk:
+    """One walk through a project's folders, which reads their ignore files on the way."""
 
     def __init__(self, directory: Path, ignore: Iterable[str], never: Iterable[Path]) -> None:
         self.directory = directory
-        # Paths are asked for as seen from here: the `.gitignore` files above the project count too.
+        # Patterns match paths relative to the repository, whose `.gitignore` files above the project apply too.
         self.root = next((each for each in (directory, *directory.parents) if (each / ".git").exists()), directory)
         base = directory.relative_to(self.root).as_posix()
-        above = [each for each in reversed(directory.parents) if each.is_relative_to(self.root)]
-        self.above = [self.read(each, ".gitignore") for each in above]
-        self.defaults = ignore_file(base, DEFAULTS)
+        parents = [each for each in reversed(directory.parents) if each.is_relative_to(self.root)]
+        self.parents_git = tuple(self.read_ignore_file(each, ".gitignore") for each in parents)
+        self.defaults = IgnoreFile(base, DEFAULTS)
         try:
-            self.option = ignore_file(base, ignore, strict=True)
+            self.option = IgnoreFile(base, ignore, strict=True)
         except ValueError as error:
-            raise CommandError(f"--ignore takes patterns as in a .gitignore, which {str(error)!r} is not.") from error
-        self.never = ignore_file(base.casefold(), NEVER)
-        self.excluded = {os.path.realpath(path) for path in never}
+            raise CommandError(f"--ignore: {str(error)!r} is not a valid .gitignore pattern.") from error
+        self.never = IgnoreFile(base.casefold(), NEVER)
+        self.never_paths = {os.path.realpath(path) for path in never}
 
-    def files(self, folder: Path, trail: tuple[str, ...], above: tuple[_Rules, ...] = ()) -> Iterator[ProjectFile]:
-        """Yield the files of a folder; `trail` are the real folders that it is in, since a link may lead back."""
-        with reading(folder):
+    def files(
+        self,
+        folder: Path,
+        parents: tuple[str, ...] = (),
+        git: tuple[IgnoreFile, ...] = (),
+        cws: tuple[IgnoreFile, ...] = (),
+    ) -> Iterator[ProjectFile]:
+        """Yield the files of a folder.
+
+        Args:
+            parents: real paths of the folders above, to detect links to them.
+            git: the `.gitignore` files above, and `cws` the `.cwsignore` files.
+        """
+        with file_errors(folder):
             names = sorted(os.listdir(folder))
-        rules = (*above, _Rules(self.read(folder, ".gitignore"), self.read(folder, ".cwsignore")))
-        trail = (*trail, os.path.realpath(folder))
+        git = (*git, self.read_ignore_file(folder, ".gitignore"))
+        cws = (*cws, self.read_ignore_file(folder, ".cwsignore"))
+        parents = (*parents, os.path.realpath(folder))
         for path in (folder / name for name in names):
-            if self.leaves_out(path, rules):
+            if self.excludes(path, [*git, self.defaults, *cws, self.option]):
                 continue
-            self.check(path, trail)
+            self.check(path, parents)
             if path.is_dir():
-                yield from self.files(path, trail, rules)
+                yield from self.files(path, parents, git, cws)
             elif path.is_file():
                 yield ProjectFile(path.relative_to(self.directory).as_posix(), path)
 
-    def leaves_out(self, path: Path, rules: tuple[_Rules, ...]) -> bool:
-        """Tell whether an entry stays out of the archive."""
+    def excludes(self, path: Path, ignore_files: Sequence[IgnoreFile]) -> bool:
         name, is_folder = path.relative_to(self.root).as_posix(), path.is_dir()
-        # One path, but for a link.
-        if any(map(self.never_leaves, {path, Path(os.path.realpath(path))})):
+        # The two paths differ for a link only.
+        if any(map(self.never_includes, {path, Path(os.path.realpath(path))})):
             return True
-        git, cws = [each.git for each in rules], [each.cws for each in rules]
-        files = reversed([*self.above, *git, self.defaults, *cws, self.option])
-        verdicts = (file.excludes(name, is_folder) for file in files)
+        verdicts = (file.excludes(name, is_folder) for file in reversed(ignore_files))
         if next((verdict for verdict in verdicts if verdict is not None), False):
             return True
-        # Unlike a path's own `is_file`, no error for a folder that may not be read: it is told when it is listed.
-        return os.path.isfile(path / "pyvenv.cfg") if is_folder else is_archive(path)
+        # `Path.is_file` would raise for a folder without read permission, which is reported when it is listed.
+        return os.path.isfile(path / "pyvenv.cfg") if is_folder else _is_cws_archive(path)
 
-    def never_leaves(self, path: Path) -> bool:
-        """Tell whether an entry, or a folder that it is in, never leaves this machine: a link may lead below one."""
+    def never_includes(self, path: Path) -> bool:
+        """Return whether `NEVER` or a path of `never` matches the entry or, since links exist, a folder above it."""
         if not path.is_relative_to(self.directory):
-            # What leads out of the project is refused.
+            # `check` rejects it.
             return False
-        inside = path.relative_to(self.directory).parts
-        for entry in (self.directory.joinpath(*inside[:count]) for count in range(1, len(inside) + 1)):
+        parts = path.relative_to(self.directory).parts
+        for entry in (self.directory.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)):
             name = entry.relative_to(self.root).as_posix().casefold()
-            if os.path.realpath(entry) in self.excluded or self.never.excludes(name, entry.is_dir()):
+            if os.path.realpath(entry) in self.never_paths or self.never.excludes(name, entry.is_dir()):
                 return True
         return False
 
-    def check(self, path: Path, trail: tuple[str, ...]) -> None:
-        """Refuse what cannot be in an archive."""
+    def check(self, path: Path, parents: tuple[str, ...]) -> None:
         name, real = path.relative_to(self.directory).as_posix(), os.path.realpath(path)
-        remedy = "remove it, or name it in .cwsignore."
-        if not _is_unicode(name):
-            raise DeployError(f"The name {name!r} is not in UTF-8: rename it, or name it in .cwsignore.")
+        remedy = "remove it, or add it to .cwsignore."
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            # Python decodes undecodable bytes of a file name as surrogates.
+            raise DeployError(
+                f"The file name {name!r} is not valid UTF-8: rename it, or add it to .cwsignore."
+            ) from error
         if not path.exists():
-            raise DeployError(f"The link {name} of the project leads nowhere: {remedy}")
-        if real in trail:
-            raise DeployError(f"The link {name} of the project leads back to a folder that it is in: {remedy}")
+            raise DeployError(f"The link {name} is broken: {remedy}")
+        if real in parents:
+            raise DeployError(f"The link {name} points to a folder that contains it: {remedy}")
         if not Path(real).is_relative_to(self.directory):
-            raise DeployError(f"The link {name} leads out of the project's folder, to {real}: {remedy}")
+            raise DeployError(f"The link {name} points outside the project, to {real}: {remedy}")
 
-    def read(self, folder: Path, name: str) -> IgnoreFile:
-        """Read an ignore file, perhaps of no lines where there is none."""
+    def read_ignore_file(self, folder: Path, name: str) -> IgnoreFile:
         path, base = folder / name, folder.relative_to(self.root).as_posix()
         if not path.is_file():
-            return ignore_file(base, ())
-        with reading(path):
-            # Bytes that are no UTF-8 become what they are in the names of files.
+            return IgnoreFile(base, ())
+        with file_errors(path):
+            # Undecodable bytes are decoded as in file names, so that they match these.
             text = path.read_text(encoding="utf-8", errors="surrogateescape")
-        return ignore_file(base, text.removeprefix("\ufeff").split("\n"))
+        return IgnoreFile(base, text.removeprefix("\ufeff").split("\n"))
 
 
-def _is_unicode(name: str) -> bool:
-    """Tell whether a name is text: bytes of it that are none have become surrogates."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
-def is_archive(path: Path) -> bool:
-    """Tell whether a file is an archive that `cws` made."""
+def _is_cws_archive(path: Path) -> bool:
+    """Return whether a file is an archive built by `cws`."""
     if path.suffix != ".zip" or not path.is_file():
         return False
-    with reading(path):
+    with file_errors(path):
         if not zipfile.is_zipfile(path):
             return False
         with zipfile.ZipFile(path) as archive:
@@ -228,8 +290,8 @@ def is_archive(path: Path) -> bool:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn an error of the file system's into one line that names the file."""
+def file_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` into a `DeployError` that names the file."""
     try:
         yield
     except OSError as error:

@@ -1,47 +1,160 @@
-"""The folder that becomes the archive: what is taken out of it, and what is put in besides the project's files."""
+"""Prepare the folder that becomes the archive: CoWorks itself, copied modules, cleanup and the entry module.
 
+CoWorks is packed into a wheel of the running package, without the parts that only `cws` needs, so that it takes part in
+uv's resolution: its dependencies and extras apply, and it replaces any version that is required.
+https://packaging.python.org/en/latest/specifications/binary-distribution-format/
+"""
+
+import hashlib
 import importlib.util
+import re
 import shutil
+import sys
+import zipfile
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
+import coworks_async
 from coworks_async.deploy.archive.source_files import ProjectFile
 from coworks_async.deploy.stack import ENTRY_MODULE
 from coworks_async.exceptions import CommandError, DeployError
 
-# What an installer leaves behind; the paths and times in it differ from one machine to the next.
-_MARKS = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_build.json", "uv_cache.json"})
+if TYPE_CHECKING:
+    from coworks_async.service import TechMicroService
 
-# For type checkers and for the compiler of Cython; no import reads them.
-_UNREAD = frozenset({".pyi", ".pyx", ".pxd"})
+COWORKS = "coworks-async"
+
+EXCLUDED_FOLDERS = frozenset({"cli", "deploy", "gateway", "terraform", "__pycache__"})
+"""Folders of CoWorks that are never in an archive."""
+
+EXTRAS = {
+    "coworks_async.blueprints.admin": "admin",
+    "coworks_async.blueprints.profiler": "profiler",
+    "coworks_async.extensions.opentelemetry": "otel",
+    "coworks_async.extensions.xray": "xray",
+}
+"""Extras of CoWorks by the module that needs them."""
+
+RUNTIME_PACKAGES = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
+"""Packages of the Lambda runtime."""
+
+# Files of installers, whose paths and times differ between machines.
+_INSTALLER_FILES = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_build.json", "uv_cache.json"})
+
+# Read by type checkers and Cython only.
+_UNUSED_SUFFIXES = frozenset({".pyi", ".pyx", ".pxd"})
 
 
-def remove_unneeded(tree: Path) -> None:
-    """Take out of installed packages what they do not run on: scripts, marks of the installer, stubs for types."""
+def build_coworks_wheel(folder: Path) -> Path:
+    """Write the wheel of CoWorks into a folder and return its path."""
+    installed, package = distribution(COWORKS), Path(coworks_async.__file__).parent
+    files: dict[str, bytes] = {}
+    for path in sorted(package.rglob("*")):
+        relative = path.relative_to(package.parent)
+        if path.is_file() and EXCLUDED_FOLDERS.isdisjoint(relative.parts):
+            files[relative.as_posix()] = path.read_bytes()
+    info = f"{package.name}-{installed.version}.dist-info"
+    files |= {f"{info}/{name}": content for name, content in _create_metadata_files(installed).items()}
+    record = "".join(f"{name},sha256={_hash(content)},{len(content)}\n" for name, content in files.items())
+    wheel = folder / f"{package.name}-{installed.version}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        archive.writestr(f"{info}/RECORD", f"{record}{info}/RECORD,,\n")
+    return wheel
+
+
+def _create_metadata_files(installed: Distribution) -> dict[str, bytes]:
+    fields = [("Metadata-Version", "2.4"), ("Name", COWORKS), ("Version", installed.version)]
+    fields += [("Provides-Extra", extra) for extra in installed.metadata.get_all("Provides-Extra", ())]
+    # The extra for `cws` may be required, but installs nothing.
+    tools = re.compile(r"extra == ['\"]standard['\"]")
+    fields += [("Requires-Dist", line) for line in installed.requires or () if tools.search(line) is None]
+    files = {
+        "METADATA": "".join(f"{name}: {value}\n" for name, value in fields).encode(),
+        "WHEEL": b"Wheel-Version: 1.0\nGenerator: cws\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    # A copy of the package must contain its licence.
+    licenses = [path for path in installed.files or () if "licenses" in path.parts]
+    return files | {f"licenses/{path.name}": path.read_binary() for path in licenses}
+
+
+def _hash(content: bytes) -> str:
+    return urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def find_used_modules(service: "TechMicroService", directory: Path) -> frozenset[str]:
+    """Return the modules outside the project that a loaded service uses.
+
+    These are the modules of its entries and extensions, and those of the global names in the project's modules.
+    """
+    project = {name: module for name, module in sys.modules.copy().items() if _is_inside(module, directory)}
+    used = {entry.declaration.function.__module__ for entry in service.entries}
+    used |= {type(extension).__module__ for extension in service.extensions.values()}
+    used |= {_get_module(value) for module in project.values() for value in vars(module).copy().values()}
+    own = {name.partition(".")[0] for name in project}
+    return frozenset(name for name in used if name.partition(".")[0] not in own)
+
+
+def _is_inside(module: ModuleType | None, directory: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    path = Path(file).resolve() if isinstance(file, str) else None
+    # The project's folder may contain a virtual environment.
+    installed = {"dist-packages", "site-packages"}
+    return path is not None and path.is_relative_to(directory) and installed.isdisjoint(path.parts)
+
+
+def _get_module(value: Any) -> str:
+    module = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    return module if isinstance(module, str) else type(value).__module__
+
+
+def find_extras(modules: Iterable[str]) -> set[str]:
+    """Return the extras of CoWorks that modules need.
+
+    Example:
+        >>> find_extras({"json", "coworks_async.blueprints.admin.blueprint"})
+        {'admin'}
+    """
+    return {extra for name in modules for prefix, extra in EXTRAS.items() if name.startswith(prefix)}
+
+
+def find_missing_packages(tree: Path, modules: Iterable[str]) -> list[str]:
+    """Return the packages of modules that neither the folder nor the Lambda runtime contains."""
+    present = {get_import_name(path.name) for path in tree.iterdir()} | RUNTIME_PACKAGES | sys.stdlib_module_names
+    return sorted({name.partition(".")[0] for name in modules} - present)
+
+
+def remove_unused_files(tree: Path) -> None:
+    """Remove files of installed packages that are not used at run time: scripts, installer files, type stubs."""
     (tree / ".lock").unlink(missing_ok=True)
     shutil.rmtree(tree / "bin", ignore_errors=True)
     for path in list(tree.rglob("*")):
         if path.name == "__pycache__":
             shutil.rmtree(path)
-        elif path.is_file() and _is_unneeded(path):
+        elif path.is_file() and _is_unused(path):
             path.unlink()
 
 
-def _is_unneeded(path: Path) -> bool:
+def _is_unused(path: Path) -> bool:
     if path.parent.name.endswith(".dist-info"):
-        return path.name in _MARKS
-    return path.suffix in _UNREAD or path.name == "py.typed"
+        return path.name in _INSTALLER_FILES
+    return path.suffix in _UNUSED_SUFFIXES or path.name == "py.typed"
 
 
 def copy_module(name: str, tree: Path) -> None:
     """Copy a module or a package of this environment into the folder.
 
     Raises:
-        CommandError: there is none of this name.
-        DeployError: it is compiled for this machine.
+        CommandError: it does not exist.
+        DeployError: it contains compiled code.
     """
-    spec = _spec(name)
+    spec = _find_spec(name)
     if spec.submodule_search_locations is None:
         sources = [Path(str(spec.origin))]
         root = sources[0].parent
@@ -50,58 +163,56 @@ def copy_module(name: str, tree: Path) -> None:
         root = folder.parent
         sources = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     for source in sources:
-        inside = source.relative_to(root)
-        if "__pycache__" in inside.parts:
+        path = source.relative_to(root)
+        if "__pycache__" in path.parts:
             continue
         if source.name.endswith(tuple(EXTENSION_SUFFIXES)):
             raise DeployError(
-                f"--module-name {name}: {inside} is compiled for this machine; name the distribution in the project's "
+                f"--module-name {name}: {path} is compiled for this machine. Add the distribution to the project's "
                 "requirements instead."
             )
-        (tree / inside).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, tree / inside)
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, tree / path)
 
 
-def _spec(name: str) -> ModuleSpec:
+def _find_spec(name: str) -> ModuleSpec:
     if not name.isidentifier():
-        raise CommandError(f"--module-name takes a module or a package as one would import it, which {name!r} is not.")
+        raise CommandError(f"--module-name: {name!r} is not the name of a top-level module or package.")
     spec = importlib.util.find_spec(name)
     if spec is None or (spec.submodule_search_locations is None and not spec.has_location):
-        raise CommandError(f"--module-name {name}: there is no such module or package in this environment.")
+        raise CommandError(f"--module-name: this environment has no module or package {name!r}.")
     return spec
 
 
-def check_names(files: Iterable[ProjectFile], tree: Path) -> None:
-    """Check that no module or package of the project has the name of an installed one.
+def check_name_conflicts(files: Iterable[ProjectFile], tree: Path) -> None:
+    """Check that the project's modules and packages have other names than the installed ones.
 
-    In one folder they would become a mixture, while on this machine the project's hides the other.
+    Locally the project's module hides the installed one. In the archive they would be merged.
 
     Raises:
-        DeployError: one has; or the name of the entry module is taken.
+        DeployError: two have the same name, or one has the name of the entry module.
     """
     own: dict[str, list[ProjectFile]] = {}
     for file in files:
-        own.setdefault(importable(file.path), []).append(file)
+        own.setdefault(get_import_name(file.path), []).append(file)
     if ENTRY_MODULE in own:
         raise DeployError(f"The project's {own[ENTRY_MODULE][0].path} has the name of the entry module: rename it.")
     for path in sorted(tree.iterdir()):
-        mine = own.get(importable(path.name))
-        if mine is not None and not _agree(path, mine):
+        conflicting = own.get(get_import_name(path.name))
+        if conflicting is not None and not _can_merge(path, conflicting):
             raise DeployError(
-                f"The project's {mine[0].path} has the name of an installed package, {path.name}: rename it, or leave "
-                "the dependency out."
+                f"The project's {conflicting[0].path} has the name of the installed package {path.name}: rename it, or "
+                "remove the dependency."
             )
 
 
-def importable(path: str) -> str:
-    """Return the name by which something is imported, from its path."""
+def get_import_name(path: str) -> str:
+    """Return the name that a top-level module or package is imported by."""
     return path.partition("/")[0].partition(".")[0]
 
 
-def _agree(installed: Path, own: Sequence[ProjectFile]) -> bool:
-    """Tell whether the two can share a folder: the very same files, as of a project that requires itself, or two
-    parts of a namespace.
-    """
+def _can_merge(installed: Path, own: Sequence[ProjectFile]) -> bool:
+    """Return whether the files are identical (the project requires itself) or parts of a namespace package."""
     mine = {file.path: file.source for file in own}
     files = [path for path in installed.rglob("*") if path.is_file()] if installed.is_dir() else [installed]
     theirs = {path.relative_to(installed.parent).as_posix(): path for path in files}
@@ -111,22 +222,23 @@ def _agree(installed: Path, own: Sequence[ProjectFile]) -> bool:
     return installed.is_dir() and not initial & {*mine, *theirs} and not mine.keys() & theirs.keys()
 
 
-def put_entry(tree: Path, module: str, attribute: str, is_factory: bool, import_folder: str) -> None:
-    """Write the module in which Lambda's runtime finds the handler.
+def write_entry_module(tree: Path, module: str, attribute: str, is_factory: bool, import_folder: str) -> None:
+    """Write the module that exposes the handler to Lambda's runtime.
 
     Raises:
-        DeployError: the service's own module is not in the archive.
+        DeployError: the service's module is not in the folder.
     """
-    place = tree / import_folder / module.replace(".", "/")
-    if not (place.is_dir() or any(place.parent.glob(f"{place.name}.*"))):
+    path = tree / import_folder / module.replace(".", "/")
+    if not (path.is_dir() or any(path.parent.glob(f"{path.name}.*"))):
         raise DeployError(
-            f"The module {module} of the service is not in the archive: an ignore file or the names of tests "
-            "(test_*.py) leave it out; put it back in by a line '!name' in .cwsignore, or by --module-name."
+            f"The service's module {module} is not in the archive: an ignore file or a default pattern (test_*.py) "
+            "excludes it. Add a line '!name' to .cwsignore, or use --module-name."
         )
+    # The text is part of the content hash.
     lines = ['"""Where Lambda finds the handler: made by cws."""', "", "from importlib import import_module"]
     if import_folder:
         lines += ["import os", "import sys", "", "# What the service imports its modules from."]
         lines += [f"sys.path.insert(0, os.path.join(os.path.dirname(__file__), {import_folder!r}))"]
-    made = f"{attribute}()" if is_factory else attribute
-    lines += ["", f"lambda_handler = import_module({module!r}).{made}.lambda_handler", ""]
+    created = f"{attribute}()" if is_factory else attribute
+    lines += ["", f"lambda_handler = import_module({module!r}).{created}.lambda_handler", ""]
     (tree / f"{ENTRY_MODULE}.py").write_text("\n".join(lines), encoding="utf-8")

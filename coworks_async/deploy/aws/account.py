@@ -1,10 +1,13 @@
-"""What AWS says of an account: whose it is, and which stages of a service are there, whoever's state knows of them."""
+"""Read an AWS account: sessions, checks before a deploy, and the deployed stages of a service."""
 
-import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import boto3
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from coworks_async.deploy.stack import Stack
 from coworks_async.exceptions import CommandError, DeployError
@@ -14,25 +17,31 @@ SERVICE_TAG = "coworks:service"
 STAGE_TAG = "coworks:stage"
 ARCHIVE_TAG = "coworks:archive"
 
+_EXPIRED = "the credentials have expired: get new ones"
+_SSO_EXPIRED = "the SSO session has expired: run 'aws sso login'"
+_UNKNOWN = "AWS does not accept these credentials"
+
+# By AWS's error code or botocore's exception class.
 _REMEDIES = {
-    "NoCredentialsError": "no credentials are found: name a profile by --profile-name, or set AWS_PROFILE",
+    "NoCredentialsError": "no credentials found: use --profile-name, or set AWS_PROFILE",
     "PartialCredentialsError": "the credentials are incomplete",
-    "NoRegionError": "no region is set: name one by --region, or set AWS_REGION",
-    "TokenRetrievalError": "the sign-on is over: run 'aws sso login' and deploy again",
-    "SSOTokenLoadError": "the sign-on is over: run 'aws sso login' and deploy again",
-    "UnauthorizedSSOTokenError": "the sign-on is over: run 'aws sso login' and deploy again",
-    "ExpiredToken": "the credentials have expired: get new ones and deploy again",
-    "ExpiredTokenException": "the credentials have expired: get new ones and deploy again",
-    "InvalidClientTokenId": "AWS does not know these credentials",
-    "UnrecognizedClientException": "AWS does not know these credentials",
-    "InvalidAccessKeyId": "AWS does not know these credentials",
-    "SignatureDoesNotMatch": "the secret key does not fit its access key",
+    "NoRegionError": "no region is set: use --region, or set AWS_REGION",
+    "TokenRetrievalError": _SSO_EXPIRED,
+    "SSOTokenLoadError": _SSO_EXPIRED,
+    "UnauthorizedSSOTokenError": _SSO_EXPIRED,
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "InvalidClientTokenId": _UNKNOWN,
+    "UnrecognizedClientException": _UNKNOWN,
+    "InvalidAccessKeyId": _UNKNOWN,
+    "SignatureDoesNotMatch": "the secret key does not match the access key",
+    "RequestTimeTooSkewed": "this machine's clock is wrong",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
-    """A gateway that carries a service's tags."""
+class DeployedApi:
+    """An API with the tags of a service."""
 
     id: str
     kind: GatewayKind
@@ -41,13 +50,14 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class DeployedStage:
-    """A stage of a service as it is in AWS.
+    """A stage of a service in AWS.
 
     Attributes:
-        function: the function's name, None where there is only a gateway.
-        modified: when the function was last deployed, as AWS writes it.
-        archive: the content hash of its archive.
-        urls: the gateways' addresses; `api_ids` likewise.
+        api_ids: usually one; several if a deploy lost its state.
+        urls: in the order of `api_ids`.
+        function: name of the function, or None if there are only APIs.
+        modified: time of the function's last deploy, as AWS formats it.
+        archive: content hash of the function's archive.
     """
 
     stage: str
@@ -59,168 +69,159 @@ class DeployedStage:
 
 
 @contextmanager
-def aws_errors(doing: str) -> Iterator[None]:
-    """Turn what boto3 raises into one line: what was tried, why AWS refused, and the remedy where it is known.
+def aws_errors(failure: str, remedies: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Turn errors of boto3 into a `DeployError` of one line: what failed, why, and the remedy if it is known.
+
+    Args:
+        failure: first part of the message.
+        remedies: additional remedies, by AWS's error code or the exception's class.
 
     Example:
-        >>> with aws_errors("AWS cannot be asked who you are"):
+        >>> with aws_errors("Cannot identify the AWS account"):
         ...     session.client("sts").get_caller_identity()
     """
-    from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    known = {**_REMEDIES, **(remedies or {})}
     try:
         yield
     except ClientError as error:
-        told = error.response.get("Error", {})
-        code, message = str(told.get("Code", "")), str(told.get("Message", ""))
-        raise DeployError(f"{doing}: {_REMEDIES.get(code) or message or code}.".replace("..", ".")) from error
+        details = error.response.get("Error", {})
+        code, message = str(details.get("Code", "")), str(details.get("Message", ""))
+        raise DeployError(f"{failure}: {(known.get(code) or message or code).removesuffix('.')}.") from error
     except (BotoCoreError, Boto3Error) as error:
-        reason = _REMEDIES.get(type(error).__name__) or str(error).strip()
-        raise DeployError(f"{doing}: {reason}.".replace("..", ".")) from error
+        reason = known.get(type(error).__name__) or str(error).strip()
+        raise DeployError(f"{failure}: {reason.removesuffix('.')}.") from error
 
 
 def open_session(environment: Mapping[str, str], region: str | None) -> Any:
-    """Return a boto3 session of the profile, the keys and the endpoint that an environment names.
+    """Open a boto3 session with the profile that the environment names.
 
-    boto3 reads them from the process's own environment, which the caller has set; only the region is given.
+    boto3 reads everything else from the environment of the process, which the caller has set.
 
     Raises:
-        CommandError: the profile is not there.
+        CommandError: the profile does not exist.
     """
-    boto3, exceptions = importlib.import_module("boto3"), importlib.import_module("botocore.exceptions")
     profile = environment.get("AWS_PROFILE")
-    with aws_errors("The AWS session cannot be opened"):
+    with aws_errors("Cannot open an AWS session"):
         try:
-            # boto3 itself knows AWS_DEFAULT_REGION alone; Terraform, Lambda and AWS's other tools know both.
+            # boto3 reads AWS_DEFAULT_REGION only; Terraform, Lambda and the AWS CLI read AWS_REGION too.
             return boto3.Session(profile_name=profile, region_name=region or environment.get("AWS_REGION") or None)
-        except exceptions.ProfileNotFound as error:
+        except ProfileNotFound as error:
             raise CommandError(
-                f"The profile {profile!r} is not in your AWS configuration: name another by --profile-name or by "
-                "AWS_PROFILE."
+                f"The AWS profile {profile!r} does not exist. Choose another with --profile-name or AWS_PROFILE."
             ) from error
 
 
-def configured_region(environment: Mapping[str, str]) -> str | None:
-    """Return the region of the environment, or of its profile; None where neither tells, or the profile is not here."""
-    if named := environment.get("AWS_REGION"):
-        return named
-    boto3, exceptions = importlib.import_module("boto3"), importlib.import_module("botocore.exceptions")
+def find_configured_region(environment: Mapping[str, str]) -> str | None:
+    """Return the region of the environment or of its profile, or None if none is configured."""
+    if region := environment.get("AWS_REGION"):
+        return region
     try:
-        region: str | None = boto3.Session().region_name
-    except exceptions.ProfileNotFound:
+        configured: str | None = boto3.Session().region_name
+    except ProfileNotFound:
         return None
-    return region
+    return configured
 
 
-def account_of(session: Any) -> str:
-    """Return the number of the account that the credentials belong to.
+def get_account_id(session: Any) -> str:
+    """Return the id of the account that the credentials belong to.
 
     Raises:
-        DeployError: there are none, they have expired, or AWS cannot be reached.
+        DeployError: there are no valid credentials, or AWS cannot be reached.
     """
-    with aws_errors("AWS does not tell who you are"):
+    with aws_errors("Cannot identify the AWS account"):
         return str(session.client("sts").get_caller_identity()["Account"])
 
 
-def apis_of(session: Any, service: str) -> tuple[Api, ...]:
-    """Return the gateways that carry the service's tag, of both kinds."""
-    with aws_errors("The account's APIs cannot be listed"):
+def find_apis(session: Any, service: str) -> tuple[DeployedApi, ...]:
+    """Return the REST and HTTP APIs with the service's tag."""
+    with aws_errors("Cannot list the account's APIs"):
         rest = session.client("apigateway").get_paginator("get_rest_apis").paginate(PaginationConfig={"PageSize": 500})
         http = session.client("apigatewayv2").get_paginator("get_apis").paginate()
         found = [("rest", api["id"], api.get("tags", {})) for page in rest for api in page.get("items", ())]
         found += [("http", api["ApiId"], api.get("Tags", {})) for page in http for api in page.get("Items", ())]
     return tuple(
-        Api(name, "rest" if kind == "rest" else "http", tags[STAGE_TAG])
+        DeployedApi(name, "rest" if kind == "rest" else "http", tags[STAGE_TAG])
         for kind, name, tags in found
         if tags.get(SERVICE_TAG) == service and STAGE_TAG in tags
     )
 
 
-def stages_of(session: Any, service: str, prefix: str) -> tuple[DeployedStage, ...]:
-    """Return the stages of a service that are in the account, by name.
+def find_stages(session: Any, service: str, prefix: str) -> tuple[DeployedStage, ...]:
+    """Return the stages of a service in the account, sorted by name.
 
-    Parameters:
-        prefix: what the names of the service's functions start with.
+    Args:
+        prefix: prefix of the names of the service's functions.
     """
-    apis = apis_of(session, service)
-    functions = {tags[STAGE_TAG]: (told, tags) for told, tags in _functions(session, service, prefix)}
-    stages = sorted({*functions, *(api.stage for api in apis)})
+    apis = find_apis(session, service)
+    functions = {tags[STAGE_TAG]: (function, tags) for function, tags in _find_functions(session, service, prefix)}
     region = session.region_name
-    return tuple(_stage(stage, apis, functions.get(stage), region) for stage in stages)
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    stages = []
+    for stage in sorted({*functions, *(api.stage for api in apis)}):
+        ids = tuple(api.id for api in apis if api.stage == stage)
+        urls = tuple(f"https://{name}.execute-api.{region}.{domain}/{stage}" for name in ids)
+        function, tags = functions.get(stage, ({}, {}))
+        details = function.get("FunctionName"), function.get("LastModified"), tags.get(ARCHIVE_TAG)
+        stages.append(DeployedStage(stage, ids, urls, *details))
+    return tuple(stages)
 
 
-def can_write_access_logs(session: Any) -> bool:
-    """Tell whether API Gateway has the account's role by which a REST API's stages write access logs.
-
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
-    """
-    with aws_errors("The settings of API Gateway cannot be read"):
-        return bool(session.client("apigateway").get_account().get("cloudwatchRoleArn"))
-
-
-def has_certificate(session: Any, domain: str) -> bool:
-    """Tell whether ACM has issued a certificate for this very name, which is what Terraform looks for."""
-    with aws_errors("The account's certificates cannot be listed"):
-        pages = session.client("acm").get_paginator("list_certificates").paginate(CertificateStatuses=["ISSUED"])
-        return any(each["DomainName"] == domain for page in pages for each in page["CertificateSummaryList"])
-
-
-def check_certificate(session: Any, stack: Stack) -> None:
-    """Check that a domain's certificate is there, unless it is named.
-
-    Raises:
-        DeployError: ACM has issued none for the domain.
-    """
-    domain = stack.domain
-    if domain is not None and domain.certificate is None and not has_certificate(session, domain.name):
-        raise DeployError(
-            f"ACM has issued no certificate for {domain.name} in {session.region_name}: request one there, or name "
-            "another that covers it by --certificate."
-        )
+def _find_functions(session: Any, service: str, prefix: str) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    client = session.client("lambda")
+    with aws_errors("Cannot list the account's functions"):
+        for page in client.get_paginator("list_functions").paginate():
+            for function in page.get("Functions", ()):
+                if function["FunctionName"].startswith(prefix):
+                    tags = client.list_tags(Resource=function["FunctionArn"]).get("Tags", {})
+                    if tags.get(SERVICE_TAG) == service and STAGE_TAG in tags:
+                        yield function, tags
 
 
 def check_account(session: Any, stack: Stack) -> None:
-    """Check what of an account can be known to fail before Terraform runs.
+    """Check what would make a deploy fail, before Terraform runs.
 
     Raises:
-        DeployError: the credentials do not work, a layer without a version is another account's, a domain has no
-            certificate, or a REST API's access logs cannot be written.
+        DeployError: the credentials are invalid, a layer of another account has no version, the domain has no
+            certificate, or the REST API cannot write access logs.
     """
-    account = account_of(session)
+    account = get_account_id(session)
     foreign = [arn for arn in stack.function.unversioned_layers.values() if arn.split(":")[4] != account]
     if foreign:
         raise DeployError(
-            f"The layer {foreign[0]} is another account's, of which AWS lists no versions: give one, as in "
-            f"{foreign[0]}:1."
+            f"The layer {foreign[0]} belongs to another account, whose layer versions AWS does not list. Add a "
+            f"version, as in {foreign[0]}:1."
         )
     check_certificate(session, stack)
-    if stack.gateway.kind == "rest" and stack.access_logs and not can_write_access_logs(session):
+    if stack.gateway.kind == "rest" and stack.access_logs:
+        _check_access_log_role(session)
+
+
+def _check_access_log_role(session: Any) -> None:
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+    with aws_errors("Cannot read the settings of API Gateway"):
+        settings = session.client("apigateway").get_account()
+    if not settings.get("cloudwatchRoleArn"):
         raise DeployError(
-            "API Gateway has no role in this account to write access logs with: set one once, by 'aws apigateway "
+            "API Gateway has no role to write access logs with in this account. Set one, once, with 'aws apigateway "
             "update-account --patch-operations op=replace,path=/cloudwatchRoleArn,value=ROLE_ARN', or deploy with "
             "--no-access-logs."
         )
 
 
-def _functions(session: Any, service: str, prefix: str) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
-    client = session.client("lambda")
-    with aws_errors("The account's functions cannot be listed"):
-        for page in client.get_paginator("list_functions").paginate():
-            for told in page.get("Functions", ()):
-                if told["FunctionName"].startswith(prefix):
-                    tags = client.list_tags(Resource=told["FunctionArn"]).get("Tags", {})
-                    if tags.get(SERVICE_TAG) == service and STAGE_TAG in tags:
-                        yield told, tags
+def check_certificate(session: Any, stack: Stack) -> None:
+    """Check that ACM has a certificate for the domain's exact name, as Terraform requires, unless one is given.
 
-
-def _stage(
-    stage: str, apis: tuple[Api, ...], function: tuple[dict[str, Any], dict[str, str]] | None, region: str
-) -> DeployedStage:
-    ids = tuple(api.id for api in apis if api.stage == stage)
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    urls = tuple(f"https://{name}.execute-api.{region}.{suffix}/{stage}" for name in ids)
-    if function is None:
-        return DeployedStage(stage, ids, urls)
-    told, tags = function
-    return DeployedStage(stage, ids, urls, told["FunctionName"], told["LastModified"], tags.get(ARCHIVE_TAG))
+    Raises:
+        DeployError: there is no certificate.
+    """
+    domain = stack.domain
+    if domain is None or domain.certificate is not None:
+        return
+    with aws_errors("Cannot list the account's certificates"):
+        pages = session.client("acm").get_paginator("list_certificates").paginate(CertificateStatuses=["ISSUED"])
+        names = {each["DomainName"] for page in pages for each in page["CertificateSummaryList"]}
+    if domain.name not in names:
+        raise DeployError(
+            f"ACM has no certificate for {domain.name} in {session.region_name}. Request one there, or choose one that "
+            "covers the name with --certificate."
+        )

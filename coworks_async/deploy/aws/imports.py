@@ -1,7 +1,7 @@
-"""What a killed deploy left in AWS without its state: found by name and tag, so that it is taken over, not made twice.
+"""Import resources of an earlier deploy whose state was lost, so that they are adopted and not created twice.
 
-What is there is listed by the addresses that the root has for it; those that Terraform plans to create go into `import`
-blocks: https://developer.hashicorp.com/terraform/language/import
+Resources are found by name and tag, and listed by their address in the root module. Those that Terraform plans to
+create become `import` blocks: https://developer.hashicorp.com/terraform/language/import
 """
 
 import json
@@ -9,98 +9,103 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from coworks_async.deploy.aws.account import SERVICE_TAG, STAGE_TAG, apis_of, aws_errors
+from coworks_async.deploy.aws.account import SERVICE_TAG, STAGE_TAG, aws_errors, find_apis
 from coworks_async.deploy.stack import Domain, Stack
 from coworks_async.deploy.terraform.events import Change
 from coworks_async.exceptions import DeployError
 
-API = "module.api."
-DOMAIN = "module.domain."
-ROUTES = f"{API}module.routes."
+API_PREFIX = "module.api."
+DOMAIN_PREFIX = "module.domain."
+ROUTES_PREFIX = f"{API_PREFIX}module.routes."
 
-Remains = Iterator[tuple[str, str]]
-"""Addresses in the root, each with the id by which Terraform imports what is there."""
+ImportIds = Iterator[tuple[str, str]]
+"""Pairs of an address in the root module and the id that Terraform imports the resource by."""
 
-_GATEWAYS = {"rest": f"{ROUTES}aws_api_gateway_rest_api.this", "http": f"{ROUTES}aws_apigatewayv2_api.this"}
-_ACCESS_LOGS = {"rest": "/aws/apigateway", "http": "/aws/vendedlogs/apigateway"}
+_API_ADDRESSES = {
+    "rest": f"{ROUTES_PREFIX}aws_api_gateway_rest_api.this",
+    "http": f"{ROUTES_PREFIX}aws_apigatewayv2_api.this",
+}
+_ACCESS_LOG_GROUPS = {"rest": "/aws/apigateway", "http": "/aws/vendedlogs/apigateway"}
 _PARAMETER = re.compile(r"\{\w+")
-_PAGE = {"PageSize": 500}
 
 
-def left_behind(session: Any, stack: Stack, changes: Iterable[Change]) -> dict[str, str]:
-    """Return what AWS has already of what Terraform would create: the ids to import, by address.
+def find_untracked_resources(session: Any, stack: Stack, changes: Iterable[Change]) -> dict[str, str]:
+    """Return the ids of existing resources that Terraform plans to create, by address.
 
-    Nothing is asked where nothing would be created. An API's deployments are not taken over: the new one is put in
-    their place.
+    AWS is called only if Terraform plans to create anything. Deployments of an API are not imported: a new one
+    replaces them.
 
-    Parameters:
-        changes: what Terraform plans.
+    Args:
+        changes: Terraform's plan.
 
     Raises:
-        DeployError: a name is taken by something that is not this service's stage, or another API is this stage's.
+        DeployError: a resource of the same name belongs to something else, or the stage has another API.
     """
     planned = {change.address: change.action for change in changes}
     if "create" not in planned.values():
         return {}
-    with aws_errors("What an earlier deploy left cannot be read"):
-        remains = dict(_function(session, stack))
-        api = _api(session, stack, planned)
-        listing = _rest if stack.gateway.kind == "rest" else _http
+    with aws_errors("Cannot look for resources of an earlier deploy"):
+        found = dict(_find_function_ids(session, stack))
+        api = _find_api(session, stack, planned)
         if api is not None:
-            remains.update(listing(session, api, stack))
+            find_api_ids = _find_rest_ids if stack.gateway.kind == "rest" else _find_http_ids
+            found.update(find_api_ids(session, api, stack))
         if stack.domain is not None:
-            remains.update(_domain(session, api, stack, stack.domain))
-    return {address: name for address, name in sorted(remains.items()) if planned.get(address) == "create"}
+            found.update(_find_domain_ids(session, api, stack, stack.domain))
+    return {address: name for address, name in sorted(found.items()) if planned.get(address) == "create"}
 
 
-def import_blocks(found: Mapping[str, str]) -> str:
-    """Return the text of a `.tf.json` file that has Terraform take over what was found."""
-    return json.dumps({"import": [{"to": address, "id": name} for address, name in found.items()]}, indent=2) + "\n"
+def format_import_blocks(ids: Mapping[str, str]) -> str:
+    """Return the text of a `.tf.json` file that imports resources."""
+    return json.dumps({"import": [{"to": address, "id": name} for address, name in ids.items()]}, indent=2) + "\n"
 
 
-def _api(session: Any, stack: Stack, planned: Mapping[str, str]) -> str | None:
+def _find_api(session: Any, stack: Stack, planned: Mapping[str, str]) -> str | None:
     kind = stack.gateway.kind
-    apis = [api for api in apis_of(session, stack.service) if api.stage == stack.stage]
+    apis = [api for api in find_apis(session, stack.service) if api.stage == stack.stage]
     found = [api.id for api in apis if api.kind == kind]
     if len(found) > 1:
         raise DeployError(
-            f"The APIs {', '.join(found)} all carry the tags of the stage {stack.stage!r} of {stack.service!r}: "
-            "delete those that are not in use, then deploy again."
+            f"The APIs {', '.join(found)} all have the tags of stage {stack.stage!r} of {stack.service!r}. Delete the "
+            "unused ones, then deploy again."
         )
-    others = [api for api in apis if api.kind != kind and planned.get(_GATEWAYS[api.kind]) != "delete"]
+    others = [api for api in apis if api.kind != kind and planned.get(_API_ADDRESSES[api.kind]) != "delete"]
     if others:
         raise DeployError(
-            f"The API {others[0].id} is the stage {stack.stage!r} of {stack.service!r} already, and no state here "
-            f"knows it: deploy with --gateway {others[0].kind}, or delete it."
+            f"The API {others[0].id} serves stage {stack.stage!r} of {stack.service!r}, but is not in the state. "
+            f"Deploy with --gateway {others[0].kind}, or delete it."
         )
     return found[0] if found else None
 
 
-def _function(session: Any, stack: Stack) -> Remains:
+def _find_function_ids(session: Any, stack: Stack) -> ImportIds:
     name = stack.function.name
     client, iam = session.client("lambda"), session.client("iam")
     try:
         tags = {tag["Key"]: tag["Value"] for tag in iam.list_role_tags(RoleName=name)["Tags"]}
-        yield "aws_iam_role.service", _ours(stack, "role", name, tags)
     except iam.exceptions.NoSuchEntityException:
         pass
-    yield from _log_group(session, "aws_cloudwatch_log_group.service", f"/aws/lambda/{name}")
-    yield from _log_group(
-        session, f"{API}aws_cloudwatch_log_group.access[0]", f"{_ACCESS_LOGS[stack.gateway.kind]}/{name}"
+    else:
+        _check_owner(stack, "role", name, tags)
+        yield "aws_iam_role.service", name
+    yield from _find_log_group_id(session, "aws_cloudwatch_log_group.service", f"/aws/lambda/{name}")
+    yield from _find_log_group_id(
+        session, f"{API_PREFIX}aws_cloudwatch_log_group.access[0]", f"{_ACCESS_LOG_GROUPS[stack.gateway.kind]}/{name}"
     )
     try:
         tags = client.get_function(FunctionName=name).get("Tags", {})
     except client.exceptions.ResourceNotFoundException:
         return
-    yield "aws_lambda_function.service", _ours(stack, "function", name, tags)
+    _check_owner(stack, "function", name, tags)
+    yield "aws_lambda_function.service", name
     aliases = [alias["Name"] for alias in client.list_aliases(FunctionName=name)["Aliases"]]
     for alias in aliases:
         yield f"aws_lambda_alias.{alias}", f"{name}/{alias}"
     for qualifier in (None, *aliases):
-        yield from _permissions(client, name, qualifier, stack.stage)
+        yield from _find_permission_ids(client, name, qualifier, stack.stage)
 
 
-def _permissions(client: Any, name: str, qualifier: str | None, stage: str) -> Remains:
+def _find_permission_ids(client: Any, name: str, qualifier: str | None, stage: str) -> ImportIds:
     qualified = {} if qualifier is None else {"Qualifier": qualifier}
     try:
         policy = json.loads(client.get_policy(FunctionName=name, **qualified)["Policy"])
@@ -110,83 +115,86 @@ def _permissions(client: Any, name: str, qualifier: str | None, stage: str) -> R
     target = name if qualifier is None else f"{name}:{qualifier}"
     for purpose, index in (("invoke", ""), ("authorize", "[0]")):
         if f"{stage}-{purpose}" in statements:
-            yield f"{API}aws_lambda_permission.{purpose}{index}", f"{target}/{stage}-{purpose}"
+            yield f"{API_PREFIX}aws_lambda_permission.{purpose}{index}", f"{target}/{stage}-{purpose}"
 
 
-def _log_group(session: Any, address: str, name: str) -> Remains:
-    told = session.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    if any(group["logGroupName"] == name for group in told):
+def _find_log_group_id(session: Any, address: str, name: str) -> ImportIds:
+    groups = session.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    if any(group["logGroupName"] == name for group in groups):
         yield address, name
 
 
-def _rest(session: Any, api: str, stack: Stack) -> Remains:
+def _find_rest_ids(session: Any, api: str, stack: Stack) -> ImportIds:
     client = session.client("apigateway")
-    yield _GATEWAYS["rest"], api
+    yield _API_ADDRESSES["rest"], api
     paginator = client.get_paginator("get_resources")
-    for page in paginator.paginate(restApiId=api, embed=["methods"], PaginationConfig=_PAGE):
+    for page in paginator.paginate(restApiId=api, embed=["methods"], PaginationConfig={"PageSize": 500}):
         for resource in page["items"]:
-            yield from _resource(api, resource)
+            yield from _create_resource_ids(api, resource)
     for authorizer in client.get_authorizers(restApiId=api)["items"]:
-        # The author's own files may have added others.
+        # The user's own Terraform files may add others.
         if authorizer["name"] == stack.function.name:
-            yield f"{ROUTES}aws_api_gateway_authorizer.token[0]", f"{api}/{authorizer['id']}"
+            yield f"{ROUTES_PREFIX}aws_api_gateway_authorizer.token[0]", f"{api}/{authorizer['id']}"
     for response in client.get_gateway_responses(restApiId=api, limit=500)["items"]:
         if not response.get("defaultResponse"):
             kind = response["responseType"]
-            yield f"{ROUTES}aws_api_gateway_gateway_response.this{_key(kind)}", f"{api}/{kind}"
+            yield f"{ROUTES_PREFIX}aws_api_gateway_gateway_response.this{_format_key(kind)}", f"{api}/{kind}"
     if any(each["stageName"] == stack.stage for each in client.get_stages(restApiId=api)["item"]):
-        yield f"{API}aws_api_gateway_stage.this", f"{api}/{stack.stage}"
+        yield f"{API_PREFIX}aws_api_gateway_stage.this", f"{api}/{stack.stage}"
 
 
-def _resource(api: str, resource: Any) -> Remains:
+def _create_resource_ids(api: str, resource: Any) -> ImportIds:
     path = _PARAMETER.sub("{", resource["path"])
     key = path.strip("/")
     if key:
-        yield f"{ROUTES}aws_api_gateway_resource.d{key.count('/') + 1}{_key(key)}", f"{api}/{resource['id']}"
-    for method, told in resource.get("resourceMethods", {}).items():
-        identity = f"{api}/{resource['id']}/{method}"
-        yield f"{ROUTES}aws_api_gateway_method.this{_key(f'{method} {path}')}", identity
-        if "methodIntegration" in told:
-            yield f"{ROUTES}aws_api_gateway_integration.this{_key(f'{method} {path}')}", identity
+        yield (
+            f"{ROUTES_PREFIX}aws_api_gateway_resource.d{key.count('/') + 1}{_format_key(key)}",
+            f"{api}/{resource['id']}",
+        )
+    for method, settings in resource.get("resourceMethods", {}).items():
+        route, import_id = _format_key(f"{method} {path}"), f"{api}/{resource['id']}/{method}"
+        yield f"{ROUTES_PREFIX}aws_api_gateway_method.this{route}", import_id
+        if "methodIntegration" in settings:
+            yield f"{ROUTES_PREFIX}aws_api_gateway_integration.this{route}", import_id
 
 
-def _http(session: Any, api: str, stack: Stack) -> Remains:
+def _find_http_ids(session: Any, api: str, stack: Stack) -> ImportIds:
     client, name = session.client("apigatewayv2"), stack.function.name
-    yield _GATEWAYS["http"], api
+    yield _API_ADDRESSES["http"], api
     for page in client.get_paginator("get_routes").paginate(ApiId=api):
         for route in page["Items"]:
             key = _PARAMETER.sub("{", route["RouteKey"])
-            yield f"{ROUTES}aws_apigatewayv2_route.this{_key(key)}", f"{api}/{route['RouteId']}"
+            yield f"{ROUTES_PREFIX}aws_apigatewayv2_route.this{_format_key(key)}", f"{api}/{route['RouteId']}"
     for integration in client.get_integrations(ApiId=api)["Items"]:
         if re.search(rf":function:{name}(:\w+)?$", integration.get("IntegrationUri", "")):
-            yield f"{ROUTES}aws_apigatewayv2_integration.function", f"{api}/{integration['IntegrationId']}"
+            yield f"{ROUTES_PREFIX}aws_apigatewayv2_integration.function", f"{api}/{integration['IntegrationId']}"
     for authorizer in client.get_authorizers(ApiId=api)["Items"]:
         if authorizer["Name"] == name:
-            yield f"{ROUTES}aws_apigatewayv2_authorizer.token[0]", f"{api}/{authorizer['AuthorizerId']}"
+            yield f"{ROUTES_PREFIX}aws_apigatewayv2_authorizer.token[0]", f"{api}/{authorizer['AuthorizerId']}"
     if any(each["StageName"] == stack.stage for each in client.get_stages(ApiId=api)["Items"]):
-        yield f"{API}aws_apigatewayv2_stage.this", f"{api}/{stack.stage}"
+        yield f"{API_PREFIX}aws_apigatewayv2_stage.this", f"{api}/{stack.stage}"
 
 
-def _domain(session: Any, api: str | None, stack: Stack, domain: Domain) -> Remains:
+def _find_domain_ids(session: Any, api: str | None, stack: Stack, domain: Domain) -> ImportIds:
     client = session.client("apigatewayv2")
     try:
         tags = client.get_domain_name(DomainName=domain.name).get("Tags", {})
     except client.exceptions.NotFoundException:
         return
-    yield f"{DOMAIN}aws_apigatewayv2_domain_name.this", _ours(stack, "domain", domain.name, tags)
+    _check_owner(stack, "domain", domain.name, tags)
+    yield f"{DOMAIN_PREFIX}aws_apigatewayv2_domain_name.this", domain.name
     for mapping in client.get_api_mappings(DomainName=domain.name)["Items"]:
         if (mapping["ApiId"], mapping.get("ApiMappingKey", "")) == (api, domain.base_path):
-            yield f"{DOMAIN}aws_apigatewayv2_api_mapping.this", f"{mapping['ApiMappingId']}/{domain.name}"
+            yield f"{DOMAIN_PREFIX}aws_apigatewayv2_api_mapping.this", f"{mapping['ApiMappingId']}/{domain.name}"
 
 
-def _key(text: str) -> str:
+def _format_key(text: str) -> str:
     return f"[{json.dumps(text)}]"
 
 
-def _ours(stack: Stack, what: str, name: str, tags: Mapping[str, str]) -> str:
+def _check_owner(stack: Stack, kind: str, name: str, tags: Mapping[str, str]) -> None:
     if tags.get(SERVICE_TAG) != stack.service or tags.get(STAGE_TAG) != stack.stage:
         raise DeployError(
-            f"There is a {what} {name!r} already that is not the stage {stack.stage!r} of {stack.service!r}: "
-            "give the service another name, or delete it."
+            f"The {kind} {name!r} exists, but does not have the tags of stage {stack.stage!r} of {stack.service!r}. "
+            f"Rename the service, or delete the {kind}."
         )
-    return name

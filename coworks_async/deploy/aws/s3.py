@@ -1,123 +1,160 @@
-"""An archive's way to S3."""
+"""Upload archives to S3, and delete those of a deleted stage."""
 
+import json
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
 from coworks_async.deploy.archive.build import Archive
-from coworks_async.deploy.aws.account import aws_errors
+from coworks_async.deploy.aws.account import ARCHIVE_TAG, aws_errors, find_stages
+from coworks_async.deploy.options import function_prefix
+from coworks_async.deploy.stack import Stack
+from coworks_async.deploy.terraform.workdir import ROOT
 from coworks_async.exceptions import DeployError
 
 HASH = "content-hash"
-"""The metadata of the object that tells what is in it."""
+"""Metadata key of the archive's content hash."""
 
-# S3's words are long, and name neither the bucket nor what to do.
-_REMEDIES = {
-    "NoSuchBucket": "there is no such bucket: create it, or name another by --bucket",
-    "InvalidBucketName": "a bucket cannot be called so",
-    "AccessDenied": "your credentials have no right to put objects there (s3:PutObject)",
-    "RequestTimeTooSkewed": "the clock of this machine is wrong",
+_NO_BUCKET = "the bucket does not exist. Create it, or choose another with --bucket"
+
+# S3's messages are long and name neither bucket nor remedy.
+_UPLOAD_REMEDIES = {
+    "NoSuchBucket": _NO_BUCKET,
+    "ParamValidationError": "this is not a valid bucket name",
+    "AccessDenied": "the credentials do not allow s3:PutObject there",
 }
 
-Watch = Callable[[int], None]
-"""Told how many bytes more have been sent."""
+_CREATED_TAG = {"Key": "coworks:made", "Value": "cws deploy --local"}
 
 
-def unwatched(count: int) -> None:
-    """Watch nothing."""
+def upload_archive(
+    archive: Archive, bucket: str, key: str, session: Any, on_progress: Callable[[int], None] | None = None
+) -> bool:
+    """Upload an archive, encrypted by S3, unless the object has the same content already.
 
-
-def upload(archive: Archive, bucket: str, key: str, session: Any, watch: Watch = unwatched) -> bool:
-    """Put an archive into a bucket, encrypted there, unless the object has this very content already.
-
-    Large ones are sent in parts.
-
-    Parameters:
+    Args:
         session: a boto3 session.
-        watch: called from other threads too.
+        on_progress: called with the number of bytes sent since the last call, in other threads too.
 
-    Returns whether it was sent.
+    Returns:
+        Whether the archive was uploaded.
 
     Raises:
-        DeployError: in one line: there is no such bucket, it is in another region, or S3 refuses or cannot be reached.
+        DeployError: the bucket does not exist or is in another region, or S3 rejects the upload or cannot be reached.
 
     Example:
-        >>> upload(archive, "my-archives", f"shop/{archive.content_hash}.zip", boto3.Session())
+        >>> upload_archive(archive, "my-archives", f"shop/{archive.content_hash}.zip", boto3.Session())
         True
     """
-    from botocore.exceptions import ClientError, ParamValidationError
-
-    client = _client(session)
-    failing = f"The archive cannot be put into the bucket {bucket!r}"
-    with aws_errors(failing):
-        try:
-            _check_region(client, bucket)
-            if _hash_of(client, bucket, key) == archive.content_hash:
-                return False
-            with archive.path.open("rb") as file:
-                told = {"ServerSideEncryption": "AES256", "Metadata": {HASH: archive.content_hash}}
-                client.upload_fileobj(file, bucket, key, ExtraArgs=told, Callback=watch)
-        except ParamValidationError as error:
-            raise DeployError(f"{failing}: {_REMEDIES['InvalidBucketName']}.") from error
-        except ClientError as error:
-            remedy = _REMEDIES.get(error.response["Error"]["Code"])
-            if remedy is None:
-                raise
-            raise DeployError(f"{failing}: {remedy}.") from error
+    # Only AWS has a DNS name for each bucket.
+    has_endpoint = bool(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
+    config = Config(s3={"addressing_style": "path" if has_endpoint else "auto"}, connect_timeout=10)
+    failure = f"Cannot upload the archive to the bucket {bucket!r}"
+    with aws_errors(failure, _UPLOAD_REMEDIES):
+        client = session.client("s3", config=config)
+        _check_bucket(client, bucket, failure)
+        if _find_hash(client, bucket, key) == archive.content_hash:
+            return False
+        with archive.path.open("rb") as file:
+            extra = {"ServerSideEncryption": "AES256", "Metadata": {HASH: archive.content_hash}}
+            client.upload_fileobj(file, bucket, key, ExtraArgs=extra, Callback=on_progress)
     return True
 
 
-def _client(session: Any) -> Any:
-    from botocore.config import Config
-
-    # Names of machines other than AWS's have no subdomain a bucket.
-    elsewhere = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    config = Config(s3={"addressing_style": "path" if elsewhere else "auto"}, connect_timeout=10)
-    with aws_errors("S3 cannot be asked"):
-        return session.client("s3", config=config)
-
-
-def _check_region(client: Any, bucket: str) -> None:
-    """Check that the bucket is in the function's region, as Lambda asks.
-
-    S3 tells the region even to those who may not ask for the bucket.
-    """
-    from botocore.exceptions import ClientError
-
+def _check_bucket(client: Any, bucket: str, failure: str) -> None:
+    """Check that the bucket exists in the function's region, as Lambda requires."""
     try:
-        told = client.head_bucket(Bucket=bucket)
+        response = client.head_bucket(Bucket=bucket)
     except ClientError as error:
-        told = error.response
-        if _status(told) == 404:
-            raise DeployError(_missing(bucket)) from error
-    region = told["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", client.meta.region_name)
+        # S3 returns the region even if the credentials do not allow the request.
+        response = error.response
+        if _get_status(response) == 404:
+            raise DeployError(f"{failure}: {_NO_BUCKET}.") from error
+    region = response["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", client.meta.region_name)
     if region != client.meta.region_name:
         raise DeployError(
-            f"The bucket {bucket!r} is in {region}, and the function will be in {client.meta.region_name}: Lambda "
-            "takes archives of its own region alone. Name another by --bucket, or --region."
+            f"The bucket {bucket!r} is in {region}, but the function is in {client.meta.region_name}. Lambda reads "
+            "archives from its own region only: choose another --bucket or --region."
         )
 
 
-def _missing(bucket: str) -> str:
-    return f"The archive cannot be put into the bucket {bucket!r}: {_REMEDIES['NoSuchBucket']}."
+def _find_hash(client: Any, bucket: str, key: str) -> str | None:
+    """Return the content hash of an object, or None if it does not exist or cannot be read.
 
-
-def _hash_of(client: Any, bucket: str, key: str) -> str | None:
-    """Return the content hash that the object tells; None where there is no such object.
-
-    Nor where it may not be read: without the right to list a bucket a missing object is a 403. What is really wrong
-    will be told when it is sent, with a reason that a HEAD does not have.
+    Without permission to list the bucket a missing object is a 403. The upload reports the actual error, with a reason,
+    which the response to a HEAD does not have.
     """
-    from botocore.exceptions import ClientError
-
     try:
         found: str | None = client.head_object(Bucket=bucket, Key=key)["Metadata"].get(HASH)
     except ClientError as error:
-        if _status(error.response) in (400, 403, 404):
+        if _get_status(error.response) in (400, 403, 404):
             return None
         raise
     return found
 
 
-def _status(response: Any) -> int:
+def _get_status(response: Any) -> int:
     return int(response["ResponseMetadata"]["HTTPStatusCode"])
+
+
+def create_bucket(session: Any, bucket: str) -> None:
+    """Create a bucket in an emulator unless it exists, and tag it as created by `cws`."""
+    client, region = session.client("s3"), session.region_name
+    with aws_errors(f"Cannot create the bucket {bucket!r}"):
+        try:
+            client.head_bucket(Bucket=bucket)
+        except ClientError:
+            location = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
+            client.create_bucket(Bucket=bucket, **location)
+            client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [_CREATED_TAG]})
+
+
+def find_deployed_archive(folder: Path) -> tuple[str, str] | None:
+    """Return bucket and key of the archive in a stage's root module.
+
+    Returns None if there is no root module, or only one that `cws destroy` wrote.
+    """
+    try:
+        function = json.loads((folder / ROOT).read_text())["resource"]["aws_lambda_function"]["service"]
+    except FileNotFoundError:
+        return None
+    return (function["s3_bucket"], function["s3_key"]) if function["tags"][ARCHIVE_TAG] else None
+
+
+def delete_archives(session: Any, stack: Stack, bucket: str, key: str) -> Iterator[str]:
+    """Delete the archive of a deleted stage, and after the service's last stage all its archives.
+
+    Archives of other stages and objects whose name is not a content hash are kept. A bucket that `cws` created is
+    deleted when it is empty.
+
+    Yields:
+        The URI of each deleted object.
+    """
+    others = find_stages(session, stack.service, function_prefix(stack.service))
+    used = {stage.archive for stage in others}
+    prefix = re.sub(r"[0-9a-f]{64}\.zip$", "", key)
+    client = session.client("s3")
+    with aws_errors(f"Cannot delete the archives in the bucket {bucket!r}"):
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for found in page.get("Contents", ()):
+                digest = found["Key"].removeprefix(prefix).removesuffix(".zip")
+                is_unused = re.fullmatch("[0-9a-f]{64}", digest) is not None and digest not in used
+                if is_unused and (found["Key"] == key or not others):
+                    client.delete_object(Bucket=bucket, Key=found["Key"])
+                    yield f"s3://{bucket}/{found['Key']}"
+        if _is_created_by_cws(client, bucket) and "Contents" not in client.list_objects_v2(Bucket=bucket):
+            client.delete_bucket(Bucket=bucket)
+            yield f"s3://{bucket}"
+
+
+def _is_created_by_cws(client: Any, bucket: str) -> bool:
+    try:
+        return _CREATED_TAG in client.get_bucket_tagging(Bucket=bucket)["TagSet"]
+    except ClientError:
+        # The bucket has no tags, or the credentials do not allow reading them.
+        return False

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from coworks_async.deploy.aws.bucket import archive_of
+from coworks_async.deploy.aws.s3 import find_deployed_archive
 from coworks_async.deploy.stack import CloudBackend, S3Backend, Stack
 from coworks_async.deploy.terraform.root_module import backend_of, without_lookups
 from coworks_async.deploy.terraform.workdir import ROOT
@@ -29,7 +29,7 @@ def kept_root(folder: Path, stack: Stack) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     there, named = backend_of(content), stack.backend
-    is_deploys = archive_of(folder) is not None
+    is_deploys = find_deployed_archive(folder) is not None
     agrees = named in (None, there)
     if not agrees and (holds_state(folder) if there is None else is_deploys):
         raise CommandError(

@@ -11,7 +11,7 @@ import pytest
 from coworks_async import TechMicroService, entry
 from coworks_async.cli.commands.deploy import curl_of, deploy
 from tests.cli.deploying import QUICK, Project, curl, here, new_project, offline_project, refusal
-from tests.deploy.accounts import make_role, session_of, tags
+from tests.deploy.accounts import create_session, create_tags, make_role
 from tests.deploy.stacks import LAYER, Shop, stack
 from tests.deploy.toolchain import Toolchain
 
@@ -27,7 +27,7 @@ def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str, monk
 @pytest.fixture
 def session(shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Of the account that `shop` is deployed to."""
-    return session_of(shop.url, shop.account, monkeypatch, tmp_path)
+    return create_session(shop.url, shop.account, monkeypatch, tmp_path)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def no_secret_is_told(shop: Project, printed: str) -> None:
 
 def test_a_plan_says_in_words_what_would_be_made_or_taken_over_and_changes_nothing(shop: Project, session: Any):
     described = stack(Shop(name=shop.name))
-    make_role(session, described, tags(described))
+    make_role(session, described, create_tags(described))
     # What the archive has to say of itself is told too.
     shop.write("bad.py", "def\n")
     planned = shop.deploy("--plan", *QUICK).splitlines()
@@ -111,7 +111,7 @@ def test_a_plan_says_in_words_what_would_be_made_or_taken_over_and_changes_nothi
 def test_a_role_of_the_same_name_that_is_not_ours_is_refused_before_anything_is_made(shop: Project, session: Any):
     make_role(session, stack(Shop(name=shop.name)), {})
     line = refusal(shop, *shop.target, code=1)
-    assert line.startswith(f"Error: There is a role '{shop.name}-dev' already that is not the stage 'dev'")
+    assert line.startswith(f"Error: The role '{shop.name}-dev' exists, but does not have the tags of stage 'dev'")
     assert shop.remains() == [f"{shop.name}-dev", shop.bucket]
 
 
@@ -168,13 +168,13 @@ def test_options_come_from_the_project_file_and_files_of_ones_own_go_beside_the_
     assert function["service"]["layers"] == [f"{LAYER}:7"]
     assert {"note.tf", "memory_override.tf"} < {path.name for path in offline.folder("dev").iterdir()}
     # The profile is asked for where AWS is.
-    assert refusal(offline, code=2).startswith("Error: The profile 'nobody' is not in your AWS configuration: ")
+    assert refusal(offline, code=2).startswith("Error: The AWS profile 'nobody' does not exist. ")
 
 
 def test_a_bucket_that_is_not_there_is_named_and_terraform_does_not_start(shop: Project):
     keys = {"AWS_ENDPOINT_URL": shop.url, "AWS_SECRET_ACCESS_KEY": "test"}
     line = refusal(shop, "--bucket", "nobodys", "--region", "eu-west-1", "--gateway", "http", code=1, **keys)
-    assert line.endswith("'nobodys': there is no such bucket: create it, or name another by --bucket.")
+    assert line.endswith("'nobodys': the bucket does not exist. Create it, or choose another with --bucket.")
     assert shop.remains() == []
 
 

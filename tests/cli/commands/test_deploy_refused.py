@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.deploying import PATIENCE, QUICK, Project, new_project, offline_project, refusal
-from tests.deploy.accounts import EXPIRED, answering
+from tests.deploy.accounts import EXPIRED, serve_response
 from tests.deploy.driving import until
 from tests.deploy.toolchain import Toolchain
 
@@ -22,7 +22,7 @@ def offline(tmp_path: Path, toolchain: Toolchain) -> Project:
     ("words", "told"),
     [
         (("--dry", "--plan"), "--dry asks nobody, and --plan asks AWS: name one of them."),
-        (("--tags", "team"), "'--tags': 'team' is no NAME=VALUE."),
+        (("--tags", "team"), "'--tags': 'team' is not NAME=VALUE."),
         (("--tags", "aws:x=y"), "begins neither with 'aws:' nor with 'coworks:'"),
         (("--memory-size", "1"), "--memory-size is 128 to 10240, not 1."),
         (("--tf-bucket", "states", "--terraform-cloud", "mine"), "are two places for one state"),
@@ -43,7 +43,7 @@ def test_an_app_outside_of_the_project_is_refused(offline: Project):
     (offline.directory.parent / "outside.py").write_text((offline.directory / "app.py").read_text())
     ended = offline.cws("-A", "../outside.py", "deploy", "--bucket", "demo", "--dry")
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-    assert "is not in the project's folder" in ended.stderr
+    assert "is outside the project's folder" in ended.stderr
 
 
 def test_variables_that_lambda_takes_not_are_named_and_never_their_values(offline: Project):
@@ -85,9 +85,9 @@ def test_without_an_emulator_the_line_says_how_to_start_one(offline: Project):
 
 
 def test_an_emulator_that_knows_no_such_page_is_one_all_the_same(offline: Project):
-    with answering(404, "{}") as url:
+    with serve_response(404, "{}") as url:
         line = refusal(offline, "--local", url, "--bucket", "demo", code=1)
-    assert line.startswith("Error: The bucket 'demo' cannot be made: ")
+    assert line.startswith("Error: Cannot create the bucket 'demo': ")
 
 
 def test_a_domain_without_a_certificate_is_told_before_anything_is_made(
@@ -95,7 +95,7 @@ def test_a_domain_without_a_certificate_is_told_before_anything_is_made(
 ):
     shop = new_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account)
     line = refusal(shop, *shop.target, "--domain", "nocert.example.com", code=1)
-    assert line.startswith("Error: ACM has issued no certificate for nocert.example.com in ")
+    assert line.startswith("Error: ACM has no certificate for nocert.example.com in ")
     assert shop.remains() == []
 
 
@@ -138,18 +138,18 @@ def test_the_region_may_come_from_aws_region(offline: Project):
 
 def test_without_credentials_the_option_is_named(offline: Project):
     line = refusal(offline, "--bucket", "demo", "--region", "eu-west-1", code=1, AWS_CONFIG_FILE="none")
-    assert line.startswith("Error: AWS does not tell who you are: no credentials are found: name a profile by ")
+    assert line.startswith("Error: Cannot identify the AWS account: no credentials found: use ")
 
 
 def test_expired_credentials_are_one_line(offline: Project):
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    with answering(403, EXPIRED) as url:
+    with serve_response(403, EXPIRED) as url:
         line = refusal(offline, "--bucket", "demo", "--region", "eu-west-1", code=1, AWS_ENDPOINT_URL=url, **keys)
-    assert line.endswith("the credentials have expired: get new ones and deploy again.")
+    assert line.endswith("the credentials have expired: get new ones.")
 
 
 def test_a_profile_that_is_named_wins_over_keys_of_the_environment(offline: Project):
     offline.write("aws", "[profile far]\nregion = eu-west-1\n")
     words = ("--bucket", "demo", "--profile-name", "far")
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_CONFIG_FILE": "aws"}
-    assert "no credentials are found" in refusal(offline, *words, code=1, **keys)
+    assert "no credentials found" in refusal(offline, *words, code=1, **keys)

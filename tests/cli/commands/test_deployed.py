@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cli.deploying import Project, new_project
-from tests.deploy.accounts import make_function, make_http_api, make_rest_api, session_of
+from tests.deploy.accounts import create_session, make_function, make_http_api, make_rest_api
 from tests.deploy.stacks import Shop, stack
 from tests.deploy.toolchain import Toolchain
 
@@ -18,7 +18,7 @@ def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str) -> P
 
 @pytest.fixture
 def session(shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    return session_of(shop.url, shop.account, monkeypatch, tmp_path)
+    return create_session(shop.url, shop.account, monkeypatch, tmp_path)
 
 
 def test_where_there_is_no_stage_it_says_so(shop: Project):

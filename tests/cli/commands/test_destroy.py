@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.deploying import QUICK, Project, new_project
-from tests.deploy.accounts import make_function, make_rest_api, session_of
+from tests.deploy.accounts import create_session, make_function, make_rest_api
 from tests.deploy.stacks import Shop, stack
 from tests.deploy.toolchain import Toolchain
 
@@ -33,7 +33,7 @@ def test_where_nothing_is_deployed_nothing_is_deleted(shop: Project):
 def test_a_stage_that_is_in_aws_but_not_in_the_state_is_named(
     shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    session = session_of(shop.url, shop.account, monkeypatch, tmp_path)
+    session = create_session(shop.url, shop.account, monkeypatch, tmp_path)
     described = stack(Shop(name=shop.name), stage="dev")
     make_function(session, stack(Shop(name=shop.name), stage="another"))
     make_function(session, described)

@@ -1,4 +1,4 @@
-"""`cws zip`: the archive alone, and what is told of it."""
+"""`cws zip`: the archive and its report."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from coworks_async.cli.main import cws
 from tests.cli.conftest import Write
-from tests.cli.serving import CWS, until
+from tests.cli.processes import CWS, until
 from tests.tools import PATIENCE
 
 SAMPLES = Path(__file__).parents[3] / "samples" / "docs"
@@ -30,15 +30,15 @@ class Orders(TechMicroService):
 {}
 """
 
-# CoWorks as a layer would bring it, so that nothing has to be installed.
+# With CoWorks in a layer, nothing is installed.
 LAYER = ("--layer-provides", "coworks-async", "--python", f"{sys.version_info.major}.{sys.version_info.minor}")
 
 
-def zipped(*arguments: str, app: str = "orders") -> Result:
+def run_zip(*arguments: str, app: str = "orders") -> Result:
     return CliRunner().invoke(cws, ["-A", app, "zip", *arguments, *LAYER])
 
 
-def entry(path: Path) -> str:
+def read_entry_module(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
         return archive.read("cws_lambda.py").decode()
 
@@ -49,18 +49,25 @@ def service(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return write("orders.py", SERVICE.format("app = Orders(name='my orders')"))
 
 
-def test_ctrl_c_says_that_no_archive_is_written(service: Path, project: Path):
-    service.write_text("import pathlib, time\npathlib.Path('asked').touch()\ntime.sleep(600)\n")
+def test_after_ctrl_c_no_archive_is_written(service: Path, project: Path):
+    service.write_text("import pathlib, time\npathlib.Path('imported').touch()\ntime.sleep(600)\n")
     command = [CWS, "-A", "orders", "zip", "-o", "orders.zip"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        until((project / "asked").exists)
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # pytest may run with SIGINT ignored, which a child process inherits.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        until((project / "imported").exists)
         os.killpg(process.pid, signal.SIGINT)
-        _, told = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, told) == (1, "Error: Interrupted: no archive is written.\n")
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (1, "Error: Interrupted: no archive is written.\n")
     assert not (project / "orders.zip").exists()
 
 
-def test_the_sample_as_a_process(tmp_path: Path):
+def test_the_report_of_a_sample_has_its_size_and_largest_parts(tmp_path: Path):
     output = tmp_path / "simple.zip"
     command = [CWS, "-A", "simple", "zip", "-o", str(output)]
     done = subprocess.run(command, cwd=SAMPLES, capture_output=True, text=True, check=False)
@@ -73,7 +80,8 @@ def test_the_sample_as_a_process(tmp_path: Path):
     assert output.stat().st_size < 2_000_000
 
 
-def test_the_extras_that_the_service_uses_are_in_it(tmp_path: Path):
+@pytest.mark.end_to_end
+def test_the_archive_contains_the_extras_that_the_service_uses(tmp_path: Path):
     output = tmp_path / "complete.zip"
     command = [CWS, "-A", "complete", "zip", "-o", str(output)]
     done = subprocess.run(command, cwd=SAMPLES, capture_output=True, text=True, check=False)
@@ -86,17 +94,17 @@ def test_the_extras_that_the_service_uses_are_in_it(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("service")
-def test_the_archive_is_named_after_the_service_and_what_that_prints_is_not_in_the_report(project: Path):
-    done = zipped()
+def test_the_archive_has_the_services_name_and_the_report_excludes_what_the_service_prints(project: Path):
+    done = run_zip()
     assert (done.exit_code, done.stderr) == (0, "Imported.\n")
     assert done.stdout.startswith("my-orders-8482a2.zip: ")
-    assert "module('orders').app.lambda_handler" in entry(project / "my-orders-8482a2.zip")
+    assert "module('orders').app.lambda_handler" in read_entry_module(project / "my-orders-8482a2.zip")
 
 
 @pytest.mark.usefixtures("service")
-def test_what_is_in_it_is_listed_and_what_is_missing_told(write: Write):
+def test_members_and_notes_are_listed(write: Write):
     write("bad.py", "def\n")
-    done = zipped("--list", "-o", "x.zip", "--ignore", "*.csv")
+    done = run_zip("--list", "-o", "x.zip", "--ignore", "*.csv")
     listed = [line.split()[-1] for line in done.stdout.splitlines()]
     assert [name for name in listed if name.endswith(".py")][-3:] == ["bad.py", "cws_lambda.py", "orders.py"]
     assert "Note: bad.py does not compile with Python 3." in done.stdout
@@ -116,8 +124,8 @@ def test_the_entry_module_finds_the_service_as_the_other_commands_do(
 ):
     monkeypatch.chdir(project)
     write("orders.py", SERVICE.format(text))
-    assert zipped("-o", "x.zip", app=app).exit_code == 0
-    assert expected in entry(project / "x.zip")
+    assert run_zip("-o", "x.zip", app=app).exit_code == 0
+    assert expected in read_entry_module(project / "x.zip")
 
 
 def test_a_file_in_a_folder_of_the_project_is_imported_from_there(
@@ -125,20 +133,22 @@ def test_a_file_in_a_folder_of_the_project_is_imported_from_there(
 ):
     monkeypatch.chdir(project)
     write("deep/orders.py", SERVICE.format("app = Orders()"))
-    assert zipped("-o", "x.zip", app="deep/orders.py").exit_code == 0
-    assert "'deep'" in entry(project / "x.zip")
+    assert run_zip("-o", "x.zip", app="deep/orders.py").exit_code == 0
+    assert "'deep'" in read_entry_module(project / "x.zip")
 
 
-def test_a_file_outside_of_the_projects_folder_is_refused(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_service_outside_the_project_is_an_error(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(project)
     outside = write("../outside/orders.py", SERVICE.format("app = Orders()")).resolve()
-    done = zipped(app=str(outside))
+    done = run_zip(app=str(outside))
     assert done.exit_code == 2
-    assert done.stderr.endswith(f"Error: {outside} is not in the project's folder {project}: name another by -p.\n")
+    assert done.stderr.endswith(
+        f"Error: {outside} is outside the project's folder {project}: choose another with -p.\n"
+    )
 
 
 @pytest.mark.usefixtures("service")
-def test_no_file_of_variables_and_no_terraform_folder_goes_in(write: Write, project: Path):
+def test_the_env_file_and_the_terraform_folder_are_excluded(write: Write, project: Path):
     write("variables", "TOKEN=s3cr3t\n")
     write("terraform/notes.txt", "")
     done = CliRunner().invoke(cws, ["-A", "orders", "-e", "variables", "zip", "-o", "x.zip", *LAYER])
@@ -149,12 +159,12 @@ def test_no_file_of_variables_and_no_terraform_folder_goes_in(write: Write, proj
 
 
 @pytest.mark.usefixtures("service")
-def test_what_fails_is_one_line_and_what_is_wrong_another(write: Write):
+def test_failures_exit_with_1_and_invalid_options_with_2(write: Write):
     write("cws_lambda.py", "")
-    failed = zipped()
+    failed = run_zip()
     assert (failed.exit_code, failed.stderr.splitlines()[-1]) == (
         1,
         "Error: The project's cws_lambda.py has the name of the entry module: rename it.",
     )
-    assert zipped("--ignore", "!").exit_code == 2
+    assert run_zip("--ignore", "!").exit_code == 2
     assert CliRunner().invoke(cws, ["-A", "orders", "zip", "--python", "2.7"]).exit_code == 2

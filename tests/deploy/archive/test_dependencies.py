@@ -1,13 +1,19 @@
-"""Which dependencies go into the archive, and what is said of one that cannot be had."""
+"""Installation of dependencies, and the errors of those that cannot be installed."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from coworks_async.deploy.archive.dependencies import Target
+from coworks_async.deploy.archive.dependencies import (
+    MAX_MESSAGE,
+    LambdaPlatform,
+    explain_failure,
+    find_source_distributions,
+    redact_credentials,
+)
 from coworks_async.exceptions import CommandError, DeployError
-from tests.deploy.installing import PROJECT, Install, install, project, require, uv
+from tests.deploy.projects import ARM, PROJECT, Install, install, project, require, uv
 from tests.deploy.wheels import index, make_wheel
 
 __all__ = ["index", "install", "project"]
@@ -15,19 +21,19 @@ __all__ = ["index", "install", "project"]
 OWN = ("mangum", "msgspec", "python-multipart", "starlette")
 
 
-# For which platform.
+# The platform.
 
 
-def test_the_platform_is_that_of_the_lambdas_runtime():
-    assert Target("3.11", "x86_64").platform == "x86_64-manylinux_2_17"
-    assert Target("3.12", "x86_64").platform == "x86_64-manylinux_2_34"
-    assert Target("3.14", "arm64").platform == "aarch64-manylinux_2_34"
-    with pytest.raises(CommandError, match=r"^Python '3\.10' cannot be deployed to: choose one of 3\.11, 3\.12, 3\.1"):
-        Target("3.10", "arm64")
+def test_the_platform_is_that_of_the_lambda_runtime():
+    assert LambdaPlatform("3.11", "x86_64").uv_name == "x86_64-manylinux_2_17"
+    assert LambdaPlatform("3.12", "x86_64").uv_name == "x86_64-manylinux_2_34"
+    assert LambdaPlatform("3.14", "arm64").uv_name == "aarch64-manylinux_2_34"
+    with pytest.raises(CommandError, match=r"^Python '3\.10' is not supported\. Choose one of 3\.11, 3\.12, "):
+        LambdaPlatform("3.10", "arm64")
 
 
 @pytest.mark.usefixtures("index")
-def test_a_wheel_of_the_lambdas_python_and_processor_is_taken(project: Path, index: Path, install: Install):
+def test_the_wheel_for_the_lambdas_python_and_processor_is_installed(project: Path, index: Path, install: Install):
     for python, machine in (("cp313", "aarch64"), ("cp313", "x86_64"), ("cp312", "aarch64")):
         text = f"built = {python + machine!r}\n"
         make_wheel(index, "fast", tag=f"{python}-{python}-manylinux_2_28_{machine}", files={"fast.py": text})
@@ -36,7 +42,7 @@ def test_a_wheel_of_the_lambdas_python_and_processor_is_taken(project: Path, ind
     assert "cp313aarch64" in (project.parent / "tree" / "fast.py").read_text()
 
 
-def test_markers_are_those_of_the_lambda(project: Path, index: Path, install: Install):
+def test_markers_are_evaluated_for_the_lambda(project: Path, index: Path, install: Install):
     for name in ("old", "new", "arm", "mac"):
         make_wheel(index, name)
     require(
@@ -46,39 +52,38 @@ def test_markers_are_those_of_the_lambda(project: Path, index: Path, install: In
         "arm; platform_machine == 'aarch64'",
         "mac; sys_platform == 'darwin'",
     )
-    assert install(Target("3.14", "arm64")) == ["arm.py", "new.py"]
+    assert install(LambdaPlatform("3.14", "arm64")) == ["arm.py", "new.py"]
 
 
-def test_without_uv_the_line_says_how_to_get_it(project: Path, install: Install, monkeypatch: pytest.MonkeyPatch):
+def test_an_error_without_uv_contains_the_remedy(project: Path, install: Install, monkeypatch: pytest.MonkeyPatch):
     require(project, "a")
-    monkeypatch.setattr("sysconfig.get_path", lambda *words, **more: str(project))
+    monkeypatch.setattr("sysconfig.get_path", lambda *arguments, **options: str(project))
     monkeypatch.setattr("uv._find_uv._module_path", lambda: None)
     with pytest.raises(DeployError) as caught:
         install()
     assert str(caught.value) == (
-        "uv, which installs the dependencies, is not where its package puts it: run 'pip install --force-reinstall uv' "
-        f"in the environment of {sys.prefix}."
+        f"Cannot find uv, which installs the dependencies: run 'pip install --force-reinstall uv' in {sys.prefix}."
     )
 
 
 @pytest.mark.parametrize("tag", ["cp312-cp312-manylinux_2_34_aarch64", "cp313-cp313-manylinux_2_39_aarch64"])
-def test_a_dependency_without_such_a_wheel_is_named(project: Path, index: Path, install: Install, tag: str):
+def test_a_dependency_without_a_wheel_for_the_platform_is_named(project: Path, index: Path, install: Install, tag: str):
     make_wheel(index, "fast", tag=tag)
     require(project, "fast")
     with pytest.raises(DeployError) as caught:
         install()
     assert str(caught.value) == (
-        "requirements.txt: fast has no wheel for Python 3.13 on arm64: take another version, or have a layer bring it "
+        "requirements.txt: fast has no wheel for Python 3.13 on arm64. Use another version, or provide it in a layer "
         "(--layer-provides fast)."
     )
     assert caught.value.log is not None
     assert "no wheels" in caught.value.log.read_text()
 
 
-# Which go in.
+# The installed distributions.
 
 
-def test_development_groups_stay_out(project: Path, index: Path, install: Install):
+def test_development_groups_are_not_installed(project: Path, index: Path, install: Install):
     make_wheel(index, "a")
     make_wheel(index, "tool")
     (project / "pyproject.toml").write_text(PROJECT.format('"a"'))
@@ -87,7 +92,7 @@ def test_development_groups_stay_out(project: Path, index: Path, install: Instal
     assert install() == ["a.py"]
 
 
-def test_boto3_and_what_only_it_brings_stay_out(project: Path, index: Path, install: Install):
+def test_boto3_and_the_dependencies_that_only_it_requires_are_excluded(project: Path, index: Path, install: Install):
     make_wheel(index, "boto3", requires=["botocore", "s3transfer", "jmespath"])
     make_wheel(index, "botocore", requires=["urllib3", "python-dateutil"])
     make_wheel(index, "requests", requires=["urllib3"])
@@ -96,19 +101,17 @@ def test_boto3_and_what_only_it_brings_stay_out(project: Path, index: Path, inst
     assert install() == ["requests.py", "urllib3.py"]
 
 
-def test_what_a_layer_provides_stays_out_with_what_only_it_brings(project: Path, index: Path, install: Install):
+def test_distributions_of_a_layer_and_their_own_dependencies_are_excluded(project: Path, index: Path, install: Install):
     make_wheel(index, "big.data", requires=["big-core", "shared"])
     make_wheel(index, "small", requires=["shared"])
     make_wheel(index, "shared")
     require(project, "big-data", "small")
     assert install(layer_provides=("Big_Data", "coworks-async")) == ["shared.py", "small.py"]
-    with pytest.raises(
-        CommandError, match=r"^--layer-provides takes the name of a distribution, which 'a b' is not\.$"
-    ):
+    with pytest.raises(CommandError, match=r"^--layer-provides: 'a b' is not a valid distribution name\.$"):
         install(layer_provides=("a b",))
 
 
-def test_nothing_is_installed_where_nothing_is_required_and_a_layer_brings_coworks(install: Install):
+def test_nothing_is_installed_without_requirements_if_a_layer_provides_coworks(install: Install):
     assert install() == []
 
 
@@ -131,7 +134,7 @@ def own(*more: str) -> list[str]:
 
 @pytest.mark.usefixtures("own_dependencies")
 @pytest.mark.parametrize("requirement", [None, "coworks-async", "coworks_async[standard]==99", "CoWorks-Async<0.0.1"])
-def test_coworks_goes_in_as_the_package_that_runs_whatever_names_it(
+def test_the_running_coworks_is_installed_whatever_the_requirement(
     project: Path, install: Install, requirement: str | None
 ):
     if requirement is not None:
@@ -141,28 +144,28 @@ def test_coworks_goes_in_as_the_package_that_runs_whatever_names_it(
     assert (package / "service.py").read_bytes() == (
         Path(__file__).parents[3] / "coworks_async" / "service.py"
     ).read_bytes()
-    assert not [name for name in ("cli", "deploy", "terraform", "__pycache__") if (package / name).exists()]
+    assert not [name for name in ("cli", "deploy", "gateway", "terraform", "__pycache__") if (package / name).exists()]
 
 
 @pytest.mark.usefixtures("own_dependencies")
-def test_its_extras_count_but_for_the_one_of_the_tools(project: Path, index: Path, install: Install):
+def test_required_extras_of_coworks_are_installed_except_standard(project: Path, index: Path, install: Install):
     make_wheel(index, "shop", requires=["coworks-async[standard,admin]>=3"])
     require(project, "shop")
     assert install(layer_provides=()) == own("docstring-parser", "markdown-it-py", "nh3", "shop")
 
 
 @pytest.mark.usefixtures("own_dependencies")
-def test_the_projects_pins_count_for_its_dependencies(project: Path, index: Path, install: Install):
+def test_the_projects_pins_apply_to_the_dependencies_of_coworks(project: Path, index: Path, install: Install):
     make_wheel(index, "mangum", "0.22.5")
     require(project, "mangum==0.22.5")
     assert install(layer_provides=()) == own()
     assert "0.22.5" in (project.parent / "tree" / "mangum.py").read_text()
 
 
-# What is no wheel.
+# Source distributions.
 
 
-def test_a_folder_that_is_required_is_built_anew_each_time(project: Path, index: Path, install: Install):
+def test_a_required_folder_is_built_each_time(project: Path, index: Path, install: Install):
     library = project / "library"
     (library / "backend").mkdir(parents=True)
     (library / "pyproject.toml").write_text(
@@ -195,12 +198,12 @@ def test_a_folder_that_is_required_is_built_anew_each_time(project: Path, index:
         install()
 
 
-# What cannot be had.
+# Failures.
 
 
 @pytest.mark.usefixtures("index")
 @pytest.mark.parametrize(
-    ("lines", "told"),
+    ("lines", "message"),
     [
         (["no-such-thing"], "no-such-thing is not in the package index."),
         (["a==9"], "a has no version ==9."),
@@ -210,26 +213,48 @@ def test_a_folder_that_is_required_is_built_anew_each_time(project: Path, index:
         (["-r other.txt"], "Error parsing included file in `requirements.txt` at position 0: failed to read from "),
     ],
 )
-def test_a_dependency_that_cannot_be_had_is_one_line_that_names_it(
-    project: Path, index: Path, install: Install, lines: list[str], told: str
+def test_a_dependency_that_cannot_be_installed_is_named_in_one_line(
+    project: Path, index: Path, install: Install, lines: list[str], message: str
 ):
     make_wheel(index, "a")
     make_wheel(index, "b", requires=["a>3"])
     require(project, *lines)
     with pytest.raises(DeployError) as caught:
         install()
-    message = str(caught.value)
-    assert message.startswith(f"requirements.txt: {told}")
-    assert "\n" not in message
+    assert str(caught.value).startswith(f"requirements.txt: {message}")
+    assert "\n" not in str(caught.value)
 
 
-def test_a_network_that_is_not_there_is_one_line_without_the_secrets_of_addresses(
+def test_a_network_error_is_one_line_without_the_credentials_of_urls(
     project: Path, install: Install, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     require(project, "x @ https://user:s3cr3t@127.0.0.1:9/x-1-py3-none-any.whl")
     with pytest.raises(DeployError) as caught:
         install()
-    assert str(caught.value).startswith("requirements.txt: the package index cannot be reached: Connection refused")
+    assert str(caught.value).startswith("requirements.txt: cannot reach the package index: Connection refused")
     assert caught.value.log is not None
     assert "s3cr3t" not in caught.value.log.read_text() + str(caught.value)
+
+
+def test_an_unknown_failure_is_reported_in_uvs_words_without_hints():
+    output = "Using CPython\nerror: It broke\n  cause: badly\n         x===\n          ^^^\n\nhint: Mend it.\n"
+    assert explain_failure(output, ARM) == "It broke: badly x==="
+
+
+def test_a_long_failure_is_shortened():
+    message = explain_failure(f"error: {'word ' * 200}", ARM)
+    assert (len(message), message[-1]) == (MAX_MESSAGE + 1, "…")
+
+
+def test_a_failure_without_a_message_has_one():
+    assert explain_failure("", ARM) == "uv failed without an error message."
+
+
+def test_credentials_in_urls_are_redacted():
+    assert redact_credentials("https://user:s3cr3t@host/a ssh://git@host") == "https://****@host/a ssh://****@host"
+
+
+def test_source_distributions_are_found_in_wrapped_lines_too():
+    assert find_source_distributions("cause: attempted to build `library`") == ["library"]
+    assert find_source_distributions("cause: attempted to\n         build `library`") == ["library"]

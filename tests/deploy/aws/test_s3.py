@@ -1,34 +1,30 @@
-"""An archive's way to S3: to an emulator of AWS, and to servers that refuse as AWS does."""
+"""Archives in S3: in the emulator, and on servers that reject requests as AWS does."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
-import boto3
 import pytest
 
 from coworks_async.deploy.archive.build import Archive
-from coworks_async.deploy.aws.s3 import upload
+from coworks_async.deploy.aws.account import open_session
+from coworks_async.deploy.aws.s3 import create_bucket, delete_archives, find_deployed_archive, upload_archive
+from coworks_async.deploy.options import DeployOptions, archive_key, stack_of
+from coworks_async.deploy.stack import Stack
+from coworks_async.deploy.terraform.workdir import write_root
 from coworks_async.exceptions import DeployError
+from tests.deploy.accounts import REGION, create_session, make_function, reject_operation, serve_response
+from tests.deploy.stacks import Shop, stack
 
 KEY = "orders/archive.zip"
-REGION = "eu-west-1"
+OLD, NEW, OTHER = ("0" * 64, "1" * 64, "2" * 64)
 
 
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("AWS_MAX_ATTEMPTS", "1"),
-        ("AWS_CONFIG_FILE", str(tmp_path / "none")),
-        ("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none")),
-    ):
-        monkeypatch.setenv(name, value)
+def list_buckets(session: Any) -> list[str]:
+    return [each["Name"] for each in session.client("s3").list_buckets()["Buckets"]]
+
+
+# Upload.
 
 
 @pytest.fixture
@@ -38,139 +34,190 @@ def archive(tmp_path: Path) -> Archive:
     return Archive(path, "abc", 7, 7, ())
 
 
-def session() -> Any:
-    return boto3.Session(region_name=REGION)
-
-
-@pytest.fixture
-def s3(emulator: str, account: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of the emulator, in an account of this test alone that has one bucket."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", account)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator)
-    client = session().client("s3")
-    client.create_bucket(Bucket=f"archives-{account}", CreateBucketConfiguration={"LocationConstraint": REGION})
-    return client
-
-
-@pytest.fixture
-def bucket(account: str) -> str:
-    return f"archives-{account}"
-
-
-def test_it_is_put_there_encrypted_and_not_again_while_it_is_the_same(s3: Any, bucket: str, archive: Archive):
-    sent: list[int] = []
-    assert upload(archive, bucket, KEY, session(), sent.append) is True
+def test_an_archive_is_uploaded_encrypted_and_only_once(session: Any, bucket: str, archive: Archive):
+    create_bucket(session, bucket)
+    s3, sent = session.client("s3"), list[int]()
+    assert upload_archive(archive, bucket, KEY, session, sent.append) is True
     found = s3.get_object(Bucket=bucket, Key=KEY)
     assert (found["Body"].read(), found["ServerSideEncryption"]) == (b"archive", "AES256")
     assert sum(sent) == 7
-    assert upload(archive, bucket, KEY, session(), sent.append) is False
+    assert upload_archive(archive, bucket, KEY, session, sent.append) is False
     assert sum(sent) == 7
     other = Archive(archive.path, "abd", 7, 7, ())
-    assert upload(other, bucket, KEY, session()) is True
+    assert upload_archive(other, bucket, KEY, session) is True
     assert s3.head_object(Bucket=bucket, Key=KEY)["Metadata"] == {"content-hash": "abd"}
 
 
-def test_a_large_one_is_sent_in_parts(s3: Any, bucket: str, archive: Archive):
+def test_a_large_archive_is_uploaded_in_parts(session: Any, bucket: str, archive: Archive):
+    create_bucket(session, bucket)
     archive.path.write_bytes(b"\0" * (9 * 1024 * 1024))
     sent: list[int] = []
-    assert upload(archive, bucket, KEY, session(), sent.append) is True
-    assert sum(sent) == s3.head_object(Bucket=bucket, Key=KEY)["ContentLength"] == 9 * 1024 * 1024
-    assert s3.head_object(Bucket=bucket, Key=KEY)["ETag"].endswith('-2"')
+    assert upload_archive(archive, bucket, KEY, session, sent.append) is True
+    found = session.client("s3").head_object(Bucket=bucket, Key=KEY)
+    assert sum(sent) == found["ContentLength"] == 9 * 1024 * 1024
+    assert found["ETag"].endswith('-2"')
 
 
-@pytest.mark.usefixtures("s3")
 @pytest.mark.parametrize(
-    ("bucket", "told"),
+    ("name", "problem"),
     [
-        ("nowhere", "there is no such bucket: create it, or name another by --bucket"),
-        ("a b", "a bucket cannot be called so"),
+        ("nowhere", "the bucket does not exist. Create it, or choose another with --bucket"),
+        ("a b", "this is not a valid bucket name"),
     ],
 )
-def test_a_bucket_that_cannot_be_is_one_line(archive: Archive, bucket: str, told: str):
+def test_a_missing_or_invalid_bucket_is_one_line(session: Any, archive: Archive, name: str, problem: str):
     with pytest.raises(DeployError) as caught:
-        upload(archive, bucket, KEY, session())
-    assert str(caught.value) == f"The archive cannot be put into the bucket {bucket!r}: {told}."
-
-
-@contextmanager
-def answering(status: int, code: str, head: tuple[int, dict[str, str]]) -> Iterator[str]:
-    """A server that answers a HEAD with `head`, which has no body, and a PUT with an error of S3's."""
-    body = f"<Error><Code>{code}</Code><Message>Refused</Message></Error>".encode()
-
-    class Handler(BaseHTTPRequestHandler):
-        # Which knows of `Expect: 100-continue`.
-        protocol_version = "HTTP/1.1"
-
-        def do_HEAD(self) -> None:
-            self.send_response(head[0])
-            for name, value in head[1].items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def do_PUT(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            """Log nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+        upload_archive(archive, name, KEY, session)
+    assert str(caught.value) == f"Cannot upload the archive to the bucket {name!r}: {problem}."
 
 
 @pytest.fixture
-def refused(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """What is told of a refusal."""
+def reject_upload(archive: Archive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
+    """Return a function that uploads to a server with this response, and returns the error."""
 
-    def refused(status: int, code: str, head: tuple[int, dict[str, str]]) -> str:
-        with answering(status, code, head) as url:
-            monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    def reject_upload(status: int, code: str, head: tuple[int, dict[str, str]]) -> str:
+        body = f"<Error><Code>{code}</Code><Message>Refused</Message></Error>"
+        with serve_response(status, body, head) as url:
+            session = create_session(url, "test", monkeypatch, tmp_path)
             with pytest.raises(DeployError) as caught:
-                upload(archive, "archives", KEY, session())
-        message = str(caught.value)
-        assert "\n" not in message
-        return message
+                upload_archive(archive, "archives", KEY, session)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
 
-    return refused
+    return reject_upload
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "told"),
+    ("status", "code", "problem"),
     [
-        (403, "AccessDenied", "your credentials have no right to put objects there (s3:PutObject)."),
-        (404, "NoSuchBucket", "there is no such bucket: create it, or name another by --bucket."),
-        (400, "ExpiredToken", "the credentials have expired: get new ones and deploy again."),
-        (403, "RequestTimeTooSkewed", "the clock of this machine is wrong."),
+        (403, "AccessDenied", "the credentials do not allow s3:PutObject there."),
+        (404, "NoSuchBucket", "the bucket does not exist. Create it, or choose another with --bucket."),
+        (400, "ExpiredToken", "the credentials have expired: get new ones."),
+        (403, "RequestTimeTooSkewed", "this machine's clock is wrong."),
         (400, "EntityTooLarge", "Refused."),
     ],
 )
-def test_a_refusal_is_one_line(refused: Callable[..., str], status: int, code: str, told: str):
-    assert refused(status, code, (403, {})) == f"The archive cannot be put into the bucket 'archives': {told}"
+def test_a_rejected_upload_is_one_line(reject_upload: Callable[..., str], status: int, code: str, problem: str):
+    assert reject_upload(status, code, (403, {})) == f"Cannot upload the archive to the bucket 'archives': {problem}"
 
 
-def test_a_bucket_of_another_region_is_refused_though_s3_would_take_it(refused: Callable[..., str]):
-    for status in (200, 403):
-        assert refused(403, "AccessDenied", (status, {"x-amz-bucket-region": "us-east-2"})) == (
-            "The bucket 'archives' is in us-east-2, and the function will be in eu-west-1: Lambda takes archives of "
-            "its own region alone. Name another by --bucket, or --region."
-        )
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_bucket_in_another_region_is_an_error_even_if_s3_accepts_it(reject_upload: Callable[..., str], status: int):
+    assert reject_upload(403, "AccessDenied", (status, {"x-amz-bucket-region": "us-east-2"})) == (
+        "The bucket 'archives' is in us-east-2, but the function is in eu-west-1. Lambda reads archives from its own "
+        "region only: choose another --bucket or --region."
+    )
 
 
-def test_a_server_that_fails_is_told(refused: Callable[..., str]):
-    assert refused(403, "AccessDenied", (500, {})).startswith("The archive cannot be put into the bucket 'archives': ")
+def test_a_server_error_is_one_line(reject_upload: Callable[..., str]):
+    assert reject_upload(403, "AccessDenied", (500, {})).startswith(
+        "Cannot upload the archive to the bucket 'archives': "
+    )
 
 
-def test_no_network_and_no_credentials_are_one_line(archive: Archive, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
-    with pytest.raises(DeployError, match=r"^The archive cannot be put into the bucket 'archives': Could not connect"):
-        upload(archive, "archives", KEY, session())
+def test_missing_network_and_missing_credentials_are_one_line(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    session = create_session("http://127.0.0.1:9", "test", monkeypatch, tmp_path)
+    problem = r"^Cannot upload the archive to the bucket 'archives': "
+    with pytest.raises(DeployError, match=problem + "Could not connect"):
+        upload_archive(archive, "archives", KEY, session)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(DeployError, match=r"no credentials are found: name a profile by --profile-name"):
-        upload(archive, "archives", KEY, session())
+    with pytest.raises(DeployError, match=problem + "no credentials found: use --profile-name"):
+        upload_archive(archive, "archives", KEY, open_session({}, REGION))
+
+
+# Buckets and deleted stages.
+
+
+def list_keys(session: Any, bucket: str) -> list[str]:
+    return [each["Key"] for each in session.client("s3").list_objects_v2(Bucket=bucket).get("Contents", ())]
+
+
+def put_objects(session: Any, bucket: str, *keys: str) -> None:
+    for key in keys:
+        session.client("s3").put_object(Bucket=bucket, Key=key, Body=b"")
+
+
+def delete(session: Any, bucket: str, key: str, stack: Stack) -> list[str]:
+    return list(delete_archives(session, stack, bucket, key))
+
+
+def test_a_bucket_is_created_once_and_deleted_with_the_last_archive(session: Any, bucket: str):
+    key = archive_key("shop", NEW)
+    create_bucket(session, bucket)
+    put_objects(session, bucket, key)
+    create_bucket(session, bucket)
+    assert list_keys(session, bucket) == [key]
+    assert delete(session, bucket, key, stack()) == [f"s3://{bucket}/{key}", f"s3://{bucket}"]
+    assert list_buckets(session) == []
+
+
+@pytest.mark.usefixtures("session")
+def test_a_bucket_in_us_east_1_has_no_location_constraint(bucket: str):
+    session = open_session({}, "us-east-1")
+    create_bucket(session, bucket)
+    assert list_buckets(session) == [bucket]
+
+
+def test_a_bucket_that_cannot_be_created_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    with serve_response(403, "<Error><Code>AccessDenied</Code><Message>No.</Message></Error>") as url:
+        session = create_session(url, "test", monkeypatch, tmp_path)
+        with pytest.raises(DeployError, match=r"^Cannot create the bucket 'demo': No\.$"):
+            create_bucket(session, "demo")
+
+
+def test_a_bucket_that_the_user_created_is_kept_even_if_it_is_empty(session: Any, bucket: str):
+    client = session.client("s3")
+    client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    assert delete(session, bucket, archive_key("shop", NEW), stack()) == []
+    client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "team", "Value": "shop"}]})
+    assert delete(session, bucket, archive_key("shop", NEW), stack()) == []
+    assert list_buckets(session) == [bucket]
+
+
+def test_the_last_stage_is_deleted_with_the_archives_of_earlier_deploys_only(session: Any, bucket: str):
+    create_bucket(session, bucket)
+    foreign = (f"shop/notes-{OLD}.zip", "shop/notes.zip", f"shops/{OLD}.zip", f"shop/{OLD}.zip.txt")
+    own = (archive_key("shop", NEW), archive_key("shop", OLD))
+    put_objects(session, bucket, *foreign, *own)
+    assert set(delete(session, bucket, own[0], stack())) == {f"s3://{bucket}/{key}" for key in own}
+    assert set(list_keys(session, bucket)) == set(foreign)
+
+
+def test_while_another_stage_exists_only_the_deleted_stages_archive_is_deleted(session: Any, bucket: str):
+    create_bucket(session, bucket)
+    old, new, other = (archive_key("shop", each) for each in (OLD, NEW, OTHER))
+    put_objects(session, bucket, old, new, other)
+    make_function(
+        session, stack(stage="prod"), {"coworks:service": "shop", "coworks:stage": "prod", "coworks:archive": OTHER}
+    )
+    assert delete(session, bucket, other, stack()) == []
+    assert delete(session, bucket, new, stack()) == [f"s3://{bucket}/{new}"]
+    assert list_keys(session, bucket) == [old, other]
+
+
+def test_archives_with_a_key_of_the_user_are_found_by_it(session: Any, bucket: str):
+    create_bucket(session, bucket)
+    key, other = archive_key("shop", NEW, "releases/shop.zip"), archive_key("shop", OLD, "releases/other.zip")
+    put_objects(session, bucket, key, other)
+    assert delete(session, bucket, key, stack()) == [f"s3://{bucket}/{key}"]
+    assert list_keys(session, bucket) == [other]
+
+
+def test_archives_that_cannot_be_deleted_are_one_line(session: Any, bucket: str):
+    reject_operation(session, "s3.ListObjectsV2", 403, "AccessDenied", "No")
+    with pytest.raises(DeployError, match=rf"^Cannot delete the archives in the bucket '{bucket}': No\.$"):
+        delete(session, bucket, archive_key("shop", NEW), stack())
+
+
+def test_the_root_module_contains_the_location_of_the_archive(tmp_path: Path):
+    assert find_deployed_archive(tmp_path) is None
+    write_root(stack(), tmp_path / "dev")
+    assert find_deployed_archive(tmp_path / "dev") == ("archives", "shop/0f3a.zip")
+
+
+def test_a_root_module_without_a_deploy_has_no_archive(tmp_path: Path):
+    write_root(stack_of(Shop(), "dev", DeployOptions("unknown"), ""), tmp_path / "dev")
+    assert find_deployed_archive(tmp_path / "dev") is None
