@@ -1,4 +1,4 @@
-"""The Lambda handler: dispatches events by their kind."""
+"""The Lambda handler: dispatches events by kind."""
 
 import logging
 from asyncio import CancelledError

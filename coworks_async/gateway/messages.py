@@ -1,4 +1,4 @@
-"""What a simulated gateway receives and passes on: HTTP request and response, route match, Lambda context."""
+"""Messages of a simulated gateway: HTTP request and response, route match, Lambda context."""
 
 import re
 import time

@@ -27,7 +27,7 @@ HTTP_RESPONSES = {
     "AUTHORIZER_FAILURE": (500, "Internal Server Error"),
     "INTEGRATION_FAILURE": (502, "Internal Server Error"),
 }
-"""Responses of gateways other than a REST API, which cannot be configured."""
+"""Responses of the other gateways, which cannot be configured, by a REST API's name of the cause."""
 
 
 class MalformedResult(ValueError):

@@ -116,7 +116,7 @@ class Gateway:
 
 
 def print_error(error: Exception) -> None:
-    """Print the error of an event to stderr, as Lambda's runtime does; the traceback only of the user's exceptions."""
+    """Print an event's error to stderr, as Lambda's runtime does. Only errors of the user's code have a traceback."""
     sys.stderr.write(f"[ERROR] {type(error).__name__}: {error}\n")
     if not isinstance(error, CoWorksError | MalformedResult):
         traceback.print_exception(error)
