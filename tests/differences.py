@@ -26,8 +26,8 @@ DIFFERENCES: Mapping[str, tuple[str, ...]] = {
     "http-question-mark": HTTP,
     "http-path": HTTP,
     "hop-by-hop": EVENTS,
-    "sizes": EVENTS,
-    "alb-sizes": ("alb",),
+    "size-limits": EVENTS,
+    "alb-size-limits": ("alb",),
     "aborted-stream": EVENTS,
     "in-lambda": EVENTS,
 }

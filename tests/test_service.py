@@ -105,7 +105,7 @@ def test_unknown_constructor_options_are_rejected():
         TechMicroService(no_such_option=True)  # type: ignore[call-arg]
 
 
-@differs("sizes")
+@differs("size-limits")
 def test_the_body_is_limited_to_lambdas_payload_by_default(connect: Connect):
     class Sized(TechMicroService):
         @entry(no_auth=True)

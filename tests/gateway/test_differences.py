@@ -220,7 +220,7 @@ def test_hop_by_hop_headers_are_dropped(via: Via):
     assert headers["vary"] == "a"
 
 
-# sizes
+# size-limits
 @pytest.mark.parametrize("via", EVENTS)
 def test_a_response_may_have_six_megabytes_as_encoded(via: Via):
     large = "x" * 6_300_000
@@ -238,7 +238,7 @@ def test_an_event_may_have_six_megabytes_as_encoded(via: Via):
         assert client.post("/size", content=body).status_code == 413
 
 
-# alb-sizes
+# alb-size-limits
 def test_a_load_balancer_accepts_one_megabyte():
     body = b"\0" * (1024 * 1024)
     with TestClient(Shop(), via="alb") as client:
