@@ -15,7 +15,7 @@ JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
-def assert_refused(response: httpx2.Response, *errors: Error) -> None:
+def assert_rejected(response: httpx2.Response, *errors: Error) -> None:
     """Assert that a response is a 422 with exactly these errors, in this order."""
     names = dict.fromkeys(name or f"the {where}" for where, name, _, _ in errors)
     assert response.json() == {

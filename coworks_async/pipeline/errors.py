@@ -3,7 +3,7 @@
 import logging
 from asyncio import CancelledError, current_task
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus, client
+from http import client
 from typing import Any, TypeVar
 
 import msgspec
@@ -31,12 +31,8 @@ _TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisf
 
 
 def status_title(status: int) -> str:
-    if status in _TITLES:
-        return _TITLES[status]
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Error" if status >= 400 else "Response"
+    unknown = "Error" if status >= 400 else "Response"
+    return _TITLES.get(status) or client.responses.get(status, unknown)
 
 
 def problem_members(status: int, detail: str | None = None, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
@@ -184,9 +180,8 @@ class ErrorResponder:
 
 def mark_aborted(scope: Scope) -> None:
     """Inform the adapter that the response is incomplete and that the cause is logged."""
-    aborted = scope.get(RESPONSE_ABORTED)
-    if aborted is not None:
-        aborted.append(True)
+    if RESPONSE_ABORTED in scope:
+        scope[RESPONSE_ABORTED].append(True)
 
 
 def _traceback_response(error: Exception, request: Request) -> Response:

@@ -67,6 +67,13 @@ def test_annotated_may_wrap_a_structured_type(connect: Connect):
     assert connect(app).post("/", json={"name": "pen"}).text == "pen"
 
 
+def test_annotated_may_have_unhashable_metadata(connect: Connect):
+    async def get(self, key: Annotated[int, {"unit": "cm"}]):
+        return {"key": key}
+
+    assert connect(create_service(get=get)).get("/7").json() == {"key": 7}
+
+
 @pytest.mark.parametrize("annotation", [Optional[int], Union[int, None], int | None])  # noqa: UP007, UP045
 def test_an_optional_parameter_without_a_default_is_a_path_segment(connect: Connect, annotation: Any):
     async def get(self, key: annotation):

@@ -10,7 +10,7 @@ import pytest
 from coworks_async import DeclarationError, TechMicroService, entry
 from tests.clients import Connect
 from tests.entries.annotations import ANNOTATIONS, Colour, Level
-from tests.http_requests import assert_bound, assert_refused, create_value_service, format_values, send_everywhere
+from tests.http_requests import assert_bound, assert_rejected, create_value_service, format_values, send_everywhere
 
 CONVERTED: list[tuple[str, str, object]] = [
     ("int", "42", 42),
@@ -81,7 +81,7 @@ CONVERTED: list[tuple[str, str, object]] = [
 ]
 
 
-REFUSED: list[tuple[str, str, str, str]] = [
+REJECTED: list[tuple[str, str, str, str]] = [
     ("int", "7.0", "int", "Expected `int`, got `str`"),
     ("int", "1_000", "int", "Expected `int`, got `str`"),
     ("int", " 5", "int", "Expected `int`, got `str`"),
@@ -128,9 +128,9 @@ def test_a_string_converts_the_same_way_from_every_source(connect: Connect):
 
 def test_an_invalid_string_is_the_same_error_from_every_source(connect: Connect):
     client = connect(create_value_service(ANNOTATIONS, path=True))
-    for name, text, expected, detail in REFUSED:
+    for name, text, expected, detail in REJECTED:
         for where, response in send_everywhere(client, name, text):
-            assert_refused(response, (where, "value", expected, detail))
+            assert_rejected(response, (where, "value", expected, detail))
 
 
 def test_booleans_are_case_insensitive_words(connect: Connect):
@@ -150,7 +150,7 @@ def test_an_empty_string_converts_only_to_str(connect: Connect):
             assert_bound(response, "")
     for name, expected, kind in (("int", "int | None", "int | null"), ("bool", "bool", "bool")):
         for where, response in send_everywhere(client, name, ""):
-            assert_refused(response, (where, "value", expected, f"Expected `{kind}`, got `str`"))
+            assert_rejected(response, (where, "value", expected, f"Expected `{kind}`, got `str`"))
 
 
 def test_an_error_never_contains_the_value(connect: Connect):

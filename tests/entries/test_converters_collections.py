@@ -10,7 +10,7 @@ import pytest
 from tests.clients import Connect
 from tests.entries.annotations import Colour, Level
 from tests.entries.services import declaration_error
-from tests.http_requests import assert_bound, assert_refused, create_value_service, encode_values
+from tests.http_requests import assert_bound, assert_rejected, create_value_service, encode_values
 
 
 @dataclass
@@ -67,13 +67,13 @@ def test_a_repeated_name_is_a_list(connect: Connect):
 def test_an_error_in_a_list_names_the_index(connect: Connect):
     client = connect(create_value_service({"ints": list[int], "pair": tuple[int, str]}))
     wrong = ("value", "list[int]", "Expected `int`, got `str` - at `value[1]`")
-    assert_refused(client.get("/query/ints?value=1&value=x"), ("query", *wrong))
-    assert_refused(client.post("/body/ints", json={"value": [1, "x"]}), ("body", *wrong))
-    assert_refused(
+    assert_rejected(client.get("/query/ints?value=1&value=x"), ("query", *wrong))
+    assert_rejected(client.post("/body/ints", json={"value": [1, "x"]}), ("body", *wrong))
+    assert_rejected(
         client.get("/query/pair?value=1"),
         ("query", "value", "tuple[int, str]", "Expected `array` of length 2, got 1"),
     )
-    assert_refused(
+    assert_rejected(
         client.post("/body/ints", json={"value": 5}), ("body", "value", "list[int]", "Expected `array`, got `int`")
     )
 
@@ -91,8 +91,8 @@ def test_a_union_of_scalar_and_list_takes_one_value_or_several(connect: Connect)
 def test_a_scalar_given_twice_is_an_error(connect: Connect):
     client = connect(create_value_service({"str": str, "int": int | None}))
     twice = "Given more than once"
-    assert_refused(client.get("/query/str?value=a&value=a"), ("query", "value", "str", twice))
-    assert_refused(client.post("/body/int", data={"value": ["1", "2"]}), ("body", "value", "int | None", twice))
+    assert_rejected(client.get("/query/str?value=a&value=a"), ("query", "value", "str", twice))
+    assert_rejected(client.post("/body/int", data={"value": ["1", "2"]}), ("body", "value", "int | None", twice))
 
 
 def test_a_named_tuple_is_read_from_an_array(connect: Connect):
@@ -104,8 +104,8 @@ def test_a_named_tuple_is_read_from_an_array(connect: Connect):
     assert_bound(client.post("/body/pair", json={"value": ["1", "pad"]}), Pair(1, "pad"))
     assert_bound(client.get("/query/pair?value=1"), Pair(1))
     error = ("query", "value", "Pair", "Expected `array` of length 1 to 2, got 3")
-    assert_refused(client.get("/query/pair?value=1&value=2&value=3"), error)
-    assert_refused(
+    assert_rejected(client.get("/query/pair?value=1&value=2&value=3"), error)
+    assert_rejected(
         client.post("/body/pair", json={"value": 5}), ("body", "value", "Pair", "Expected `array`, got `int`")
     )
 
@@ -116,7 +116,7 @@ def test_a_dict_converts_its_keys_and_values(connect: Connect):
     assert_bound(client.post("/body/dict", json={"value": {"1": "2", "3": 4}}), {1: 2.0, 3: 4.0})
     assert_bound(client.post("/body/days", json={"value": {"2024-02-29": "on"}}), {date(2024, 2, 29): True})
     assert_bound(client.post("/body/words", json={"value": {"a": "1", "b": "x"}}), {"a": 1, "b": "x"})
-    assert_refused(
+    assert_rejected(
         client.post("/body/dict", json={"value": {"1.0": 2}}),
         ("body", "value", "dict[int, float]", "Expected `int`, got `str` - at `key` in `value`"),
     )
@@ -125,7 +125,7 @@ def test_a_dict_converts_its_keys_and_values(connect: Connect):
 def test_a_float_key_cannot_be_nan_or_infinity(connect: Connect):
     client = connect(create_value_service({"dict": dict[float, int]}))
     for key in ("nan", "NaN", "Infinity"):
-        assert_refused(
+        assert_rejected(
             client.post("/body/dict", json={"value": {key: 1}}),
             ("body", "value", "dict[float, int]", "Expected `float`, got `str` - at `key` in `value`"),
         )
@@ -133,7 +133,7 @@ def test_a_float_key_cannot_be_nan_or_infinity(connect: Connect):
 
 def test_two_keys_that_convert_to_the_same_value_are_an_error(connect: Connect):
     client = connect(create_value_service({"dict": dict[int, int]}))
-    assert_refused(
+    assert_rejected(
         client.post("/body/dict", json={"value": {"1": 1, "01": 2}}),
         ("body", "value", "dict[int, int]", "Object contains two keys that convert to the same value"),
     )
@@ -144,7 +144,7 @@ def test_a_set_with_an_unhashable_item_is_an_error(connect: Connect):
     assert_bound(client.post("/body/set", json={"value": [1.5, 1.5]}), {1.5})
     assert_bound(client.post("/body/pairs", json={"value": [[1, "a"], [1, "a"]]}), {(1, "a")})
     for inner in ([1], {"a": 1}):
-        assert_refused(
+        assert_rejected(
             client.post("/body/set", json={"value": [inner]}),
             ("body", "value", "set", "A set cannot hold an array or an object"),
         )
@@ -189,15 +189,15 @@ def test_an_error_in_a_collection_names_the_location_without_the_value(connect: 
     client = connect(create_value_service(annotations))
     expected = "one of 'red', \"it's\""
     for sent in ("blue", "it's - at `$.x`"):
-        assert_refused(
+        assert_rejected(
             client.post("/body/colours", json={"value": ["red", sent]}),
             ("body", "value", f"list[{expected}]", "Not one of the allowed values - at `value[1]`"),
         )
-        assert_refused(
+        assert_rejected(
             client.post("/body/keyed", json={"value": {sent: 1}}),
             ("body", "value", f"dict[{expected}, int]", "Not one of the allowed values - at `key` in `value`"),
         )
-    assert_refused(
+    assert_rejected(
         client.post("/body/named", json={"value": {"a": 9}}),
         ("body", "value", "dict[str, one of 1, 2]", "Not one of the allowed values - at `value[...]`"),
     )

@@ -6,7 +6,7 @@ from typing import Any
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
 from tests.entries.annotations import ANNOTATIONS, Level
-from tests.http_requests import JSON, assert_bound, assert_refused, create_value_service, format_values
+from tests.http_requests import JSON, assert_bound, assert_rejected, create_value_service, format_values
 
 
 def test_json_numbers_booleans_and_null_are_accepted(connect: Connect):
@@ -40,7 +40,7 @@ def test_json_of_the_wrong_type_is_an_error(connect: Connect):
     client = connect(create_value_service(ANNOTATIONS))
     for name, sent, expected, got in WRONG_JSON:
         response = client.post(f"/body/{name}", content=f'{{"value": {sent}}}', headers=JSON)
-        assert_refused(response, ("body", "value", expected, got))
+        assert_rejected(response, ("body", "value", expected, got))
 
 
 def test_a_json_number_keeps_its_digits_in_a_decimal(connect: Connect):
@@ -51,7 +51,7 @@ def test_a_json_number_keeps_its_digits_in_a_decimal(connect: Connect):
     assert_bound(client.post("/body/decimal", content='{"value": 1e400}', headers=JSON), Decimal("1E+400"))
     assert_bound(client.post("/body/decimal", content='{"value": 7}', headers=JSON), Decimal(7))
     beyond = client.post("/body/decimal", content='{"value": 1e99999999999999999999}', headers=JSON)
-    assert_refused(beyond, ("body", "", "JSON", "A number is out of range"))
+    assert_rejected(beyond, ("body", "", "JSON", "A number is out of range"))
 
 
 def test_other_json_numbers_beside_a_decimal_are_floats(connect: Connect):
@@ -74,7 +74,7 @@ def test_other_json_numbers_beside_a_decimal_are_floats(connect: Connect):
     )
     assert_bound(response, Decimal("1.1"), 0.5, 2.5, "", [{"a": 1.5}], {"a": 7.0})
     response = client.post("/", content='{"price": 1, "weight": 1e400, "either": 1e400, "whole": 1.5, "raw": 1e400}')
-    assert_refused(
+    assert_rejected(
         response,
         ("body", "weight", "float", "Number out of range"),
         ("body", "either", "float | str", "Number out of range"),

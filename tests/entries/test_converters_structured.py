@@ -10,7 +10,7 @@ from starlette.datastructures import UploadFile
 
 from coworks_async import DeclarationError, TechMicroService, entry
 from tests.clients import Connect
-from tests.http_requests import assert_bound, assert_refused, create_item_service, format_values
+from tests.http_requests import assert_bound, assert_rejected, create_item_service, format_values
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ def test_nested_values_convert(connect: Connect):
     assert_bound(
         client.post("/", json={"id": 1, "tag": {"name": "a"}, "count": "2"}), {"id": 1, "tag": Tag("a"), "count": 2}
     )
-    assert_refused(client.post("/", json={"id": 1, "count": 0}), ("body", "count", "int >= 1", "Expected `int` >= 1"))
+    assert_rejected(client.post("/", json={"id": 1, "count": 0}), ("body", "count", "int >= 1", "Expected `int` >= 1"))
 
 
 def test_a_query_and_a_form_convert_like_json(connect: Connect):
@@ -106,9 +106,9 @@ def test_an_unknown_key_is_an_error_that_names_it(connect: Connect, kind: Any):
     client = connect(create_item_service(kind))
     known = {Item: "id, name, tags, price", Pen: "id, colour, tags", Order: "id, note, tag, count"}[kind]
     detail = f"Unknown name; accepted names: {known}"
-    assert_refused(client.post("/", json={"id": 1, "nope": 2}), ("body", "nope", "nothing", detail))
-    assert_refused(client.post("/", data={"id": 1, "nope": 2}), ("body", "nope", "nothing", detail))
-    assert_refused(client.get("/?id=1&nope=2"), ("query", "nope", "nothing", detail))
+    assert_rejected(client.post("/", json={"id": 1, "nope": 2}), ("body", "nope", "nothing", detail))
+    assert_rejected(client.post("/", data={"id": 1, "nope": 2}), ("body", "nope", "nothing", detail))
+    assert_rejected(client.get("/?id=1&nope=2"), ("query", "nope", "nothing", detail))
 
 
 def test_a_nested_unknown_key_is_an_error(connect: Connect):
@@ -123,14 +123,14 @@ def test_a_nested_unknown_key_is_an_error(connect: Connect):
     ]
     for kind, body, name, expected in sent:
         response = connect(create_item_service(kind)).post("/", json=body)
-        assert_refused(response, ("body", name, expected, "Object contains unknown field `nope`"))
+        assert_rejected(response, ("body", name, expected, "Object contains unknown field `nope`"))
 
 
 def test_a_non_init_field_cannot_be_sent(connect: Connect):
     client = connect(create_item_service(Item))
     error = ("body", "created", "nothing", "Unknown name; accepted names: id, name, tags, price")
-    assert_refused(client.post("/", json={"id": 1, "created": "x"}), error)
-    assert_refused(
+    assert_rejected(client.post("/", json={"id": 1, "created": "x"}), error)
+    assert_rejected(
         connect(create_item_service(Box[Item])).post("/", json={"content": {"id": 1, "created": "x"}}),
         ("body", "content", "Item", "Object contains unknown field `created`"),
     )
@@ -145,8 +145,8 @@ def test_one_response_lists_every_invalid_field(connect: Connect):
         ("tags", "list[Tag]", "Expected `str`, got `int` - at `tags[0].name`"),
     )
     response = client.post("/", json={"nope": 1, "name": 5, "tags": [{"name": 1}]})
-    assert_refused(response, *(("body", *one) for one in wrong))
-    assert_refused(
+    assert_rejected(response, *(("body", *one) for one in wrong))
+    assert_rejected(
         client.get("/?id=x&name=a&name=b&price=one"),
         ("query", "id", "int", "Expected `int`, got `str`"),
         ("query", "name", "str", "Given more than once"),
@@ -156,7 +156,7 @@ def test_one_response_lists_every_invalid_field(connect: Connect):
 
 def test_the_constraint_of_a_field_applies(connect: Connect):
     error = ("body", "colour", "str of length <= 5", "Expected `str` of length <= 5")
-    assert_refused(connect(create_item_service(Pen)).post("/", json={"id": 1, "colour": "orange"}), error)
+    assert_rejected(connect(create_item_service(Pen)).post("/", json={"id": 1, "colour": "orange"}), error)
 
 
 @pytest.mark.parametrize("kind", [Box, Crate, Parcel])
@@ -164,18 +164,18 @@ def test_a_generic_type_converts_to_its_type_argument(connect: Connect, kind: An
     client = connect(create_item_service(kind[int]))
     assert_bound(client.post("/", json={"content": "5"}), kind(content=5))
     assert_bound(client.get("/?content=5"), kind(content=5))
-    assert_refused(client.post("/", json={"content": "x"}), ("body", "content", "int", "Expected `int`, got `str`"))
+    assert_rejected(client.post("/", json={"content": "x"}), ("body", "content", "int", "Expected `int`, got `str`"))
 
 
 def test_a_body_that_is_not_an_object_is_an_error(connect: Connect):
     client = connect(create_item_service(Pen))
     for sent, got in (([1], "array"), ("a", "str"), (5, "int"), (True, "bool")):
-        assert_refused(client.post("/", json=sent), ("body", "", "Pen", f"Expected `object`, got `{got}`"))
+        assert_rejected(client.post("/", json=sent), ("body", "", "Pen", f"Expected `object`, got `{got}`"))
 
 
 def test_a_missing_body_is_an_error_without_a_default(connect: Connect):
-    assert_refused(connect(create_item_service(Pen)).post("/"), ("body", "", "Pen", "Missing"))
-    assert_refused(connect(create_item_service(Pen)).get("/"), ("query", "id", "int", "Missing"))
+    assert_rejected(connect(create_item_service(Pen)).post("/"), ("body", "", "Pen", "Missing"))
+    assert_rejected(connect(create_item_service(Pen)).get("/"), ("query", "id", "int", "Missing"))
     client = connect(create_item_service(Pen | None, None))
     for response in (client.post("/"), client.get("/"), client.post("/", content=b"null")):
         assert_bound(response, None)
@@ -196,7 +196,7 @@ def test_a_class_without_fields_takes_an_empty_object(connect: Connect):
 
     client = connect(create_item_service(Nothing))
     assert_bound(client.post("/", json={}), Nothing())
-    assert_refused(client.post("/", json={"nope": 1}), ("body", "", "Nothing", "Object contains unknown field `nope`"))
+    assert_rejected(client.post("/", json={"nope": 1}), ("body", "", "Nothing", "Object contains unknown field `nope`"))
 
 
 def test_the_other_parameters_come_from_the_query(connect: Connect):
@@ -208,7 +208,7 @@ def test_the_other_parameters_come_from_the_query(connect: Connect):
     client = connect(Shop())
     assert_bound(client.post("/3?dry=on&note=x", json={"id": 1}), 3, Item(1), True, "x")
     known = "Unknown name; accepted names: id, name, tags, price"
-    assert_refused(
+    assert_rejected(
         client.post("/x?nope=1", json={"id": 1, "note": "x"}),
         ("path", "shelf", "int", "Expected `int`, got `str`"),
         ("body", "note", "nothing", known),
@@ -225,7 +225,7 @@ def test_on_get_a_structured_parameter_takes_the_remaining_names(connect: Connec
 
     client = connect(Shop())
     assert_bound(client.get("/?id=1&page=2&name=x"), Item(1, "x"), 2)
-    assert_refused(
+    assert_rejected(
         client.get("/?page=x&nope=1"),
         ("query", "page", "int", "Expected `int`, got `str`"),
         ("query", "nope", "nothing", "Unknown name; accepted names: id, name, tags, price"),
@@ -248,7 +248,7 @@ def test_a_field_may_be_a_file(connect: Connect):
     response = client.post("/", data={"title": "a"}, files={"file": ("f.txt", b"abc")})
     assert_bound(response, "a", "f.txt", b"abc")
     wrong = ("body", "file", "UploadFile", "Expected a file, got `str`")
-    assert_refused(client.post("/", json={"title": "a", "file": "x"}), wrong)
+    assert_rejected(client.post("/", json={"title": "a", "file": "x"}), wrong)
 
 
 def test_a_field_of_an_unsupported_type_is_a_declaration_error():
@@ -289,21 +289,21 @@ class Range(msgspec.Struct):
 def test_an_error_of_post_init_is_an_error_of_the_whole_body(connect: Connect):
     client = connect(create_item_service(Range))
     assert_bound(client.post("/", json={"low": 1, "high": 2}), Range(1, 2))
-    assert_refused(client.post("/", json={"low": 3, "high": 2}), ("body", "", "Range", "low is above high"))
-    assert_refused(client.get("/?low=3&high=2"), ("query", "", "Range", "low is above high"))
+    assert_rejected(client.post("/", json={"low": 3, "high": 2}), ("body", "", "Range", "low is above high"))
+    assert_rejected(client.get("/?low=3&high=2"), ("query", "", "Range", "low is above high"))
 
 
 def test_required_keys_of_a_typed_dict(connect: Connect):
     client = connect(create_item_service(Patch))
     assert_bound(client.post("/", json={"id": 1, "note": None}), {"id": 1, "note": None})
     assert_bound(client.post("/", json={"id": 1}), {"id": 1})
-    assert_refused(client.post("/", json={"note": "x"}), ("body", "id", "int", "Missing"))
+    assert_rejected(client.post("/", json={"note": "x"}), ("body", "id", "int", "Missing"))
 
 
 def test_a_struct_is_converted_by_its_encoded_names(connect: Connect):
     client = connect(create_item_service(Renamed))
     assert_bound(client.post("/", json={"itemId": "1", "@name": "a"}), Renamed(1, "a"))
-    assert_refused(
+    assert_rejected(
         client.get("/?item_id=1"),
         ("query", "item_id", "nothing", "Unknown name; accepted names: itemId, @name"),
         ("query", "itemId", "int", "Missing"),

@@ -22,7 +22,7 @@ from tests.entries.pydantic_models import (
     Tag,
     Tags,
 )
-from tests.http_requests import assert_bound, assert_refused, create_item_service, format_values
+from tests.http_requests import assert_bound, assert_rejected, create_item_service, format_values
 
 UNKNOWN = ("nothing", "Unknown name")
 
@@ -47,7 +47,7 @@ def test_an_unknown_key_is_an_error_that_names_it(connect: Connect):
         ("body", client.post("/", data={"id": 1, "nope": 2})),
         ("query", client.get("/?id=1&nope=2")),
     ):
-        assert_refused(response, (where, "nope", *UNKNOWN))
+        assert_rejected(response, (where, "nope", *UNKNOWN))
 
 
 def test_an_explicit_extra_of_a_model_applies(connect: Connect):
@@ -55,12 +55,12 @@ def test_an_explicit_extra_of_a_model_applies(connect: Connect):
     kept = Keeping.model_validate({"id": 1, "nope": "2"})
     assert_bound(connect(create_item_service(Keeping)).get("/?id=1&nope=2"), kept)
     error = ("body", "nope", "Forbidding", "Extra inputs are not permitted")
-    assert_refused(connect(create_item_service(Forbidding)).post("/", json={"nope": 2}), error)
+    assert_rejected(connect(create_item_service(Forbidding)).post("/", json={"nope": 2}), error)
 
 
 def test_the_extra_of_a_model_does_not_apply_to_nested_models(connect: Connect):
     response = connect(create_item_service(Ignoring)).post("/", json={"nope": 1, "tag": {"name": "a", "nope": 2}})
-    assert_refused(response, ("body", "tag.nope", *UNKNOWN))
+    assert_rejected(response, ("body", "tag.nope", *UNKNOWN))
 
 
 def test_a_model_is_converted_by_its_aliases(connect: Connect):
@@ -68,7 +68,7 @@ def test_a_model_is_converted_by_its_aliases(connect: Connect):
     sent: dict[str, Any]
     for sent in ({"itemId": 5, "one": 6, "deep": [7]}, {"itemId": 5, "first": 6, "deep": [7]}):
         assert_bound(client.post("/", json=sent), Aliased.model_validate(sent))
-    assert_refused(client.post("/", json={"item_id": 5}), ("body", "item_id", *UNKNOWN))
+    assert_rejected(client.post("/", json={"item_id": 5}), ("body", "item_id", *UNKNOWN))
     client = connect(create_item_service(Both))
     for sent in ({"itemId": 5}, {"item_id": 5}):
         assert_bound(client.post("/", json=sent), Both.model_validate(sent))
@@ -77,51 +77,51 @@ def test_a_model_is_converted_by_its_aliases(connect: Connect):
 def test_a_second_name_of_one_field_is_an_error(connect: Connect):
     # pydantic alone would take the first and drop the other.
     response = connect(create_item_service(Aliased)).post("/", json={"first": 1, "one": 2})
-    assert_refused(response, ("body", "first", *UNKNOWN))
+    assert_rejected(response, ("body", "first", *UNKNOWN))
     response = connect(create_item_service(Both)).post("/", json={"item_id": 1, "itemId": 2})
-    assert_refused(response, ("body", "item_id", *UNKNOWN))
+    assert_rejected(response, ("body", "item_id", *UNKNOWN))
 
 
 def test_one_response_lists_every_invalid_field(connect: Connect):
     client = connect(create_item_service(Item))
     integer = "Input should be a valid integer, unable to parse string as an integer"
     response = client.post("/", json={"id": "x", "names": 5, "tag": {}, "nope": 1})
-    assert_refused(
+    assert_rejected(
         response,
         ("body", "nope", *UNKNOWN),
         ("body", "id", "int", integer),
         ("body", "names", "list[str]", "Input should be a valid list"),
         ("body", "tag.name", "Tag | None", "Field required"),
     )
-    assert_refused(client.get("/?id=x"), ("query", "id", "int", integer))
+    assert_rejected(client.get("/?id=x"), ("query", "id", "int", integer))
 
 
 def test_a_body_that_is_not_an_object_fits_only_root_models(connect: Connect):
     error = ("body", "", "Item", "Input should be a valid dictionary or instance of Item")
-    assert_refused(connect(create_item_service(Item)).post("/", json=[1]), error)
+    assert_rejected(connect(create_item_service(Item)).post("/", json=[1]), error)
     client = connect(create_item_service(Tags))
     assert_bound(client.post("/", json=[{"name": "a"}]), Tags([Tag(name="a")]))
-    assert_refused(client.post("/", json={"name": "a"}), ("body", "", "Tags", "Input should be a valid list"))
+    assert_rejected(client.post("/", json={"name": "a"}), ("body", "", "Tags", "Input should be a valid list"))
     error = ("body", "", "Tags", "0.name: Field required")
-    assert_refused(client.post("/", json=[{}]), error)
+    assert_rejected(client.post("/", json=[{}]), error)
     assert_bound(connect(create_item_service(Item | None)).post("/", content=b"null"), None)
 
 
 def test_an_error_never_contains_the_value(connect: Connect):
     secret = "hunter2"
     response = connect(create_item_service(Checked)).post("/", json={"password": secret})
-    assert_refused(response, ("body", "password", "str", "Value error, too short"))
+    assert_rejected(response, ("body", "password", "str", "Value error, too short"))
     response = connect(create_item_service(Pet)).post("/", json={"kind": secret})
-    assert_refused(response, ("body", "", "Cat | Dog", "Not one of the allowed values"))
+    assert_rejected(response, ("body", "", "Cat | Dog", "Not one of the allowed values"))
     response = connect(create_item_service(Box[Literal["a"]])).post("/", json={"content": secret})
-    assert_refused(response, ("body", "content", "one of 'a'", "Input should be 'a'"))
+    assert_rejected(response, ("body", "content", "one of 'a'", "Input should be 'a'"))
 
 
 def test_a_union_of_models_converts_to_the_matching_model(connect: Connect):
     client = connect(create_item_service(Pet))
     assert_bound(client.post("/", json={"kind": "cat", "lives": "3"}), Cat(kind="cat", lives=3))
     assert_bound(client.get("/?kind=dog&name=Bo"), Dog(kind="dog", name="Bo"))
-    assert_refused(client.get("/?kind=dog&lives=3"), ("query", "lives", *UNKNOWN))
+    assert_rejected(client.get("/?kind=dog&lives=3"), ("query", "lives", *UNKNOWN))
 
 
 def test_models_nested_in_other_types_are_converted(connect: Connect):
@@ -151,7 +151,7 @@ def test_models_nested_in_other_types_are_converted(connect: Connect):
         (5, "Input should be a valid dictionary or instance of Item"),
     ):
         response = client.post("/", json={"items": [sent, wrong]})
-        assert_refused(response, ("body", "items", "list[Item]", f"{detail} - at `items[1]`"))
+        assert_rejected(response, ("body", "items", "list[Item]", f"{detail} - at `items[1]`"))
 
 
 def test_kwargs_may_be_models(connect: Connect):
@@ -163,9 +163,9 @@ def test_kwargs_may_be_models(connect: Connect):
     client = connect(Shop())
     assert_bound(client.post("/", json={"a": {"id": 1}}), {"a": Item(id=1)})
     error = ("body", "a", "Item", "id: Field required")
-    assert_refused(client.post("/", json={"a": {}}), error)
+    assert_rejected(client.post("/", json={"a": {}}), error)
     not_an_object = "Input should be a valid dictionary or instance of Item"
-    assert_refused(client.post("/?a=1"), ("query", "a", "Item", not_an_object))
+    assert_rejected(client.post("/?a=1"), ("query", "a", "Item", not_an_object))
 
 
 def test_the_other_parameters_come_from_the_query(connect: Connect):
@@ -181,7 +181,7 @@ def test_the_other_parameters_come_from_the_query(connect: Connect):
     client = connect(Shop())
     assert_bound(client.post("/?note=x", json={"id": 1}), Item(id=1), "x")
     assert_bound(client.get("/?page=2&id=1"), Item(id=1), 2)
-    assert_refused(
+    assert_rejected(
         client.get("/?page=x&nope=1"),
         ("query", "page", "int", "Expected `int`, got `str`"),
         ("query", "nope", *UNKNOWN),

@@ -11,7 +11,7 @@ from coworks_async import TechMicroService, entry, request
 from coworks_async.gateway import Via
 from coworks_async.testing import TestClient
 from tests.clients import Connect
-from tests.http_requests import assert_refused
+from tests.http_requests import assert_rejected
 from tests.pipeline.async_services import EVENT, StoringService, assert_accepted
 
 
@@ -47,7 +47,7 @@ def test_a_call_of_a_mounted_service_is_rejected(connect: Connect):
     app, inner = Outer(), Inner()
     app.mount("/in", inner)
     client = connect(app)
-    assert_refused(client.post("/in/job", headers={**INNER, **EVENT}, json={"note": "x"}), MOUNTED)
+    assert_rejected(client.post("/in/job", headers={**INNER, **EVENT}, json={"note": "x"}), MOUNTED)
     assert client.post("/in/job", headers=INNER, json={"note": "x"}).json()["note"] == "x"
     assert client.post("/in/job", headers={**INNER, "InvocationType": "RequestResponse"}).json()["ran"] == "inner"
     assert (app.stored.items, inner.stored.items) == ([], [])
@@ -64,7 +64,7 @@ def test_a_call_of_a_mounted_service_is_rejected(connect: Connect):
 def test_a_call_of_a_deeply_mounted_service_is_rejected(mount: Any):
     inner = Inner()
     with TestClient(Outer(routes=mount(inner)), base_url="http://in.example") as client:
-        assert_refused(client.post("/in/deep/job", headers={**INNER, **EVENT}), MOUNTED)
+        assert_rejected(client.post("/in/deep/job", headers={**INNER, **EVENT}), MOUNTED)
         assert client.post("/in/deep/job", headers=INNER).json()["ran"] == "inner"
     assert inner.stored.items == []
 
@@ -81,7 +81,7 @@ def test_an_entry_without_background_of_a_mounted_service_rejects_calls_as_elsew
     app = Outer()
     app.mount("/in", Inner())
     error = ("header", "InvocationType", "RequestResponse", "This entry does not accept asynchronous calls")
-    assert_refused(connect(app).post("/in/plain", headers=EVENT), error)
+    assert_rejected(connect(app).post("/in/plain", headers=EVENT), error)
 
 
 def test_a_service_with_mounts_accepts_calls_of_its_own_entries(connect: Connect):

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
-from tests.http_requests import JSON, assert_bound, assert_refused, format_values
+from tests.http_requests import JSON, assert_bound, assert_rejected, format_values
 from tests.pipeline.checks import takes_no_second
 
 
@@ -94,7 +94,7 @@ def test_of_equal_keys_in_one_json_object_the_last_wins(connect: Connect):
     assert_bound(client.post("/", content=b'{"number": 1, "number": 2}', headers=JSON), "", 2)
     assert_bound(client.post("/", content=b'{"number": "x", "number": "2"}', headers=JSON), "", 2)
     response = client.post("/", content=b'{"number": 2, "number": "x"}', headers=JSON)
-    assert_refused(response, ("body", "number", "int", "Expected `int`, got `str`"))
+    assert_rejected(response, ("body", "number", "int", "Expected `int`, got `str`"))
 
 
 def test_text_binds_to_the_only_str_parameter(connect: Connect):
@@ -145,7 +145,7 @@ def test_a_raw_body_whose_parameter_is_in_the_query_is_a_duplicate(connect: Conn
     for method, name, kind in (("POST", "text", "str"), ("PUT", "data", "bytes")):
         response = client.request(method, f"/?{name}=YQ==&nope=1", content=b"5", headers=typed("text/plain"))
         unknown = f"Unknown name; accepted names: {name}, number"
-        assert_refused(response, ("query", name, kind, duplicate), ("query", "nope", "nothing", unknown))
+        assert_rejected(response, ("query", name, kind, duplicate), ("query", "nope", "nothing", unknown))
 
 
 def test_bytes_ignore_the_charset(connect: Connect):
@@ -163,7 +163,7 @@ def test_a_text_body_is_validated(connect: Connect):
     client = connect(Short())
     assert_bound(client.post("/", content=b"abc", headers=typed("text/plain")), "abc")
     wrong = ("body", "text", "str of length <= 3", "Expected `str` of length <= 3")
-    assert_refused(client.post("/", content=b"abcd", headers=typed("text/plain")), wrong)
+    assert_rejected(client.post("/", content=b"abcd", headers=typed("text/plain")), wrong)
 
 
 def test_a_compressed_body_is_a_415(connect: Connect):
@@ -219,7 +219,7 @@ def test_json_that_is_nested_too_deeply_is_rejected_quickly(connect: Connect):
         for inner in (b"[" * DEEP + b"]" * DEEP, b'{"a":' * DEEP + b"1" + b"}" * DEEP):
             with takes_no_second():
                 response = client.post(path, content=template % inner, headers=JSON)
-            assert_refused(response, TOO_DEEP)
+            assert_rejected(response, TOO_DEEP)
 
 
 def test_json_of_any_depth_is_bound_or_rejected(connect: Connect):

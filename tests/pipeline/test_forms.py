@@ -8,7 +8,7 @@ from starlette.datastructures import UploadFile
 from coworks_async import TechMicroService, entry, request
 from tests.clients import Connect, in_process
 from tests.differences import differs
-from tests.http_requests import assert_bound, assert_refused, format_values
+from tests.http_requests import assert_bound, assert_rejected, format_values
 
 UPLOADED: list[UploadFile] = []
 
@@ -77,22 +77,22 @@ def test_several_files_are_a_list(connect: Connect):
 def test_files_and_other_values_are_not_interchangeable(connect: Connect):
     client = connect(Files())
     file = ("f", b"secret")
-    assert_refused(
+    assert_rejected(
         client.post("/", files=[("title", file), ("count", file), ("nope", file)]),
         ("body", "title", "str", "Expected `str`, got `UploadFile`"),
         ("body", "count", "int", "Expected `int`, got `UploadFile`"),
         ("body", "nope", "nothing", "Unknown name; accepted names: file, title, count"),
     )
-    assert_refused(
+    assert_rejected(
         client.post("/", files=[("file", file), ("file", file)]),
         ("body", "file", "UploadFile | None", "Given more than once"),
     )
     for response in (client.patch("/", data={"file": "x"}), client.patch("/", json={"file": "x"})):
-        assert_refused(response, ("body", "file", "UploadFile", "Expected a file, got `str`"))
-    assert_refused(client.patch("/", json={}), ("body", "file", "UploadFile", "Missing"))
-    assert_refused(client.patch("/"), ("body", "file", "UploadFile", "Missing"))
-    assert_refused(client.put("/"), ("body", "files", "list[UploadFile]", "Missing"))
-    assert_refused(
+        assert_rejected(response, ("body", "file", "UploadFile", "Expected a file, got `str`"))
+    assert_rejected(client.patch("/", json={}), ("body", "file", "UploadFile", "Missing"))
+    assert_rejected(client.patch("/"), ("body", "file", "UploadFile", "Missing"))
+    assert_rejected(client.put("/"), ("body", "files", "list[UploadFile]", "Missing"))
+    assert_rejected(
         client.put("/", files=[("files", file), ("files", (None, "x"))]),
         ("body", "files", "list[UploadFile]", "Expected a file, got `str` - at `files[1]`"),
     )
@@ -105,7 +105,7 @@ def test_without_an_annotation_a_file_stays_a_file(connect: Connect):
 
 def test_a_name_in_both_a_form_and_the_query_is_a_duplicate(connect: Connect):
     response = connect(Files()).post("/?title=a", data={"title": "b"}, files={"file": ("f", b"")})
-    assert_refused(response, ("query", "title", "str", "Given in both the query and the body"))
+    assert_rejected(response, ("query", "title", "str", "Given in both the query and the body"))
 
 
 def test_form_json_and_query_bind_the_same_values(connect: Connect):

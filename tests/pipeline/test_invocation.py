@@ -8,7 +8,7 @@ import pytest
 from coworks_async import DeclarationError, Request, TechMicroService, entry
 from coworks_async.testing import TestClient
 from tests.clients import Connect
-from tests.http_requests import Error, assert_refused
+from tests.http_requests import Error, assert_rejected
 from tests.pipeline.async_services import EVENT, TOKEN, Jobs, assert_accepted
 
 
@@ -22,9 +22,9 @@ def invocation_type_error(value: str) -> Error:
 def test_an_entry_without_background_rejects_the_header(connect: Connect, value: str):
     client = connect(Jobs())
     headers = {"InvocationType": value}
-    assert_refused(client.get("/plain", headers=headers), invocation_type_error(value))
-    assert_refused(client.get("/plain/items/3", headers=headers), invocation_type_error(value))
-    assert_refused(client.post("/plain", headers=headers, json={"number": 1}), invocation_type_error(value))
+    assert_rejected(client.get("/plain", headers=headers), invocation_type_error(value))
+    assert_rejected(client.get("/plain/items/3", headers=headers), invocation_type_error(value))
+    assert_rejected(client.post("/plain", headers=headers, json={"number": 1}), invocation_type_error(value))
 
 
 def test_an_entry_that_takes_the_request_rejects_the_header(connect: Connect):
@@ -38,12 +38,12 @@ def test_an_entry_that_takes_the_request_rejects_the_header(connect: Connect):
             return "read"
 
     client = connect(Reading())
-    assert_refused(client.get("/", headers=EVENT), invocation_type_error("Event"))
-    assert_refused(client.post("/", headers=EVENT, json=[1]), invocation_type_error("Event"))
+    assert_rejected(client.get("/", headers=EVENT), invocation_type_error("Event"))
+    assert_rejected(client.post("/", headers=EVENT, json=[1]), invocation_type_error("Event"))
 
 
 def test_an_unknown_invocation_type_is_rejected(connect: Connect):
-    assert_refused(connect(Jobs()).get("/open", headers={"InvocationType": "DryRun"}), invocation_type_error("DryRun"))
+    assert_rejected(connect(Jobs()).get("/open", headers={"InvocationType": "DryRun"}), invocation_type_error("DryRun"))
 
 
 def test_the_error_is_listed_with_all_others(connect: Connect):

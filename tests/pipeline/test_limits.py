@@ -27,8 +27,8 @@ class Sized(TechMicroService):
         return format_values()
 
     @entry(no_auth=True)
-    async def put(self, given: Request, value: str = ""):
-        return format_values(await given.body())
+    async def put(self, received: Request, value: str = ""):
+        return format_values(await received.body())
 
     @entry(no_auth=True)
     async def post_all(self, **names):

@@ -11,7 +11,7 @@ from coworks_async.exceptions import BadRequest
 from coworks_async.pipeline.parse import parse_query
 from tests.clients import Connect
 from tests.differences import differs
-from tests.http_requests import FORM, assert_bound, assert_refused, format_values
+from tests.http_requests import FORM, assert_bound, assert_rejected, format_values
 
 
 class Echo(TechMicroService):
@@ -96,7 +96,7 @@ def test_a_name_may_be_anything(connect: Connect):
 
 def test_an_empty_name_is_rejected_like_any_other(connect: Connect):
     for where, response in zip(("query", "body"), both(connect(Echo()), "=1"), strict=True):
-        assert_refused(response, (where, "", "nothing", "Unknown name; accepted names: q, n"))
+        assert_rejected(response, (where, "", "nothing", "Unknown name; accepted names: q, n"))
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]))

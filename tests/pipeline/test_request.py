@@ -205,8 +205,8 @@ def test_request_is_restored_after_a_call_of_another_service(connect: Connect):
 
 
 def test_request_is_not_available_in_a_plain_route(connect: Connect):
-    async def plain(given: StarletteRequest) -> Response:
-        return JSONResponse([given.url.path, bool(request)])
+    async def plain(received: StarletteRequest) -> Response:
+        return JSONResponse([received.url.path, bool(request)])
 
     app = TechMicroService(routes=[Route("/plain", plain)])
     assert connect(app).get("/plain").json() == ["/plain", False]
@@ -226,9 +226,9 @@ def test_request_state_is_not_shared_between_requests(connect: Connect):
 def test_a_parameter_of_starlettes_request_type_receives_the_request(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
-        async def post(self, given: StarletteRequest):
-            form = await given.form()
-            return {"own": isinstance(given, Request), "form": dict(form), "query": dict(given.query_params)}
+        async def post(self, received: StarletteRequest):
+            form = await received.form()
+            return {"own": isinstance(received, Request), "form": dict(form), "query": dict(received.query_params)}
 
     response = connect(Service()).post("/?free=1", data={"a": "b"})
     assert response.json() == {"own": True, "form": {"a": "b"}, "query": {"free": "1"}}
@@ -237,17 +237,17 @@ def test_a_parameter_of_starlettes_request_type_receives_the_request(connect: Co
 def test_the_body_can_be_read_again_and_streamed(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
-        async def post(self, given: Request):
-            streamed = b"".join([chunk async for chunk in given.stream()])
+        async def post(self, received: Request):
+            streamed = b"".join([chunk async for chunk in received.stream()])
             try:
-                await given.body()
+                await received.body()
             except RuntimeError as error:
                 return [len(streamed), str(error)]
 
         @entry(no_auth=True)
-        async def post_twice(self, given: Request):
-            body = await given.body()
-            return [len(body), len(await request.body()), len(b"".join([chunk async for chunk in given.stream()]))]
+        async def post_twice(self, received: Request):
+            body = await received.body()
+            return [len(body), len(await request.body()), len(b"".join([chunk async for chunk in received.stream()]))]
 
     client = connect(Service())
     assert client.post("/", content=b"x" * 100_000).json() == [100_000, "Stream consumed"]
@@ -258,8 +258,8 @@ def test_the_body_can_be_read_again_and_streamed(connect: Connect):
 def test_a_body_that_an_entry_reads_itself_is_limited(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
-        async def post(self, given: Request):
-            return len(await given.body())
+        async def post(self, received: Request):
+            return len(await received.body())
 
     client = connect(Service(max_body_size=1000))
     assert client.post("/", content=b"x" * 1000).json() == 1000

@@ -38,11 +38,8 @@ def create_binder(plan: BindingPlan, method: str, limits: Limits) -> Binder:
     return Binder(_create_scalar_bind(plan) if plan.is_scalar else None, bind)
 
 
-_NO_ARGUMENTS: Arguments = ((), {})
-
-
 def _bind_nothing(scope: Scope) -> Arguments | None:
-    return None if scope["query_string"] or may_have_body(scope) else _NO_ARGUMENTS
+    return None if scope["query_string"] or may_have_body(scope) else ((), {})
 
 
 def _create_scalar_bind(plan: BindingPlan) -> BindSync:
@@ -78,16 +75,11 @@ def _create_scalar_bind(plan: BindingPlan) -> BindSync:
             return None
         if seen & required_mask != required_mask:
             return None
-        return (args, _NO_KEYWORDS) if not keywords else _split_keywords(args, keywords)
+        if not keywords:
+            return args, {}
+        return args[: -len(keywords)], dict(zip(keywords, args[-len(keywords) :], strict=True))
 
     return bind_sync
-
-
-_NO_KEYWORDS: dict[str, Any] = {}
-
-
-def _split_keywords(args: list[Any], keywords: list[str]) -> Arguments:
-    return args[: -len(keywords)], dict(zip(keywords, args[-len(keywords) :], strict=True))
 
 
 def _create_json_bind(plan: BindingPlan, limits: Limits, bind_fully: Bind) -> Bind:

@@ -4,7 +4,7 @@ import pytest
 
 from coworks_async import Request, TechMicroService, entry, request
 from tests.clients import Connect, in_process
-from tests.http_requests import JSON, assert_bound, assert_refused, format_values
+from tests.http_requests import JSON, assert_bound, assert_rejected, format_values
 from tests.pipeline.checks import assert_problem
 
 DUPLICATE = "Given in both the query and the body"
@@ -40,26 +40,26 @@ def test_json_that_is_not_an_object_binds_to_the_only_parameter_that_accepts_it(
 def test_json_that_is_not_an_object_is_rejected_if_no_or_several_parameters_accept_it(connect: Connect):
     client = connect(Single())
     error = ("body", "", "a JSON object", "No parameter accepts it")
-    assert_refused(client.post("/", json=5), error)
-    assert_refused(client.request("DELETE", "/", json=[1]), error)
-    assert_refused(client.put("/", json=5), ("body", "", "a JSON object", "More than one parameter accepts it"))
+    assert_rejected(client.post("/", json=5), error)
+    assert_rejected(client.request("DELETE", "/", json=[1]), error)
+    assert_rejected(client.put("/", json=5), ("body", "", "a JSON object", "More than one parameter accepts it"))
     assert_bound(client.put("/?low=1", json=5), 1, 5)
-    assert_refused(client.patch("/", json=[1]), ("body", "number", "int", "Expected `int`, got `array`"))
-    assert_refused(client.patch("/", json="x"), ("body", "number", "int", "Expected `int`, got `str`"))
+    assert_rejected(client.patch("/", json=[1]), ("body", "number", "int", "Expected `int`, got `array`"))
+    assert_rejected(client.patch("/", json="x"), ("body", "number", "int", "Expected `int`, got `str`"))
 
 
 class Reading(TechMicroService):
     @entry(no_auth=True)
-    async def get(self, given: Request, limit: int = 1):
-        return format_values(limit, dict(given.query_params), await given.body())
+    async def get(self, received: Request, limit: int = 1):
+        return format_values(limit, dict(received.query_params), await received.body())
 
     @entry(no_auth=True)
-    async def post(self, given: Request, *, limit: int = 1, note: str = ""):
-        return format_values(limit, note, (await given.body()).decode())
+    async def post(self, received: Request, *, limit: int = 1, note: str = ""):
+        return format_values(limit, note, (await received.body()).decode())
 
     @entry(no_auth=True)
-    async def put(self, given: Request):
-        return format_values([chunk async for chunk in given.stream() if chunk])
+    async def put(self, received: Request):
+        return format_values([chunk async for chunk in received.stream() if chunk])
 
 
 def test_an_entry_that_takes_the_request_accepts_any_query_and_body(connect: Connect):
@@ -77,12 +77,12 @@ def test_an_entry_that_takes_the_request_accepts_any_query_and_body(connect: Con
 def test_an_entry_that_takes_the_request_accepts_undecodable_text(connect: Connect):
     class Raw(TechMicroService):
         @entry(no_auth=True)
-        async def post(self, given: Request, note: str = ""):
-            return format_values(note, await given.body())
+        async def post(self, received: Request, note: str = ""):
+            return format_values(note, await received.body())
 
         @entry(no_auth=True)
-        async def put(self, given: Request, *, note: str):
-            return format_values(note, await given.body())
+        async def put(self, received: Request, *, note: str):
+            return format_values(note, await received.body())
 
     client = connect(Raw())
     plain = {"content-type": "text/plain"}
@@ -96,11 +96,11 @@ def test_named_parameters_of_an_entry_that_takes_the_request_are_validated(conne
     client = connect(Reading())
     assert_bound(client.post("/?other=1", content=b'{"limit": "3", "other": 1}'), 3, "", '{"limit": "3", "other": 1}')
     assert_bound(client.post("/", content=b"abc", headers={"content-type": "text/plain"}), 1, "abc", "abc")
-    assert_refused(client.get("/?limit=x&other=1"), ("query", "limit", "int", "Expected `int`, got `str`"))
-    assert_refused(
+    assert_rejected(client.get("/?limit=x&other=1"), ("query", "limit", "int", "Expected `int`, got `str`"))
+    assert_rejected(
         client.post("/?limit=1&other=1", json={"limit": 1, "other": 1}), ("query", "limit", "int", DUPLICATE)
     )
-    assert_refused(
+    assert_rejected(
         client.post("/", json={"limit": "x", "other": 1}), ("body", "limit", "int", "Expected `int`, got `str`")
     )
 
@@ -108,14 +108,14 @@ def test_named_parameters_of_an_entry_that_takes_the_request_are_validated(conne
 def test_an_unparsable_body_is_rejected_if_a_required_parameter_must_come_from_it(connect: Connect):
     class Needing(TechMicroService):
         @entry(no_auth=True)
-        async def post(self, given: Request, *, number: int):
-            return format_values(number, (await given.body()).decode())
+        async def post(self, received: Request, *, number: int):
+            return format_values(number, (await received.body()).decode())
 
     client = connect(Needing())
     response = client.post("/", content=b"{", headers=JSON)
     detail = "The body is not valid JSON: Input data was truncated."
     assert_problem(response, 400, "Bad Request", detail)
-    assert_refused(client.post("/", json={}), ("body", "number", "int", "Missing"))
+    assert_rejected(client.post("/", json={}), ("body", "number", "int", "Missing"))
     assert_bound(client.post("/?number=5", content=b"{", headers=JSON), 5, "{")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
-from tests.http_requests import assert_bound, assert_refused, format_values
+from tests.http_requests import assert_bound, assert_rejected, format_values
 
 SENTINEL = object()
 MANY = [1, 2]
@@ -15,12 +15,12 @@ DUPLICATE = "Given in both the query and the body"
 
 class Search(TechMicroService):
     @entry(no_auth=True)
-    async def get(self, place: str, limit: int = 10, *, day: date | None = None, exact: bool = False):
-        return format_values(place, limit, day, exact)
+    async def get(self, city: str, limit: int = 10, *, day: date | None = None, exact: bool = False):
+        return format_values(city, limit, day, exact)
 
     @entry(no_auth=True)
-    async def post(self, place: str, limit: int = 10, *, day: date, exact: bool = False):
-        return format_values(place, limit, day, exact)
+    async def post(self, city: str, limit: int = 10, *, day: date, exact: bool = False):
+        return format_values(city, limit, day, exact)
 
 
 def test_parameters_without_a_default_come_from_the_path_and_the_others_from_the_query(connect: Connect):
@@ -46,9 +46,9 @@ def test_the_body_and_the_query_fill_the_same_parameters(connect: Connect):
 
 def test_a_keyword_only_parameter_without_a_default_is_required(connect: Connect):
     client = connect(Search())
-    assert_refused(client.post("/paris", json={}), ("body", "day", "date", "Missing"))
-    assert_refused(client.post("/paris", data={"limit": "1"}), ("body", "day", "date", "Missing"))
-    assert_refused(client.post("/paris"), ("query", "day", "date", "Missing"))
+    assert_rejected(client.post("/paris", json={}), ("body", "day", "date", "Missing"))
+    assert_rejected(client.post("/paris", data={"limit": "1"}), ("body", "day", "date", "Missing"))
+    assert_rejected(client.post("/paris"), ("query", "day", "date", "Missing"))
 
 
 def test_a_required_parameter_of_a_get_is_missing_in_the_query(connect: Connect):
@@ -59,21 +59,21 @@ def test_a_required_parameter_of_a_get_is_missing_in_the_query(connect: Connect)
 
     client = connect(Days())
     assert_bound(client.get("/?day=2024-02-29"), date(2024, 2, 29))
-    assert_refused(client.get("/"), ("query", "day", "date", "Missing"))
+    assert_rejected(client.get("/"), ("query", "day", "date", "Missing"))
 
 
 def test_a_get_binds_only_from_the_query_and_rejects_a_body(connect: Connect):
     client = connect(Search())
     error = ("body", "", "nothing", "A GET request has no body")
-    assert_refused(client.request("GET", "/paris", json={"limit": 5}), error)
-    assert_refused(client.request("GET", "/paris?limit=5", content=b"x"), error)
+    assert_rejected(client.request("GET", "/paris", json={"limit": 5}), error)
+    assert_rejected(client.request("GET", "/paris?limit=5", content=b"x"), error)
     assert client.request("HEAD", "/paris", json={"limit": 5}).status_code == 422
     assert_bound(client.request("GET", "/paris", content=b""), "paris", 10, None, False)
 
 
 def test_a_get_with_a_body_lists_all_errors(connect: Connect):
     response = connect(Search()).request("GET", "/paris?limit=x&nope=1", json={})
-    assert_refused(
+    assert_rejected(
         response,
         ("body", "", "nothing", "A GET request has no body"),
         ("query", "limit", "int", "Expected `int`, got `str`"),
@@ -89,9 +89,9 @@ def test_a_get_without_parameters_rejects_all_input(connect: Connect):
 
     client = connect(Plain())
     assert_bound(client.get("/"))
-    assert_refused(client.get("/?a=1"), ("query", "a", *NO_NAMES))
-    assert_refused(client.get("/?="), ("query", "", *NO_NAMES))
-    assert_refused(client.request("GET", "/", content=b"x"), ("body", "", "nothing", "A GET request has no body"))
+    assert_rejected(client.get("/?a=1"), ("query", "a", *NO_NAMES))
+    assert_rejected(client.get("/?="), ("query", "", *NO_NAMES))
+    assert_rejected(client.request("GET", "/", content=b"x"), ("body", "", "nothing", "A GET request has no body"))
 
 
 def test_every_method_except_get_accepts_a_body(connect: Connect):
@@ -113,9 +113,9 @@ def test_a_name_in_both_the_query_and_the_body_is_rejected(connect: Connect):
     client = connect(Search())
     errors = [("query", "limit", "int", DUPLICATE), ("query", "exact", "bool", DUPLICATE)]
     sent = {"limit": 5, "day": "2024-02-29", "exact": True}
-    assert_refused(client.post("/paris?limit=5&exact=on", json=sent), *errors)
-    assert_refused(client.post("/paris?exact=on&limit=5", data={**sent, "exact": "on"}), *reversed(errors))
-    assert_refused(
+    assert_rejected(client.post("/paris?limit=5&exact=on", json=sent), *errors)
+    assert_rejected(client.post("/paris?exact=on&limit=5", data={**sent, "exact": "on"}), *reversed(errors))
+    assert_rejected(
         client.post("/paris?day=x&nope=1", json={"day": "y", "nope": 1}),
         ("query", "day", "date", DUPLICATE),
         ("query", "nope", "nothing", "Unknown name; accepted names: limit, day, exact"),
@@ -126,8 +126,8 @@ def test_a_name_in_both_the_query_and_the_body_is_rejected(connect: Connect):
 def test_unknown_names_are_rejected_in_query_and_body(connect: Connect):
     client = connect(Search())
     unknown = ("nothing", "Unknown name; accepted names: limit, day, exact")
-    assert_refused(client.get("/paris?nope=1"), ("query", "nope", *unknown))
-    assert_refused(
+    assert_rejected(client.get("/paris?nope=1"), ("query", "nope", *unknown))
+    assert_rejected(
         client.get("/paris?limit=1&nope=1&nope=2&Limit=1"), ("query", "nope", *unknown), ("query", "Limit", *unknown)
     )
     for response in (
@@ -135,13 +135,13 @@ def test_unknown_names_are_rejected_in_query_and_body(connect: Connect):
         client.post("/paris", data={"day": "2024-02-29", "nope": ""}),
         client.post("/paris", files=[("day", (None, "2024-02-29")), ("nope", (None, ""))]),
     ):
-        assert_refused(response, ("body", "nope", *unknown))
-    assert_refused(client.post("/paris?nope=1", json={"day": "2024-02-29"}), ("query", "nope", *unknown))
+        assert_rejected(response, ("body", "nope", *unknown))
+    assert_rejected(client.post("/paris?nope=1", json={"day": "2024-02-29"}), ("query", "nope", *unknown))
 
 
 def test_the_name_of_a_path_parameter_is_unknown_in_the_query(connect: Connect):
     unknown = ("nothing", "Unknown name; accepted names: limit, day, exact")
-    assert_refused(connect(Search()).get("/paris?place=rome"), ("query", "place", *unknown))
+    assert_rejected(connect(Search()).get("/paris?city=rome"), ("query", "city", *unknown))
 
 
 def test_one_422_lists_all_errors_in_path_query_and_body(connect: Connect):
@@ -152,7 +152,7 @@ def test_one_422_lists_all_errors_in_path_query_and_body(connect: Connect):
 
     response = connect(Shop()).post("/x/y?limit=a&nope=1&note=a&note=b", json={"other": 1})
     known = "Unknown name; accepted names: day, limit, note"
-    assert_refused(
+    assert_rejected(
         response,
         ("path", "shelf", "int", "Expected `int`, got `str`"),
         ("path", "row", "bool", "Expected `bool`, got `str`"),
@@ -189,14 +189,14 @@ def test_the_rest_of_a_path_is_a_tuple_of_segments(connect: Connect):
     assert_bound(client.get("/c"), "c", (), 1)
     assert_bound(client.get("/c/1/02?limit=3"), "c", (1, 2), 3)
     wrong = ("path", "numbers", "int", "Expected `int`, got `str`")
-    assert_refused(client.get("/c/1/x/y"), wrong, wrong)
+    assert_rejected(client.get("/c/1/x/y"), wrong, wrong)
 
 
 def test_a_positional_only_parameter_is_bound(connect: Connect):
     class Positional(TechMicroService):
         @entry(no_auth=True)
-        async def get(self, place: str, limit: int = 1, /, note: str = ""):
-            return format_values(place, limit, note)
+        async def get(self, city: str, limit: int = 1, /, note: str = ""):
+            return format_values(city, limit, note)
 
         post = get
 
@@ -231,5 +231,5 @@ def test_a_number_that_is_too_long_is_the_same_error_in_fast_and_full_binding(co
 
     client = connect(Numbers())
     wrong = ("path", "number", "int", "Number out of range")
-    assert_refused(client.get(f"/{'9' * 5000}"), wrong)
-    assert_refused(client.post(f"/{'9' * 5000}", json={"value": 1}), wrong)
+    assert_rejected(client.get(f"/{'9' * 5000}"), wrong)
+    assert_rejected(client.post(f"/{'9' * 5000}", json={"value": 1}), wrong)

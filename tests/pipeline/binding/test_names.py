@@ -4,7 +4,7 @@ from typing import Any
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
-from tests.http_requests import assert_bound, assert_refused, format_values
+from tests.http_requests import assert_bound, assert_rejected, format_values
 
 DUPLICATE = "Given in both the query and the body"
 
@@ -12,19 +12,19 @@ DUPLICATE = "Given in both the query and the body"
 def test_the_other_names_are_bound_to_kwargs(connect: Connect):
     class Rest(TechMicroService):
         @entry(no_auth=True)
-        async def get(self, place: str, limit: int = 1, **others):
-            return format_values(place, limit, others)
+        async def get(self, city: str, limit: int = 1, **others):
+            return format_values(city, limit, others)
 
         @entry(no_auth=True)
-        async def post(self, place: str, limit: int = 1, **others: int):
-            return format_values(place, limit, others)
+        async def post(self, city: str, limit: int = 1, **others: int):
+            return format_values(city, limit, others)
 
     client = connect(Rest())
     assert_bound(client.get("/paris"), "paris", 1, {})
     assert_bound(client.get("/paris?limit=2&a=1&a=2&b c=x&="), "paris", 2, {"a": ["1", "2"], "b c": "x", "": ""})
     assert_bound(client.post("/paris?a=1", json={"b": "2", "limit": 3}), "paris", 3, {"a": 1, "b": 2})
     assert_bound(client.post("/paris", data={"b": "2"}), "paris", 1, {"b": 2})
-    assert_refused(
+    assert_rejected(
         client.post("/paris?a=x&c=1", json={"b": None, "c": 1}),
         ("query", "c", "int", DUPLICATE),
         ("query", "a", "int", "Expected `int`, got `str`"),
@@ -32,17 +32,30 @@ def test_the_other_names_are_bound_to_kwargs(connect: Connect):
     )
 
 
+def test_kwargs_of_objects_reject_strings(connect: Connect):
+    class Scores(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, **scores: dict[str, int]):
+            return format_values(scores)
+
+    client = connect(Scores())
+    error = ("a", "dict[str, int]", "Expected `object`, got `str`")
+    assert_rejected(client.post("/?a=1"), ("query", *error))
+    assert_rejected(client.post("/", data={"a": "1"}), ("body", *error))
+    assert_bound(client.post("/", json={"a": {"x": "1"}}), {"a": {"x": 1}})
+
+
 def test_kwargs_do_not_accept_the_name_of_another_parameter(connect: Connect):
     class Rest(TechMicroService):
         @entry(no_auth=True)
-        async def post(self, place: str, page__number__: int = 1, *tail: str, **others: Any):
-            return format_values(place, page__number__, tail, others)
+        async def post(self, city: str, page__number__: int = 1, *tail: str, **others: Any):
+            return format_values(city, page__number__, tail, others)
 
     client = connect(Rest())
     reserved = ("nothing", "The name of another parameter")
-    for name in ("self", "place", "page__number__", "tail"):
-        assert_refused(client.post(f"/paris?{name}=1"), ("query", name, *reserved))
-        assert_refused(client.post("/paris", json={name: 1}), ("body", name, *reserved))
+    for name in ("self", "city", "page__number__", "tail"):
+        assert_rejected(client.post(f"/paris?{name}=1"), ("query", name, *reserved))
+        assert_rejected(client.post("/paris", json={name: 1}), ("body", name, *reserved))
     assert_bound(client.post("/paris", json={"others": 1}), "paris", 1, (), {"others": 1})
 
 
@@ -59,8 +72,8 @@ def test_names_with_brackets_bind_to_names_with_underscores(connect: Connect):
     assert_bound(client.post("/", json={"page[number]": "2"}), 2, 10, "")
     assert_bound(client.post("/", data={"page[number]": "2"}), 2, 10, "")
     known = "Unknown name; accepted names: page[number], page[size], sort[by][then]"
-    assert_refused(client.get("/?page__number__=2"), ("query", "page__number__", "nothing", known))
-    assert_refused(client.get("/?page[number]=x"), ("query", "page[number]", "int", "Expected `int`, got `str`"))
+    assert_rejected(client.get("/?page__number__=2"), ("query", "page__number__", "nothing", known))
+    assert_rejected(client.get("/?page[number]=x"), ("query", "page[number]", "int", "Expected `int`, got `str`"))
 
 
 class Filters(TechMicroService):
@@ -88,20 +101,20 @@ def test_bracketed_names_are_bound_to_a_dict_parameter(connect: Connect):
 
 def test_bracketed_names_are_validated(connect: Connect):
     client = connect(Filters())
-    assert_refused(client.post("/"), ("query", "filter[...]", "dict[str, int]", "Missing"))
-    assert_refused(
+    assert_rejected(client.post("/"), ("query", "filter[...]", "dict[str, int]", "Missing"))
+    assert_rejected(
         client.post("/?filter[a]=x"),
         ("query", "filter", "dict[str, int]", "Expected `int`, got `str` - at `filter[...]`"),
     )
-    assert_refused(
+    assert_rejected(
         client.post("/?filter[a]=1&filter[a]=2"), ("query", "filter[a]", "dict[str, int]", "Given more than once")
     )
-    assert_refused(
+    assert_rejected(
         client.post("/?filter[a]=1", json={"filter[a]": 1}), ("query", "filter[a]", "dict[str, int]", DUPLICATE)
     )
     known = "Unknown name; accepted names: limit, filter[...]"
     for name in ("filter", "filter[]", "filter[a][b]", "filter[a", "filter.a", "Filter[a]"):
-        assert_refused(client.get("/", params={name: "1"}), ("query", name, "nothing", known))
+        assert_rejected(client.get("/", params={name: "1"}), ("query", name, "nothing", known))
 
 
 def test_a_dict_parameter_without_types_receives_strings(connect: Connect):
