@@ -34,7 +34,7 @@ class DeclaredResponse:
     """A response that a return annotation declares. Its status may be a range: `2XX`."""
 
     status: str
-    media_type: str | None = None  # None is no body, or any
+    media_type: str | None = None  # None if there is no body, or any body
     annotation: Any = Any
 
 
@@ -47,7 +47,7 @@ def create_responses(entry: Entry, schemas: Schemas, description: str, *, has_bo
     if entry.background:
         responses["202"] = _ACCEPTED
     for status in _get_problem_statuses(entry, has_body=has_body):
-        responses.setdefault(status, _refer_to_problem(status))
+        responses.setdefault(status, {"$ref": f"#/components/responses/{_get_problem_name(status)}"})
     return dict(sorted(responses.items()))
 
 
@@ -186,12 +186,13 @@ _PROBLEM_HEADERS = {"401": "WWW-Authenticate", "405": "Allow"}
 
 def create_problem_responses(operations: Iterable[Mapping[str, Any]], schemas: Schemas) -> dict[str, ResponseObject]:
     """Return the response components that operations refer to: the errors that entries share."""
-    used = {response.get("$ref") for operation in operations for response in operation["responses"].values()}
+    responses = [item for operation in operations for item in operation["responses"].items()]
+    used = {status for status, response in responses if "$ref" in response}
     name = ComponentName("Problem", "coworks_async.Problem")
     schema = schemas.components.refer("problem", name, lambda: _PROBLEM_SCHEMA)
     components: dict[str, ResponseObject] = {}
     for status, title in _PROBLEM_TITLES.items():
-        if _refer_to_problem(status)["$ref"] in used:
+        if status in used:
             header = _PROBLEM_HEADERS.get(status)
             components[_get_problem_name(status)] = {
                 "description": title,
@@ -199,10 +200,6 @@ def create_problem_responses(operations: Iterable[Mapping[str, Any]], schemas: S
                 "content": {MEDIA_TYPE: {"schema": schema}},
             }
     return components
-
-
-def _refer_to_problem(status: str) -> dict[str, str]:
-    return {"$ref": f"#/components/responses/{_get_problem_name(status)}"}
 
 
 def _get_problem_name(status: str) -> str:

@@ -23,16 +23,6 @@ from coworks_async.pipeline.responses import encode_json
 if TYPE_CHECKING:
     from coworks_async.openapi.pydantic_models import ModelSchemas
 
-INT = "^-?[0-9]+$"
-NUMBER = r"^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?$"
-BOOLEAN = "^([Tt][Rr][Uu][Ee]|1|[Yy][Ee][Ss]|[Oo][Nn]|[Ff][Aa][Ll][Ss][Ee]|0|[Nn][Oo]|[Oo][Ff][Ff])$"
-DURATION = (
-    r"^[+-]?P(?=[0-9T])([0-9]{1,8}(\.[0-9]+)?D)?(T(?=[0-9])([0-9]{1,9}H)?([0-9]{1,9}M)?([0-9]{1,9}(\.[0-9]+)?S)?)?$"
-)
-BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-LOCAL_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?"
-LOCAL_DATETIME = f"[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]{LOCAL_TIME}"
-
 FILE: Schema = {"type": "string", "format": "binary"}
 STRING: Schema = {"type": "string"}
 STRINGS: Schema = {"type": "array", "items": STRING}
@@ -237,6 +227,18 @@ def contains_file(schema: Any) -> bool:
     return schema.get("format") == "binary" or any(contains_file(item) for item in schema.values())
 
 
+# The strings that the converters accept.
+INT = "^-?[0-9]+$"
+NUMBER = r"^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?$"
+BOOLEAN = "^([Tt][Rr][Uu][Ee]|1|[Yy][Ee][Ss]|[Oo][Nn]|[Ff][Aa][Ll][Ss][Ee]|0|[Nn][Oo]|[Oo][Ff][Ff])$"
+DURATION = (
+    r"^[+-]?P(?=[0-9T])([0-9]{1,8}(\.[0-9]+)?D)?(T(?=[0-9])([0-9]{1,9}H)?([0-9]{1,9}M)?([0-9]{1,9}(\.[0-9]+)?S)?)?$"
+)
+BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+LOCAL_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?"
+LOCAL_DATETIME = f"[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]{LOCAL_TIME}"
+
+
 def _create_scalar(info: mi.Type) -> Schema:
     if isinstance(info, mi.LiteralType):
         return _create_enum(info.values)
@@ -246,6 +248,8 @@ def _create_scalar(info: mi.Type) -> Schema:
     if isinstance(info, mi.StrType):
         lengths = _get_constraints(info, pattern="pattern", minLength="min_length", maxLength="max_length")
         return {"type": "string", **lengths}
+    if isinstance(info, mi.BytesType | mi.ByteArrayType | mi.MemoryViewType):
+        return {"type": "string", "contentEncoding": "base64", "pattern": BASE64}
     if isinstance(info, mi.DateTimeType | mi.TimeType):
         is_time = isinstance(info, mi.TimeType)
         if info.tz is False:  # JSON Schema has no format without an offset
@@ -262,12 +266,7 @@ _NUMBER_CONSTRAINTS = {
     "multipleOf": "multiple_of",
 }
 
-_BASE64: Schema = {"type": "string", "contentEncoding": "base64", "pattern": BASE64}
-
 _SCALARS: dict[type[mi.Type], Schema] = {
-    mi.BytesType: _BASE64,
-    mi.ByteArrayType: _BASE64,
-    mi.MemoryViewType: _BASE64,
     mi.NoneType: {"type": "null"},
     mi.BoolType: {"type": "boolean"},
     mi.DecimalType: {"type": ["string", "number"], "format": "decimal", "pattern": NUMBER},
