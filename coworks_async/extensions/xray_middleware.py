@@ -104,7 +104,7 @@ def configure_recorder(recorder: AWSXRayRecorder, in_lambda: bool) -> None:
     missing = recorder.context.context_missing or "LOG_ERROR"
     recorder.configure(context=LambdaTraceContext() if in_lambda else TraceContext(missing))
     if in_lambda:
-        # Lambda sends its segment itself, so subsegments are not sent with it.
+        # Lambda sends its segment itself, so each subsegment is sent when it ends.
         recorder.configure(streaming_threshold=0)
 
 

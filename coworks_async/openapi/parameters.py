@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.plan import BindingPlan, Slot
+from coworks_async.entries.signature import ParameterKind
 from coworks_async.openapi.components import Schema
 from coworks_async.openapi.schemas import FORBIDDEN, Schemas, require_item
 
@@ -77,16 +78,16 @@ def create_query_parameters(
         parameters += _create_structured_parameters(plan.structured, schemas, description, reserved=plan.named)
     if named and plan.extra is not None:
         values = schemas.to_string_schema(schemas.get(plan.extra.parameter.annotation), multiple=True)
-        reserved = {*get_reserved_names(plan, plan.extra), *plan.named}
+        reserved = {*get_reserved_names(plan), *plan.named}
         description = descriptions[plan.extra.name]
         parameters.append(_create_extra_parameter(plan.extra.name, values or FORBIDDEN, reserved, description))
     return parameters
 
 
-def get_reserved_names(plan: BindingPlan, extra: Slot) -> list[str]:
+def get_reserved_names(plan: BindingPlan) -> list[str]:
     """Return the names that `**kwargs` cannot take because they are other parameters of the method."""
-    names = {"self", plan.signature.receiver, *(parameter.name for parameter in plan.signature.parameters)}
-    return sorted(names - {extra.name})
+    names = {parameter.name for parameter in plan.signature.parameters if parameter.kind is not ParameterKind.EXTRA}
+    return sorted({"self", plan.signature.receiver, *names})
 
 
 def create_structured_forms(slot: Slot, schemas: Schemas) -> list[Schema]:

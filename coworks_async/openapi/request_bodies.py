@@ -76,7 +76,7 @@ def _allow_extra_names(plan: BindingPlan, schema: Schema, schemas: Schemas, *, i
         values = schemas.get(plan.extra.parameter.annotation)
         if is_form:
             values = schemas.to_string_schema(values, multiple=True) or FORBIDDEN
-        reserved = [name for name in get_reserved_names(plan, plan.extra) if name not in schema["properties"]]
+        reserved = [name for name in get_reserved_names(plan) if name not in schema["properties"]]
         return {**schema, "propertyNames": {"not": {"enum": reserved}}, "additionalProperties": values}
     if plan.request is not None:
         return {name: value for name, value in schema.items() if name != "additionalProperties"}
