@@ -138,4 +138,4 @@ def interruptions(told: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        raise DeployError(f"Interrupted: {told}.") from error
+        raise DeployError(f"Interrupted. {told}") from error

@@ -5,7 +5,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from coworks_async.deploy.terraform.events import Counts, Diagnostic, Event, Failed, Finished, Notice, Started, Watch
+from coworks_async.deploy.terraform.errors import Diagnostic
+from coworks_async.deploy.terraform.output import (
+    ChangeFailed,
+    ChangeFinished,
+    ChangeStarted,
+    EventListener,
+    Message,
+    PlanSummary,
+    TerraformEvent,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +28,7 @@ _DOING = {"create": "creating", "update": "changing", "delete": "deleting"}
 @contextmanager
 def terraform_progress(
     title: str, file: IO[str] | None = None, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Watch]:
+) -> Iterator[EventListener]:
     """Show the progress of Terraform below a title, and yield what takes the events.
 
     On a terminal it is a bar with the count of the total, the seconds and what is under way; it goes away at the end,
@@ -70,25 +79,25 @@ class _State:
     def __init__(self, console: "Console") -> None:
         self.total: int | None = None
         self.done = 0
-        self.under_way: list[Started] = []
+        self.under_way: list[ChangeStarted] = []
         self._console = console
 
-    def take(self, event: Event) -> None:
+    def take(self, event: TerraformEvent) -> None:
         """Follow an event, and print what is worth a line."""
         match event:
-            case Counts():
+            case PlanSummary():
                 self.total = event.total
-            case Started():
+            case ChangeStarted():
                 self.under_way.append(event)
-            case Finished():
+            case ChangeFinished():
                 self.done += 1
                 self._ended(event)
-            case Failed():
+            case ChangeFailed():
                 self._ended(event)
                 self._console.print(f"  failed to {event.action} {event.address}")
             case Diagnostic():
                 self._console.print(f"  {event.severity}: {' '.join(event.summary.split())}{_where(event)}")
-            case Notice():
+            case Message():
                 self._console.print(event.text)
 
     def doing(self) -> str:
@@ -99,7 +108,7 @@ class _State:
         more = f" and {others} more" if others else ""
         return f"{_DOING.get(first.action, first.action)} {first.address}{more}"
 
-    def _ended(self, event: Finished | Failed) -> None:
+    def _ended(self, event: ChangeFinished | ChangeFailed) -> None:
         # A replacement is begun twice at one address.
         self.under_way = [
             each for each in self.under_way if (each.action, each.address) != (event.action, event.address)
@@ -107,7 +116,7 @@ class _State:
 
 
 @contextmanager
-def _terminal(console: "Console") -> Iterator[Watch]:
+def _terminal(console: "Console") -> Iterator[EventListener]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.table import Column
 
@@ -118,7 +127,7 @@ def _terminal(console: "Console") -> Iterator[Watch]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(state.doing(), total=None)
 
-        def watch(event: Event) -> None:
+        def watch(event: TerraformEvent) -> None:
             state.take(event)
             progress.update(task, total=state.total, completed=state.done, description=state.doing())
 
@@ -126,10 +135,10 @@ def _terminal(console: "Console") -> Iterator[Watch]:
 
 
 @contextmanager
-def _plain(console: "Console", clock: Callable[[], float]) -> Iterator[Watch]:
+def _plain(console: "Console", clock: Callable[[], float]) -> Iterator[EventListener]:
     state, due, begun = _State(console), _Due(clock), clock()
 
-    def watch(event: Event) -> None:
+    def watch(event: TerraformEvent) -> None:
         state.take(event)
         if due():
             count = "" if state.total is None else f"{state.done} of {state.total}, "

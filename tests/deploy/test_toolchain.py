@@ -5,7 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.deploy.driving import until
+from tests.deploy.deploy_processes import wait_until
 from tests.deploy.toolchain import Toolchain
 from tests.tools import PATIENCE
 
@@ -44,7 +44,7 @@ def test_one_interrupt_lets_terraform_finish_its_step_and_write_its_state(toolch
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    until((tmp_path / "started").exists)
+    wait_until((tmp_path / "started").exists)
     apply.send_signal(signal.SIGINT)
     assert apply.wait(PATIENCE) == 1
     (tmp_path / "go").touch()

@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 from coworks_async.cli.app_loader import load_app, locate
 from coworks_async.cli.commands.new import TEMPLATES, project_files, service_name
 from coworks_async.cli.main import cws
-from coworks_async.deploy.options import DeployOptions, stack_of
+from coworks_async.deploy.options import DeployOptions
+from coworks_async.deploy.stack import create_stack
 from coworks_async.exceptions import CommandError
 from coworks_async.service import TechMicroService
 from coworks_async.testing import TestClient
@@ -84,7 +85,7 @@ def test_whatever_the_folder_is_called_the_service_has_a_name_that_aws_takes(nam
     app = load_app(locate("app", folder / name / "tech"))
     assert isinstance(app, TechMicroService)
     assert app.name == service
-    function = stack_of(app, "dev", DeployOptions("archives"), "hash").function.name
+    function = create_stack(app, "dev", DeployOptions("archives")).function_name
     assert re.fullmatch(r"[A-Za-z0-9-_]{1,64}", function)
     assert (folder / name / "README.md").read_text().startswith(f"# {service}\n")
 
