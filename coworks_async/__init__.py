@@ -53,7 +53,7 @@ _LAZY_EXPORTS = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is asked for: `cws` starts at once, since its parts need few of them."""
+    """Import a public name at first use, for a fast start of `cws`, which needs few of them."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_LAZY_EXPORTS.get(name, 'exceptions')}"), name)

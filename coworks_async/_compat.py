@@ -1,4 +1,4 @@
-"""Private names of Starlette that have no public equivalent, in one place.
+"""Private names of Starlette that have no public equivalent.
 
 - `get_route_path`: a request's path below its `root_path`.
 - `is_async_callable`: also recognises callable objects and partials.

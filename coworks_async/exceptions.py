@@ -1,26 +1,26 @@
-"""Every error of the project.
+"""Exceptions of the project.
 
     CoWorksError
-    ├── DeclarationError        a class declares what cannot be served
-    ├── RequestContextError     `request` is used where there is no request
-    ├── ReturnError             an entry returned what cannot be sent
-    ├── UnknownEndpoint         `url_for` is asked for what is not there
-    ├── LambdaError             an event of Lambda's fails
-    │   ├── AuthorizerError     `token_authorizer` failed, or its answer cannot be told to a gateway
-    │   ├── BackgroundError     an envelope is no asynchronous call of this service's
-    │   ├── StartupError        the lifespan did not start
-    │   └── UnknownEvent        nothing handles the event
-    ├── DeployError             a deploy, or a step of it, failed
-    └── CommandError            a command is used the wrong way
+    ├── DeclarationError            a class declares something invalid
+    ├── RequestContextError         `request` is used without a current request
+    ├── ReturnError                 an entry returned a value that cannot be sent
+    ├── UnknownEndpoint             `url_for` cannot build the URL
+    ├── LambdaError                 a Lambda event fails
+    │   ├── AuthorizerError         `token_authorizer` failed, or its principal is invalid
+    │   ├── AsyncCallError          an event is not a valid asynchronous call
+    │   ├── StartupError            the lifespan did not start
+    │   └── UnknownEvent            no handler for the event
+    ├── DeployError                 a deploy failed
+    └── CommandError                a command is used incorrectly
 
     starlette.exceptions.HTTPException
-    └── Problem                 an answer in problem+json
-        ├── BadRequest          400
-        ├── ContentTooLarge     413
-        ├── UnsupportedMedia    415
-        └── Invalid             422, with its faults
+    └── Problem                     a problem+json response
+        ├── BadRequest              400
+        ├── ContentTooLarge         413
+        ├── UnsupportedMediaType    415
+        └── UnprocessableContent    422, with a list of errors
 
-What derives from `CoWorksError` is for the author of a service, what derives from `HTTPException` for its client.
+A `CoWorksError` is for the developer of a service, an `HTTPException` for its client.
 """
 
 from collections.abc import Sequence
@@ -34,72 +34,75 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_UNKNOWN_NAMES = 100
+"""Unknown names in one location that a 422 lists; the rest is counted."""
+
 MAX_FIELD_ERRORS = 300
-"""How many unknown names of one place, and how many faults at all, a 422 lists before it only counts them."""
+"""Errors that a 422 lists; the rest is counted."""
 
 MAX_TEXT = 500
+"""Characters of a name or detail in a 422."""
 
 ErrorLocation = Literal["path", "query", "body", "header"]
 
 
 class CoWorksError(Exception):
-    """The base of every error meant for the author of a service."""
+    """Base class of the errors for the developer of a service."""
 
 
 class DeclarationError(CoWorksError):
-    """A class declares an entry, a blueprint or a hook that cannot be served.
+    """A class declares an invalid entry, blueprint or hook.
 
-    Raised when the service is built, never while it answers. The message names the class, the method, the parameter
-    and the remedy.
+    Raised when the service is built. The message names class, method, parameter and remedy.
     """
 
 
 class RequestContextError(CoWorksError, RuntimeError):
-    """`request` was used where there is no current request; the message tells which place that is."""
+    """`request` was used without a current request; the message explains where it is available."""
 
 
 class ReturnError(CoWorksError, TypeError):
-    """An entry returned what no answer can be made of; it is logged and the client gets a 500."""
+    """An entry, a hook or an error handler returned an invalid value. It is logged, and the client gets a 500."""
 
 
 class UnknownEndpoint(CoWorksError, LookupError):
-    """No entry has this endpoint, or its path cannot be built from the parameters given."""
+    """No entry has this endpoint, or its path cannot be built from the given parameters."""
 
 
 class LambdaError(CoWorksError):
-    """An event fails, as Lambda counts it; a request's never does."""
+    """A Lambda event fails. Requests never do; they get a response."""
 
 
 class AuthorizerError(LambdaError):
-    """`token_authorizer` failed, or its answer cannot be told to a gateway, and must not be cached as a no."""
+    """`token_authorizer` failed, or its principal is invalid. Fails the event: a gateway would cache a denial."""
 
 
 class AsyncCallError(LambdaError):
-    """An envelope holds no asynchronous call that this service takes."""
+    """An event is not a valid asynchronous call of this service."""
 
 
 class StartupError(LambdaError):
-    """The service's lifespan did not start; the next event tries again."""
+    """The service's lifespan did not start. The next event tries again."""
 
 
 class UnknownEvent(LambdaError):
-    """An event that is no request and that the service has no `on_event` for."""
+    """An event is not a request, and the service does not override `on_event`."""
 
 
 def unknown_event_error(event: object) -> UnknownEvent:
-    """Return the error of an event that nothing handles: it names its keys and its source, nothing of its values."""
+    """Create the error of an event without a handler. It names keys and source of the event, but no other values."""
     if not isinstance(event, dict):
-        return UnknownEvent(f"An event of type {type(event).__name__} is no request; override on_event to handle it.")
-    told = f" from {event['source']}" if isinstance(event.get("source"), str) else ""
+        kind = type(event).__name__
+        return UnknownEvent(f"An event of type {kind} is not a request. Override on_event to handle it.")
+    source = f" from {event['source']}" if isinstance(event.get("source"), str) else ""
     keys = f"with the keys {', '.join(sorted(map(str, event)))}" if event else "without keys"
-    return UnknownEvent(f"An event{told} {keys} is no request; override on_event to handle it.")
+    return UnknownEvent(f"An event{source} {keys} is not a request. Override on_event to handle it.")
 
 
 class DeployError(CoWorksError):
-    """A deploy, or a step of it, failed: its message is the one line that is printed, before the exit with code 1.
+    """A deploy failed. The command prints the message as one line and exits with code 1.
 
     Attributes:
-        log: the file that holds all that was said, where there is one.
+        log: the file with the complete output, if there is one.
     """
 
     def __init__(self, message: str, log: "Path | None" = None) -> None:
@@ -108,14 +111,17 @@ class DeployError(CoWorksError):
 
 
 class CommandError(CoWorksError):
-    """A command is used the wrong way: its message is the one line that is printed, before the exit with code 2."""
+    """A command is used incorrectly. It prints the message as one line and exits with code 2."""
 
 
 class FieldError(Struct, frozen=True):
-    """One thing that is wrong with a request: a member of the `errors` of a 422.
+    """An error in a request: an item of `errors` in a 422. It never contains the value, which may be a secret.
 
-    `name` is the parameter as the client wrote it (empty for a body as a whole), `expected` a type as Python writes
-    it. The value itself is never repeated: it may be a secret.
+    Attributes:
+        where: location in the request.
+        name: the parameter as the client sent it; empty for the whole body.
+        expected: the expected type in Python notation.
+        detail: what is wrong.
     """
 
     where: ErrorLocation
@@ -125,7 +131,11 @@ class FieldError(Struct, frozen=True):
 
 
 class Problem(HTTPException):
-    """An error that is answered as problem+json (RFC 9457), as in `raise Problem(409, "Already there.")`."""
+    """An error response in problem+json (RFC 9457).
+
+    Example:
+        >>> raise Problem(409, "Already exists.")
+    """
 
     errors: Sequence[FieldError] = ()
 
@@ -145,34 +155,33 @@ class ContentTooLarge(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    """415: no parameter of the entry can be read from this content type."""
+    """415: no parameter of the entry accepts this content type."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(415, detail)
 
 
 class UnprocessableContent(Problem):
-    """422: the request was understood and is refused, for all the reasons in `errors`."""
+    """422: the request can be parsed, but is invalid for the reasons in `errors`."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
-        listed = [_shorten(fault) for fault in errors[:MAX_FIELD_ERRORS]]
+        listed = [_shorten(error) for error in errors[:MAX_FIELD_ERRORS]]
         if len(errors) > MAX_FIELD_ERRORS:
             listed.append(omitted_errors(errors[MAX_FIELD_ERRORS].where, len(errors) - MAX_FIELD_ERRORS))
-        names = ", ".join(dict.fromkeys(fault.name or f"the {fault.where}" for fault in listed))
-        super().__init__(422, f"Refused: {names}.")
+        names = ", ".join(dict.fromkeys(error.name or f"the {error.where}" for error in listed))
+        super().__init__(422, f"Invalid: {names}.")
         self.errors = tuple(listed)
 
 
 def omitted_errors(where: ErrorLocation, count: int) -> FieldError:
-    """Return the fault that stands for those that an answer has no room for."""
-    return FieldError(where, "", "nothing", f"And {count} more")
+    """Create the error that replaces those over the limit."""
+    return FieldError(where, "", "nothing", f"{count} more errors are not listed")
 
 
-def _shorten(fault: FieldError) -> FieldError:
-    """A client may send a name of megabytes, which need not come back."""
-    if len(fault.name) <= MAX_TEXT and len(fault.detail) <= MAX_TEXT:
-        return fault
-    return replace(fault, name=_truncate(fault.name), detail=_truncate(fault.detail))
+def _shorten(error: FieldError) -> FieldError:
+    if len(error.name) <= MAX_TEXT and len(error.detail) <= MAX_TEXT:
+        return error
+    return replace(error, name=_truncate(error.name), detail=_truncate(error.detail))
 
 
 def _truncate(text: str) -> str:

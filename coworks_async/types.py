@@ -1,4 +1,4 @@
-"""Aliases shared by the rooms."""
+"""Type aliases used by several packages."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -9,6 +9,7 @@ __all__ = [
     "ASGIApp",
     "AuthorizerResult",
     "AuthorizerRule",
+    "Event",
     "Function",
     "Message",
     "Principal",
@@ -17,14 +18,22 @@ __all__ = [
     "Send",
 ]
 
+Event = dict[str, Any]
+"""A Lambda event."""
+
 Principal = Mapping[str, Any]
-"""What a rule tells of who asks: names and rights, found in `request.auth`."""
+"""Data about an authorized client, such as its name and rights; available as `request.auth`."""
 
 AuthorizerResult = bool | str | Principal | None
-"""What `token_authorizer` answers: yes or no, the one stage where it is yes, or a yes with a principal."""
+"""A result of `token_authorizer`.
+
+- `True` or a mapping allows; the mapping is the principal.
+- A string allows only on the stage of that name.
+- `False` or `None` denies, as does any other value, which is logged as an error.
+"""
 
 AuthorizerRule = Callable[[str], AuthorizerResult | Awaitable[AuthorizerResult]]
-"""`token_authorizer`, bound to its service."""
+"""Decides about a token: `token_authorizer`, bound to its service."""
 
 Function = Callable[..., Any]
-"""A method or a hook of a user's, sync or async."""
+"""A method or hook of the user, sync or async."""

@@ -1,4 +1,4 @@
-"""The transports that the contract is tested over: the same test, the same client, whatever brings the request.
+"""Transports for contract tests: the same test and client over ASGI, uvicorn and gateway events.
 
 `CWS_TRANSPORTS=asgi,rest` chooses some of them.
 """
@@ -28,13 +28,13 @@ Connect = Callable[[Starlette], httpx2.Client]
 
 @contextmanager
 def in_process(app: Starlette) -> Iterator[httpx2.Client]:
-    """Yield a client that calls the app in this process, its lifespan started."""
+    """Yield a client that calls the app in this process, with its lifespan started."""
     with StarletteTestClient(app, base_url="http://testserver", follow_redirects=False) as client:
         yield client
 
 
 class PromptServer(uvicorn.Server):
-    """A uvicorn that is told to end and ends, where the real one looks up every tenth of a second."""
+    """A uvicorn server that stops at once; the original checks every tenth of a second."""
 
     async def main_loop(self) -> None:
         await self.on_tick(0)
@@ -44,7 +44,7 @@ class PromptServer(uvicorn.Server):
 
 @contextmanager
 def on_a_socket(app: Starlette) -> Iterator[httpx2.Client]:
-    """Yield a client of a uvicorn that serves the app on a port of its own."""
+    """Yield a client of a uvicorn server on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = PromptServer(uvicorn.Config(app, log_config=None, lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -60,9 +60,9 @@ def on_a_socket(app: Starlette) -> Iterator[httpx2.Client]:
 
 @contextmanager
 def through_a_gateway(via: Via, app: Starlette) -> Iterator[httpx2.Client]:
-    """Yield a client whose requests reach the app's Lambda handler as the events of a gateway."""
+    """Yield a client whose requests reach the app's Lambda handler as gateway events."""
     if not isinstance(app, TechMicroService):
-        pytest.skip("an app that is no service has no Lambda handler")
+        pytest.skip("only a service has a Lambda handler")
     with TestClient(app, via=via, follow_redirects=False) as client:
         yield client
 
@@ -78,7 +78,7 @@ CHOSEN = [name for name in TRANSPORTS if name in os.environ.get("CWS_TRANSPORTS"
 
 @pytest.fixture(params=CHOSEN)
 def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
-    """What opens a client of a service, over each transport in turn; all are closed at the end of the test."""
+    """Opens clients of a service, over each transport in turn; all are closed at the end of the test."""
     expect_difference(request, request.param)
     with ExitStack() as stack:
         yield lambda app: stack.enter_context(TRANSPORTS[request.param](app))

@@ -1,7 +1,7 @@
 """Known differences between the transports, as listed in `docs/lambda-differences.md`.
 
-`tests/gateway/test_differences.py` shows each of them once. A contract test that cannot pass behind one of these
-gateways is marked with `@differs(NAME)`: there it must fail, so that a difference that has gone is noticed.
+`tests/gateway/test_differences.py` tests each of them once. A contract test that cannot pass behind one of these
+gateways is marked with `@differs(NAME)`. It must fail there, so that an outdated difference is noticed.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ DIFFERENCES: Mapping[str, tuple[str, ...]] = {
     "broken-off": EVENTS,
     "in-lambda": EVENTS,
 }
-"""The transports that differ, by the name of the difference."""
+"""Transports that differ, by name of the difference."""
 
 
 def differs(*names: str) -> pytest.MarkDecorator:

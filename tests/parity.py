@@ -1,8 +1,8 @@
-"""The table of `make parity`: the contract's tests by groups, over every transport.
+"""The table of `make parity`: contract tests by file and transport.
 
-A plugin of pytest: `pytest -p tests.parity`. It runs the tests that take `connect`, and each request that is sent to
-what is deployed (`tests/deployed`), and no others. A cell is how many passed of those that ran; `+2` are known
-differences (`docs/lambda-differences.md`), shown to be so.
+A pytest plugin: `pytest -p tests.parity`. It runs only the tests that use `connect`, and the requests to deployed
+services (`tests/deployed`). A cell shows how many tests passed of those that ran; `+2` counts known differences
+(`docs/lambda-differences.md`), which must fail.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _cell_of(item: pytest.Item) -> Cell | None:
-    """Return which file of the contract's tests an item counts for, and over which transport."""
+    """Return the test file and the transport of a contract test, or None."""
     params = getattr(getattr(item, "callspec", None), "params", {})
     if "connect" in params:
         file = PurePath(item.nodeid.partition("::")[0])
@@ -39,7 +39,7 @@ def _cell_of(item: pytest.Item) -> Cell | None:
 
 
 class Table:
-    """Counts the reports of tests, and draws them."""
+    """Counts test reports and formats them as a table."""
 
     def __init__(self) -> None:
         self.passed: Counter[Cell] = Counter()
@@ -47,11 +47,11 @@ class Table:
         self.differ: Counter[Cell] = Counter()
 
     def add(self, report: pytest.TestReport) -> None:
-        told = dict(report.user_properties).get("parity")
+        parity = dict(report.user_properties).get("parity")
         decisive = report.when == "call" or report.outcome == "failed"
-        if not isinstance(told, Sequence) or not decisive:
+        if not isinstance(parity, Sequence) or not decisive:
             return
-        group, transport = told  # a list where it came from another process
+        group, transport = parity  # a list if it came from another process
         cell = group, transport
         if hasattr(report, "wasxfail") and report.skipped:
             self.differ[cell] += 1
@@ -73,7 +73,7 @@ class Table:
         ]
 
     def cell(self, transport: str, group: str | None = None) -> str:
-        """Return a cell of one group, or of all."""
+        """Return the cell of one group, or of all groups."""
 
         def count(counter: Counter[Cell]) -> int:
             return sum(number for cell, number in counter.items() if cell[1] == transport and group in (None, cell[0]))

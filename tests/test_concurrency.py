@@ -1,4 +1,4 @@
-"""Two hundred requests at a time, each with a token, a path, a query and a body of its own: nobody sees another's."""
+"""Two hundred concurrent requests with different tokens, paths, queries and bodies: none sees data of another."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ COUNT = 200
 
 
 class Busy(TechMicroService):
-    """Each entry tells what it sees of its request, before and after it slept."""
+    """Entries return what they see of their request before and after a pause."""
 
     async def token_authorizer(self, token: str):
         await asyncio.sleep(random.random() / 100)
@@ -64,8 +64,8 @@ class Busy(TechMicroService):
             time.sleep(random.random() / 200)
 
 
-class SyncRule(Busy):
-    """The same behind a rule that runs in a thread."""
+class SyncAuthorizer(Busy):
+    """The same with an authorizer that runs in a thread."""
 
     def token_authorizer(self, token: str):
         time.sleep(random.random() / 200)
@@ -81,8 +81,8 @@ def busy(cls: type[Busy]) -> Busy:
         request.state.mark = request.headers["x-mark"]
 
     @app.after_request
-    def tell(response):
-        response.headers["x-told"] = f"{request.state.mark} {request.url.path}"
+    def set_header(response):
+        response.headers["x-seen"] = f"{request.state.mark} {request.url.path}"
         return response
 
     return app
@@ -95,20 +95,20 @@ async def call(client: httpx2.AsyncClient, number: int) -> None:
     path = f"/{kind}/{number}"
     posted = kind == "async" and number % 8 == 0
     if posted:
-        answer = await client.post(path, json={"q": number}, headers=headers)
+        response = await client.post(path, json={"q": number}, headers=headers)
     else:
-        answer = await client.get(f"{path}?q={number}", headers=headers)
+        response = await client.get(f"{path}?q={number}", headers=headers)
     if token == "wrong":
-        assert answer.status_code == 403
+        assert response.status_code == 403
         return
     q = None if posted else str(number)
     auth = {"name": token} if token.startswith("user") else {}
     seen = [number, number, path, q, token, auth, str(number), {"key": str(number)}]
-    assert answer.headers["x-told"] == f"{number} {path}"
+    assert response.headers["x-seen"] == f"{number} {path}"
     if kind in ("stream", "threads"):
-        assert answer.text == f"{seen}\n" * 3
+        assert response.text == f"{seen}\n" * 3
     else:
-        assert answer.json() == ([seen, seen, f'{{"q":{number}}}'] if posted else [seen, seen])
+        assert response.json() == ([seen, seen, f'{{"q":{number}}}'] if posted else [seen, seen])
 
 
 async def call_all(base_url: httpx2.URL) -> None:
@@ -122,7 +122,7 @@ async def call_all(base_url: httpx2.URL) -> None:
 
 
 def test_no_request_ever_sees_anothers_data():
-    for cls in (Busy, SyncRule):
+    for cls in (Busy, SyncAuthorizer):
         with on_a_socket(busy(cls)) as client:
             anyio.run(call_all, client.base_url)
 

@@ -1,4 +1,4 @@
-"""The public names: to add one is a decision, to lose one breaks somebody's service."""
+"""The public names: adding one is a decision, removing one breaks services."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ def test_every_public_name_is_there_and_documented():
         assert getattr(coworks_async, name).__doc__, name
 
 
-def test_whatever_can_be_seen_is_public():
+def test_dir_lists_only_public_names():
     assert set(dir(coworks_async)) == {*NAMES, "__version__"}
 
 
@@ -45,19 +45,19 @@ def test_any_other_name_is_an_attribute_error():
         _ = coworks_async.nothing
 
 
-def test_a_public_name_is_imported_when_it_is_asked_for():
+def test_public_names_are_imported_at_first_use():
     loaded = "print('starlette' in sys.modules)"
     script = f"import sys, coworks_async; {loaded}; coworks_async.entry; {loaded}"
-    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-    assert told.stdout.split() == ["False", "True"]
+    result = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert result.stdout.split() == ["False", "True"]
 
 
-def test_every_error_of_an_author_is_a_coworks_error_and_every_answer_an_http_exception():
+def test_developer_errors_are_coworks_errors_and_problems_are_http_exceptions():
     errors = [value for name in NAMES if isinstance(value := getattr(coworks_async, name), type)]
     errors = [error for error in errors if issubclass(error, Exception)]
     assert {error for error in errors if not issubclass(error, coworks_async.CoWorksError)} == {coworks_async.Problem}
     assert issubclass(coworks_async.Problem, HTTPException)
 
 
-def test_the_version_is_told():
+def test_the_version_has_three_parts():
     assert coworks_async.__version__.count(".") == 2

@@ -1,4 +1,4 @@
-"""What a service loads: a Lambda pays for each module at every cold start."""
+"""Modules that a service loads: each costs time at every cold start of a Lambda function."""
 
 import json
 import os
@@ -92,11 +92,11 @@ asyncio.run(main())
 
 
 def loaded_by(code: str) -> set[str]:
-    """Run code in a fresh interpreter and return the modules that are loaded at its end."""
-    # Coverage, where the tests run under it, would load modules of its own.
+    """Run code in a new interpreter and return the modules that are loaded at its end."""
+    # Without coverage, which would load more modules.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    told = f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=False)
+    script = f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout))
 
@@ -109,7 +109,7 @@ def test_a_service_loads_nothing_that_only_tools_and_extensions_need(code: str):
     assert sorted(name for name in loaded if name in FORBIDDEN or name.partition(".")[0] in FORBIDDEN) == []
 
 
-def test_a_service_loads_no_third_party_but_its_four_and_theirs():
+def test_a_service_loads_only_its_four_dependencies_and_theirs():
     own = loaded_by("pass")
     loaded = {name.partition(".")[0] for name in loaded_by(SERVE) - own}
     third = {name for name in loaded - set(sys.stdlib_module_names) if not name.startswith(("_", "coworks_async"))}

@@ -1,4 +1,4 @@
-"""README says what is true: its service is the sample that `make run` serves, and it answers as the transcript says."""
+"""The README is correct: its service is the sample that `make run` serves, and its transcript is reproduced."""
 
 import re
 import shlex
@@ -10,12 +10,12 @@ from coworks_async.testing import TestClient
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SERVICE = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[0]
-# A command and what it prints, to the next blank line or the end of its block.
+# A command and its output, up to the next blank line or the end of the block.
 CALL = re.compile(r"^\$ curl (.*)\n((?:(?!```|\$ ).+\n)+)", re.MULTILINE)
 
 
-def ask(client: TestClient, words: list[str]) -> str:
-    """Send what curl would send for these words, and return what it would print."""
+def run_curl(client: TestClient, words: list[str]) -> str:
+    """Send the request of a curl command and return curl's output."""
     url, method, headers, body = "", "GET", {}, None
     rest = iter(words)
     for word in rest:
@@ -32,11 +32,11 @@ def ask(client: TestClient, words: list[str]) -> str:
             case _:
                 assert not url, word
                 url = word
-    answer = client.request(method, url, headers=headers, content=body)
+    response = client.request(method, url, headers=headers, content=body)
     if method != "HEAD":
-        return answer.text
-    assert answer.text == ""
-    return f"HTTP/1.1 {answer.status_code} {answer.reason_phrase}\n...\n"
+        return response.text
+    assert response.text == ""
+    return f"HTTP/1.1 {response.status_code} {response.reason_phrase}\n...\n"
 
 
 def test_the_service_of_the_readme_is_the_sample():
@@ -50,5 +50,5 @@ def test_the_transcript_of_the_readme_is_true():
     assert len(calls) == README.count("$ curl ") == 6
     with TestClient(module["app"], base_url="http://127.0.0.1:5000") as client:
         for words, printed in calls:
-            # A terminal begins a new line; the bodies here end in one of their own, or are one line of JSON.
-            assert ask(client, shlex.split(words)).rstrip("\n") == printed.rstrip("\n"), words
+            # The transcript has a line break after every body.
+            assert run_curl(client, shlex.split(words)).rstrip("\n") == printed.rstrip("\n"), words

@@ -1,4 +1,4 @@
-"""The service: what its constructor takes, what it tells of itself, and the first example of the design as it is."""
+"""`TechMicroService`: constructor, attributes, and the first example of the quickstart."""
 
 import logging
 
@@ -34,37 +34,37 @@ TOKEN = {"authorization": "token"}
 
 
 @differs("http-refusals", "url-challenge")
-def test_the_first_example_answers_as_the_quickstart_says(connect: Connect):
+def test_the_first_example_responds_as_the_quickstart_shows(connect: Connect):
     client = connect(SimpleMicroService(name="sample-first-microservice"))
-    refused = client.get("/")
-    assert refused.status_code == 401
-    assert refused.headers["www-authenticate"] == 'Token realm="sample-first-microservice"'
+    rejected = client.get("/")
+    assert rejected.status_code == 401
+    assert rejected.headers["www-authenticate"] == 'Token realm="sample-first-microservice"'
     assert client.head("/", headers={"authorization": "any"}).status_code == 403
     assert client.get("/", headers=TOKEN).text == "Stored value 0.\n"
     assert client.post("/", json={"value": 20}, headers=TOKEN).text == "Value stored (20).\n"
     assert client.get("/", headers=TOKEN).text == "Stored value 20.\n"
     assert client.post("/", headers=TOKEN).text == "Value stored (None).\n"
-    answer = client.get("/?nope=1", headers=TOKEN)
-    assert (answer.status_code, [error["name"] for error in answer.json()["errors"]]) == (422, ["nope"])
+    response = client.get("/?nope=1", headers=TOKEN)
+    assert (response.status_code, [error["name"] for error in response.json()["errors"]]) == (422, ["nope"])
 
 
-def test_the_name_is_the_classs_in_lower_case_unless_it_is_given():
+def test_the_name_defaults_to_the_class_name_in_lower_case():
     assert SimpleMicroService().name == "simplemicroservice"
     app = SimpleMicroService(name="pens")
     assert (app.name, app.logger.name) == ("pens", "pens")
     assert isinstance(app.logger, logging.Logger)
 
 
-def test_the_app_logs_by_its_own_logger(connect: Connect, caplog: pytest.LogCaptureFixture):
+def test_the_logger_has_the_name_of_the_service(connect: Connect, caplog: pytest.LogCaptureFixture):
     class Logging(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
             self.logger.warning("at %s", request.url.path)
 
     assert connect(Logging(name="shop")).get("/").status_code == 204
-    # A server in this process may log too.
-    told = [(record.name, record.getMessage()) for record in caplog.records if not record.name.startswith("uvicorn")]
-    assert told == [("shop", "at /")]
+    # uvicorn runs in this process and logs, too.
+    logged = [(record.name, record.getMessage()) for record in caplog.records if not record.name.startswith("uvicorn")]
+    assert logged == [("shop", "at /")]
 
 
 def test_the_entries_are_listed_with_method_path_endpoint_and_options():
@@ -85,7 +85,7 @@ def test_the_entries_are_listed_with_method_path_endpoint_and_options():
     ]
 
 
-def test_each_instance_has_entries_hooks_and_state_of_its_own(connect: Connect):
+def test_instances_do_not_share_entries_hooks_or_state(connect: Connect):
     first, second = SimpleMicroService(), SimpleMicroService()
     seen: list[str] = []
     first.before_request(lambda: seen.append("first"))
@@ -96,17 +96,17 @@ def test_each_instance_has_entries_hooks_and_state_of_its_own(connect: Connect):
     assert seen == ["first"] * 2
 
 
-def test_a_service_without_entries_is_all_404(connect: Connect):
+def test_a_service_without_entries_responds_404(connect: Connect):
     assert_problem(connect(TechMicroService()).get("/"), 404, "Not Found")
 
 
-def test_options_that_starlette_does_not_have_are_refused():
+def test_unknown_constructor_options_are_rejected():
     with pytest.raises(TypeError, match="no_such_option"):
         TechMicroService(no_such_option=True)  # type: ignore[call-arg]
 
 
 @differs("sizes")
-def test_the_body_is_limited_to_what_lambda_takes_unless_told_otherwise(connect: Connect):
+def test_the_body_is_limited_to_lambdas_payload_by_default(connect: Connect):
     class Sized(TechMicroService):
         @entry(no_auth=True)
         async def post(self, data: str = ""):
@@ -134,16 +134,16 @@ def test_a_form_is_limited_in_fields_and_files(connect: Connect):
     assert client.post("/", files={"a": b"1", "b": b"2"}).status_code == 413
 
 
-def test_a_blueprint_that_comes_after_the_first_request_is_an_error():
+def test_registering_a_blueprint_after_the_first_request_is_an_error():
     app = SimpleMicroService()
     TestClient(app).get("/")
     with pytest.raises(
-        DeclarationError, match=r"SimpleMicroService\.register_blueprint\('extra'\) comes after the first"
+        DeclarationError, match=r"SimpleMicroService\.register_blueprint\('extra'\): called after the first"
     ):
         app.register_blueprint(Blueprint(name="extra"))
 
 
-def test_in_lambda_a_plan_is_compiled_when_it_is_needed(
+def test_in_lambda_plans_are_compiled_at_the_first_request(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     class Wrong(TechMicroService):
@@ -155,7 +155,7 @@ def test_in_lambda_a_plan_is_compiled_when_it_is_needed(
         async def post(self, value: int = 0):
             return value
 
-    with pytest.raises(DeclarationError, match=r"Wrong\.get: the parameter 'value' cannot be converted"):
+    with pytest.raises(DeclarationError, match=r"Wrong\.get: cannot convert parameter 'value'"):
         Wrong()
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "wrong-dev")
     client = TestClient(Wrong())
@@ -164,7 +164,7 @@ def test_in_lambda_a_plan_is_compiled_when_it_is_needed(
     assert_logged_once(caplog, f"GET / ({Wrong.__qualname__}.get) failed", DeclarationError)
 
 
-def test_a_route_used_before_the_app_is_served_is_the_same():
+def test_a_route_can_be_used_before_the_service():
     app = SimpleMicroService()
     client = TestClient(app.routes[0], headers=TOKEN)
     assert client.get("/").text == "Stored value 0.\n"
@@ -183,7 +183,7 @@ def test_everything_at_once_on_one_service(connect: Connect):
     app.register_blueprint(admin, url_prefix="/admin")
 
     @admin.after_request
-    def mark(response):
+    def add_header(response):
         response.headers["x-admin"] = "yes"
         return response
 
@@ -192,9 +192,9 @@ def test_everything_at_once_on_one_service(connect: Connect):
         return {"missing": request.url.path}, 404
 
     client = connect(app)
-    answer = client.get("/admin")
-    assert answer.json() == {"entries": ["get", "post", "admin.get"]}
-    assert answer.headers["x-admin"] == "yes"
-    answer = client.get("/nowhere")
-    assert (answer.status_code, answer.json()) == (404, {"missing": "/nowhere"})
-    assert "x-admin" not in answer.headers
+    response = client.get("/admin")
+    assert response.json() == {"entries": ["get", "post", "admin.get"]}
+    assert response.headers["x-admin"] == "yes"
+    response = client.get("/nowhere")
+    assert (response.status_code, response.json()) == (404, {"missing": "/nowhere"})
+    assert "x-admin" not in response.headers

@@ -1,4 +1,4 @@
-"""Starlette's middleware around a service, and what becomes of its errors."""
+"""Starlette middleware around a service, and its errors."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
@@ -24,7 +24,7 @@ from tests.differences import differs
 from tests.pipeline.checks import (
     assert_hidden_500,
     assert_logged_once,
-    scope_of,
+    create_scope,
     warnings_and_worse,
 )
 
@@ -60,28 +60,28 @@ class Service(TechMicroService):
 
 
 class Marking:
-    """A middleware as Starlette's documentation has it: pure ASGI."""
+    """A pure ASGI middleware, as in Starlette's documentation."""
 
     def __init__(self, app: ASGIApp, mark: str = "marked") -> None:
         self.app = app
         self.mark = mark
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def marked(message):
+        async def send_with_mark(message):
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"x-mark", self.mark.encode())]
             await send(message)
 
-        await self.app(scope, receive, marked)
+        await self.app(scope, receive, send_with_mark)
 
 
 @differs("refused-outside", "joined-headers")
-def test_pure_asgi_middleware_wraps_every_answer(connect: Connect):
+def test_pure_asgi_middleware_wraps_every_response(connect: Connect):
     app = Service(middleware=[Middleware(Marking, mark="outer"), Middleware(Marking, "inner")])
     client = connect(app)
     for path, status in [("/", 200), ("/closed", 401), ("/nowhere", 404), ("/broken", 500), ("/stream", 200)]:
-        answer = client.get(path)
-        assert (answer.status_code, answer.headers.get_list("x-mark")) == (status, ["inner", "outer"])
+        response = client.get(path)
+        assert (response.status_code, response.headers.get_list("x-mark")) == (status, ["inner", "outer"])
     assert client.post("/", json={"value": "x"}).headers.get_list("x-mark") == ["inner", "outer"]
 
 
@@ -114,8 +114,8 @@ def test_base_http_middleware_works_for_entries_of_each_kind(connect: Connect):
 
 def test_gzip_compresses_what_entries_return(connect: Connect):
     client = connect(Service(middleware=[Middleware(GZipMiddleware, minimum_size=100)]))
-    answer = client.get("/")
-    assert (answer.text, answer.headers["content-encoding"]) == ("x" * 2000, "gzip")
+    response = client.get("/")
+    assert (response.text, response.headers["content-encoding"]) == ("x" * 2000, "gzip")
     assert client.get("/stream").text == "chunk\n" * 5
     assert "content-encoding" not in client.get("/sync").headers
 
@@ -126,13 +126,13 @@ def test_starlettes_cors_middleware_covers_the_whole_service(connect: Connect):
     cors = Middleware(CORSMiddleware, allow_origins=[origin], allow_methods=["GET"], allow_headers=["authorization"])
     client = connect(Service(middleware=[cors]))
     for path, status in [("/", 200), ("/closed", 401), ("/broken", 500)]:
-        answer = client.get(path, headers={"origin": origin})
-        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, origin)
-    asked = {"origin": origin, "access-control-request-method": "GET"}
-    assert client.options("/closed", headers=asked).headers["access-control-allow-origin"] == origin
+        response = client.get(path, headers={"origin": origin})
+        assert (response.status_code, response.headers["access-control-allow-origin"]) == (status, origin)
+    preflight = {"origin": origin, "access-control-request-method": "GET"}
+    assert client.options("/closed", headers=preflight).headers["access-control-allow-origin"] == origin
 
 
-def test_authentication_middleware_is_there_where_no_token_is_asked_for(connect: Connect):
+def test_authentication_middleware_sets_auth_of_entries_without_a_token(connect: Connect):
     class Backend(AuthenticationBackend):
         async def authenticate(self, conn: HTTPConnection):
             return AuthCredentials(["read"]), SimpleUser("ann")
@@ -169,15 +169,15 @@ def test_an_error_in_a_middleware_is_a_500_and_logged_once(connect: Connect, cap
 
     client = connect(Service(middleware=[Middleware(Failing), Middleware(BaseHTTPMiddleware, dispatch=fail)]))
     assert_hidden_500(client.get("/sync"))
-    assert_logged_once(caplog, "a middleware at GET '/sync' failed", ValueError)
+    assert_logged_once(caplog, "Middleware at GET '/sync' failed", ValueError)
     caplog.clear()
     assert_hidden_500(client.get("/stream"))
-    assert_logged_once(caplog, "a middleware at GET '/stream' failed", LookupError)
+    assert_logged_once(caplog, "Middleware at GET '/stream' failed", LookupError)
     assert client.get("/").status_code == 200
 
 
 @pytest.mark.parametrize("transport", [in_process, on_a_socket])
-def test_an_error_in_a_middleware_after_its_answer_has_begun_is_logged_once(
+def test_an_error_in_a_middleware_after_its_response_has_started_is_logged_once(
     transport: Callable[[Starlette], AbstractContextManager[httpx2.Client]], caplog: pytest.LogCaptureFixture
 ):
     class Late(Marking):
@@ -188,10 +188,10 @@ def test_an_error_in_a_middleware_after_its_answer_has_begun_is_logged_once(
 
     with transport(Service(middleware=[Middleware(Late)])) as client:
         assert client.get("/sync").text == "/sync"
-    failed, refused = warnings_and_worse(caplog)
-    assert (failed.getMessage(), failed.exc_info is not None) == ("a middleware at GET '/sync' failed", True)
-    assert refused.getMessage().startswith("a middleware at GET '/sync', its answer begun, gets no other: ")
-    assert refused.exc_info is None
+    failed, rejected = warnings_and_worse(caplog)
+    assert (failed.getMessage(), failed.exc_info is not None) == ("Middleware at GET '/sync' failed", True)
+    assert rejected.getMessage().startswith("Middleware at GET '/sync': no error response, one had started: ")
+    assert rejected.exc_info is None
 
 
 async def test_a_middleware_that_reads_a_body_whose_client_leaves_sends_nothing(caplog: pytest.LogCaptureFixture):
@@ -207,12 +207,12 @@ async def test_a_middleware_that_reads_a_body_whose_client_leaves_sends_nothing(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await Service(middleware=[Middleware(Reading)])(scope_of("POST"), receive, send)
+    await Service(middleware=[Middleware(Reading)])(create_scope("POST"), receive, send)
     assert sent == []
     assert warnings_and_worse(caplog) == []
 
 
-def test_an_error_in_a_middleware_of_a_websocket_is_the_servers():
+def test_an_error_in_a_middleware_of_a_websocket_reaches_the_server():
     class Failing(Marking):
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             raise LookupError(scope["type"])
@@ -222,15 +222,15 @@ def test_an_error_in_a_middleware_of_a_websocket_is_the_servers():
         pass
 
 
-def test_a_plain_route_that_breaks_off_sends_no_second_answer(caplog: pytest.LogCaptureFixture):
+def test_a_plain_route_that_fails_while_streaming_sends_no_second_response(caplog: pytest.LogCaptureFixture):
     async def break_off(request: Request) -> Response:
         async def chunks() -> AsyncIterator[str]:
-            yield "begun " * 200
+            yield "started " * 200
             raise ValueError
 
         return StreamingResponse(chunks())
 
     app = Service(routes=[Route("/plain", break_off)], middleware=[Middleware(GZipMiddleware, minimum_size=10)])
-    with TestClient(app) as client, client.stream("GET", "/plain") as answer:
-        assert "problem" not in "".join(answer.iter_text())
-    assert_logged_once(caplog, "a route at GET '/plain', its answer begun, failed", ValueError)
+    with TestClient(app) as client, client.stream("GET", "/plain") as response:
+        assert "problem" not in "".join(response.iter_text())
+    assert_logged_once(caplog, "Route at GET '/plain' failed after the response had started", ValueError)

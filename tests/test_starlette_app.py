@@ -1,4 +1,4 @@
-"""A service stays a Starlette app: routes, mounts, WebSockets, the lifespan, the clients, and other apps around it."""
+"""A service is a Starlette app: routes, mounts, WebSockets, lifespan, test clients, and mounting it in other apps."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -63,13 +63,13 @@ def test_a_service_is_a_starlette_app():
     assert app.state.pool == "pool"
 
 
-def test_exception_handlers_answer_as_in_starlette(connect: Connect):
+def test_exception_handlers_work_as_in_starlette(connect: Connect):
     async def handle(request: Request, error: Exception) -> Response:
         return JSONResponse({"handled": str(error), "path": request.url.path}, 418)
 
     client = connect(Service(exception_handlers={KeyError: handle}))
-    answer = client.get("/broken")
-    assert (answer.status_code, answer.json()) == (418, {"handled": "'why'", "path": "/broken"})
+    response = client.get("/broken")
+    assert (response.status_code, response.json()) == (418, {"handled": "'why'", "path": "/broken"})
 
 
 def test_mounts_and_static_files(connect: Connect, tmp_path: Path):
@@ -121,14 +121,14 @@ def test_the_lifespan_runs_and_its_state_reaches_each_request(connect: Connect):
     assert steps == ["started True"]
 
 
-def test_starlettes_test_client_and_httpx_transport_call_it():
+def test_starlettes_test_client_calls_a_service():
     with TestClient(Service()) as client:
         assert client.get("/sync").text == "/sync"
-        # An entry's error is an answer, and never raised in the test.
+        # The error of an entry is a response and is not raised in the test.
         assert client.get("/broken").status_code == 500
 
 
-async def test_httpx_calls_it_in_process(caplog: pytest.LogCaptureFixture):
+async def test_httpx_calls_a_service_in_process(caplog: pytest.LogCaptureFixture):
     transport = httpx2.ASGITransport(app=Service())
     async with httpx2.AsyncClient(transport=transport, base_url="http://service") as client:
         assert (await client.get("/sync")).text == "/sync"
@@ -137,7 +137,7 @@ async def test_httpx_calls_it_in_process(caplog: pytest.LogCaptureFixture):
     assert warnings_and_worse(caplog) == []
 
 
-def test_it_is_mounted_in_a_starlette_app_and_in_another_service(connect: Connect):
+def test_a_service_can_be_mounted_in_a_starlette_app_and_in_another_service(connect: Connect):
     class Outer(TechMicroService):
         @entry(no_auth=True)
         async def get(self):

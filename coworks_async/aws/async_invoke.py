@@ -10,9 +10,8 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from coworks_async.aws.authorizer import create_marker
-from coworks_async.aws.event_formats.base import Event
 from coworks_async.exceptions import Problem
-from coworks_async.types import Scope
+from coworks_async.types import Event, Scope
 
 ENVELOPE = "coworks.background"
 

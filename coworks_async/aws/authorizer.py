@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from coworks_async.aws.event_formats.base import Event, header_bytes
+from coworks_async.aws.event_formats.base import header_bytes
 from coworks_async.exceptions import AuthorizerError
 from coworks_async.pipeline.request import current_stage
-from coworks_async.types import Principal
+from coworks_async.types import Event, Principal
 
 MARKER = "coworks"
 PRINCIPAL = "principal"

@@ -13,11 +13,11 @@ from starlette.routing import Host, Mount
 from coworks_async._compat import get_route_path
 from coworks_async.aws.async_invoke import ENVELOPE
 from coworks_async.aws.authorizer import create_marker
-from coworks_async.aws.event_formats.base import Event
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AsyncCallError
 from coworks_async.pipeline.async_calls import AsyncCall, Service
 from coworks_async.pipeline.invocation import StoreIn, store_target
+from coworks_async.types import Event
 
 
 class Target(Service, Protocol):

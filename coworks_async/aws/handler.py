@@ -15,7 +15,7 @@ from coworks_async.aws import authorizer
 from coworks_async.aws.access_log import log_request
 from coworks_async.aws.async_invoke import AsyncInvoker, is_envelope
 from coworks_async.aws.event_formats.alb import AlbEvent
-from coworks_async.aws.event_formats.base import CONFIG, Event, oversize
+from coworks_async.aws.event_formats.base import CONFIG, oversize
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEvent
 from coworks_async.aws.event_formats.rest import RestEvent
 from coworks_async.aws.runtime import Runtime
@@ -24,10 +24,9 @@ from coworks_async.exceptions import AuthorizerError, StartupError
 from coworks_async.pipeline.authorizer import AUTHORIZED, log_authorizer_failure, principal_from_result
 from coworks_async.pipeline.collector import ResponseAborted, ResponseCollector
 from coworks_async.pipeline.concurrency import ensure_async
-from coworks_async.pipeline.errors import to_exception
+from coworks_async.pipeline.errors import problem_response, to_exception
 from coworks_async.pipeline.invocation import ASYNC_INVOKER
-from coworks_async.pipeline.problems import problem_response
-from coworks_async.types import Receive, Scope, Send
+from coworks_async.types import Event, Receive, Scope, Send
 
 RequestEvent = RestEvent | HttpApiEvent | AlbEvent
 
@@ -141,7 +140,7 @@ class LambdaHandler:
             error = to_exception(failed)
             log_authorizer_failure(error, self.logger)
             told = str(error) if isinstance(error, AuthorizerError) else "token_authorizer failed"
-            raise AuthorizerError(f"{told}; nobody was let in") from None
+            raise AuthorizerError(f"{told}; access denied") from None
         return authorizer.authorizer_response(event, context, principal)
 
     async def handle(self, event: Any, context: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The command `cws`, one file a command."""
+"""The `cws` command."""
 
 import sys
 from collections.abc import Callable
@@ -6,9 +6,8 @@ from importlib.util import find_spec
 
 __all__ = ["main"]
 
-# A Lambda installs the package without the extra that brings these; a developer who forgot it gets a line, not a
-# traceback.
-_NEEDED = (
+# The modules of the extra `standard`. A Lambda function installs the package without it.
+_REQUIRED = (
     "boto3",
     "click",
     "docstring_parser",
@@ -21,18 +20,18 @@ _NEEDED = (
     "uvicorn",
     "yaml",
 )
-_MISSING = [name for name in _NEEDED if find_spec(name) is None]
+_MISSING = [name for name in _REQUIRED if find_spec(name) is None]
 
 
-def _refuse() -> None:
+def _report_missing() -> None:
     sys.stderr.write(f"Error: cws needs {', '.join(_MISSING)}: pip install 'coworks-async[standard]'\n")
     sys.exit(2)
 
 
-main: Callable[[], object] = _refuse
+main: Callable[[], object] = _report_missing
 
 if not _MISSING:
     from coworks_async.cli.main import cws
 
-    # After the import, which binds the submodule `main` to this very name.
+    # Assigned after the import, which binds the submodule `main` to this name.
     main = cws

@@ -1,4 +1,4 @@
-"""From what the user calls the app (`simple`, `pkg.mod:factory`, a file's path) to the ASGI app itself."""
+"""Load the user's code: the app that `-A` names, and the custom commands of the config file."""
 
 import importlib
 import inspect
@@ -6,29 +6,44 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from coworks_async.cli.errors import BrokenCommand, summarize
+from coworks_async.cli.project import Project, load_environment
 from coworks_async.exceptions import CommandError, CoWorksError
+from coworks_async.service import TechMicroService
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from coworks_async.cli.config_file import Setting
+    from coworks_async.types import ASGIApp
 
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-_IMPORTLIB = os.path.join(os.path.dirname(importlib.__file__), "")
-_CLI = os.path.join(os.path.dirname(__file__), "")
-_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+
+# Frames left out of the tracebacks of user code: those of importing it, and those of this package.
+_IMPORT_FRAMES = (
+    "<frozen importlib",
+    os.path.join(os.path.dirname(importlib.__file__), ""),
+    os.path.join(os.path.dirname(__file__), ""),
+)
+_PACKAGE_FRAMES = (*_IMPORT_FRAMES, os.path.join(os.path.dirname(os.path.dirname(__file__)), ""))
 
 
 @dataclass(frozen=True, slots=True)
 class AppLocation:
-    """Where an app is to be found.
+    """Where to import an app from.
 
-    `import_path` goes first on `sys.path`; `file` is set when the user named one, and is absolute.
+    Attributes:
+        spec: what `-A` names; for a file, with its absolute path.
+        attribute: the name after the colon, if any.
+        import_path: directories to put first on `sys.path`.
+        file: the absolute path, if the spec names a file.
     """
 
     spec: str
@@ -38,68 +53,134 @@ class AppLocation:
     file: Path | None = None
 
 
-def locate(spec: str, directory: Path) -> AppLocation:
-    """Read an app's spec; nothing is imported yet.
+def load_service(project: Project, feature: str = "a Lambda handler") -> "tuple[TechMicroService, AppLocation, str]":
+    """Load the environment files and the service; return it with its location and the stage.
 
-    `spec` is a module or a file's path, and perhaps `:name`, a dotted name in it. `directory` is the project's folder.
-    A file is sought from the current folder, then from the project's; its module is named from the topmost package
-    that holds it. Raises `CommandError` for a spec that cannot name an app, and for a file that is not there.
+    Args:
+        feature: what the command needs of the service, for the error if the app is another ASGI app.
+    """
+    app, location, stage = load_project_app(project)
+    return require_service(app, location, feature), location, stage
 
-        locate("simple:app", Path("tech").resolve())
+
+def load_project_app(project: Project) -> "tuple[ASGIApp, AppLocation, str]":
+    """Load the environment files and the app; return it with its location and the stage."""
+    stage = load_environment(project)
+    location = locate_app(project.app_spec(), project.directory)
+    return load_app(location), location, stage
+
+
+def require_service(app: "ASGIApp", location: AppLocation, feature: str = "a Lambda handler") -> TechMicroService:
+    """Return the app if it is a service, else raise `CommandError`."""
+    if not isinstance(app, TechMicroService):
+        kind = type(app).__name__
+        raise CommandError(f"App {location.spec!r} is a {kind}. Only a TechMicroService has {feature}.")
+    return app
+
+
+def locate_app(spec: str, directory: Path) -> AppLocation:
+    """Parse an app spec without importing anything.
+
+    Args:
+        spec: a module or the path of a file, optionally with `:` and a dotted name.
+        directory: the project directory. A file is looked up in the current directory first.
+
+    Raises:
+        CommandError: the spec is invalid, or the file does not exist.
+
+    Example:
+        locate_app("simple:app", Path("tech").resolve())
     """
     target, colon, attribute = spec.partition(":")
     if colon and _DOTTED_NAME.fullmatch(attribute) is None:
-        raise CommandError(f"The app {spec!r} has no name after its colon: write 'module:name'.")
+        raise CommandError(f"Invalid app {spec!r}. Expected 'module:name'.")
     if target.endswith(".py") or "/" in target:
         return _locate_file(spec, target, attribute or None, directory)
     if not all(target.split(".")):
-        raise CommandError(f"The app {spec!r} names no module.")
+        raise CommandError(f"Invalid app {spec!r}. Expected 'module', 'module:name' or the path of a file.")
     return AppLocation(spec, target, attribute or None, (directory,))
 
 
 def load_app(location: AppLocation) -> "ASGIApp":
-    """Import the app's module and give its ASGI app, made by the factory where the name is one's.
+    """Import the app's module and return the app, or what the factory of that name returns.
 
-    Without a name it is `app`, else the module's one `TechMicroService`. Raises `CommandError`, in one line, when the
-    module or the name is not there or is no app; where the user's own code fails, its traceback goes to stderr first.
+    Without a name, the app is the module's `app`, or else its only `TechMicroService`. If the user's code fails, its
+    traceback is printed to stderr before the error is raised.
 
-        app = load_app(locate("samples/docs/tech/first.py", Path.cwd()))
+    Raises:
+        CommandError: the module or the name does not exist, is not an app, or fails.
     """
     for folder in reversed(location.import_path):
         if str(folder) in sys.path:
             sys.path.remove(str(folder))
         sys.path.insert(0, str(folder))
-    module = _import(location)
-    name = location.attribute or _default_name(module)
+    module = _import_module(location)
+    name = location.attribute or _find_default_name(module)
     with _user_code(f"Cannot find {name!r} in {location.module!r}"):
-        value = _attribute(module, name)
+        value = _get_attribute(module, name)
     if is_factory(value):
-        with _user_code(f"Cannot make the app of '{location.module}:{name}'"):
+        with _user_code(f"Cannot create the app with '{location.module}:{name}'"):
             value = value()
         name = f"{name}()"
     if is_asgi(value):
         app: ASGIApp = value
         return app
-    raise CommandError(f"'{location.module}:{name}' is not an ASGI app but {_described(value)}. {_candidates(module)}")
+    raise CommandError(f"'{location.module}:{name}' is not an ASGI app but {_describe(value)}. {_suggest_apps(module)}")
 
 
 def is_asgi(value: object) -> bool:
-    """Tell whether the value is called with scope, receive and send."""
+    """Return whether the value can be called with scope, receive and send."""
     if inspect.isclass(value) or not _accepts(value, 3):
         return False
-    # `*args` takes anything; where nothing at all will do as well, only a coroutine function is an app.
+    # `*args` accepts any number of arguments: then only a coroutine function is an app.
     return not _accepts(value, 0) or _is_async(value)
 
 
 def is_factory(value: object) -> bool:
-    """Tell whether the value, a function or a class, can be called without arguments to make an app."""
+    """Return whether the value is a function or a class that creates an app when called without arguments."""
     return _accepts(value, 0) and not _is_async(value) and not is_asgi(value)
+
+
+def load_command(name: str, setting: "Setting", directory: Path, replaced: click.Command | None) -> click.Command:
+    """Import a custom command, or create it from a subclass of `click.Command`.
+
+    Args:
+        setting: the `class` of the command.
+        directory: the project directory, put first on `sys.path`.
+        replaced: the built-in command of that name. A subclass inherits its callback, options and help.
+
+    Returns:
+        The command, or a `BrokenCommand` if it cannot be imported.
+    """
+    path = getattr(setting.value, "text", "")
+    module, _, attribute = path.rpartition(".")
+    if str(directory) not in sys.path:
+        sys.path.insert(0, str(directory))
+    prefix = f"Cannot load command {name!r} ({setting.location})"
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, type) and issubclass(found, click.Command):
+            found = found(name, **_copy_options(replaced))
+    except (Exception, SystemExit) as error:
+        reason = CommandError(f"{prefix}: {summarize(error)}")
+        reason.__cause__ = error
+        return BrokenCommand(name, reason)
+    if isinstance(found, click.Command):
+        return found
+    return BrokenCommand(name, CommandError(f"{prefix}: {path!r} is a {type(found).__name__}, not a click command."))
+
+
+def _copy_options(command: click.Command | None) -> dict[str, Any]:
+    if command is None:
+        return {}
+    copied = {name: getattr(command, name) for name in ("callback", "help", "short_help", "epilog")}
+    return copied | {"params": list(command.params)}
 
 
 def _locate_file(spec: str, target: str, attribute: str | None, directory: Path) -> AppLocation:
     file = next((path for base in (Path.cwd(), directory) if (path := base / target).is_file()), None)
     if file is None or file.suffix != ".py":
-        raise CommandError(f"The app {spec!r} is not a Python file, neither from {Path.cwd()} nor from {directory}.")
+        raise CommandError(f"App {spec!r}: no such Python file in {Path.cwd()} or {directory}.")
     file = file.resolve()
     names = [] if file.name == "__init__.py" else [file.stem]
     root = file.parent
@@ -110,71 +191,73 @@ def _locate_file(spec: str, target: str, attribute: str | None, directory: Path)
     return AppLocation(absolute, ".".join(names), attribute, tuple(dict.fromkeys((root, directory))), file)
 
 
-def _import(location: AppLocation) -> ModuleType:
+def _import_module(location: AppLocation) -> ModuleType:
     importlib.invalidate_caches()
     with _user_code(f"Cannot import {location.module!r}"):
         try:
             module = importlib.import_module(location.module)
         except ModuleNotFoundError as error:
-            if _user_frames(error):
+            if not all(
+                frame.filename.startswith(_IMPORT_FRAMES) for frame in traceback.extract_tb(error.__traceback__)
+            ):
                 raise
-            sought = " and ".join(map(str, location.import_path))
-            # An absent `mod` of a present `pkg` is told by the error, an absent `pkg` by the user's word for it.
+            searched = " and ".join(map(str, location.import_path))
             raise CommandError(
-                f"No module {error.name!r} for the app {location.spec!r}: sought in {sought} and the installed "
-                "packages (-p names another folder)."
+                f"No module {error.name!r} for app {location.spec!r} in {searched} or the installed packages. "
+                "Set the directory with -p."
             ) from error
     origin = getattr(module, "__file__", None)
     if location.file is not None and (origin is None or Path(origin).resolve() != location.file):
-        raise CommandError(f"{location.file} cannot be imported: {origin or 'Python'} is {location.module!r} already.")
+        raise CommandError(
+            f"Cannot import {location.file}: the name {location.module!r} is taken by {origin or 'Python itself'}. "
+            "Rename the file."
+        )
     return module
 
 
-def _default_name(module: ModuleType) -> str:
+def _find_default_name(module: ModuleType) -> str:
     if hasattr(module, "app"):
         return "app"
-    from coworks_async.service import TechMicroService
-
-    # By identity: a service bound to two names is one.
+    # By identity: a service may have two names.
     services = {id(value): name for name, value in vars(module).items() if isinstance(value, TechMicroService)}
     if len(services) == 1:
         return next(iter(services.values()))
-    what = f"{len(services)} services" if services else "no service"
-    raise CommandError(f"{module.__name__!r} has no 'app' and {what}: name one by ':'. {_candidates(module)}")
+    count = f"{len(services)} services" if services else "no service"
+    raise CommandError(f"{module.__name__!r} has no 'app' and {count}. {_suggest_apps(module)}")
 
 
-def _attribute(module: ModuleType, name: str) -> Any:
+def _get_attribute(module: ModuleType, name: str) -> Any:
     value: Any = module
     for part in name.split("."):
         try:
             value = getattr(value, part)
         except AttributeError as error:
-            raise CommandError(f"{module.__name__!r} has no {name!r}. {_candidates(module)}") from error
+            raise CommandError(f"{module.__name__!r} has no {name!r}. {_suggest_apps(module)}") from error
     return value
 
 
-def _candidates(module: ModuleType) -> str:
+def _suggest_apps(module: ModuleType) -> str:
     names = [name for name, value in vars(module).items() if not name.startswith("_") and _may_be_app(value, module)]
-    return f"It has: {', '.join(names)}." if names else "Nothing in it is an app."
+    return f"Choose from: {', '.join(names)}." if names else "The module contains no app."
 
 
 def _may_be_app(value: object, module: ModuleType) -> bool:
     if inspect.isclass(value) or inspect.isroutine(value):
-        # What was imported to write the service is not the service.
+        # Not the imported base classes and decorators.
         return value.__module__ == module.__name__ and (is_asgi(value) or is_factory(value))
     return is_asgi(value)
 
 
-def _described(value: object) -> str:
+def _describe(value: object) -> str:
     if _is_async(value):
-        return "a coroutine function (a factory is a plain one)"
+        return "a coroutine function (a factory must be synchronous)"
     if inspect.isroutine(value) or inspect.isclass(value):
-        return "something that wants arguments"
+        return "a callable with other parameters"
     return f"of type {type(value).__name__}"
 
 
 def _is_async(value: object) -> bool:
-    # The type's, as Python calls it: a class's own `__call__` is its instances'.
+    # Looked up on the type, as Python does: the `__call__` of a class is for its instances.
     call = inspect.getattr_static(type(value), "__call__", None)
     return inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(call)
 
@@ -190,34 +273,21 @@ def _accepts(value: object, count: int) -> bool:
 
 
 @contextmanager
-def _user_code(failing: str) -> Iterator[None]:
-    """Print what the user's code raises as its author wants to see it, and raise the one line instead."""
+def _user_code(problem: str) -> Iterator[None]:
+    """Print the traceback of an error in the user's code, without our frames, and raise `CommandError`."""
     try:
         yield
     except CommandError:
         raise
     except (Exception, SystemExit) as error:
         report = traceback.TracebackException.from_exception(error)
-        _trim(report, _ours if isinstance(error, CoWorksError) else _machinery)
+        _remove_frames(report, _PACKAGE_FRAMES if isinstance(error, CoWorksError) else _IMPORT_FRAMES)
         sys.stderr.write("".join(report.format()))
-        message = "".join(str(error).splitlines()[:1])
-        raise CommandError(": ".join(filter(None, (failing, type(error).__name__, message)))) from error
+        raise CommandError(f"{problem}: {summarize(error)}") from error
 
 
-def _user_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    return [frame for frame in traceback.extract_tb(error.__traceback__) if not _machinery(frame.filename)]
-
-
-def _trim(report: traceback.TracebackException, unwanted: Callable[[str], bool]) -> None:
-    report.stack[:] = [frame for frame in report.stack if not unwanted(frame.filename)]
+def _remove_frames(report: traceback.TracebackException, prefixes: tuple[str, ...]) -> None:
+    report.stack[:] = [frame for frame in report.stack if not frame.filename.startswith(prefixes)]
     for linked in (report.__cause__, report.__context__, *(report.exceptions or ())):
         if linked is not None:
-            _trim(linked, unwanted)
-
-
-def _machinery(filename: str) -> bool:
-    return filename.startswith(("<frozen importlib", _IMPORTLIB, _CLI))
-
-
-def _ours(filename: str) -> bool:
-    return filename.startswith(_PACKAGE) or _machinery(filename)
+            _remove_frames(linked, prefixes)

@@ -1,42 +1,28 @@
-"""`project.cws.yml`: the options of the commands, for the whole project and over them those of a stage.
+"""Parse the config file `project.cws.yml` into settings that know their line number.
 
-It is read as nodes: each knows its line, and a text stays as written (`3.10`, `no`) until its option tells its type.
+Values stay as written (`3.10`, `no`): `option_sources` converts them once the type of the option is known.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from coworks_async.cli.errors import unknown
+import yaml
+
+from coworks_async.cli.errors import unknown_name
 from coworks_async.cli.project import check_stage
 from coworks_async.exceptions import CommandError
 
-if TYPE_CHECKING:
-    import yaml
-
-    _Pairs = Mapping[str, tuple[yaml.Node, yaml.Node]]
-
 VERSION = "3"
-DEFAULT_NAME = "project"
-DEFAULT_SUFFIX = ".cws.yml"
 
 _TAG = "tag:yaml.org,2002:"
-_SCALARS = {
-    "str": "a text",
-    "int": "a number",
-    "float": "a number",
-    "bool": "true or false",
-    "null": "empty",
-    "timestamp": "a date",
-}
-_KINDS = {**_SCALARS, "map": "a mapping", "seq": "a list"}
+_SCALARS = ("str", "int", "float", "bool", "null", "timestamp")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A line of the project file, printed as `project.cws.yml:4`."""
+class SourceLocation:
+    """A line of the config file, printed as `project.cws.yml:4`."""
 
     file: str
     line: int
@@ -45,13 +31,13 @@ class Place:
         return f"{self.file}:{self.line}"
 
     def error(self, message: str) -> CommandError:
-        """Make the error of what stands here."""
+        """Create an error whose message starts with this location."""
         return CommandError(f"{self}: {message}")
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value: its text as written, and what YAML takes it for (`str`, `int`, `float`, `bool`, `null`…)."""
+    """A single value: its text and its YAML type (`str`, `int`, `float`, `bool`, `null`, `timestamp`)."""
 
     text: str
     kind: str
@@ -62,235 +48,176 @@ Value = Scalar | tuple["Value", ...]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One option's value; `workspace` is None under the file's own `commands`."""
+    """The value of one option. `workspace` is None in the file's top-level `commands`."""
 
     name: str
     value: Value
-    place: Place
+    location: SourceLocation
     workspace: str | None = None
 
     @property
     def key(self) -> str:
-        """The name with `_` for `-`: both are written."""
+        """The name with `_` for `-`: both spellings are accepted."""
         return self.name.replace("-", "_")
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one `commands.<name>` holds; `command_class` is its `class`."""
+    """One `commands.<name>` mapping. `command_class` is its `class`, if any."""
 
     command: str
     workspace: str | None
-    place: Place
+    location: SourceLocation
     settings: tuple[Setting, ...]
     command_class: Setting | None
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
-    """A project file, read; without one, an empty one whose `file` is None."""
+class ConfigFile:
+    """A parsed config file. Without a file, `file` is None and there are no sections."""
 
     file: str | None = None
     sections: tuple[Section, ...] = ()
 
-    def of(self, command: str, stage: str) -> tuple[Section, ...]:
-        """Give a command's sections that count in a stage, the later over the earlier."""
-        return tuple(one for one in self.sections if one.command == command and one.workspace in (None, stage))
+    def find_sections(self, command: str, stage: str) -> tuple[Section, ...]:
+        """Return the sections of a command in a stage; later ones override earlier ones."""
+        return tuple(each for each in self.sections if each.command == command and each.workspace in (None, stage))
 
-    def class_of(self, command: str, stage: str) -> Setting | None:
-        """Give the `class` of a command in a stage, None where the file names none."""
-        named = [one.command_class for one in self.of(command, stage) if one.command_class is not None]
-        return named[-1] if named else None
+    def find_class(self, command: str, stage: str) -> Setting | None:
+        """Return the `class` of a custom command in a stage, or None."""
+        classes = [each.command_class for each in self.find_sections(command, stage) if each.command_class is not None]
+        return classes[-1] if classes else None
 
-    def commands(self, stage: str) -> list[str]:
-        """Name the commands that the file adds or replaces in a stage."""
-        names = dict.fromkeys(one.command for one in self.sections)
-        return [name for name in names if self.class_of(name, stage) is not None]
+    def list_custom_commands(self, stage: str) -> list[str]:
+        """Return the commands that have a `class` in a stage."""
+        names = dict.fromkeys(each.command for each in self.sections)
+        return [name for name in names if self.find_class(name, stage) is not None]
 
-    def check_commands(self, known: Iterable[str]) -> None:
-        """Raise `CommandError` for a section that is neither of a command in `known` nor of one with a `class`."""
-        builtin = set(known)
+    def check_commands(self, builtin: Iterable[str]) -> None:
+        """Raise `CommandError` for a section whose command neither is built in nor has a `class`."""
+        builtin = set(builtin)
         for section in self.sections:
-            own = self.commands(section.workspace) if section.workspace is not None else []
-            names = {*builtin, *own, *(one.command for one in self.sections if one.command_class and not one.workspace)}
+            # No stage has an empty name: only the top-level classes count there.
+            names = {*builtin, *self.list_custom_commands(section.workspace or "")}
             if section.command not in names:
-                told = unknown("There is no command", section.command, names)
-                raise section.place.error(f"{told} A command of the project's own needs a 'class'.")
+                message = unknown_name("No such command", section.command, names)
+                raise section.location.error(f"{message} A custom command needs a 'class'.")
 
 
-def find_configuration(directory: Path, name: str, suffix: str, *, named: bool) -> Path | None:
-    """Find the project file, in the project's folder, then in the current one.
+def read_config_file(path: Path) -> ConfigFile:
+    """Parse a config file.
 
-    Parameters: the project's folder; the file's name, which the suffix is added to unless it ends in `.yml` or
-    `.yaml`; the suffix; `named`, whether the user asked for this file.
-    Returns its path, None where there is none. Raises `CommandError` where there is none and it is `named`.
-
-        find_configuration(Path("tech"), "project", ".cws.yml", named=False)
+    Raises:
+        CommandError: the file cannot be read, or one of its lines is invalid.
     """
-    full = name if name.endswith((".yml", ".yaml")) else name + suffix
-    for path in (directory / full, Path.cwd() / full):
-        if path.is_file():
-            return path
-    if named:
-        raise CommandError(f"There is no project file {full!r}, neither in {directory} nor in {Path.cwd()}.")
-    return None
-
-
-def read_configuration(path: Path) -> Configuration:
-    """Read a project file.
-
-    Raises `CommandError`, one line with the file and its line, for what is no YAML, a wrong version, an unknown key.
-
-        read_configuration(Path("project.cws.yml")).of("run", "dev")
-    """
-    file = _shown(path)
+    file = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise CommandError(f"The project file {file} cannot be read: {error.strerror}.") from error
+        raise CommandError(f"Cannot read config file {file}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise CommandError(f"The project file {file} is not text in UTF-8.") from error
-    with _yaml_errors(file):
-        return Configuration(file, tuple(_sections(text, file)))
+        raise CommandError(f"Config file {file} is not valid UTF-8.") from error
+    return ConfigFile(file, tuple(_parse(text, file)))
 
 
-def _sections(text: str, file: str) -> Iterator[Section]:
-    import yaml
+class _Loader(yaml.SafeLoader):
+    """Composes nodes; checks the keys of mappings and merges `<<`, which yaml does only while constructing values."""
 
-    loader = yaml.SafeLoader(text)
-    root = loader.get_single_node()
-    mappings = list(_mappings(root, {})) if root is not None else []
-    # All of them first: merging puts keys into a mapping that it then has twice.
-    for mapping in mappings:
-        _check_keys(mapping, file)
-    for mapping in mappings:
-        loader.flatten_mapping(mapping)
-    if root is not None:
-        yield from _Reader(file).sections(root)
+    def __init__(self, text: str, file: str) -> None:
+        super().__init__(text)
+        self.name = file
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            location = _locate(key)
+            if not isinstance(key, yaml.ScalarNode):
+                raise location.error("Invalid key. Expected 'name: value'.")
+            name = key.value.replace("-", "_")
+            if name in seen:
+                raise location.error(f"Duplicate key {key.value!r}, first used on line {seen[name]}.")
+            seen[name] = location.line
+        self.flatten_mapping(node)
+        return node
 
 
-@contextmanager
-def _yaml_errors(file: str) -> Iterator[None]:
-    import yaml
-
+def _parse(text: str, file: str) -> list[Section]:
     try:
-        yield
+        root = _Loader(text, file).get_single_node()
+        return list(_parse_root(root)) if root is not None else []
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
         problem = "expected spaces, found a tab" if "'\\t'" in str(error.problem) else error.problem
-        raise Place(file, line).error(f"This is no YAML: {problem}.") from error
+        raise SourceLocation(file, line).error(f"Invalid YAML: {problem}.") from error
     except yaml.YAMLError as error:
-        # A character that no YAML may hold; it has no mark.
-        raise CommandError(f"{file}: This is no YAML: {''.join(str(error).splitlines()[:1])}.") from error
+        # An invalid character; this error has no line.
+        raise CommandError(f"{file}: Invalid YAML: {''.join(str(error).splitlines()[:1])}.") from error
     except RecursionError as error:
-        raise CommandError(f"{file}: This is nested too deeply, or in itself by an alias.") from error
+        raise CommandError(f"{file}: Invalid YAML: nested too deeply.") from error
 
 
-def _mappings(node: "yaml.Node", seen: dict[int, "yaml.Node"]) -> Iterator["yaml.MappingNode"]:
-    """Walk through the mappings, each once, as an alias may lead back to where it stands."""
-    import yaml
-
-    if id(node) in seen or isinstance(node, yaml.ScalarNode):
-        return
-    seen[id(node)] = node
-    if isinstance(node, yaml.MappingNode):
-        yield node
-    for child in node.value:
-        for part in child if isinstance(child, tuple) else (child,):
-            yield from _mappings(part, seen)
-
-
-def _check_keys(mapping: "yaml.MappingNode", file: str) -> None:
-    import yaml
-
-    seen: dict[str, int] = {}
-    for key, _ in mapping.value:
-        line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode):
-            raise Place(file, line).error("Expected a name before the colon.")
-        # An option is the same with `-` and with `_`.
-        name = key.value.replace("-", "_")
-        if name in seen:
-            raise Place(file, line).error(f"{key.value!r} is already on line {seen[name]}.")
-        seen[name] = line
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """The way from nodes to sections; its state is the file's name, which every error begins with."""
-
-    file: str
-
-    def sections(self, root: "yaml.Node") -> Iterator[Section]:
-        top = self.pairs(root, "The project file")
-        self.check_known(top, ("version", "commands", "workspaces"))
-        if "version" in top:
-            self.check_version(top["version"][1])
-        if "commands" in top:
-            yield from self.commands(top["commands"][1], None)
-        if "workspaces" in top:
-            yield from self.workspaces(top["workspaces"][1])
-
-    def workspaces(self, node: "yaml.Node") -> Iterator[Section]:
-        for stage, (key, inner) in self.pairs(node, "'workspaces'").items():
+def _parse_root(root: yaml.Node) -> Iterator[Section]:
+    top = _parse_mapping(root, "The config file")
+    _check_keys(top, ("version", "commands", "workspaces"))
+    if "version" in top:
+        version = top["version"][1]
+        if version.value != VERSION:
+            shown = f" {version.value!r}" if isinstance(version, yaml.ScalarNode) else ""
+            raise _locate(version).error(f"Unsupported version{shown}. Expected {VERSION}.")
+    if "commands" in top:
+        yield from _parse_commands(top["commands"][1], None)
+    if "workspaces" in top:
+        for stage, (key, node) in _parse_mapping(top["workspaces"][1], "'workspaces'").items():
             try:
                 check_stage(stage)
             except CommandError as error:
-                raise self.place(key).error(str(error)) from error
-            workspace = self.pairs(inner, f"The workspace {stage!r}")
-            self.check_known(workspace, ("commands",))
+                raise _locate(key).error(str(error)) from error
+            workspace = _parse_mapping(node, f"Workspace {stage!r}")
+            _check_keys(workspace, ("commands",))
             if "commands" in workspace:
-                yield from self.commands(workspace["commands"][1], stage)
-
-    def commands(self, node: "yaml.Node", workspace: str | None) -> Iterator[Section]:
-        for name, (key, value) in self.pairs(node, "'commands'").items():
-            settings = [
-                Setting(option, self.value(inner, option), self.place(at), workspace)
-                for option, (at, inner) in self.pairs(value, f"The command {name!r}").items()
-            ]
-            named = next((one for one in settings if one.name == "class"), None)
-            if named is not None and not (isinstance(named.value, Scalar) and "." in named.value.text.strip(".")):
-                raise named.place.error(f"The class of {name!r} names no command: expected 'module.attribute'.")
-            rest = tuple(one for one in settings if one is not named)
-            yield Section(name, workspace, self.place(key), rest, named)
-
-    def pairs(self, node: "yaml.Node", what: str) -> "_Pairs":
-        """Give a mapping's keys with the nodes of both; nothing at all is an empty one."""
-        if node.tag == _TAG + "null":
-            return {}
-        if node.tag != _TAG + "map":
-            raise self.place(node).error(f"{what} is {_described(node)}: expected 'name: value' lines.")
-        # A key that was merged in comes first, so that the mapping's own wins.
-        return {key.value: (key, value) for key, value in node.value}
-
-    def value(self, node: "yaml.Node", option: str) -> Value:
-        kind = node.tag.removeprefix(_TAG)
-        if kind in _SCALARS:
-            return Scalar(node.value, kind)
-        if kind == "seq":
-            return tuple(self.value(one, option) for one in node.value)
-        raise self.place(node).error(f"{option!r} is {_described(node)}: expected a value or a list of values.")
-
-    def check_known(self, pairs: "_Pairs", known: tuple[str, ...]) -> None:
-        for name, (key, _) in pairs.items():
-            if name not in known:
-                raise self.place(key).error(unknown("There is no key", name, known))
-
-    def check_version(self, node: "yaml.Node") -> None:
-        if node.value != VERSION:
-            told = repr(node.value) if node.value and node.tag.removeprefix(_TAG) in _SCALARS else _described(node)
-            raise self.place(node).error(f"The version is {told}: expected {VERSION}.")
-
-    def place(self, node: "yaml.Node") -> Place:
-        return Place(self.file, node.start_mark.line + 1)
+                yield from _parse_commands(workspace["commands"][1], stage)
 
 
-def _described(node: "yaml.Node") -> str:
+def _parse_commands(node: yaml.Node, workspace: str | None) -> Iterator[Section]:
+    for name, (key, value) in _parse_mapping(node, "'commands'").items():
+        settings = {
+            option: Setting(option, _parse_value(inner, option), _locate(at), workspace)
+            for option, (at, inner) in _parse_mapping(value, f"Command {name!r}").items()
+        }
+        command_class = settings.pop("class", None)
+        if command_class is not None:
+            path = command_class.value
+            if not isinstance(path, Scalar) or "." not in path.text.strip("."):
+                raise command_class.location.error(f"Invalid class of {name!r}. Expected 'module.attribute'.")
+        yield Section(name, workspace, _locate(key), tuple(settings.values()), command_class)
+
+
+def _parse_mapping(node: yaml.Node, name: str) -> Mapping[str, tuple[yaml.Node, yaml.Node]]:
+    """Return the key and value nodes of a mapping by key. A null is an empty mapping."""
+    if node.tag == _TAG + "null":
+        return {}
+    if node.tag != _TAG + "map":
+        raise _locate(node).error(f"{name} is not a mapping. Expected 'name: value' lines.")
+    # Merged keys come first, so that the mapping's own keys override them.
+    return {key.value: (key, value) for key, value in node.value}
+
+
+def _parse_value(node: yaml.Node, option: str) -> Value:
     kind = node.tag.removeprefix(_TAG)
-    return _KINDS.get(kind, f"of the type {node.tag!r}")
+    if kind in _SCALARS:
+        return Scalar(node.value, kind)
+    if kind == "seq":
+        return tuple(_parse_value(item, option) for item in node.value)
+    raise _locate(node).error(f"Invalid value for {option!r}. Expected a value or a list of values.")
 
 
-def _shown(path: Path) -> str:
-    """A path as short as it can be from the current folder."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+def _check_keys(mapping: Mapping[str, tuple[yaml.Node, yaml.Node]], known: tuple[str, ...]) -> None:
+    for name, (key, _) in mapping.items():
+        if name not in known:
+            raise _locate(key).error(unknown_name("Unknown key", name, known))
+
+
+def _locate(node: yaml.Node) -> SourceLocation:
+    return SourceLocation(node.start_mark.name, node.start_mark.line + 1)

@@ -9,11 +9,10 @@ from typing import TypeVar
 
 import click
 
-from coworks_async.cli.app_loader import AppLocation
+from coworks_async.cli.app_loader import AppLocation, load_service
 from coworks_async.cli.options import TERRAFORM_DIRECTORY, TEXT, NonEmptyPath
 from coworks_async.cli.output import terraform_progress, upload_progress
-from coworks_async.cli.project import Project, stage_variables
-from coworks_async.cli.service import load_service
+from coworks_async.cli.project import Project, read_stage_variables
 from coworks_async.deploy.aws.account import find_configured_region
 from coworks_async.deploy.deployer import StageTarget
 from coworks_async.deploy.emulator import create_environment
@@ -81,7 +80,7 @@ def open_target(
     project: Project, profile_name: str | None, region: str | None, local: str | None
 ) -> tuple[StageTarget, AppLocation]:
     """Load the service, and configure this process for the AWS that the options name."""
-    variables = stage_variables(project)
+    variables = read_stage_variables(project)
     # Output of the service's import is not part of the command's output.
     with redirect_stdout(sys.stderr):
         service, location, stage = load_service(project)

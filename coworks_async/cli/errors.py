@@ -1,10 +1,11 @@
-"""How the end of a command that did not go well is told: one line, and a traceback only where it helps."""
+"""Format command errors: one line, with a traceback only for bugs and under `--debug`."""
 
 import errno
 import os
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -13,129 +14,132 @@ from click.exceptions import NoArgsIsHelpError
 
 from coworks_async.exceptions import CommandError, DeployError
 
-PLACES = "coworks_async.places"
-"""The key in a context's `meta` of a dict: where in the project file the value of each parameter stands."""
+LOCATIONS = "coworks_async.locations"
+"""Key in a context's `meta`: the location in the config file of each parameter's value."""
 
-_REPORT = (
-    "Unless the traceback ends in code of your own, this is a bug: please report it, with the traceback and with what "
-    "'cws --version' says."
+_BUG_REPORT = (
+    "Unless the traceback ends in your own code, this is a bug in CoWorks Async. Please report it with the traceback "
+    "and the output of 'cws --version'."
 )
 
 
-class OneLine(click.ClickException):
-    """An error that ends the command, printed without the usage that click would put above it.
+class OneLineError(click.ClickException):
+    """An error printed as one line, without the usage text that click puts above it.
 
-    Attributes:
-        debug: whether the traceback of what it was raised from is printed first.
+    Args:
+        message: the line.
+        show_traceback: whether to print the traceback of the cause first.
+        log: a file with details, named on a second line.
     """
 
-    def __init__(self, message: str, *, debug: bool) -> None:
+    def __init__(self, message: str, *, show_traceback: bool, log: Path | None = None) -> None:
         super().__init__(message)
-        self.debug = debug
+        self.log = log
+        self.show_traceback = show_traceback
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print it, by default to the standard error."""
-        if self.debug and self.__cause__ is not None:
+        """Print the error, by default to stderr."""
+        if self.show_traceback and self.__cause__ is not None:
             click.echo("".join(traceback.format_exception(self.__cause__)), file, nl=False, err=True)
         click.echo(f"Error: {self.format_message()}", file, err=True)
-
-
-class WrongUse(OneLine):
-    """A wrong use of a command."""
-
-    exit_code = 2
-
-
-class Failure(OneLine):
-    """Something that failed; a second line names the file that says more, where there is one."""
-
-    def __init__(self, error: DeployError, *, debug: bool) -> None:
-        super().__init__(str(error), debug=debug)
-        self.log = error.log
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print both lines."""
-        super().show(file)
         if self.log is not None:
             click.echo(f"Log: {self.log}", file, err=True)
 
 
+class OneLineUsageError(OneLineError):
+    """Wrong usage of a command."""
+
+    exit_code = 2
+
+
+class BrokenCommand(click.Command):
+    """A command that cannot be loaded. The help lists it; the group raises `reason` when it is used."""
+
+    def __init__(self, name: str, reason: CommandError) -> None:
+        super().__init__(name, short_help=str(reason))
+        self.reason = reason
+
+
 @contextmanager
 def one_line_errors(*, debug: bool) -> Iterator[None]:
-    """Turn every error, whoever found it, into a `OneLine`; with `debug` they all show their traceback.
-
-    with one_line_errors(debug=False):
-        raise CommandError("--via names the gateway of --lambda, which is missing.")
-    """
+    """Turn every error into a `OneLineError`. With `debug`, all of them show a traceback."""
     try:
         yield
-    except (NoArgsIsHelpError, OneLine):
+    except (NoArgsIsHelpError, OneLineError):
         raise
     except click.UsageError as error:
-        raise WrongUse(_origin(error) + error.format_message(), debug=debug) from error
+        message = _format_source(error) + error.format_message()
+        raise OneLineUsageError(message, show_traceback=debug) from error
     except CommandError as error:
-        raise WrongUse(str(error), debug=debug) from error
+        raise OneLineUsageError(str(error), show_traceback=debug) from error
     except DeployError as error:
-        raise Failure(error, debug=debug) from error
-    # What click ends a command with itself.
+        raise OneLineError(str(error), log=error.log, show_traceback=debug) from error
     except (click.ClickException, click.Abort, click.exceptions.Exit):
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
-            # The reader has gone, as in `cws routes | head`; click ends quietly.
+            # The reader of a pipe has exited, as in `cws routes | head`. Click exits silently.
             raise
-        raise OneLine(_unexpected(error), debug=True) from error
+        message = f"{summarize(error).removesuffix('.')}. {_BUG_REPORT}"
+        raise OneLineError(message, show_traceback=True) from error
 
 
-def _unexpected(error: Exception) -> str:
-    told = ": ".join(filter(None, (type(error).__name__, "".join(str(error).splitlines()[:1]))))
-    return f"{told.removesuffix('.')}. {_REPORT}"
+@contextmanager
+def on_interrupt(outcome: str) -> Iterator[None]:
+    """Report what was and was not done if Ctrl-C interrupts the block. Also a decorator.
 
-
-def _origin(error: click.UsageError) -> str:
-    """Tell where a refused value comes from, where that is not the command line."""
-    if not isinstance(error, click.BadParameter) or error.param is None or error.ctx is None:
-        return ""
-    source = error.ctx.get_parameter_source(str(error.param.name))
-    if source is ParameterSource.DEFAULT_MAP:
-        # A command of the user's may bring a default map of its own, which stands in no file.
-        place = error.ctx.meta.get(PLACES, {}).get(error.param.name)
-        return f"{place}: " if place is not None else ""
-    if source is ParameterSource.ENVIRONMENT:
-        variable = set_variable(error.param)
-        return f"{variable}: " if variable is not None else ""
-    return ""
-
-
-def variables(parameter: click.Parameter) -> list[str]:
-    """List the environment variables that may set a parameter, the first set one counts."""
-    names = parameter.envvar or []
-    return [names] if isinstance(names, str) else list(names)
-
-
-def set_variable(parameter: click.Parameter) -> str | None:
-    """Name the environment variable that sets a parameter; an empty one sets nothing."""
-    return next((name for name in variables(parameter) if os.environ.get(name)), None)
-
-
-def unknown(told: str, name: str, known: Iterable[str]) -> str:
-    """Say after `told` which name is not known, and which one was meant, or all that are known.
-
-    unknown("'deploy' has no option", "buket", ["bucket", "key"])
+    Example:
+        with on_interrupt("No archive was written."):
+            build_archive(options, path)
     """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise DeployError(f"Interrupted. {outcome}") from error
+
+
+def summarize(error: BaseException) -> str:
+    """Return the type of an exception and the first line of its message."""
+    return ": ".join(filter(None, (type(error).__name__, "".join(str(error).splitlines()[:1]))))
+
+
+def unknown_name(problem: str, name: str, known: Iterable[str]) -> str:
+    """Return an error message that suggests the closest known name, or else lists all of them.
+
+    Example:
+        >>> unknown_name("No such command", "ru", ["run", "zip"])
+        "No such command 'ru'. Did you mean 'run'?"
+    """
+    # Slow to import, and needed only after a typing mistake.
     from difflib import get_close_matches
 
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
     if near:
-        return f"{told} {name!r}: did you mean {near[0]!r}?"
-    return f"{told} {name!r}. Known: {', '.join(names) or 'none'}."
+        return f"{problem} {name!r}. Did you mean {near[0]!r}?"
+    return f"{problem} {name!r}." + (f" Choose from: {', '.join(names)}." if names else "")
 
 
-@contextmanager
-def interruptions(told: str) -> Iterator[None]:
-    """Say what is done and what is not, where Ctrl-C comes while `cws` itself is at work; a decorator, too."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise DeployError(f"Interrupted. {told}") from error
+def list_envvars(parameter: click.Parameter) -> list[str]:
+    """Return the environment variables of a parameter, in order of precedence."""
+    names = parameter.envvar or []
+    return [names] if isinstance(names, str) else list(names)
+
+
+def find_envvar(parameter: click.Parameter) -> str | None:
+    """Return the environment variable that sets a parameter, if any. Empty variables do not count."""
+    return next((name for name in list_envvars(parameter) if os.environ.get(name)), None)
+
+
+def _format_source(error: click.UsageError) -> str:
+    """Return the variable or the config file location of a rejected value, as a prefix for the message."""
+    if not isinstance(error, click.BadParameter) or error.param is None or error.ctx is None:
+        return ""
+    source = error.ctx.get_parameter_source(str(error.param.name))
+    found = None
+    if source is ParameterSource.DEFAULT_MAP:
+        # A custom command may have a default map that does not come from the config file.
+        found = error.ctx.meta.get(LOCATIONS, {}).get(error.param.name)
+    elif source is ParameterSource.ENVIRONMENT:
+        found = find_envvar(error.param)
+    return f"{found}: " if found is not None else ""

@@ -1,23 +1,22 @@
-"""The group `cws`: the options that every command shares, and where the commands are."""
+"""The `cws` group: global options and lazily imported commands.
+
+Keep it fast: `cws --help`, completion and usage errors import only this module, `errors`, `option_sources` and
+`project`. The commands and the modules that they share are imported when a command is used.
+"""
 
 import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from click.core import ParameterSource
 from click.exceptions import NoArgsIsHelpError
+from click.shell_completion import CompletionItem
 
-from coworks_async.cli.config_file import (
-    DEFAULT_NAME,
-    DEFAULT_SUFFIX,
-    Configuration,
-    find_configuration,
-    read_configuration,
-)
-from coworks_async.cli.errors import PLACES, one_line_errors, unknown
+from coworks_async.cli.errors import LOCATIONS, BrokenCommand, one_line_errors, unknown_name
+from coworks_async.cli.option_sources import bind_envvars, convert, find_settings
 from coworks_async.cli.options import TEXT
 from coworks_async.cli.project import (
     APP_VARIABLE,
@@ -28,11 +27,15 @@ from coworks_async.cli.project import (
     Project,
     check_stage,
     default_directory,
-    stage_of,
+    find_config_file,
+    find_stage,
 )
 from coworks_async.exceptions import CommandError
 
-# name: ("module:attribute", short help). `cws --help` imports no command.
+if TYPE_CHECKING:
+    from coworks_async.cli.config_file import ConfigFile
+
+# name: ("module:attribute", short help)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "completion": ("coworks_async.cli.commands.completion:completion", "Print a completion script for your shell."),
     "config": ("coworks_async.cli.commands.config:config", "Show each option's value and where it is set."),
@@ -47,104 +50,87 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "zip": ("coworks_async.cli.commands.zip:zip_", "Build the deployment archive."),
 }
 
-_CONFIGURATION = "coworks_async.configuration"
+DEFAULT_CONFIG_FILE = "project"
+DEFAULT_CONFIG_SUFFIX = ".cws.yml"
+
+_CONFIG = "coworks_async.config"
 
 
 class CommandGroup(click.Group):
-    """The commands of `cws`, imported when they are used, and those that the project file adds or replaces."""
+    """A group that imports a command when it is used. The config file can add and replace commands.
+
+    Args:
+        lazy_commands: `module:attribute` and short help of each command, by name.
+    """
 
     def __init__(self, *args: Any, lazy_commands: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lazy_commands = lazy_commands
-        # Where there is no argument `parse_args` shows the help itself, once it knows which project it is for.
+        # `parse_args` shows the help instead, after it has read the options that select the config file.
         self.no_args_is_help = False
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        configuration = configuration_of(ctx)
-        # The stage is asked for only where it matters: `.env` may have to be read for it.
-        own = configuration.commands(stage_of(project_of(ctx))) if configuration.sections else ()
-        return sorted({*self.builtin_commands(ctx), *own})
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = []
-        for name in self.list_commands(ctx):
-            command = self._own_command(ctx, name)
-            if command is None and name in self.lazy_commands:
-                rows.append((name, self.lazy_commands[name][1]))
-                continue
-            command = command or super().get_command(ctx, name)
-            if command is not None and not command.hidden:
-                rows.append((name, command.get_short_help_str(formatter.width)))
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-    def builtin_commands(self, ctx: click.Context) -> list[str]:
-        """List the commands there are without a project file."""
+    def list_builtin_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands that do not come from the config file."""
         return sorted({*super().list_commands(ctx), *self.lazy_commands})
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        config = get_config(ctx)
+        # The stage is read only if needed: it may be in `.env`.
+        custom = config.list_custom_commands(find_stage(get_project(ctx))) if config is not None else ()
+        return sorted({*self.list_builtin_commands(ctx), *custom})
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(self._list_short_help(ctx, formatter.width))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # Click's own method imports every command for its help.
+        rows = [(name, text) for name, text in self._list_short_help(ctx) if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=text) for name, text in rows), *options]
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        command = self._own_command(ctx, cmd_name) or self.builtin_command(ctx, cmd_name)
-        if command is None:
-            return None
-        from coworks_async.cli.option_sources import with_variables
-
-        return with_variables(command, cmd_name)
-
-    def builtin_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Give the command that there is without a project file."""
-        if name not in self.lazy_commands:
-            return super().get_command(ctx, name)
-        module, _, attribute = self.lazy_commands[name][0].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
-
-    def _own_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        configuration, project = configuration_of(ctx), project_of(ctx)
-        named = configuration.class_of(name, stage_of(project)) if configuration.sections else None
-        if named is None:
-            return None
-        from coworks_async.cli.plugins import load_command
-
-        return load_command(name, named, project.directory, lambda: self.builtin_command(ctx, name))
+        command = self._load_custom(ctx, cmd_name) or self._load_builtin(ctx, cmd_name)
+        return bind_envvars(command, cmd_name) if command is not None else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        given = args[0]
+        typed = args[0]
         try:
             name, command, rest = super().resolve_command(ctx, args)
         except click.UsageError as error:
-            # What begins with a dash is an option that click has named.
-            if given.startswith("-"):
+            # For an unknown option, click's message is good.
+            if typed.startswith("-"):
                 raise
-            raise CommandError(unknown("There is no command", given, self.list_commands(ctx))) from error
-        configuration = configuration_of(ctx)
-        if name is not None and command is not None and configuration.sections and not ctx.resilient_parsing:
-            from coworks_async.cli.option_sources import default_map, settings_of
-
-            settings = settings_of(command, name, configuration, stage_of(project_of(ctx)))
-            ctx.default_map = {name: default_map(command, settings)}
-            ctx.meta[PLACES] = {parameter: setting.place for parameter, setting in settings.items()}
+            raise CommandError(unknown_name("No such command", typed, self.list_commands(ctx))) from error
+        config = get_config(ctx)
+        if name is not None and command is not None and config is not None and not ctx.resilient_parsing:
+            if isinstance(command, BrokenCommand):
+                raise command.reason
+            settings = find_settings(command, name, config, find_stage(get_project(ctx)))
+            ctx.default_map = {name: {key: convert(*found) for key, found in settings.items()}}
+            ctx.meta[LOCATIONS] = {key: setting.location for key, (_, setting) in settings.items()}
         return name, command, rest
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)
         if option is not None:
-            # After the options that tell which project's commands there are to list, which are eager.
+            # Processed after the options that select the config file, which are eager.
             option.is_eager = False
         return option
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        nothing = not args and not ctx.resilient_parsing
+        show_help = not args and not ctx.resilient_parsing
         rest = super().parse_args(ctx, args)
-        if nothing:
+        if show_help:
             raise NoArgsIsHelpError(ctx)
         return rest
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        # Before it is parsed, so that what is wrong with the other options shows its traceback too.
+        # `--debug` is not parsed yet, and must also apply to errors in the options before it.
         with one_line_errors(debug="--debug" in args):
             return super().make_context(info_name, args, parent, **extra)
 
@@ -152,58 +138,90 @@ class CommandGroup(click.Group):
         with one_line_errors(debug=ctx.params.get("debug", False)):
             return super().invoke(ctx)
 
+    def _list_short_help(self, ctx: click.Context, width: int = 80) -> list[tuple[str, str]]:
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self._load_custom(ctx, name) or super().get_command(ctx, name)
+            if command is None:
+                rows.append((name, self.lazy_commands[name][1]))
+            elif not command.hidden:
+                rows.append((name, command.get_short_help_str(width)))
+        return rows
 
-def project_of(context: click.Context) -> Project:
-    """Give the project that the global options tell; `context` is the group's."""
+    def _load_builtin(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in self.lazy_commands:
+            return super().get_command(ctx, name)
+        module, _, attribute = self.lazy_commands[name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def _load_custom(self, ctx: click.Context, name: str) -> click.Command | None:
+        config, project = get_config(ctx), get_project(ctx)
+        setting = config.find_class(name, find_stage(project)) if config is not None else None
+        if setting is None:
+            return None
+        # Imports Starlette, which the help needs only for a custom command.
+        from coworks_async.cli.app_loader import load_command
+
+        return load_command(name, setting, project.directory, self._load_builtin(ctx, name))
+
+
+def get_project(context: click.Context) -> Project:
+    """Return the project of the group's context."""
     values = context.params
     directory = values.get("project_dir") or default_directory()
     return Project(directory=Path(directory).resolve(), app=values.get("app"), env_file=values.get("env_file"))
 
 
-def configuration_of(context: click.Context) -> Configuration:
-    """Give the project file's content, read at the first call; `context` is the group's.
+def get_config(context: click.Context) -> "ConfigFile | None":
+    """Return the config file of the group's context, or None without one. It is read once.
 
-    Raises `CommandError` where the file is wrong, or asked for and not there.
+    Raises:
+        CommandError: the file is invalid, or `--config-file` names a file that does not exist.
     """
-    if _CONFIGURATION not in context.meta:
-        context.meta[_CONFIGURATION] = _read_configuration(context)
-    configuration: Configuration = context.meta[_CONFIGURATION]
-    return configuration
+    if _CONFIG not in context.meta:
+        try:
+            context.meta[_CONFIG] = _read_config(context)
+        except CommandError:
+            # A shell that completes a line cannot show an error.
+            if not context.resilient_parsing:
+                raise
+            context.meta[_CONFIG] = None
+    config: ConfigFile | None = context.meta[_CONFIG]
+    return config
 
 
-def _read_configuration(context: click.Context) -> Configuration:
-    # Where the shell completes a line, what it does not name has no value.
+def _read_config(context: click.Context) -> "ConfigFile | None":
     name, suffix = context.params.get("config_file"), context.params.get("config_file_suffix")
     sources = [context.get_parameter_source(option) for option in ("config_file", "config_file_suffix")]
-    try:
-        path = find_configuration(
-            project_of(context).directory,
-            DEFAULT_NAME if name is None else name,
-            DEFAULT_SUFFIX if suffix is None else suffix,
-            named=any(source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT) for source in sources),
-        )
-        if path is None:
-            return Configuration()
-        configuration = read_configuration(path)
-        configuration.check_commands(cast(CommandGroup, context.command).builtin_commands(context))
-        return configuration
-    except CommandError:
-        if context.resilient_parsing:
-            # The shell completes a line: no place to tell of a mistake.
-            return Configuration()
-        raise
+    path = find_config_file(
+        get_project(context).directory,
+        # While a shell completes a line, options have no defaults.
+        DEFAULT_CONFIG_FILE if name is None else name,
+        DEFAULT_CONFIG_SUFFIX if suffix is None else suffix,
+        required=any(source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT) for source in sources),
+    )
+    if path is None:
+        return None
+    # Imports yaml, which a project without a config file does not need.
+    from coworks_async.cli.config_file import read_config_file
+
+    config = read_config_file(path)
+    config.check_commands(cast(CommandGroup, context.command).list_builtin_commands(context))
+    return config
 
 
-def _use_stage(context: click.Context, parameter: click.Parameter, stage: str | None) -> str | None:
-    """Set the stage for all that follows, the import of a command of the project's own too."""
+def _set_stage(context: click.Context, parameter: click.Parameter, stage: str | None) -> str | None:
+    """Set the stage before anything is imported, custom commands included."""
     if stage is not None:
         os.environ[STAGE_VARIABLE] = check_stage(stage)
     return stage
 
 
-def _print_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
-    if not wanted or context.resilient_parsing:
+def _print_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if not value or context.resilient_parsing:
         return
+    # Slow to import.
     from importlib.metadata import version
     from platform import python_version
 
@@ -220,7 +238,7 @@ def _print_version(context: click.Context, parameter: click.Parameter, wanted: b
     metavar="APP",
     envvar=[APP_VARIABLE, "FLASK_APP"],
     show_envvar=True,
-    help=f"The service: 'module', 'module:name', 'module:factory' or a file's path.  [default: {DEFAULT_APP}]",
+    help=f"The app: 'module', 'module:name', 'module:factory' or the path of a file.  [default: {DEFAULT_APP}]",
 )
 @click.option(
     "-p",
@@ -229,9 +247,9 @@ def _print_version(context: click.Context, parameter: click.Parameter, wanted: b
     envvar=DIRECTORY_VARIABLE,
     show_envvar=True,
     default=default_directory,
-    show_default="'tech' where there is one, else '.'",
+    show_default="'tech' if it exists, else '.'",
     is_eager=True,
-    help="The folder of the service's modules, put first on the import path.",
+    help="The directory of the service's modules, put first on the import path.",
 )
 @click.option(
     "-c",
@@ -240,35 +258,35 @@ def _print_version(context: click.Context, parameter: click.Parameter, wanted: b
     metavar="NAME",
     envvar="CWS_CONFIG_FILE",
     show_envvar=True,
-    default=DEFAULT_NAME,
+    default=DEFAULT_CONFIG_FILE,
     show_default=True,
     is_eager=True,
-    help="The project file, sought in the project's folder, then in the current one.",
+    help="The config file, in the project directory or else in the current one.",
 )
 @click.option(
     "--config-file-suffix",
     metavar="SUFFIX",
     envvar="CWS_CONFIG_FILE_SUFFIX",
     show_envvar=True,
-    default=DEFAULT_SUFFIX,
+    default=DEFAULT_CONFIG_SUFFIX,
     show_default=True,
     is_eager=True,
-    help="What is added to the name of the project file, unless it ends in '.yml' or '.yaml'.",
+    help="Appended to the name of the config file unless it ends in '.yml' or '.yaml'.",
 )
 @click.option(
     "-s",
     "--stage",
     envvar=STAGE_VARIABLE,
     show_envvar=True,
-    callback=_use_stage,
+    callback=_set_stage,
     is_eager=True,
-    help=f"The stage the service runs as.  [default: {DEFAULT_STAGE}]",
+    help=f"The stage of the service.  [default: {DEFAULT_STAGE}]",
 )
 @click.option(
     "-e",
     "--env-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="One more file of variables, over '.env' and '.env.<stage>'.",
+    help="An additional environment file, which overrides '.env' and '.env.<stage>'.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of every error.")
 @click.option(
@@ -277,9 +295,9 @@ def _print_version(context: click.Context, parameter: click.Parameter, wanted: b
     is_eager=True,
     expose_value=False,
     callback=_print_version,
-    help="Show the version, and those of Python and of what serves, and exit.",
+    help="Show the versions of cws, Python, Starlette, uvicorn and Mangum, and exit.",
 )
 @click.pass_context
 def cws(context: click.Context, /, **options: Any) -> None:
-    """Run the services of CoWorks Async."""
-    context.obj = project_of(context)
+    """Run and deploy the services of CoWorks Async."""
+    context.obj = get_project(context)

@@ -1,207 +1,193 @@
-"""What the project file and the environment say for the options of a command, in click's terms."""
+"""Resolve the options of a command: from the command line, a variable, the config file or the default.
+
+Click reads the command line. This module gives it the names of the variables and the values of the config file.
+"""
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from coworks_async.cli.config_file import Configuration, Scalar, Section, Setting, Value
-from coworks_async.cli.errors import set_variable, unknown, variables
+from coworks_async.cli.errors import find_envvar, list_envvars, unknown_name
 from coworks_async.exceptions import CommandError
+
+if TYPE_CHECKING:
+    # Not at run time: it imports yaml, which `cws --help` does not need.
+    from coworks_async.cli.config_file import ConfigFile, Section, Setting, Value
 
 PREFIX = "CWS"
 
-# What YAML 1.1 writes for true; PyYAML reads no other.
+# What YAML 1.1 reads as true and PyYAML accepts.
 _TRUE = ("true", "yes", "on")
 
 
 @dataclass(frozen=True, slots=True)
-class Effective:
-    """What an option is unless the command line says otherwise, and where that stands.
+class EffectiveOption:
+    """The value of an option that is not on the command line, and where the value is set.
 
-    `source` is `default`, `environment`, `commands` or `workspace`; `place` a variable's name or a line of the file.
+    Attributes:
+        source: `default`, `environment`, `commands` or `workspace`.
+        location: the name of a variable, or a line of the config file.
     """
 
     value: Any
     source: str
-    place: str | None = None
+    location: str | None = None
 
 
-def keys(parameter: click.Parameter) -> list[str]:
-    """List the names that a parameter has in the project file: its long options, else its own name."""
-    long = [name.removeprefix("--").replace("-", "_") for name in parameter.opts if name.startswith("--")]
-    return long or [str(parameter.name)]
+def bind_envvars(command: click.Command, name: str) -> click.Command:
+    """Return a copy of a command whose options can be set by `CWS_<COMMAND>_<OPTION>`.
 
-
-def with_variables(command: click.Command, name: str) -> click.Command:
-    """Give a copy of a command whose options may be set by `CWS_<COMMAND>_<OPTION>`, before variables of their own.
-
-    Not click's `auto_envvar_prefix`, which names a variable after the function's parameter: for `--lambda` this may
-    be no `lambda`.
+    Click's `auto_envvar_prefix` would use the name of the function's parameter, which cannot be `lambda`.
     """
     bound = copy.copy(command)
     bound.params = [copy.copy(parameter) for parameter in command.params]
-    for parameter in bound.params:
-        if isinstance(parameter, click.Option):
-            variable = "_".join((PREFIX, name, keys(parameter)[0])).replace("-", "_").upper()
-            parameter.envvar = [variable, *variables(parameter)]
+    for option in _options(bound):
+        variable = "_".join((PREFIX, name, _keys(option)[0])).replace("-", "_").upper()
+        option.envvar = [variable, *list_envvars(option)]
     return bound
 
 
-def settings_of(command: click.Command, name: str, configuration: Configuration, stage: str) -> dict[str, Setting]:
-    """Give what the project file sets in a stage, by the names of the command's parameters.
+def find_settings(
+    command: click.Command, name: str, config: "ConfigFile", stage: str
+) -> "dict[str, tuple[click.Option, Setting]]":
+    """Return the options that the config file sets in a stage, with their settings, by parameter name.
 
-    All sections of the command are checked, those of other stages too; raises `CommandError` for an option that the
-    command does not have.
+    Raises:
+        CommandError: the config file sets an unknown option of this command, in any stage.
     """
-    known = {key: str(option.name) for option in _options(command) for key in keys(option)}
-    for section in configuration.sections:
-        if section.command == name and _is_of(section, configuration, stage):
-            _check_options(section, known)
+    known = {key: option for option in _options(command) for key in _keys(option)}
+    for section in _list_sections(name, config, stage):
+        for setting in section.settings:
+            if setting.key not in known:
+                names = [key.replace("_", "-") if "-" in setting.name else key for key in known]
+                raise setting.location.error(unknown_name(f"Command {name!r} has no option", setting.name, names))
     found = {
-        known[setting.key]: setting
-        for section in configuration.of(name, stage)
+        str(known[setting.key].name): (known[setting.key], setting)
+        for section in config.find_sections(name, stage)
         for setting in section.settings
-        # A workspace whose class is another one may lack an option of the common section.
+        # A stage may replace the class of the command by one without this option.
         if setting.key in known
     }
-    # `null` in a workspace takes the option back to its default.
-    return {parameter: one for parameter, one in found.items() if not _null(one)}
+    # `null` in a workspace resets an option to its default.
+    return {parameter: (option, setting) for parameter, (option, setting) in found.items() if not _is_null(setting)}
 
 
-def default_map(command: click.Command, settings: Mapping[str, Setting]) -> dict[str, Any]:
-    """Give the settings as click's `default_map` for the command; raises `CommandError` for a wrong type.
+def convert(option: click.Option, setting: "Setting") -> Any:
+    """Return the value of a setting as click expects it in a `default_map`."""
+    if option.is_flag:
+        value = setting.value
+        if isinstance(value, tuple) or value.kind != "bool":
+            raise _type_error(setting, "true or false")
+        on = value.text.lower() in _TRUE
+        return on if option.is_bool_flag else option.flag_value if on else None
+    if option.nargs == 1:
+        return _to_texts(setting, setting.value) if option.multiple else _to_text(setting, setting.value)
+    if option.multiple:
+        return [_to_texts(setting, item, option.nargs) for item in _to_items(setting.value)]
+    return _to_texts(setting, setting.value, option.nargs)
 
-    default_map(run, settings_of(run, "run", configuration, "dev"))
+
+def resolve_options(command: click.Command, name: str, config: "ConfigFile", stage: str) -> dict[str, EffectiveOption]:
+    """Return the options of a command by their name in the config file, as they are without a command line."""
+    settings = find_settings(command, name, config, stage)
+    return {_keys(option)[0]: _resolve(option, settings) for option in _options(command)}
+
+
+def check_values(context: click.Context, name: str, config: "ConfigFile", stage: str) -> None:
+    """Check the values of the context's command: those of the config file, in every stage, and of variables.
+
+    Raises:
+        CommandError: a value is invalid. The message starts with its location.
     """
-    values: dict[str, Any] = {}
-    for option in _options(command):
-        setting = settings.get(str(option.name))
-        if setting is not None and setting.key in keys(option):
-            values[str(option.name)] = _converted(option, setting)
-    return values
-
-
-def effective(command: click.Command, settings: Mapping[str, Setting]) -> dict[str, Effective]:
-    """Tell for each option of a command what holds, by the option's name in the project file."""
-    values = default_map(command, settings)
-    return {keys(option)[0]: _effective(option, settings, values) for option in _options(command)}
-
-
-def check_values(context: click.Context, name: str, configuration: Configuration, stage: str) -> None:
-    """Check that the options of the context's command take what the file, in every stage, and the environment say.
-
-    Raises `CommandError`, which begins with the line of the file or with the variable.
-    """
-    options = {key: option for option in _options(context.command) for key in keys(option)}
-    for section in configuration.sections:
-        if section.command == name and _is_of(section, configuration, stage):
-            for setting in section.settings:
-                if not _null(setting):
-                    option = options[setting.key]
-                    _check_value(context, option, _converted(option, setting), str(setting.place))
+    options = {key: option for option in _options(context.command) for key in _keys(option)}
+    for section in _list_sections(name, config, stage):
+        for setting in section.settings:
+            if not _is_null(setting):
+                option = options[setting.key]
+                _check_value(context, option, convert(option, setting), str(setting.location))
     for option in options.values():
-        variable = set_variable(option)
+        variable = find_envvar(option)
         if variable is not None:
             _check_value(context, option, option.value_from_envvar(context), variable)
 
 
-def _check_value(context: click.Context, option: click.Option, value: Any, place: str) -> None:
+def _check_value(context: click.Context, option: click.Option, value: Any, location: str) -> None:
     try:
         option.type_cast_value(context, value)
     except click.BadParameter as error:
-        raise CommandError(f"{place}: {error.format_message()}") from error
+        raise CommandError(f"{location}: {error.format_message()}") from error
+
+
+def _keys(option: click.Option) -> list[str]:
+    """Return the names of an option in the config file: its long names, or else its short one."""
+    long = [name.removeprefix("--").replace("-", "_") for name in option.opts if name.startswith("--")]
+    return long or [str(option.name)]
 
 
 def _options(command: click.Command) -> list[click.Option]:
-    """List the options of a command: an argument is what a use of it is about, which the line alone tells."""
     return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 
 
-def _effective(parameter: click.Option, settings: Mapping[str, Setting], values: Mapping[str, Any]) -> Effective:
-    name = str(parameter.name)
-    variable = set_variable(parameter)
-    setting = settings.get(name)
-    if variable is not None:
-        found = Effective(os.environ[variable], "environment", variable)
-    elif setting is not None and setting.key in keys(parameter):
-        found = Effective(values[name], "workspace" if setting.workspace else "commands", str(setting.place))
-    else:
-        found = Effective(_default(parameter), "default")
-    # What is typed unseen, as a password is, is not shown either.
-    return replace(found, value="(hidden)") if found.value is not None and parameter.hide_input else found
+def _list_sections(name: str, config: "ConfigFile", stage: str) -> "Iterator[Section]":
+    """Yield the sections of a command in every stage where it has the same class as in this one."""
 
-
-def _default(parameter: click.Option) -> Any:
-    default = parameter.default() if callable(parameter.default) else parameter.default
-    # Without a default click has a mark of its own, which differs between its versions.
-    if isinstance(default, str | int | float | list | tuple | Path):
-        return default
-    return False if parameter.is_bool_flag else None
-
-
-def _is_of(section: Section, configuration: Configuration, stage: str) -> bool:
-    """Tell whether a section is for the class of command that the stage has."""
-
-    def named(setting: Setting | None) -> Value | None:
+    def class_in(stage: str) -> "Value | None":
+        setting = config.find_class(name, stage)
         return setting.value if setting is not None else None
 
-    theirs = configuration.class_of(section.command, section.workspace or "")
-    return named(theirs) == named(configuration.class_of(section.command, stage))
+    for section in config.sections:
+        if section.command == name and class_in(section.workspace or "") == class_in(stage):
+            yield section
 
 
-def _check_options(section: Section, known: Mapping[str, str]) -> None:
-    for setting in section.settings:
-        if setting.key not in known:
-            shown = [key.replace("_", "-") if "-" in setting.name else key for key in known]
-            raise setting.place.error(unknown(f"{section.command!r} has no option", setting.name, shown))
+def _resolve(option: click.Option, settings: "Mapping[str, tuple[click.Option, Setting]]") -> EffectiveOption:
+    variable = find_envvar(option)
+    # Flags like `--json` and `--yaml` may share one parameter.
+    owner, setting = settings.get(str(option.name), (None, None))
+    if variable is not None:
+        found = EffectiveOption(os.environ[variable], "environment", variable)
+    elif setting is not None and owner is option:
+        source = "workspace" if setting.workspace else "commands"
+        found = EffectiveOption(convert(option, setting), source, str(setting.location))
+    else:
+        found = EffectiveOption(_get_default(option), "default")
+    return replace(found, value="(hidden)") if option.hide_input and found.value is not None else found
 
 
-def _null(setting: Setting) -> bool:
-    return isinstance(setting.value, Scalar) and setting.value.kind == "null"
+def _get_default(option: click.Option) -> Any:
+    default = option.default() if callable(option.default) else option.default
+    # An option without a default has a sentinel that differs between versions of click.
+    if isinstance(default, str | int | float | list | tuple | Path):
+        return default
+    return False if option.is_bool_flag else None
 
 
-def _converted(option: click.Option, setting: Setting) -> Any:
-    """Give the value as click takes it: text as on the command line, a list of it, or a boolean."""
-    if option.is_flag:
-        on = _boolean(setting)
-        if option.is_bool_flag:
-            return on
-        return option.flag_value if on else None
-    if option.nargs == 1:
-        return _texts(setting, setting.value) if option.multiple else _text(setting, setting.value)
-    if option.multiple:
-        return [_texts(setting, one, option.nargs) for one in _items(setting.value)]
-    return _texts(setting, setting.value, option.nargs)
+def _is_null(setting: "Setting") -> bool:
+    return not isinstance(setting.value, tuple) and setting.value.kind == "null"
 
 
-def _boolean(setting: Setting) -> bool:
-    if isinstance(setting.value, Scalar) and setting.value.kind == "bool":
-        return setting.value.text.lower() in _TRUE
-    raise _wrong(setting, "true or false")
+def _to_items(value: "Value") -> "tuple[Value, ...]":
+    """Return a list as it is; a single value becomes a list of one."""
+    return value if isinstance(value, tuple) else (value,)
 
 
-def _text(setting: Setting, value: Value) -> str:
-    if isinstance(value, Scalar) and value.kind != "null":
-        return value.text
-    raise _wrong(setting, "one value")
-
-
-def _texts(setting: Setting, value: Value, count: int = -1) -> list[str]:
-    texts = [_text(setting, one) for one in _items(value)]
-    if count not in (-1, len(texts)):
-        raise _wrong(setting, f"a list of {count}")
+def _to_texts(setting: "Setting", value: "Value", count: int | None = None) -> list[str]:
+    texts = [_to_text(setting, item) for item in _to_items(value)]
+    if count not in (None, len(texts)):
+        raise _type_error(setting, f"a list of {count} values")
     return texts
 
 
-def _items(value: Value) -> Sequence[Value]:
-    """One value does for a list of one."""
-    return (value,) if isinstance(value, Scalar) else value
+def _to_text(setting: "Setting", value: "Value") -> str:
+    if isinstance(value, tuple) or value.kind == "null":
+        raise _type_error(setting, "a single value")
+    return value.text
 
 
-def _wrong(setting: Setting, expected: str) -> CommandError:
-    return setting.place.error(f"The value of {setting.name!r} is of a wrong type: expected {expected}.")
+def _type_error(setting: "Setting", expected: str) -> CommandError:
+    return setting.location.error(f"Invalid value for {setting.name!r}. Expected {expected}.")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from coworks_async.cli.app_loader import AppLocation, is_factory
 from coworks_async.cli.project import Project
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
+    from coworks_async.cli.app_loader import AppLocation
     from coworks_async.deploy.archive.build import ArchiveOptions
     from coworks_async.deploy.options import Architecture
     from coworks_async.service import TechMicroService
@@ -144,7 +144,7 @@ def archive_options(command: Command) -> Command:
 
 def create_archive_options(
     project: Project,
-    location: AppLocation,
+    location: "AppLocation",
     service: "TechMicroService",
     *,
     python: str,
@@ -192,10 +192,12 @@ def create_archive_options(
     )
 
 
-def _find_attribute(location: AppLocation, app: "ASGIApp") -> tuple[str, bool]:
+def _find_attribute(location: "AppLocation", app: "ASGIApp") -> tuple[str, bool]:
     """Return the name that `load_app` found the app by, and whether it called the object of that name."""
     module = sys.modules[location.module]
     if location.attribute is None and not hasattr(module, "app"):
         return next(name for name, value in vars(module).items() if value is app), False
+    from coworks_async.cli.app_loader import is_factory  # as above
+
     name = location.attribute or "app"
     return name, is_factory(attrgetter(name)(module))

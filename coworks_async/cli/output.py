@@ -1,10 +1,27 @@
-"""What a user sees while a deploy works: a live bar on a terminal, plain lines elsewhere."""
+"""Show the progress of a deploy, and the service's log.
 
+On a terminal, progress is a live bar. Elsewhere, as in the log of a CI run, it is a line every ten seconds.
+"""
+
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Column
+
+from coworks_async.aws.access_log import StructuredMessage
 from coworks_async.deploy.terraform.errors import Diagnostic
 from coworks_async.deploy.terraform.output import (
     ChangeFailed,
@@ -16,31 +33,33 @@ from coworks_async.deploy.terraform.output import (
     TerraformEvent,
 )
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 INTERVAL = 10.0
-"""How many seconds there are at least between two lines on what is no terminal: a CI's log, say."""
+"""Seconds between two lines of progress outside of a terminal."""
 
-_DOING = {"create": "creating", "update": "changing", "delete": "deleting"}
+_VERBS = {"create": "creating", "update": "changing", "delete": "deleting"}
+
+_LOG_FORMAT = "%(levelname)s:     %(name)s: %(message)s"
+
+# Loggers whose lower levels repeat what the user sees elsewhere: the response to a malformed form, uvicorn's reloads.
+_QUIET = (("python_multipart", logging.NOTSET, logging.ERROR), ("watchfiles", logging.NOTSET, logging.WARNING))
 
 
 @contextmanager
 def terraform_progress(
     title: str, file: IO[str] | None = None, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[EventListener]:
-    """Show the progress of Terraform below a title, and yield what takes the events.
+    """Show a title and the progress of a Terraform run; yield a function that takes the events.
 
-    On a terminal it is a bar with the count of the total, the seconds and what is under way; it goes away at the end,
-    the title stays. Elsewhere the title is followed by a line each ten seconds at most. Warnings, what failed and
-    notices are lines in both cases. NO_COLOR and TERM=dumb are honoured. It goes to `file`, or the standard output.
+    The bar of a terminal disappears at the end; the title stays. Warnings, failures and notices are printed as lines.
+    `NO_COLOR` and `TERM=dumb` are honoured. The output goes to `file`, by default stdout.
 
+    Example:
         with terraform_progress("Terraform apply (Create API routes)") as watch:
             terraform.apply(plan, watch)
     """
-    console = _console(file)
+    console = _create_console(file)
     console.print(title)
-    with _terminal(console) if _is_live(console) else _plain(console, clock) as watch:
+    with _show_bar(console) if _is_terminal(console) else _print_lines(console, clock) as watch:
         yield watch
 
 
@@ -48,130 +67,144 @@ def terraform_progress(
 def upload_progress(
     title: str, total: int, file: IO[str] | None = None, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[int], None]]:
-    """Show how many bytes of a total are sent, and yield what takes the number of each part, in any thread.
-
-    On a terminal it is a bar that goes away at the end, elsewhere a line each ten seconds at most: nothing where the
-    upload is quick.
-    """
-    console = _console(file)
-    if _is_live(console):
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
+    """Show the progress of an upload; yield a function that takes the size of each part sent, in any thread."""
+    console = _create_console(file)
+    if _is_terminal(console):
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task(title, total=total)
-            yield lambda sent: progress.advance(task, sent)
+            yield lambda size: progress.advance(task, size)
         return
-    due, done = _Due(clock), 0
+    is_due, sent = _create_timer(clock), 0
 
-    def sent(number: int) -> None:
-        nonlocal done
-        done += number
-        if due():
-            console.print(f"  {title}: {done / 1e6:.1f} of {total / 1e6:.1f} MB")
+    def advance(size: int) -> None:
+        nonlocal sent
+        sent += size
+        if is_due():
+            console.print(f"  {title}: {sent / 1e6:.1f} of {total / 1e6:.1f} MB")
 
-    yield sent
+    yield advance
 
 
-class _State:
-    """How far Terraform is, from its events: what both ways of showing it have in common."""
+class _TerraformState:
+    """PlanSummary the resources of a Terraform run and tracks those in progress."""
 
-    def __init__(self, console: "Console") -> None:
+    def __init__(self, console: Console) -> None:
         self.total: int | None = None
         self.done = 0
-        self.under_way: list[ChangeStarted] = []
+        self.running: list[ChangeStarted] = []
         self._console = console
 
-    def take(self, event: TerraformEvent) -> None:
-        """Follow an event, and print what is worth a line."""
+    def update(self, event: TerraformEvent) -> None:
+        """Apply an event; print warnings, failures and notices."""
         match event:
             case PlanSummary():
                 self.total = event.total
             case ChangeStarted():
-                self.under_way.append(event)
+                self.running.append(event)
             case ChangeFinished():
                 self.done += 1
-                self._ended(event)
+                self._remove(event)
             case ChangeFailed():
-                self._ended(event)
+                self._remove(event)
                 self._console.print(f"  failed to {event.action} {event.address}")
             case Diagnostic():
-                self._console.print(f"  {event.severity}: {' '.join(event.summary.split())}{_where(event)}")
+                location = f" ({event.where})" if event.where else ""
+                self._console.print(f"  {event.severity}: {' '.join(event.summary.split())}{location}")
             case Message():
                 self._console.print(event.text)
 
-    def doing(self) -> str:
-        """Say what is under way: the oldest, and how many others."""
-        if not self.under_way:
+    def describe(self) -> str:
+        """Return the oldest resource in progress and the number of others."""
+        if not self.running:
             return "planning" if self.total is None else ""
-        first, others = self.under_way[0], len(self.under_way) - 1
+        first, others = self.running[0], len(self.running) - 1
         more = f" and {others} more" if others else ""
-        return f"{_DOING.get(first.action, first.action)} {first.address}{more}"
+        return f"{_VERBS.get(first.action, first.action)} {first.address}{more}"
 
-    def _ended(self, event: ChangeFinished | ChangeFailed) -> None:
-        # A replacement is begun twice at one address.
-        self.under_way = [
-            each for each in self.under_way if (each.action, each.address) != (event.action, event.address)
-        ]
+    def _remove(self, event: ChangeFinished | ChangeFailed) -> None:
+        # A replacement starts two actions on one address.
+        self.running = [each for each in self.running if (each.action, each.address) != (event.action, event.address)]
 
 
 @contextmanager
-def _terminal(console: "Console") -> Iterator[EventListener]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.table import Column
-
-    # Whatever is under way has one line; Rich would break it.
-    doing = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
-    columns = (BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(), doing)
-    state = _State(console)
+def _show_bar(console: Console) -> Iterator[EventListener]:
+    # One line: Rich would wrap a long address.
+    text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
+    columns = (BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(), text)
+    state = _TerraformState(console)
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(state.doing(), total=None)
+        task = progress.add_task(state.describe(), total=None)
 
         def watch(event: TerraformEvent) -> None:
-            state.take(event)
-            progress.update(task, total=state.total, completed=state.done, description=state.doing())
+            state.update(event)
+            progress.update(task, total=state.total, completed=state.done, description=state.describe())
 
         yield watch
 
 
 @contextmanager
-def _plain(console: "Console", clock: Callable[[], float]) -> Iterator[EventListener]:
-    state, due, begun = _State(console), _Due(clock), clock()
+def _print_lines(console: Console, clock: Callable[[], float]) -> Iterator[EventListener]:
+    state, is_due, start = _TerraformState(console), _create_timer(clock), clock()
 
     def watch(event: TerraformEvent) -> None:
-        state.take(event)
-        if due():
+        state.update(event)
+        if is_due():
             count = "" if state.total is None else f"{state.done} of {state.total}, "
-            console.print(f"  {count}{clock() - begun:.0f} s: {state.doing()}".rstrip(": "))
+            console.print(f"  {count}{clock() - start:.0f} s: {state.describe()}".rstrip(": "))
 
     yield watch
 
 
-class _Due:
-    """True once every `INTERVAL`, not at once."""
+def _create_timer(clock: Callable[[], float]) -> Callable[[], bool]:
+    """Return a function that returns True once per `INTERVAL`."""
+    last = clock()
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._last = clock()
-
-    def __call__(self) -> bool:
-        if self._clock() - self._last < INTERVAL:
+    def is_due() -> bool:
+        nonlocal last
+        if clock() - last < INTERVAL:
             return False
-        self._last = self._clock()
+        last = clock()
         return True
 
+    return is_due
 
-def _console(file: IO[str] | None) -> "Console":
-    from rich.console import Console
 
-    # Addresses are no markup, and a line is never broken where it may be copied or searched.
+def _create_console(file: IO[str] | None) -> Console:
+    # Addresses contain brackets, which are not markup. Lines are not wrapped, so that they can be copied.
     return Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
-def _is_live(console: "Console") -> bool:
-    # Not `is_terminal`, which FORCE_COLOR makes true in a CI's log.
+def _is_terminal(console: Console) -> bool:
+    # Rich's own `is_terminal` is also true with FORCE_COLOR, as in the log of a CI run.
     return console.file.isatty() and not console.is_dumb_terminal
 
 
-def _where(event: Diagnostic) -> str:
-    return f" ({event.where})" if event.where else ""
+class DedupeFilter(logging.Filter):
+    """Drops records that are shown elsewhere: by a handler of another logger, or by the command itself.
+
+    The latter are Lambda's access log lines: `cws run` has uvicorn's, `cws invoke` prints the response.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        logger = logging.getLogger(record.name)
+        while logger.parent is not None:
+            if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+                return False
+            logger = logger.parent
+        return not isinstance(record.msg, StructuredMessage)
+
+
+def configure_service_log() -> None:
+    """Log from INFO on to stderr, unless the root logger has a handler. Call it after the service is imported."""
+    root = logging.getLogger()
+    if root.handlers:
+        return
+    handler = logging.StreamHandler()
+    handler.addFilter(DedupeFilter())
+    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+    root.addHandler(handler)
+    for name, default, level in (("root", logging.WARNING, logging.INFO), *_QUIET):
+        # The service may have set another level.
+        if logging.getLogger(name).level == default:
+            logging.getLogger(name).setLevel(level)

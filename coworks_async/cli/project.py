@@ -1,4 +1,4 @@
-"""What the global options say: where the project lies, which app and stage it has, its environment files."""
+"""Resolve the global options: project directory, app, stage, environment files, path of the config file."""
 
 import os
 import re
@@ -19,9 +19,12 @@ _STAGE = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The global options of one `cws` command.
+    """The global options of a `cws` command.
 
-    `directory` is absolute; `app` is the spec as the user wrote it, None where no option and no variable names one.
+    Attributes:
+        directory: the absolute path of the project directory.
+        app: `--app` as typed, if given.
+        env_file: `--env-file`, if given.
     """
 
     directory: Path
@@ -29,111 +32,121 @@ class Project:
     env_file: Path | None = None
 
     def app_spec(self) -> str:
-        """Tell which app is meant; to be asked after `load_environment`, as a `.env` may name it."""
+        """Return the app to load. Call it after `load_environment`: `.env` may name the app."""
         return self.app or os.environ.get(APP_VARIABLE) or os.environ.get("FLASK_APP") or DEFAULT_APP
 
 
 def default_directory() -> Path:
-    """Give the project's folder where none is named: `tech` where there is one, else the current folder."""
+    """Return `tech` if that directory exists, else the current directory."""
     return Path("tech") if Path("tech").is_dir() else Path(".")
 
 
+def find_config_file(directory: Path, name: str, suffix: str, *, required: bool) -> Path | None:
+    """Find the config file in the project directory or else in the current one.
+
+    Args:
+        directory: the project directory.
+        name: the file name, with or without the suffix.
+        suffix: appended to a name that does not end in `.yml` or `.yaml`.
+        required: whether a missing file is an error.
+    """
+    full = name if name.endswith((".yml", ".yaml")) else name + suffix
+    for path in (directory / full, Path.cwd() / full):
+        if path.is_file():
+            return path
+    if required:
+        raise CommandError(f"Config file {full!r} not found in {directory} or {Path.cwd()}.")
+    return None
+
+
 def check_stage(stage: str) -> str:
-    """Give the stage back, or raise `CommandError`: it names files, a Lambda and a gateway's stage."""
+    """Return the stage if it is valid in file names, Lambda function names and API Gateway stages."""
     if _STAGE.fullmatch(stage) is None:
-        raise CommandError(f"The stage {stage!r} is not a name made of letters, digits, '-' and '_'.")
+        raise CommandError(f"Invalid stage {stage!r}. Use letters, digits, '-' and '_'.")
     return stage
 
 
-def stage_of(project: Project) -> str:
-    """Tell the stage: `CWS_STAGE`, which `.env` may set, else `dev`; nothing is loaded into the process.
-
-    Raises `CommandError` where `.env` cannot be read, or the stage is no name.
-    """
-    return check_stage(
-        os.environ.get(STAGE_VARIABLE) or _value(_read_found(project, ".env"), STAGE_VARIABLE) or DEFAULT_STAGE
-    )
+def find_stage(project: Project) -> str:
+    """Return the stage: `CWS_STAGE` of the process or of `.env`, else `dev`. Nothing is loaded into the process."""
+    stage = os.environ.get(STAGE_VARIABLE)
+    if not stage:
+        stage = _parse("\n".join(_read_optional(project, ".env"))).get(STAGE_VARIABLE)
+    return check_stage(stage or DEFAULT_STAGE)
 
 
 def load_environment(project: Project) -> str:
-    """Load the project's environment files into the process, and give the stage.
+    """Load the environment files into the process and return the stage.
 
-    The files are `.env`, `.env.<stage>` and the one of `--env-file`, the later over the earlier; each of the first
-    two is sought in the project's folder, then in the current one. A variable that is already set stays as it is.
-    The stage is `CWS_STAGE`, which `.env` may set, else `dev`.
+    The files are `.env`, `.env.<stage>` and `--env-file`; later files override earlier ones. The first two are looked
+    up in the project directory, then in the current one. Variables that are already set keep their value.
 
-    Raises `CommandError` where a file cannot be read, or a line of it is no assignment.
-
-        project = Project(directory=Path("tech").resolve())
-        stage = load_environment(project)
+    Raises:
+        CommandError: a file cannot be read or parsed, or the stage is invalid.
     """
-    # Set before the files are loaded, so that `.env.v1` cannot make a `v2` of the stage that chose it.
-    stage = os.environ[STAGE_VARIABLE] = stage_of(project)
-    text = _texts(project, stage)
+    # Set first, so that `.env.v1` cannot change the stage that selected it.
+    stage = os.environ[STAGE_VARIABLE] = find_stage(project)
+    text = _read_env_files(project, stage)
     if text:
+        # Slow to import.
         from dotenv import load_dotenv
 
         load_dotenv(stream=StringIO(text), override=False)
     return stage
 
 
-def stage_variables(project: Project) -> dict[str, str]:
-    """Give what the environment files set, as it becomes the Lambda's variables: values that are never to be printed.
+def read_stage_variables(project: Project) -> dict[str, str]:
+    """Return the variables of the environment files, for the Lambda function. The values are secret.
 
-    The files are those of `load_environment`. Here a file's value wins over the shell's, inside a `${NAME}` as well,
-    so that the same files make the same Lambda on every machine; the shell's is taken where no file sets the name.
-    `CWS_STAGE` is left out: it is what the deploy says. To be asked before `load_environment`: after it, a value that
-    builds on itself (`PATH=${PATH}:/opt`) would find itself in the process.
+    Unlike in `load_environment`, a file overrides the process, also inside `${NAME}`, so that the same files give the
+    same function on every machine. `CWS_STAGE` is omitted. Call this before `load_environment`: afterwards a value that
+    refers to itself (`PATH=${PATH}:/opt`) would be expanded twice.
 
-    Raises `CommandError` as `load_environment` does.
-
-        stage_variables(Project(directory=Path("tech").resolve()))
+    Raises:
+        CommandError: a file cannot be read or parsed, or the stage is invalid.
     """
-    values = _values(_texts(project, stage_of(project)))
+    values = _parse(_read_env_files(project, find_stage(project)))
     return {name: value for name, value in values.items() if value is not None and name != STAGE_VARIABLE}
 
 
-def _texts(project: Project, stage: str) -> str:
-    """All the files as one text, so that a later one's ${NAME} sees what an earlier one set."""
-    texts = _read_found(project, ".env") + _read_found(project, f".env.{stage}")
+def _read_env_files(project: Project, stage: str) -> str:
+    """Return all environment files as one text, so that `${NAME}` can refer to an earlier file."""
+    texts = _read_optional(project, ".env") + _read_optional(project, f".env.{stage}")
     if project.env_file is not None:
         texts.append(_read(project.env_file))
     return "\n".join(texts)
 
 
-def _read_found(project: Project, name: str) -> list[str]:
+def _read_optional(project: Project, name: str) -> list[str]:
     for folder in (project.directory, Path.cwd()):
-        # A folder named `.env` is somebody's virtual environment.
+        # A directory named `.env` is usually a virtual environment.
         if (folder / name).is_file():
             return [_read(folder / name)]
     return []
 
 
 def _read(path: Path) -> str:
+    # Slow to import.
     from dotenv.parser import parse_stream
 
     try:
-        # Some editors begin a file with a byte order mark, which would become part of the first name.
+        # Some editors write a byte order mark, which would become part of the first name.
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise CommandError(f"The environment file {path} cannot be read: {error.strerror}.") from error
+        raise CommandError(f"Cannot read environment file {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise CommandError(f"The environment file {path} is not text in UTF-8.") from error
+        raise CommandError(f"Environment file {path} is not valid UTF-8.") from error
     for binding in parse_stream(StringIO(text)):
-        # The line itself may hold a secret: its number must do.
         bare = binding.key is not None and binding.value is None
         if binding.error or bare or "\0" in binding.original.string:
-            raise CommandError(f"The environment file {path} has no NAME=value on line {binding.original.line}.")
+            # The line is not shown: it may contain a secret.
+            raise CommandError(f"Environment file {path}, line {binding.original.line}: expected NAME=value.")
     return text
 
 
-def _value(texts: list[str], name: str) -> str | None:
-    return _values("\n".join(texts)).get(name)
-
-
-def _values(text: str) -> dict[str, str | None]:
+def _parse(text: str) -> dict[str, str | None]:
     if not text:
         return {}
+    # Slow to import.
     from dotenv import dotenv_values
 
     return dotenv_values(stream=StringIO(text))

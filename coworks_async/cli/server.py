@@ -1,4 +1,4 @@
-"""How `cws run` serves: the socket, the logs, and uvicorn in this process or in children of it."""
+"""Serve an app with uvicorn for `cws run`: the socket, the logs, and one or more processes."""
 
 import errno
 import logging
@@ -12,35 +12,36 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 import uvicorn
-from starlette.types import ASGIApp
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
-from coworks_async.cli.app_loader import AppLocation, load_app, locate
-from coworks_async.cli.logs import configure_service_log
+from coworks_async.cli.app_loader import AppLocation, load_app, locate_app, require_service
+from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import APP_VARIABLE, DIRECTORY_VARIABLE
-from coworks_async.cli.service import service_of
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway.messages import Via
+from coworks_async.gateway import GatewayApp, Via
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 BACKLOG = 2048
 
-# How the child processes of `cws run --lambda` know of it.
+# Passes `--lambda --via` to child processes.
 VIA_VARIABLE = "CWS_RUN_VIA"
 
 
 class DeveloperFilter(logging.Filter):
-    """Keeps uvicorn's warnings, and of the rest what tells why CTRL+C takes its time."""
+    """Keeps uvicorn's warnings, and the lines that explain why it waits after Ctrl-C."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.levelno >= logging.WARNING or "CTRL+C" in record.getMessage()
 
 
-# uvicorn's own, but for the filter: the banner says what its other lines would.
+# Uvicorn's configuration with this filter: its start-up lines would repeat the banner.
 LOGGING: dict[str, Any] = LOGGING_CONFIG | {
     "filters": {"developer": {"()": DeveloperFilter}},
     "handlers": LOGGING_CONFIG["handlers"]
@@ -48,65 +49,59 @@ LOGGING: dict[str, Any] = LOGGING_CONFIG | {
 }
 
 
-def configure_logging() -> None:
-    """Make uvicorn log what a developer reads: its warnings on stderr, a line a request on stdout."""
+def configure_uvicorn_log() -> None:
+    """Log uvicorn's warnings to stderr and one line per request to stdout."""
     logging.config.dictConfig(LOGGING)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Give a socket that listens on `host:port`; port 0 is any free one.
+    """Return a listening socket. Port 0 selects a free port.
 
-    Raises `CommandError` where the host has no address here, and where the port is in use or not allowed.
-
-        with listen("127.0.0.1", 5000) as listener: ...
+    Raises:
+        CommandError: the host is not an address of this machine, or the port is in use or not allowed.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        # The lowest family: IPv4 before IPv6 where a name has both, as `curl localhost` may try no other.
+        # IPv4 before IPv6 if a name has both: `curl localhost` may try IPv4 only.
         family, _, _, _, address = min(found, key=lambda info: info[0])
-        # It listens at once: bound alone, a port can be taken by two processes that both allow its reuse.
+        # It listens at once: two processes can bind, but not listen on, one port that both allow to be reused.
         return socket.create_server(address, family=family, backlog=BACKLOG)
     except UnicodeError as error:
-        raise CommandError(f"Cannot listen on {host!r}: it is no host's name.") from error
+        raise CommandError(f"Cannot listen on {host!r}: it is not a valid host name.") from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise CommandError(f"Port {port} of {host} is already in use: --port takes another.") from error
-        # create_server adds the address to the system's words; they are said once here.
+            raise CommandError(f"Port {port} of {host} is in use. Set another one with --port.") from error
+        # Not the message of create_server, which contains the address too.
         reason = os.strerror(error.errno) if isinstance(error.errno, int) and error.errno > 0 else error.strerror
         raise CommandError(f"Cannot listen on port {port} of {host!r}: {reason}.") from error
 
 
-def url(host: str, listener: socket.socket) -> str:
-    """Give the address to type in a browser, with the port that the socket really has."""
+def format_url(host: str, listener: socket.socket) -> str:
+    """Return the URL to open in a browser, with the actual port of the socket."""
     return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
-def behind_gateway(app: ASGIApp, location: AppLocation, via: Via) -> ASGIApp:
-    """Put a stand-in gateway and the Lambda handler in front of a service, in child processes too.
-
-    Raises `CommandError` where the app is no service, and so has no handler.
-    """
-    from coworks_async.gateway import GatewayApp
-
+def wrap_in_gateway(app: "ASGIApp", location: AppLocation, via: Via) -> "ASGIApp":
+    """Put a simulated gateway and the Lambda handler in front of a service, also in child processes."""
     os.environ[VIA_VARIABLE] = via
-    return GatewayApp(service_of(app, location), via)
+    return GatewayApp(require_service(app, location), via)
 
 
 class Server(uvicorn.Server):
-    """A server that prints a banner once it serves."""
+    """A uvicorn server that prints a banner when it is ready."""
 
     def __init__(self, config: uvicorn.Config, banner: str) -> None:
         super().__init__(config)
         self.banner = banner
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        # It exits where the lifespan fails.
+        # It exits if the lifespan fails.
         await super().startup(sockets=sockets)
         click.echo(self.banner)
 
 
 class Workers(Multiprocess):
-    """Several servers, and a banner once the first of them serves."""
+    """A supervisor of several server processes that prints a banner when the first one is ready."""
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], banner: str) -> None:
         super().__init__(config, sockets)
@@ -119,55 +114,58 @@ class Workers(Multiprocess):
             self.banner = ""
 
 
-def prepare(
-    app: ASGIApp, location: AppLocation, listener: socket.socket, banner: str, *, reload: bool, workers: int
+def create_server(
+    app: "ASGIApp", location: AppLocation, listener: socket.socket, banner: str, *, reload: bool, workers: int
 ) -> Callable[[], None]:
-    """Make ready what serves, and give what starts it; `banner` is printed once it serves, at a reload again.
+    """Prepare to serve an app and return the function that serves it.
 
-    From here on CTRL+C and SIGTERM end it the same way: the requests in flight are answered and the process exits
-    with 0. With `reload` or several workers child processes import the app by its location. Where the app's start-up
-    (its lifespan) fails, the process exits with uvicorn's 3.
+    After this call, Ctrl-C and SIGTERM finish the requests in flight and exit with 0. With `reload` or several workers,
+    child processes import the app from its location. If the lifespan fails to start, the process exits with uvicorn's
+    code 3.
+
+    Args:
+        banner: printed when the app is ready; with `reload`, after each start.
     """
     if reload:
-        return _reloading(location, listener, banner)
+        return _create_reloader(location, listener, banner)
     if workers > 1:
-        return _in_workers(location, listener, banner, workers)
-    # `interface`: a plain `__call__` that returns a coroutine would be taken for ASGI 2.
+        return _create_workers(location, listener, banner, workers)
+    # `interface` is set because uvicorn takes a plain `__call__` that returns a coroutine for ASGI 2.
     server = Server(uvicorn.Config(lambda: app, factory=True, interface="asgi3", log_config=None), banner)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Once done uvicorn raises the signal again, for whoever handled it before: nobody but itself.
+        # At the end uvicorn raises the signal again for the previous handler: this one, which then has no effect.
         signal.signal(number, server.handle_exit)
     return partial(server.run, sockets=[listener])
 
 
-def served_app() -> ASGIApp:
-    """Give a child process its app, where `cws run` wrote down which: called by uvicorn, by this function's name."""
+def create_child_app() -> "ASGIApp":
+    """Load the app in a child process, from the environment that `cws run` has set. Uvicorn calls it by name."""
     if sys.platform != "win32":  # pragma: no branch
-        # uvicorn handles it by now: see _wait_for_ctrl_c.
+        # Uvicorn handles the signal now: see _wait_for_ctrl_c.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
-        location = locate(os.environ[APP_VARIABLE], Path(os.environ[DIRECTORY_VARIABLE]))
+        location = locate_app(os.environ[APP_VARIABLE], Path(os.environ[DIRECTORY_VARIABLE]))
         app = load_app(location)
         configure_service_log()
         via = os.environ.get(VIA_VARIABLE)
-        return app if via is None else behind_gateway(app, location, cast(Via, via))
+        return app if via is None else wrap_in_gateway(app, location, cast(Via, via))
     except CommandError as error:
         click.echo(f"Error: {error}", err=True)
-        # What tells uvicorn not to try again (with --reload: not before the next change).
+        # Stops uvicorn from restarting the process; with --reload, until the next change.
         sys.exit(STARTUP_FAILURE)
 
 
-def _reloading(location: AppLocation, listener: socket.socket, banner: str) -> Callable[[], None]:
+def _create_reloader(location: AppLocation, listener: socket.socket, banner: str) -> Callable[[], None]:
     watched = [str(folder) for folder in location.import_path]
-    config = _children_config(location, reload=True, reload_dirs=watched)
+    config = _create_child_config(location, reload=True, reload_dirs=watched)
     supervisor = ChangeReload(config, target=Server(config, banner).run, sockets=[listener])
     signal.signal(signal.SIGTERM, supervisor.signal_handler)
     _wait_for_ctrl_c(supervisor.should_exit)
     return supervisor.run
 
 
-def _in_workers(location: AppLocation, listener: socket.socket, banner: str, workers: int) -> Callable[[], None]:
-    supervisor = Workers(_children_config(location, workers=workers), [listener], banner)
+def _create_workers(location: AppLocation, listener: socket.socket, banner: str, workers: int) -> Callable[[], None]:
+    supervisor = Workers(_create_child_config(location, workers=workers), [listener], banner)
     _wait_for_ctrl_c(supervisor.should_exit)
 
     def run() -> None:
@@ -179,14 +177,14 @@ def _in_workers(location: AppLocation, listener: socket.socket, banner: str, wor
 
 
 def _wait_for_ctrl_c(should_exit: threading.Event) -> None:
-    """Let CTRL+C stop a supervisor, and keep it from its children until they can end by it.
+    """Stop a supervisor on Ctrl-C, and block the signal in child processes until they can handle it.
 
-    A terminal sends it to all of them, and a child that is still starting Python would answer with a traceback. So
-    this process blocks the signal, which children inherit, and waits for it in a thread.
+    A terminal sends Ctrl-C to all processes, and a child that is still starting would print a traceback. So this
+    process blocks the signal, which its children inherit, and waits for it in a thread.
     """
     if sys.platform == "win32":  # pragma: no cover
         return
-    # Started with the first child else, by Python 3.11 with the signal unblocked at the end.
+    # Started now: starting it with the first child unblocks the signal on Python 3.11.
     resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
@@ -197,8 +195,8 @@ def _wait_for_ctrl_c(should_exit: threading.Event) -> None:
     threading.Thread(target=wait, name="ctrl-c", daemon=True).start()
 
 
-def _children_config(location: AppLocation, **options: Any) -> uvicorn.Config:
+def _create_child_config(location: AppLocation, **options: Any) -> uvicorn.Config:
     os.environ[APP_VARIABLE] = location.spec
     os.environ[DIRECTORY_VARIABLE] = str(location.import_path[-1])
-    app = f"{__name__}:{served_app.__name__}"
+    app = f"{__name__}:{create_child_app.__name__}"
     return uvicorn.Config(app, factory=True, interface="asgi3", log_config=LOGGING, **options)

@@ -1,4 +1,4 @@
-"""What an annotation says, read at the door: its members, whether it has fields, how a person writes it."""
+"""Inspect and format type annotations."""
 
 import sys
 import types
@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 
 
 def union_members(annotation: Any) -> Iterator[Any]:
-    """Yield the types that a value of this annotation may have, seen through Annotated, Optional, Union and aliases."""
+    """Yield the types that a value may have, unwrapping Annotated, Optional, Union, NewType and aliases."""
     annotation = getattr(annotation, "__value__", annotation)  # of `type Name = ...`
     origin = get_origin(annotation)
     if origin is Annotated:
@@ -28,35 +28,30 @@ def union_members(annotation: Any) -> Iterator[Any]:
 
 
 def is_pydantic_model(annotation: Any) -> bool:
-    """Tell whether a type is a pydantic model; pydantic itself is never imported here."""
+    """Return whether a type is a pydantic model. pydantic is not imported for this."""
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel)
 
 
 def is_structured(annotation: Any) -> bool:
-    """Tell whether an annotation is a type with fields, which takes a whole body."""
+    """Return whether a parameter of this annotation takes the whole body: whether any of its types has fields."""
     return any(_has_fields(get_origin(member) or member) for member in union_members(annotation))
 
 
-def _has_fields(member: Any) -> bool:
-    if not isinstance(member, type):
+def _has_fields(kind: Any) -> bool:
+    if not isinstance(kind, type):
         return False
-    return (
-        issubclass(member, msgspec.Struct) or is_dataclass(member) or is_typed_dict(member) or is_pydantic_model(member)
-    )
+    # `typing` and `typing_extensions` have different TypedDicts before Python 3.13.
+    is_typed_dict = issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+    return issubclass(kind, msgspec.Struct) or is_dataclass(kind) or is_typed_dict or is_pydantic_model(kind)
 
 
-def is_typed_dict(kind: Any) -> bool:
-    """Tell whether a type is a TypedDict, of `typing` or of `typing_extensions`, which before 3.13 are not the same."""
-    return isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__required_keys__")
-
-
-# Whose constraints, put into an Annotated, msgspec does not see.
+# msgspec ignores the constraints of these packages in an Annotated.
 _FOREIGN_PACKAGES = ("annotated_types", "pydantic", "pydantic_core")
 
 
 def find_foreign_constraint(annotation: Any, seen: tuple[Any, ...] = ()) -> Any:
-    """Return a constraint inside of an annotation that would never be looked at, None where there is none."""
+    """Return a constraint inside an annotation that would have no effect, or None."""
     if is_pydantic_model(annotation) or annotation in seen:
         return None
     if get_origin(annotation) is Annotated:
@@ -75,7 +70,7 @@ _NON_STRING_TYPES = (list, tuple, set, frozenset, dict, UploadFile)
 
 
 def is_scalar(annotation: Any) -> bool:
-    """Tell whether one string can hold a value of this annotation."""
+    """Return whether a single string can represent any value of this annotation."""
     for member in union_members(annotation):
         kind = get_origin(member) or member
         if isinstance(kind, type) and (
@@ -86,16 +81,15 @@ def is_scalar(annotation: Any) -> bool:
 
 
 def format_type(annotation: Any) -> str:
-    """Return a type as Python writes it, without its modules and its constraints' noise."""
+    """Format a type as in Python source, without module names."""
     if annotation is Any:
         return "any value"
     if annotation is None or annotation is type(None):
         return "None"
     if get_origin(annotation) is Annotated:
         base, *extras = get_args(annotation)
-        return " ".join(
-            [format_type(base), *(_format_meta(extra) for extra in extras if isinstance(extra, msgspec.Meta))]
-        ).strip()
+        constraints = [_format_constraints(extra) for extra in extras if isinstance(extra, msgspec.Meta)]
+        return " ".join([format_type(base), *constraints]).strip()
     if get_origin(annotation) in (Union, types.UnionType):
         return " | ".join(format_type(argument) for argument in get_args(annotation))
     if isinstance(annotation, type) and not get_args(annotation):
@@ -109,47 +103,47 @@ def format_type(annotation: Any) -> str:
     return f"{name}[{arguments}]" if arguments else name
 
 
-def _format_meta(meta: msgspec.Meta) -> str:
-    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "multiple_of": "multiple of", "pattern": "like"}
+def _format_constraints(meta: msgspec.Meta) -> str:
+    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "multiple_of": "multiple of", "pattern": "matching"}
     signs |= {"min_length": "of length >=", "max_length": "of length <="}
     return " ".join(f"{sign} {getattr(meta, name)}" for name, sign in signs.items() if getattr(meta, name) is not None)
 
 
 def type_variable_bindings(cls: type, owner: type) -> dict[Any, Any]:
-    """The types that `cls` gives to the type variables of `owner`, a generic class that it derives from."""
-    given: dict[Any, dict[Any, Any]] = {}
+    """Return the types that `cls` binds to the type variables of `owner`, one of its generic bases."""
+    bindings: dict[Any, dict[Any, Any]] = {}
     for child in cls.__mro__:
-        own = given.get(child, {})
+        outer = bindings.get(child, {})
         for base in vars(child).get("__orig_bases__", ()):
             variables = getattr(get_origin(base), "__parameters__", ())
             pairs = zip(variables, get_args(base), strict=False)
-            given.setdefault(get_origin(base), {}).update(
-                (variable, substitute_type_variables(argument, own))
+            bindings.setdefault(get_origin(base), {}).update(
+                (variable, substitute_type_variables(argument, outer))
                 for variable, argument in pairs
-                if not unbound_type_variables(argument, own)
+                if not unbound_type_variables(argument, outer)
             )
-    return given.get(owner, {})
+    return bindings.get(owner, {})
 
 
 def unbound_type_variables(annotation: Any, bindings: Mapping[Any, Any]) -> list[Any]:
-    """Return the type variables of an annotation that stand for no type: neither given one nor bound to one."""
+    """Return the type variables of an annotation without a binding or a bound."""
     return [
         variable
-        for variable in _variables(annotation)
+        for variable in _type_variables(annotation)
         if variable not in bindings and getattr(variable, "__bound__", None) is None
     ]
 
 
 def substitute_type_variables(annotation: Any, bindings: Mapping[Any, Any]) -> Any:
-    """Put types in the place of type variables; one that is given none is its bound, or anything."""
-    variables = _variables(annotation)
-    types_given = tuple(bindings.get(variable, getattr(variable, "__bound__", None) or Any) for variable in variables)
+    """Replace type variables by their binding, else their bound, else `Any`."""
+    variables = _type_variables(annotation)
+    arguments = tuple(bindings.get(variable, getattr(variable, "__bound__", None) or Any) for variable in variables)
     if isinstance(annotation, TypeVar):
-        return types_given[0]
-    return annotation[types_given] if variables else annotation
+        return arguments[0]
+    return annotation[arguments] if variables else annotation
 
 
-def _variables(annotation: Any) -> tuple[Any, ...]:
+def _type_variables(annotation: Any) -> tuple[Any, ...]:
     if isinstance(annotation, TypeVar):
         return (annotation,)
     return () if isinstance(annotation, type) else getattr(annotation, "__parameters__", ())

@@ -1,19 +1,111 @@
-"""Blueprints: classes of entries, mounted on a service under a prefix."""
+"""Blueprints, and the hooks of services and blueprints."""
 
+import inspect
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
-from coworks_async.entries.hooks import ErrorKey, HookRegistry, HooksMixin
+from msgspec import Struct, field
+
+from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
 
 F = TypeVar("F", bound=Function)
 
+ErrorKey = int | type[Exception]
+
+
+class HookRegistry(Struct):
+    """Hooks and error handlers in their order of registration.
+
+    Attributes:
+        before, after, teardown: the hooks of each kind.
+        errors: error handlers by status or exception class.
+        frozen: whether a request has been handled, after which nothing can be registered.
+    """
+
+    before: list[Function] = field(default_factory=list)
+    after: list[Function] = field(default_factory=list)
+    teardown: list[Function] = field(default_factory=list)
+    errors: dict[ErrorKey, Function] = field(default_factory=dict)
+    frozen: bool = False
+
+    def add_before(self, hook: F) -> F:
+        self.before.append(self._check(hook, 0, "before_request"))
+        return hook
+
+    def add_after(self, hook: F) -> F:
+        self.after.append(self._check(hook, 1, "after_request"))
+        return hook
+
+    def add_teardown(self, hook: F) -> F:
+        self.teardown.append(self._check(hook, 1, "teardown_request"))
+        return hook
+
+    def error_handler(self, key: ErrorKey) -> Callable[[F], F]:
+        """Return the decorator that registers a handler of this status or exception class."""
+        is_status = isinstance(key, int) and 400 <= key <= 599
+        if not is_status and not (isinstance(key, type) and issubclass(key, Exception)):
+            raise DeclarationError(f"errorhandler({key!r}): must be a status from 400 to 599 or an exception class.")
+
+        def add(handler: F) -> F:
+            self.errors[key] = self._check(handler, 1, "errorhandler")
+            return handler
+
+        return add
+
+    def _check(self, hook: F, argument_count: int, kind: str) -> F:
+        name = getattr(hook, "__qualname__", repr(hook))
+        if self.frozen:
+            raise DeclarationError(
+                f"{kind} {name}: registered after the first request. Register hooks where the app is created."
+            )
+        try:
+            inspect.signature(hook).bind(*range(argument_count))
+        except (TypeError, ValueError):
+            arguments = "one argument" if argument_count else "no arguments"
+            raise DeclarationError(
+                f"{kind} {name}: the hook is called with {arguments}. Change its parameters."
+            ) from None
+        return hook
+
+
+class HooksMixin:
+    """Decorators that register hooks: on a service for all its entries, on a blueprint for its own.
+
+    Attributes:
+        hooks: the registered hooks.
+    """
+
+    hooks: HookRegistry
+
+    def before_request(self, hook: F) -> F:
+        """Register a hook that runs before each entry, after authorization. A value it returns is the response."""
+        return self.hooks.add_before(hook)
+
+    def after_request(self, hook: F) -> F:
+        """Register a hook that receives each response and returns it or another. The last registered runs first."""
+        return self.hooks.add_after(hook)
+
+    def teardown_request(self, hook: F) -> F:
+        """Register a hook that runs once a response is sent; it receives the exception that aborted it, or None."""
+        return self.hooks.add_teardown(hook)
+
+    def errorhandler(self, key: ErrorKey) -> Callable[[F], F]:
+        """Register a handler for a status or an exception class; it returns a response as an entry does."""
+        return self.hooks.error_handler(key)
+
 
 class Blueprint(HooksMixin):
-    """A class of entries to mount on a service, under whatever prefix the service likes.
+    """A class of entries that a service mounts under a prefix.
 
-    Parameters:
-        name: what its endpoints start with; the class's name in lower case by default.
+    Args:
+        name: the start of its endpoints' names; by default the class name in lower case.
+
+    Attributes:
+        name: as given.
+        hooks: hooks of its own entries.
+        app_hooks: hooks of the whole service.
+        instance_attributes: names that instances set, which entries cannot have; subclasses extend it.
 
     Example:
         >>> class Items(Blueprint):
@@ -30,17 +122,17 @@ class Blueprint(HooksMixin):
         self.app_hooks = HookRegistry()
 
     def before_app_request(self, hook: F) -> F:
-        """Register what runs before each entry of the whole service."""
+        """Register a hook that runs before each entry of the service."""
         return self.app_hooks.add_before(hook)
 
     def after_app_request(self, hook: F) -> F:
-        """Register what gets each response of the whole service."""
+        """Register a hook that receives and returns each response of the service."""
         return self.app_hooks.add_after(hook)
 
     def teardown_app_request(self, hook: F) -> F:
-        """Register what runs when any answer of the service is sent."""
+        """Register a hook that runs once any response of the service is sent."""
         return self.app_hooks.add_teardown(hook)
 
     def app_errorhandler(self, key: ErrorKey) -> Callable[[F], F]:
-        """Register what answers a status or an exception anywhere in the service."""
-        return self.app_hooks.error_adder(key)
+        """Register a handler for a status or an exception class anywhere in the service."""
+        return self.app_hooks.error_handler(key)

@@ -1,8 +1,9 @@
-"""The strings of a request: one rule for what they convert to, wherever they stand.
+"""Coerce the strings of a request to numbers and booleans before msgspec validates them.
 
-msgspec converts and validates, strictly. Before it does, a *relaxer*, compiled from the type, turns the strings that
-stand where a number or a boolean is expected into one, and refuses the keys that no field takes. A string that does
-not fit is left as it is, so that msgspec says what was expected, and where.
+msgspec's strict mode never reads a number from a string; its lax mode reads too many (`"null"`, `"nan"`, epoch
+seconds). So a coercer, compiled from the type, first converts the strings found where a number or a boolean is
+expected, and rejects unknown keys. It leaves a string that does not fit unchanged: msgspec then reports what was
+expected, and where.
 """
 
 import dataclasses
@@ -14,17 +15,43 @@ from math import isinf
 from typing import Any, Literal, get_origin
 
 from msgspec import ValidationError, convert
-from msgspec import inspect as types
+from msgspec import inspect as mi
 
-Coerce = Callable[[Any], Any]
+Coercer = Callable[[Any], Any]
+
+OBJECT_TYPES = (mi.StructType, mi.DataclassType, mi.TypedDictType)
+TUPLE_TYPES = (mi.VarTupleType, mi.TupleType, mi.NamedTupleType)
+ARRAY_TYPES = (mi.ListType, mi.SetType, mi.FrozenSetType, *TUPLE_TYPES)
+
+
+def alternatives(info: mi.Type) -> list[mi.Type]:
+    """Return the members of a union, or the type itself, without metadata."""
+    if isinstance(info, mi.Metadata):
+        return alternatives(info.type)
+    if isinstance(info, mi.UnionType):
+        return [member for inner in info.types for member in alternatives(inner)]
+    return [info]
+
+
+def walk_types(info: mi.Type, seen: set[int] | None = None) -> list[mi.Type]:
+    """Return a type and all types nested in it, each once."""
+    seen = set() if seen is None else seen
+    if id(info) in seen:
+        return []
+    seen.add(id(info))
+    return [info, *(found for inner in inner_types(info) for found in walk_types(inner, seen))]
+
+
+def inner_types(info: Any) -> list[mi.Type]:
+    """Return the types nested directly in a type."""
+    inner = [getattr(info, name) for name in ("type", "item_type", "key_type", "value_type") if hasattr(info, name)]
+    inner += getattr(info, "types", ()) or getattr(info, "item_types", ())
+    return [*inner, *(field.type for field in getattr(info, "fields", ()))]
+
 
 _INT = re.compile(r"-?[0-9]+")
 _FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _BOOLS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-
-OBJECTS = (types.StructType, types.DataclassType, types.TypedDictType)
-TUPLES = (types.VarTupleType, types.TupleType, types.NamedTupleType)
-ARRAYS = (types.ListType, types.SetType, types.FrozenSetType, *TUPLES)
 
 
 def coerce_int(value: Any) -> Any:
@@ -32,8 +59,8 @@ def coerce_int(value: Any) -> Any:
         return value
     try:
         return int(value)
-    except ValueError:
-        raise ValidationError("Number out of range") from None  # more digits than Python reads
+    except ValueError:  # more digits than `sys.get_int_max_str_digits()`
+        raise ValidationError("Number out of range") from None
 
 
 def coerce_float(value: Any) -> Any:
@@ -55,16 +82,16 @@ def coerce_decimal(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if not _FLOAT.fullmatch(value):
-        raise ValidationError("Expected `decimal`, got `str`")  # msgspec alone takes "NaN" and "1_000"
+        raise ValidationError("Expected `decimal`, got `str`")  # msgspec alone accepts "NaN" and "1_000"
     return parse_decimal(value)
 
 
 def parse_decimal(number: str) -> Decimal:
-    """Read a number as it is written; raises `msgspec.ValidationError`."""
+    """Parse a number without rounding; raises `msgspec.ValidationError`."""
     try:
         return Decimal(number)
-    except InvalidOperation:
-        raise ValidationError("Number out of range") from None  # an exponent that Python does not hold
+    except InvalidOperation:  # an exponent that Decimal does not support
+        raise ValidationError("Number out of range") from None
 
 
 def identity(value: Any) -> Any:
@@ -72,7 +99,7 @@ def identity(value: Any) -> Any:
 
 
 def decimals_to_floats(value: Any) -> Any:
-    """Undo the exact reading of numbers where no type asked for it."""
+    """Convert numbers that were parsed as Decimal, where the type does not require that."""
     if isinstance(value, Decimal):
         return coerce_float(value)
     if isinstance(value, list):
@@ -82,56 +109,76 @@ def decimals_to_floats(value: Any) -> Any:
     return value
 
 
-def alternatives(info: types.Type) -> list[types.Type]:
-    """Return the types that a value may have, without what only describes them."""
-    if isinstance(info, types.Metadata):
-        return alternatives(info.type)
-    if isinstance(info, types.UnionType):
-        return [member for inner in info.types for member in alternatives(inner)]
-    return [info]
+def find_string_parser(members: Sequence[mi.Type]) -> Callable[[str], Any] | None:
+    """Return the function that converts a single string, if the type is a plain one without constraints."""
+    required = [member for member in members if not isinstance(member, mi.NoneType)]
+    return next((parse for plain, parse in _STRING_PARSERS if [plain] == required), None)
 
 
-def compile_coercion(info: types.Type) -> Coerce:
-    """Compile the relaxer of a type, as `msgspec.inspect.type_info` describes it."""
+def _parse_int(value: str) -> Any:
+    if value.isascii() and value.isdecimal():
+        return int(value)
+    return _parse(coerce_int, value, int)
+
+
+def _parse(coerce: Callable[[str], Any], value: str, kind: type) -> Any:
+    coerced = coerce(value)
+    if isinstance(coerced, kind):
+        return coerced
+    raise ValidationError(f"Expected `{kind.__name__}`, got `str`")
+
+
+_STRING_PARSERS: tuple[tuple[mi.Type, Callable[[str], Any]], ...] = (
+    (mi.IntType(), _parse_int),
+    (mi.FloatType(), lambda value: _parse(coerce_float, value, float)),
+    (mi.BoolType(), lambda value: _parse(coerce_bool, value, bool)),
+    (mi.StrType(), identity),
+    (mi.AnyType(), identity),
+)
+
+
+def compile_coercer(info: mi.Type) -> Coercer:
+    """Compile the coercer of a type, given as `msgspec.inspect.type_info` describes it."""
     return _compile(info, {})
 
 
-def _compile(info: types.Type, known: dict[int, Coerce]) -> Coerce:
-    if isinstance(info, types.Metadata):
-        return _compile(info.type, known)
-    if isinstance(info, OBJECTS):
-        if id(info) not in known:
-            known[id(info)] = lambda value: compiled(value)  # a type may hold itself
-            compiled = known[id(info)] = _coerce_object(info, known)
-        return known[id(info)]
-    if isinstance(info, ARRAYS):
-        return _coerce_array(info, known)
-    if isinstance(info, types.DictType):
-        return _coerce_mapping(_compile(info.key_type, known), _compile(info.value_type, known))
-    if isinstance(info, types.UnionType):
-        return _coerce_union(info, known)
-    return _coerce_scalar(info)
+def _compile(info: mi.Type, cache: dict[int, Coercer]) -> Coercer:
+    if isinstance(info, mi.Metadata):
+        return _compile(info.type, cache)
+    if isinstance(info, OBJECT_TYPES):
+        if id(info) not in cache:
+            cache[id(info)] = lambda value: compiled(value)  # a recursive type refers to itself
+            compiled = cache[id(info)] = _object_coercer(info, cache)
+        return cache[id(info)]
+    if isinstance(info, ARRAY_TYPES):
+        return _array_coercer(info, cache)
+    if isinstance(info, mi.DictType):
+        return _dict_coercer(_compile(info.key_type, cache), _compile(info.value_type, cache))
+    if isinstance(info, mi.UnionType):
+        return _union_coercer(info, cache)
+    return _scalar_coercer(info)
 
 
-_SCALARS: dict[type[types.Type], Coerce] = {
-    types.IntType: coerce_int,
-    types.FloatType: coerce_float,
-    types.BoolType: coerce_bool,
-    types.DecimalType: coerce_decimal,
-    types.AnyType: decimals_to_floats,
-    types.CustomType: decimals_to_floats,
+_SCALARS: dict[type[mi.Type], Coercer] = {
+    mi.IntType: coerce_int,
+    mi.FloatType: coerce_float,
+    mi.BoolType: coerce_bool,
+    mi.DecimalType: coerce_decimal,
+    mi.AnyType: decimals_to_floats,
+    mi.CustomType: decimals_to_floats,
 }
 
 
-def _coerce_scalar(info: types.Type) -> Coerce:
-    if isinstance(info, types.LiteralType):
-        return _coerce_choice(info.values)
-    if isinstance(info, types.EnumType):
-        return _coerce_choice([member.value for member in info.cls])
+def _scalar_coercer(info: mi.Type) -> Coercer:
+    if isinstance(info, mi.LiteralType):
+        return _choice_coercer(info.values)
+    if isinstance(info, mi.EnumType):
+        return _choice_coercer([member.value for member in info.cls])
     return _SCALARS.get(type(info), identity)
 
 
-def _coerce_choice(values: Sequence[Any]) -> Coerce:
+def _choice_coercer(values: Sequence[Any]) -> Coercer:
+    """Return the coercer of a Literal, an Enum or a tag."""
     strings = [value for value in values if isinstance(value, str)]
     numbers = [value for value in values if type(value) is int]
     if any(isinstance(value, bool) for value in values):
@@ -142,154 +189,130 @@ def _coerce_choice(values: Sequence[Any]) -> Coerce:
 
 
 def _coerce_number_or_bool(value: Any, numbers: Sequence[int]) -> Any:
-    """To Python `1 == True`, so a string is a number only where it is one of those that are asked for."""
+    # `1 == True` in Python, so "1" is a number only if that number is listed.
     number = coerce_int(value) if numbers else value
     return number if type(number) is int and number in numbers else coerce_bool(value)
 
 
-def _coerce_array(info: Any, known: dict[int, Coerce]) -> Coerce:
-    if isinstance(info, types.TupleType):
-        return _coerce_items([_compile(item, known) for item in info.item_types])
-    if isinstance(info, types.NamedTupleType):
-        return _coerce_items([_compile(field.type, known) for field in info.fields])
-    relax = _compile(info.item_type, known)
-    return lambda value: [relax(item) for item in value] if isinstance(value, list) else value
+def _array_coercer(info: Any, cache: dict[int, Coercer]) -> Coercer:
+    if isinstance(info, mi.TupleType):
+        return _items_coercer([_compile(item, cache) for item in info.item_types])
+    if isinstance(info, mi.NamedTupleType):
+        return _items_coercer([_compile(field.type, cache) for field in info.fields])
+    coerce_item = _compile(info.item_type, cache)
+    return lambda value: [coerce_item(item) for item in value] if isinstance(value, list) else value
 
 
-def _coerce_items(items: list[Coerce]) -> Coerce:
-    def relax(value: Any) -> Any:
+def _items_coercer(coercers: list[Coercer], *, check_length: bool = False) -> Coercer:
+    """Return the coercer of an array with a type for each position."""
+
+    def coerce(value: Any) -> Any:
         if not isinstance(value, list):
             return value
-        return [item(part) for item, part in zip_longest(items[: len(value)], value, fillvalue=identity)]
+        if check_length and len(value) > len(coercers):
+            raise ValidationError(f"Expected `array` of at most length {len(coercers)}, got {len(value)}")
+        pairs = zip_longest(coercers[: len(value)], value, fillvalue=identity)
+        return [coerce_item(item) for coerce_item, item in pairs]
 
-    return relax
+    return coerce
 
 
-def _coerce_mapping(key: Coerce, item: Coerce) -> Coerce:
-    def relax(value: Any) -> Any:
+def _dict_coercer(coerce_key: Coercer, coerce_value: Coercer) -> Coercer:
+    def coerce(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        relaxed = {key(name): item(inner) for name, inner in value.items()}
-        if len(relaxed) != len(value):
-            raise ValidationError("Object contains one key twice, written differently")
-        return relaxed
+        coerced = {coerce_key(key): coerce_value(item) for key, item in value.items()}
+        if len(coerced) != len(value):
+            raise ValidationError("Object contains two keys that convert to the same value")
+        return coerced
 
-    return relax
+    return coerce
 
 
-def _coerce_object(info: Any, known: dict[int, Coerce]) -> Coerce:
+def _object_coercer(info: Any, cache: dict[int, Coercer]) -> Coercer:
+    tag = {info.tag_field: _choice_coercer([info.tag])} if getattr(info, "tag_field", None) else {}
+    excluded: set[str] = set()
+    if isinstance(info, mi.DataclassType):  # msgspec would accept fields that the class sets itself
+        excluded = {field.name for field in dataclasses.fields(get_origin(info.cls) or info.cls) if not field.init}
+    coercers = {field.encode_name: _compile(field.type, cache) for field in info.fields if field.name not in excluded}
+    coercers = {**tag, **coercers}
     if getattr(info, "array_like", False):
-        return _coerce_array_like(info, known)
-    kept = _non_init_fields(info)
-    fields = {field.encode_name: _compile(field.type, known) for field in info.fields if field.name not in kept}
-    if getattr(info, "tag_field", None):
-        fields[info.tag_field] = _coerce_choice([info.tag])
+        return _items_coercer(list(coercers.values()), check_length=True)  # msgspec ignores surplus items
 
-    def relax(value: Any) -> Any:
+    def coerce(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
         for name in value:
-            if name not in fields:
+            if name not in coercers:
                 raise ValidationError(f"Object contains unknown field `{name}`")
-        return {name: fields[name](item) for name, item in value.items()}
+        return {name: coercers[name](item) for name, item in value.items()}
 
-    return relax
-
-
-def _non_init_fields(info: Any) -> list[str]:
-    """The fields of a dataclass that it sets itself, which msgspec would let a client set."""
-    if not isinstance(info, types.DataclassType):
-        return []
-    return [field.name for field in dataclasses.fields(get_origin(info.cls) or info.cls) if not field.init]
+    return coerce
 
 
-def _coerce_array_like(info: types.StructType, known: dict[int, Coerce]) -> Coerce:
-    """A struct that is written as an array, after its tag if it has one; msgspec drops what is too much."""
-    tag = [] if info.tag_field is None else [_coerce_choice([info.tag])]
-    items = [*tag, *(_compile(field.type, known) for field in info.fields)]
-    fixed = _coerce_items(items)
-
-    def relax(value: Any) -> Any:
-        if isinstance(value, list) and len(value) > len(items):
-            raise ValidationError(f"Expected `array` of at most length {len(items)}, got {len(value)}")
-        return fixed(value)
-
-    return relax
+_KEYED_TYPES = (*OBJECT_TYPES, mi.DictType)
+_UNION_ORDER = [mi.LiteralType, mi.EnumType, mi.IntType, mi.FloatType, mi.DecimalType, mi.BoolType]
 
 
-def _coerce_union(info: types.UnionType, known: dict[int, Coerce]) -> Coerce:
-    each = alternatives(info)
-    arrays = _by_tag([member for member in each if _is_array(member)], known)
-    objects = _by_tag([member for member in each if isinstance(member, _KEYED) and not _is_array(member)], known)
-    tag_field = next(filter(None, (getattr(member, "tag_field", None) for member in each)), None)
-    scalars = [member for member in each if not isinstance(member, (*_KEYED, *ARRAYS))]
-    scalars.sort(key=lambda member: _ORDER.index(type(member)) if type(member) in _ORDER else len(_ORDER))
-    several = sum(not isinstance(member, types.NoneType) for member in scalars) > 1
-    relaxers = [_without_errors(_coerce_exactly(member) if several else _coerce_scalar(member)) for member in scalars]
-    decimal = any(isinstance(member, types.DecimalType) for member in scalars)
+def _union_coercer(info: mi.UnionType, cache: dict[int, Coercer]) -> Coercer:
+    members = alternatives(info)
+    arrays = _tagged_coercers([member for member in members if _is_array(member)], cache)
+    objects = _tagged_coercers([m for m in members if isinstance(m, _KEYED_TYPES) and not _is_array(m)], cache)
+    tag_field = next(filter(None, (getattr(member, "tag_field", None) for member in members)), None)
+    scalars = [member for member in members if not isinstance(member, (*_KEYED_TYPES, *ARRAY_TYPES))]
+    scalars.sort(key=lambda member: [*_UNION_ORDER, type(member)].index(type(member)))
+    several = sum(not isinstance(member, mi.NoneType) for member in scalars) > 1
+    coercers = [_member_coercer(member, exact=several) for member in scalars]
+    has_decimal = any(isinstance(member, mi.DecimalType) for member in scalars)
 
-    def relax(value: Any) -> Any:
+    def coerce(value: Any) -> Any:
         if isinstance(value, list):
             return arrays(value[0] if value else None)(value)
         if isinstance(value, dict):
             return objects(value.get(tag_field))(value)
         if isinstance(value, Decimal):
-            return value if decimal else coerce_float(value)
-        for relax_one in relaxers:
-            converted = relax_one(value)
-            if converted is not value:
-                return converted
-        return coerce_decimal(value) if decimal else value
+            return value if has_decimal else coerce_float(value)
+        for coerce_member in coercers:
+            coerced = coerce_member(value)
+            if coerced is not value:
+                return coerced
+        return coerce_decimal(value) if has_decimal else value
 
-    return relax
-
-
-_KEYED = (*OBJECTS, types.DictType)
-_ORDER = (types.LiteralType, types.EnumType, types.IntType, types.FloatType, types.DecimalType, types.BoolType)
+    return coerce
 
 
-def _coerce_exactly(info: types.Type) -> Coerce:
-    """The relaxer of a type that leaves what is none of its values to the other members of a union."""
-    relax = _coerce_scalar(info)
-    if not isinstance(info, types.LiteralType | types.EnumType):
-        return relax
-    literal: Any = Literal
-    kind = info.cls if isinstance(info, types.EnumType) else literal[info.values]
-    return lambda value: found if _is_value(found := relax(value), kind) else value
+def _is_array(info: mi.Type) -> bool:
+    return isinstance(info, ARRAY_TYPES) or getattr(info, "array_like", False)
 
 
-def _is_value(value: Any, kind: Any) -> bool:
-    try:
-        convert(value, kind)  # which asks `_missing_` as well
-    except ValidationError:
-        return False
-    return True
+def _tagged_coercers(members: Sequence[mi.Type], cache: dict[int, Coercer]) -> Callable[[Any], Coercer]:
+    """Return a function from a tag to the coercer of its type. A single type needs no tag."""
+    coercers = {getattr(member, "tag", None): _compile(member, cache) for member in members}
+    default = next(iter(coercers.values())) if len(coercers) == 1 else decimals_to_floats
+    coerce_tag = _choice_coercer([tag for tag in coercers if tag is not None])
 
-
-def _is_array(info: types.Type) -> bool:
-    return isinstance(info, ARRAYS) or getattr(info, "array_like", False)
-
-
-def _by_tag(each: Sequence[types.Type], known: dict[int, Coerce]) -> Callable[[Any], Coerce]:
-    """Return what finds the relaxer of the type that has a tag, or of the only type there is."""
-    relaxers = {getattr(member, "tag", None): _compile(member, known) for member in each}
-    otherwise = next(iter(relaxers.values())) if len(relaxers) == 1 else decimals_to_floats
-    read = _coerce_choice([tag for tag in relaxers if tag is not None])
-
-    def find(tag: Any) -> Coerce:
-        tag = read(tag)
-        return relaxers.get(tag, otherwise) if isinstance(tag, str | int) else otherwise
+    def find(tag: Any) -> Coercer:
+        tag = coerce_tag(tag)
+        return coercers.get(tag, default) if isinstance(tag, str | int) else default
 
     return find
 
 
-def _without_errors(relax: Coerce) -> Coerce:
-    """In a union, what one member refuses another may take."""
+def _member_coercer(info: mi.Type, *, exact: bool) -> Coercer:
+    """Return the coercer of a scalar in a union, which leaves a value unchanged that another member may accept."""
+    coerce = _scalar_coercer(info)
+    literal: Any = Literal
+    kind: Any = None
+    if exact and isinstance(info, mi.EnumType | mi.LiteralType):
+        kind = info.cls if isinstance(info, mi.EnumType) else literal[info.values]
 
     def attempt(value: Any) -> Any:
         try:
-            return relax(value)
+            coerced = coerce(value)
+            if kind is not None:
+                convert(coerced, kind)  # respects an Enum's `_missing_`
         except ValidationError:
             return value
+        return coerced
 
     return attempt

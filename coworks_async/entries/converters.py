@@ -1,301 +1,340 @@
-"""Converters: from what a client sent to what an annotation asks for, compiled once per parameter."""
+"""Convert what a client sent to an annotation. A converter is compiled once per annotation."""
 
+import dataclasses
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+import typing
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, NotRequired, Required, get_args, get_origin
 
 import msgspec
 from msgspec import ValidationError
-from msgspec import inspect as types
+from msgspec import inspect as mi
 from starlette.datastructures import UploadFile
 
-from coworks_async.entries.annotations import format_type, is_pydantic_model, union_members
+from coworks_async.entries.annotations import (
+    format_type,
+    is_pydantic_model,
+    is_structured,
+    substitute_type_variables,
+    union_members,
+)
 from coworks_async.entries.coercion import (
-    ARRAYS,
-    TUPLES,
+    ARRAY_TYPES,
+    TUPLE_TYPES,
     alternatives,
-    coerce_bool,
-    coerce_float,
-    coerce_int,
-    compile_coercion,
-    identity,
+    compile_coercer,
+    find_string_parser,
+    inner_types,
+    walk_types,
 )
 from coworks_async.entries.pydantic_models import convert_model
 from coworks_async.exceptions import MAX_UNKNOWN_NAMES, ErrorLocation, FieldError, omitted_errors
 
-T = TypeVar("T")
-
-RawFields = Mapping[str, Any]
-"""A query, a form or a JSON object: names to values. In a query or a form each value is the list of those sent."""
+_SET_TYPES = (mi.SetType, mi.FrozenSetType)
 
 
 class Converter:
-    """Converts to one annotation.
+    """Converts values of a request to one annotation.
+
+    Its methods raise `msgspec.ValidationError` for a value that does not fit.
 
     Attributes:
-        expected: the annotation as a person writes it.
-        allows_strict_json: msgspec's strict JSON decoding follows our rules, so one decoder is enough.
-        needs_exact_numbers: numbers are to be read as written, not through a float.
-        parse_string: the function for one string, where that is all there is to do.
-        accepts_text, accepts_bytes: it takes a body of text, or of bytes, as it came.
-        accepts_file: it takes files, which a form alone can hold.
+        annotation: the type to convert to.
+        expected: the annotation, formatted for error messages.
+        allows_strict_json: whether msgspec's strict JSON decoding gives the same results, so that one decoder suffices.
+        needs_exact_numbers: whether JSON numbers must be parsed as Decimal instead of float.
+        parse_string: converts a single string, if that is all the type needs; otherwise None.
+        accepts_text: whether a text body fits as received.
+        accepts_bytes: whether a binary body fits as received.
+        accepts_file: whether it takes uploaded files, which only a form can contain.
 
     Raises:
-        TypeError: the annotation is not one that a request can be converted to.
+        TypeError: the annotation is not supported.
     """
 
     def __init__(self, annotation: Any) -> None:
-        info = types.type_info(annotation)
-        msgspec.json.Decoder(annotation)  # refuses the unions that cannot be told apart
-        each = alternatives(info)
-        _reject_unsupported(info)
-        _reject_unhashable(info)
+        info = mi.type_info(annotation)
+        msgspec.json.Decoder(annotation)  # rejects ambiguous unions
+        members, nested = alternatives(info), walk_types(info)
+        for inner in nested:
+            _reject_unsupported(inner)
         self.annotation = annotation
         self.expected = format_type(annotation)
-        self.allows_strict_json = allows_strict_json(info)
-        self.needs_exact_numbers = contains_type(info, types.DecimalType)
-        self.parse_string = _string_parser(each)
-        self.accepts_text = any(isinstance(member, types.StrType) for member in each)
-        self.accepts_bytes = any(isinstance(member, types.BytesType) for member in each)
-        self.accepts_file = contains_type(info, types.CustomType) and any(
-            _is_file(member) for member in walk_types(info)
+        self.allows_strict_json = all(_allows_strict_json(inner) for inner in nested)
+        self.needs_exact_numbers = _contains(nested, mi.DecimalType)
+        self.parse_string = find_string_parser(members)
+        self.accepts_text = _contains(members, mi.StrType)
+        self.accepts_bytes = _contains(members, mi.BytesType)
+        self.accepts_file = any(_is_file(inner) for inner in nested)
+        self._accepts_any = _contains(members, mi.AnyType)
+        self._accepts_array = _contains(members, *ARRAY_TYPES)
+        self._requires_array = self._accepts_array and all(
+            isinstance(member, (*ARRAY_TYPES, mi.NoneType)) for member in members
         )
-        self._any = any(isinstance(member, types.AnyType) for member in each)
-        self._many = any(isinstance(member, ARRAYS) for member in each)
-        self._only_many = self._many and all(isinstance(member, (*ARRAYS, types.NoneType)) for member in each)
-        self._hashes = contains_type(info, types.SetType) or contains_type(info, types.FrozenSetType)
-        self._dataclasses = contains_type(info, types.DataclassType)
-        self._relax = compile_coercion(info)
+        self._contains_set = _contains(nested, *_SET_TYPES)
+        self._contains_dataclass = _contains(nested, mi.DataclassType)
+        self._coerce = compile_coercer(info)
 
     def from_json(self, value: Any) -> Any:
-        """Convert a value out of a JSON body; raises `msgspec.ValidationError`."""
+        """Convert a value of a JSON body."""
         try:
-            converted = msgspec.convert(self._relax(value), self.annotation, dec_hook=decode_hook)
+            converted = msgspec.convert(self._coerce(value), self.annotation, dec_hook=decode_hook)
         except TypeError:
-            if not self._hashes:
+            if not self._contains_set:
                 raise
             raise ValidationError("A set cannot hold an array or an object") from None
-        if self._dataclasses:
+        if self._contains_dataclass:
             fill_defaults(converted)
         return converted
 
-    def from_text(self, values: Sequence[Any]) -> Any:
-        """Convert what one name has in a query or a form (strings, or files); raises `msgspec.ValidationError`."""
-        return self.from_json(self.flatten(values))
+    def from_strings(self, values: Sequence[Any]) -> Any:
+        """Convert the values of one name in a query or a form: strings, or files."""
+        return self.from_json(self.unwrap_single(values))
 
-    @cached_property
-    def value_converter(self) -> "Converter":
-        """What converts to a value of the dict that it makes."""
-        dicts = (get_args(member) for member in union_members(self.annotation) if get_origin(member) is dict)
-        return Converter(next(dicts, (str, Any))[1])
+    def from_body(self, body: str | bytes) -> Any:
+        """Convert a text or binary body that is taken as received."""
+        return msgspec.convert(body, self.annotation)
 
-    def from_raw(self, value: str | bytes) -> Any:
-        """Take a body of text or of bytes as it came, within the constraints; raises `msgspec.ValidationError`."""
-        return msgspec.convert(value, self.annotation)
-
-    def flatten(self, values: Sequence[Any]) -> Any:
-        """Return one value where one was sent and one is wanted, a list otherwise; raises `ValidationError`."""
-        if len(values) == 1 and not self._only_many:
-            return list(values) if self._many and not self._takes(values[0]) else values[0]
-        if not self._many and not self._any:
+    def unwrap_single(self, values: Sequence[Any]) -> Any:
+        """Return the only value of a name, or the list of its values where the type takes an array."""
+        if len(values) == 1 and not self._requires_array:
+            return list(values) if self._accepts_array and not self._accepts(values[0]) else values[0]
+        if not self._accepts_array and not self._accepts_any:
             raise ValidationError("Given more than once")
         return list(values)
 
-    def _takes(self, value: Any) -> bool:
+    def _accepts(self, value: Any) -> bool:
         try:
             self.from_json(value)
         except ValidationError:
             return False
         return True
 
+    @cached_property
+    def value_converter(self) -> "Converter":
+        """The converter of the values of a dict annotation."""
+        dicts = (get_args(member) for member in union_members(self.annotation) if get_origin(member) is dict)
+        return Converter(next(dicts, (str, Any))[1])
+
 
 def fill_defaults(value: Any) -> None:
-    """Give each dataclass the defaults that msgspec leaves to its class, where neither `vars` nor its encoder look."""
-    left = [value]
-    while left:
-        item = left.pop()
+    """Set the plain defaults of dataclasses, which msgspec leaves to class attributes: `vars` does not show those."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
         if isinstance(item, dict):
-            left.extend(item.values())
+            pending.extend(item.values())
         elif isinstance(item, list | tuple | set | frozenset):
-            left.extend(item)
+            pending.extend(item)
         elif isinstance(item, msgspec.Struct):
-            left.extend(getattr(item, name) for name in item.__struct_fields__)
-        elif is_dataclass(item) and hasattr(item, "__dict__"):
-            for field in fields(item):
-                if field.name not in vars(item) and field.default is not MISSING:
+            pending.extend(getattr(item, name) for name in item.__struct_fields__)
+        elif dataclasses.is_dataclass(item) and hasattr(item, "__dict__"):
+            for field in dataclasses.fields(item):
+                if field.name not in vars(item) and field.default is not dataclasses.MISSING:
                     object.__setattr__(item, field.name, field.default)
-            left.extend(vars(item).values())
+            pending.extend(vars(item).values())
 
 
 def decode_hook(kind: Any, value: Any) -> Any:
-    """Convert to the types that msgspec leaves to us: files, and pydantic models inside of other types."""
+    """Convert to a type that msgspec does not know: a file, or a pydantic model inside another type."""
     if is_pydantic_model(kind):
         return convert_model(kind, value)
     if isinstance(value, kind):
         return value
-    raise ValueError(f"Expected a file, got `{type(value).__name__}`")  # msgspec adds the place
-
-
-def field_error(where: ErrorLocation, name: str, expected: str, error: Exception) -> FieldError:
-    """Return the fault that a failed conversion is to a client, without the value."""
-    detail = str(error)
-    found = re.search(_ERROR_PATH, detail)
-    place = found[0] if found else ""
-    detail = detail.removesuffix(place)
-    if detail.startswith(("Invalid enum value ", "Invalid value ")):
-        detail = "Not one of the values allowed"
-    return FieldError(where, name, expected, detail + place.replace("`$", f"`{name}"))
+    raise ValueError(f"Expected a file, got `{type(value).__name__}`")  # msgspec adds the path
 
 
 _ERROR_PATH = r" - at `(?:key` in `)?\$[^`]*`$"
 
 
+def field_error(where: ErrorLocation, name: str, expected: str, error: Exception) -> FieldError:
+    """Return the error of a failed conversion for the client. It never repeats the value."""
+    detail = str(error)
+    found = re.search(_ERROR_PATH, detail)
+    path = found[0] if found else ""
+    detail = detail.removesuffix(path)
+    if detail.startswith(("Invalid enum value ", "Invalid value ")):
+        detail = "Not one of the allowed values"
+    return FieldError(where, name, expected, detail + path.replace("`$", f"`{name}"))
+
+
 def unknown_name_errors(where: ErrorLocation, names: Collection[str], known: Sequence[str]) -> list[FieldError]:
-    """Return the faults of names that nothing takes; of very many only the first, and a count."""
+    """Return the errors of names that no parameter takes; of very many only the first, and their count."""
     listed = ", ".join(known)
-    detail = f"Unknown name; known here: {listed}" if listed else "Nothing is taken here"
-    faults = [FieldError(where, name, "nothing", detail) for name in islice(names, MAX_UNKNOWN_NAMES)]
-    return (
-        faults if len(names) <= MAX_UNKNOWN_NAMES else [*faults, omitted_errors(where, len(names) - MAX_UNKNOWN_NAMES)]
-    )
+    detail = f"Unknown name; accepted names: {listed}" if listed else "Unknown name; no names are accepted"
+    errors = [FieldError(where, name, "nothing", detail) for name in islice(names, MAX_UNKNOWN_NAMES)]
+    if len(names) > MAX_UNKNOWN_NAMES:
+        errors.append(omitted_errors(where, len(names) - MAX_UNKNOWN_NAMES))
+    return errors
 
 
-def contains_type(info: types.Type, kind: type[types.Type]) -> bool:
-    """Tell whether a type, or one inside of it, is of this kind."""
-    return any(isinstance(member, kind) for member in walk_types(info))
+def _contains(infos: Sequence[mi.Type], *kinds: type[mi.Type]) -> bool:
+    return any(isinstance(info, kinds) for info in infos)
 
 
-def walk_types(info: types.Type, seen: set[int] | None = None) -> list[types.Type]:
-    """Return a type and all the types inside of it, each once."""
-    seen = set() if seen is None else seen
-    if id(info) in seen:
-        return []
-    seen.add(id(info))
-    found = [info]
-    for inner in inner_types(info):
-        found += walk_types(inner, seen)
-    return found
+# Types whose values may be strings of digits; a date's or a duration's never are.
+_STRING_TYPES = (mi.StrType, mi.UUIDType, mi.BytesType, mi.ByteArrayType, mi.MemoryViewType)
+_NUMBER_TYPES = (mi.IntType, mi.FloatType, mi.BoolType)
+_COERCED_TYPES = (*_SET_TYPES, mi.DataclassType, mi.TypedDictType, mi.CustomType, mi.DecimalType)
 
 
-def inner_types(info: Any) -> list[types.Type]:
-    """Return the types that stand directly inside of one."""
-    inner = [getattr(info, name) for name in ("type", "item_type", "key_type", "value_type") if hasattr(info, name)]
-    inner += getattr(info, "types", ()) or getattr(info, "item_types", ())
-    return [*inner, *(field.type for field in getattr(info, "fields", ()))]
-
-
-def allows_strict_json(info: types.Type) -> bool:
-    """Tell whether msgspec's strict reading of JSON is ours as well, all through a type."""
-    return all(_allows_strict_json(member) for member in walk_types(info))
-
-
-def _allows_strict_json(info: types.Type) -> bool:
-    if isinstance(info, types.StructType):
+def _allows_strict_json(info: mi.Type) -> bool:
+    if isinstance(info, mi.StructType):
         return info.forbid_unknown_fields
-    if isinstance(info, types.UnionType):
-        each = alternatives(info)
-        strings = [member for member in each if _takes(member, _STRINGS, str)]
-        numbers = [member for member in each if _takes(member, _NUMBERS, int)]
+    if isinstance(info, mi.UnionType):
+        members = alternatives(info)
+        strings = [member for member in members if _accepts_kind(member, _STRING_TYPES, str)]
+        numbers = [member for member in members if _accepts_kind(member, _NUMBER_TYPES, int)]
         return all(one is other for one in strings for other in numbers)
-    if isinstance(info, types.DictType):
-        return isinstance(info.key_type, types.StrType | types.AnyType)
-    return not isinstance(info, _CUSTOM_RULES)
+    if isinstance(info, mi.DictType):
+        return isinstance(info.key_type, mi.StrType | mi.AnyType)
+    return not isinstance(info, _COERCED_TYPES)
 
 
-def _takes(info: types.Type, kinds: tuple[type[types.Type], ...], kind: type) -> bool:
-    """Tell whether a type is one of these kinds, or lists values of this one."""
-    values = info.values if isinstance(info, types.LiteralType) else ()
-    if isinstance(info, types.EnumType):
+def _accepts_kind(info: mi.Type, types: tuple[type[mi.Type], ...], kind: type) -> bool:
+    """Return whether a type is one of `types`, or a Literal or an Enum with a value of this kind."""
+    values = info.values if isinstance(info, mi.LiteralType) else ()
+    if isinstance(info, mi.EnumType):
         values = tuple(member.value for member in info.cls)
-    return isinstance(info, kinds) or any(isinstance(value, kind) for value in values)
+    return isinstance(info, types) or any(isinstance(value, kind) for value in values)
 
 
-# Whose strings may be digits; those of a date or a duration never are.
-_STRINGS = (types.StrType, types.UUIDType, types.BytesType, types.ByteArrayType, types.MemoryViewType)
-_NUMBERS = (types.IntType, types.FloatType, types.BoolType)
-_CUSTOM_RULES = (
-    types.DataclassType,
-    types.TypedDictType,
-    types.CustomType,
-    types.DecimalType,
-    types.SetType,
-    types.FrozenSetType,
-)
+def _is_file(info: mi.Type) -> bool:
+    return isinstance(info, mi.CustomType) and isinstance(info.cls, type) and issubclass(info.cls, UploadFile)
 
 
-def _string_parser(each: Sequence[types.Type]) -> Callable[[str], Any] | None:
-    """Return the function that converts one string, for the plain types alone, without constraints."""
-    several = [member for member in each if not isinstance(member, types.NoneType)]
-    return next((convert for plain, convert in _STRING_PARSERS if [plain] == several), None)
+def _reject_unsupported(info: mi.Type) -> None:
+    if isinstance(info, mi.CustomType) and not (is_pydantic_model(info.cls) or _is_file(info)):
+        raise TypeError(f"the type {format_type(info.cls)} is not supported")
+    if isinstance(info, _SET_TYPES):
+        for name in _unhashable_types(info.item_type):
+            raise TypeError(f"a set cannot contain {name}, which is not hashable; use a list or a frozen type")
 
 
-def _to_int(value: str) -> int:
-    if value.isascii() and value.isdecimal():
-        return int(value)
-    return _coerced(coerce_int, value, int)
+_COLLECTIONS: dict[type[mi.Type], type] = {mi.ListType: list, mi.DictType: dict, mi.SetType: set}
 
 
-def _to_float(value: str) -> float:
-    return _coerced(coerce_float, value, float)
-
-
-def _to_bool(value: str) -> bool:
-    return _coerced(coerce_bool, value, bool)
-
-
-def _coerced(relax: Callable[[str], Any], value: str, kind: type[T]) -> T:
-    converted = relax(value)
-    if isinstance(converted, kind):
-        return converted
-    raise ValidationError(f"Expected `{kind.__name__}`, got `str`")
-
-
-_STRING_PARSERS: tuple[tuple[types.Type, Callable[[str], Any]], ...] = (
-    (types.IntType(), _to_int),
-    (types.FloatType(), _to_float),
-    (types.BoolType(), _to_bool),
-    (types.StrType(), identity),
-    (types.AnyType(), identity),
-)
-
-
-def _reject_unsupported(info: types.Type) -> None:
-    for member in walk_types(info):
-        if isinstance(member, types.CustomType) and not (is_pydantic_model(member.cls) or _is_file(member)):
-            raise TypeError(f"{format_type(member.cls)} is no type that a request can be converted to")
-
-
-def _is_file(info: types.Type) -> bool:
-    return isinstance(info, types.CustomType) and isinstance(info.cls, type) and issubclass(info.cls, UploadFile)
-
-
-def _reject_unhashable(info: types.Type) -> None:
-    for member in walk_types(info):
-        if isinstance(member, types.SetType | types.FrozenSetType):
-            for name in _unhashable(member.item_type):
-                raise TypeError(f"a set cannot hold {name}, which has no hash; take a list, or what is frozen")
-
-
-def _unhashable(info: types.Type) -> Iterator[str]:
-    """Yield the names of the types that a set of this one would have to hold, and cannot."""
+def _unhashable_types(info: mi.Type) -> Iterator[str]:
     for member in alternatives(info):
-        if isinstance(member, TUPLES):
+        if isinstance(member, TUPLE_TYPES):
             for item in inner_types(member):
-                yield from _unhashable(item)
+                yield from _unhashable_types(item)
             continue
         kind = _COLLECTIONS.get(type(member)) or getattr(member, "cls", None)
-        if kind is not None and not _has_hash(get_origin(kind) or kind):
+        if kind is not None and not _is_hashable(get_origin(kind) or kind):
             yield format_type(kind)
 
 
-_COLLECTIONS: dict[type[types.Type], type] = {types.ListType: list, types.DictType: dict, types.SetType: set}
-
-
-def _has_hash(kind: Any) -> bool:
+def _is_hashable(kind: Any) -> bool:
     config = getattr(kind, "__struct_config__", None)
     if config is None or kind.__hash__ is not msgspec.Struct.__hash__:
         return kind.__hash__ is not None
-    return bool(config.frozen or not config.eq)  # the method is there, and raises
+    return bool(config.frozen or not config.eq)  # other Structs inherit a __hash__ that raises
+
+
+class StructuredField(msgspec.Struct, frozen=True):
+    """A field of a structured type."""
+
+    converter: Converter
+    required: bool
+
+
+Fields = Mapping[str, StructuredField]
+"""The fields of a structured type by the names that clients use."""
+
+_ANY_FIELD = StructuredField(Converter(Any), False)
+
+
+class StructuredConverter(Converter):
+    """Converts an object to a dataclass, a `msgspec.Struct`, a `TypedDict` or a union of tagged Structs."""
+
+    def __init__(self, annotation: Any) -> None:
+        super().__init__(annotation)
+        self._variants = [variant for variant in union_members(annotation) if is_structured(variant)]
+        self._fields = [_compile_fields(variant) for variant in self._variants]
+
+    @property
+    def field_names(self) -> list[str]:
+        """The names that clients can send."""
+        return list(dict.fromkeys(name for fields in self._fields for name in fields))
+
+    def from_fields(
+        self, values: Mapping[str, Any], where: ErrorLocation, *, is_form: bool
+    ) -> tuple[Any, list[FieldError]]:
+        """Convert an object, and return it with all its errors.
+
+        Args:
+            values: the members of a JSON object, or the names of a form or a query.
+            where: the location for errors.
+            is_form: each value is a list of strings or files, as in a form or a query.
+        """
+        fields = self._select_fields(values)
+        errors = unknown_name_errors(where, [name for name in values if fields and name not in fields], list(fields))
+        if not errors:
+            try:
+                return self.from_json(_unwrap_values(values, fields) if is_form else values), []
+            except ValidationError as error:
+                object_error = field_error(where, "", self.expected, error)
+        errors += _field_errors(values, fields, where, is_form=is_form)
+        return None, errors or [object_error]
+
+    def _select_fields(self, values: Mapping[str, Any]) -> Fields:
+        """Return the fields of the only variant, or of the one whose tag was sent, if any."""
+        if len(self._variants) == 1:
+            return self._fields[0]
+        for variant, fields in zip(self._variants, self._fields, strict=True):
+            config = (get_origin(variant) or variant).__struct_config__
+            if values.get(config.tag_field) in (config.tag, str(config.tag), [str(config.tag)]):
+                return fields
+        return {}
+
+
+def _unwrap_values(values: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+    return {name: fields.get(name, _ANY_FIELD).converter.unwrap_single(item) for name, item in values.items()}
+
+
+def _field_errors(
+    values: Mapping[str, Any], fields: Fields, where: ErrorLocation, *, is_form: bool
+) -> list[FieldError]:
+    errors = []
+    for name, field in fields.items():
+        if name not in values:
+            if field.required:
+                errors.append(FieldError(where, name, field.converter.expected, "Missing"))
+            continue
+        try:
+            (field.converter.from_strings if is_form else field.converter.from_json)(values[name])
+        except ValidationError as error:
+            errors.append(field_error(where, name, field.converter.expected, error))
+    return errors
+
+
+def _compile_fields(kind: Any) -> Fields:
+    origin = get_origin(kind) or kind
+    if issubclass(origin, msgspec.Struct):
+        tag_field = origin.__struct_config__.tag_field
+        fields = {} if tag_field is None else {tag_field: _ANY_FIELD}
+        for field in msgspec.structs.fields(kind):
+            fields[field.encode_name] = StructuredField(Converter(field.type), field.required)
+        return fields
+    bindings = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
+    hints = typing.get_type_hints(origin, include_extras=True)
+    if dataclasses.is_dataclass(origin):
+        required = {
+            field.name: field.default is field.default_factory is dataclasses.MISSING
+            for field in dataclasses.fields(origin)
+            if field.init
+        }
+    else:
+        required = {name: name in origin.__required_keys__ for name in hints}
+    return {
+        name: StructuredField(Converter(substitute_type_variables(_strip_required(hints[name]), bindings)), is_required)
+        for name, is_required in required.items()
+    }
+
+
+def _strip_required(hint: Any) -> Any:
+    """Return a TypedDict's annotation without Required or NotRequired."""
+    return get_args(hint)[0] if get_origin(hint) in (Required, NotRequired) else hint

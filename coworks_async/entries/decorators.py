@@ -1,7 +1,7 @@
-"""`@entry`: marks a method as an entry and keeps what the author says of it."""
+"""The `@entry` decorator and its options."""
 
 import inspect
-import re
+import string
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar, overload
 
@@ -12,15 +12,19 @@ from coworks_async.types import Function
 
 F = TypeVar("F", bound=Function)
 
-ENTRY_ATTRIBUTE = "__coworks_entry__"
+_OPTIONS_ATTRIBUTE = "__coworks_entry__"
 
 # RFC 9110, sections 5.1 and 5.5.
-_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_HEADER_VALUE = r"[\t\x20-\x7e\x80-\xff]*"
+_NAME_OCTETS = (string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode()
+_VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 
 
 class EntryOptions(Struct, frozen=True):
-    """The options of one `@entry`, as given."""
+    """The options of one `@entry`, as documented there.
+
+    Attributes:
+        stages: names of the stages on which the entry exists; None for all.
+    """
 
     no_auth: bool = False
     no_cors: bool = True
@@ -54,22 +58,22 @@ def entry(
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
 ) -> F | Callable[[F], F]:
-    """Declare a method of a service or of a blueprint as an entry; its name is its route.
+    """Declare a method of a service or a blueprint as an entry. The method's name is its route.
 
-    Parameters:
-        function: the method, sync or async; given by Python where the decorator is used bare.
-        no_auth: lets anyone in, without a token.
-        no_cors: `False` opens the entry to browsers of other origins.
-        stage: the stage, or the stages, where the entry exists; everywhere by default.
-        binary_headers: headers set on each answer, where the entry did not set them itself.
-        background: allows asynchronous calls of the entry.
+    Args:
+        function: the method, sync or async, when the decorator is used without parentheses.
+        no_auth: require no token.
+        no_cors: `False` allows browsers of other origins.
+        stage: the stage or stages on which the entry exists; all by default.
+        binary_headers: headers of each response, unless the entry sets them itself.
+        background: accept asynchronous calls.
 
     Returns:
-        The method itself, marked.
+        The method itself.
 
     Raises:
-        DeclarationError: what is decorated is not a plain method, or has other options already, or an option is of a
-            wrong type.
+        DeclarationError: the decorated object is not a plain method, it already has other options, or an option is
+            invalid.
 
     Example:
         >>> class Shop(TechMicroService):
@@ -85,38 +89,50 @@ def entry(
         background=_check_flag("background", background),
     )
 
-    def mark(method: F) -> F:
+    def decorate(method: F) -> F:
         if not inspect.isfunction(method):
+            is_descriptor = isinstance(method, staticmethod | classmethod | property)
+            found = f"a {type(method).__name__}" if is_descriptor else repr(method)
             raise DeclarationError(
-                f"@entry stands on {_describe(method)}; it takes a plain method: "
-                "put it above nothing but functions, and give its options by name, as in @entry(no_auth=True)."
+                f"@entry must decorate a plain method, not {found}. Pass options by name: @entry(no_auth=True)."
             )
-        copied = get_entry_options(getattr(method, "__wrapped__", None))  # by functools.wraps, from what it stands for
+        # functools.wraps copies the options of the wrapped method.
+        copied = get_entry_options(getattr(method, "__wrapped__", None))
         if get_entry_options(method) not in (None, copied, options):
-            raise DeclarationError(f"{method.__qualname__} is an entry with other options already; write a second one.")
-        setattr(method, ENTRY_ATTRIBUTE, options)
+            raise DeclarationError(
+                f"{method.__qualname__} is already an entry with other options. Write a second method instead."
+            )
+        setattr(method, _OPTIONS_ATTRIBUTE, options)
         return method
 
-    return mark if function is None else mark(function)
+    return decorate if function is None else decorate(function)
 
 
 def get_entry_options(attribute: object) -> EntryOptions | None:
-    """Return what `@entry` kept on a class attribute, or on what it hides; None where it does not stand on it."""
+    """Return the options of a decorated class attribute, or of the function inside it; None if undecorated."""
     for name in ("__func__", "fget", "func"):  # of a staticmethod or classmethod, a property, a cached_property
         attribute = getattr(attribute, name, attribute)
-    options = getattr(attribute, ENTRY_ATTRIBUTE, None)
+    options = getattr(attribute, _OPTIONS_ATTRIBUTE, None)
     return options if isinstance(options, EntryOptions) else None
 
 
-def _describe(method: object) -> str:
-    if isinstance(method, staticmethod | classmethod | property):
-        return f"a {type(method).__name__}"
-    return f"{method!r}, which is no method"
+def is_header_name(name: object) -> bool:
+    """Return whether a value is a valid name of a header."""
+    return isinstance(name, str) and name.isascii() and is_raw_header_name(name.encode())
+
+
+def is_raw_header_name(name: bytes) -> bool:
+    return name != b"" and not name.translate(None, _NAME_OCTETS)
+
+
+def is_raw_header_value(value: bytes) -> bool:
+    """Return whether a server can send a value: one line, without leading or trailing blanks."""
+    return value == value.strip(b"\t ") and not value.translate(None, _VALUE_OCTETS)
 
 
 def _check_flag(name: str, value: bool) -> bool:
     if not isinstance(value, bool):
-        raise DeclarationError(f"@entry({name}=...) takes True or False, not {value!r}.")
+        raise DeclarationError(f"@entry({name}=...) must be True or False, not {value!r}.")
     return value
 
 
@@ -126,7 +142,7 @@ def _check_stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:
     names = [stage] if isinstance(stage, str) else stage
     stages = frozenset(names) if isinstance(names, Iterable) else frozenset()
     if not stages or not all(isinstance(name, str) and name for name in stages):
-        raise DeclarationError(f"@entry(stage=...) takes the name of a stage or several, not {stage!r}.")
+        raise DeclarationError(f"@entry(stage=...) must be a stage name or several, not {stage!r}.")
     return stages
 
 
@@ -134,10 +150,23 @@ def _check_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], 
     if headers is None:
         return ()
     if not isinstance(headers, Mapping):
-        raise DeclarationError(f"@entry(binary_headers=...) maps names to values; it is no mapping, but {headers!r}.")
+        raise DeclarationError(f"@entry(binary_headers=...) must map header names to values, not {headers!r}.")
     for name, value in headers.items():
-        if not (isinstance(name, str) and re.fullmatch(_HEADER_NAME, name)):
-            raise DeclarationError(f"@entry(binary_headers=...): {name!r} is no name of a header.")
-        if not (isinstance(value, str) and re.fullmatch(_HEADER_VALUE, value)):
-            raise DeclarationError(f"@entry(binary_headers=...): {name} has {value!r}, which is no line of latin-1.")
+        if not is_header_name(name):
+            raise DeclarationError(
+                f"@entry(binary_headers=...): invalid header name {name!r}. "
+                "Allowed characters: letters, digits and !#$%&'*+-.^_`|~."
+            )
+        if not _is_header_value(value):
+            raise DeclarationError(
+                f"@entry(binary_headers=...): invalid value of {name}: {value!r}. "
+                "A value is one line of Latin-1 text without leading or trailing blanks."
+            )
     return tuple(headers.items())
+
+
+def _is_header_value(value: object) -> bool:
+    try:
+        return isinstance(value, str) and is_raw_header_value(value.encode("latin-1"))
+    except UnicodeEncodeError:
+        return False

@@ -1,19 +1,33 @@
-"""What a class declares: its entries, found once, with the rules of inheritance."""
+"""Find the entries that a class declares. Their names give the routes."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from functools import cache
 
 from msgspec import Struct
 
 from coworks_async.entries.decorators import EntryOptions, get_entry_options
-from coworks_async.entries.naming import HEAD, VERBS, route_from_name
 from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
 
+VERBS = ("get", "post", "put", "patch", "delete", "options")
+
+HEAD = "head"
+
 
 class Declaration(Struct, frozen=True):
-    """An entry as a class declares it, before its signature is read; `owner` is the class whose body it stands in."""
+    """An entry as a class declares it, before its signature is read.
+
+    Attributes:
+        cls: the class that is served.
+        owner: the class whose body contains the method: `cls` or one of its bases.
+        name: the method's name.
+        function: the method, not bound to an instance.
+        options: the options of its `@entry`.
+        method: the HTTP method.
+        path: the static path, without prefix and parameters.
+    """
 
     cls: type
     owner: type
@@ -24,28 +38,30 @@ class Declaration(Struct, frozen=True):
     path: str
 
     @property
-    def where(self) -> str:
-        """How errors name it."""
+    def qualname(self) -> str:
+        """The name that error messages use: `Shop.get_items`."""
         return f"{self.cls.__qualname__}.{self.name}"
 
 
 def iter_declarations(cls: type, base: type) -> Iterator[Declaration]:
-    """Yield what `cls`, a subclass of `base` (the service or the blueprint), declares as entries.
+    """Yield the entries that a class declares or inherits.
 
-    A method is an entry when `@entry` stands on it, or when it is named exactly for a verb in the body of a subclass
-    of `base`. What a class overrides must be declared anew, so that nothing is opened or closed unsaid; `name = None`
-    takes an inherited entry away.
+    A method is an entry if it is decorated with `@entry`, or if it is named exactly as a verb in the body of a
+    subclass of `base`. An override must be decorated again, so that no option is inherited implicitly; `name = None`
+    removes an inherited entry.
+
+    Args:
+        cls: the class to inspect.
+        base: the service's or the blueprint's base class.
 
     Raises:
-        DeclarationError: a name, a decorator or an override that makes no entry.
+        DeclarationError: a name, a decorated attribute or an override is invalid.
     """
     names = dict.fromkeys(name for owner in reversed(cls.__mro__) for name in vars(owner))
     for name in names:
         owners = [owner for owner in cls.__mro__ if name in vars(owner)]
-        attribute = vars(owners[0])[name]
-        if not any(_is_entry(owner, name, base) for owner in owners) or attribute is None:
-            continue
-        yield _declaration(cls, name, owners[0], base)
+        if vars(owners[0])[name] is not None and any(_is_entry(owner, name, base) for owner in owners):
+            yield _create_declaration(cls, name, owners, base)
 
 
 def _is_entry(owner: type, name: str, base: type) -> bool:
@@ -56,37 +72,93 @@ def _is_entry(owner: type, name: str, base: type) -> bool:
     return in_body and name in (*VERBS, HEAD) and attribute is not None
 
 
-def _declaration(cls: type, name: str, owner: type, base: type) -> Declaration:
+def _create_declaration(cls: type, name: str, owners: list[type], base: type) -> Declaration:
+    owner, *overridden_owners = owners
     attribute = vars(owner)[name]
-    where = f"{cls.__qualname__}.{name}"
-    if name in _reserved(base):
-        raise DeclarationError(f"{where} hides {base.__name__}.{name}; rename the entry, for instance to {name}_.")
-    above = [vars(cls)[name] for cls in cls.__mro__[cls.__mro__.index(owner) + 1 :] if name in vars(cls)]
-    options = _own_options(attribute, above)
-    if options is None and (not _is_entry(owner, name, base) or any(map(get_entry_options, above))):
+    qualname = f"{cls.__qualname__}.{name}"
+    if name in _reserved_names(base):
         raise DeclarationError(
-            f"{where} overrides an entry without @entry in {owner.__qualname__}; "
-            "decorate it and repeat its options (no_auth is never inherited), or set it to None to take it away."
+            f"{qualname}: {base.__name__} itself has an attribute of this name. "
+            f"Rename the entry, for example to {name}_."
+        )
+    overridden = [vars(other)[name] for other in overridden_owners]
+    options = _own_options(attribute, overridden)
+    if options is None and (not _is_entry(owner, name, base) or any(map(get_entry_options, overridden))):
+        raise DeclarationError(
+            f"{qualname} overrides an entry, but the override in {owner.__qualname__} is not decorated. "
+            f"Add @entry with all its options (no_auth is never inherited), or set {name} = None to remove the entry."
         )
     if not inspect.isfunction(attribute):
-        kind = type(attribute).__name__
-        raise DeclarationError(f"{where} is a {kind}, which cannot be an entry; make it a plain method, or rename it.")
+        raise DeclarationError(
+            f"{qualname}: an entry must be a plain method, not a {type(attribute).__name__}. Change it or rename it."
+        )
     try:
-        method, path = route_from_name(name)
+        method, path = parse_entry_name(name)
     except ValueError as error:
-        raise DeclarationError(f"{where}: {error}.") from None
+        raise DeclarationError(f"{qualname}: {error}") from None
     return Declaration(cls, owner, name, attribute, options or EntryOptions(), method, path)
 
 
-def _own_options(attribute: object, above: list[object]) -> EntryOptions | None:
-    """The options of an attribute, but those that `functools.wraps` copied from what it overrides."""
+def _own_options(attribute: object, overridden: list[object]) -> EntryOptions | None:
+    """Return the options of an attribute, unless `functools.wraps` copied them from what it overrides."""
     options = get_entry_options(attribute)
-    if any(options is get_entry_options(other) and attribute is not other for other in above):
+    if any(options is get_entry_options(other) and attribute is not other for other in overridden):
         return None
     return options
 
 
 @cache
-def _reserved(base: type) -> frozenset[str]:
-    """The names that an entry would take from the machinery itself: the base's attributes, and those it sets."""
+def _reserved_names(base: type) -> frozenset[str]:
     return frozenset(dir(base)) | getattr(base, "instance_attributes", frozenset())
+
+
+def parse_entry_name(name: str) -> tuple[str, str]:
+    """Return the HTTP method and the static path of a method's name.
+
+    `_` separates segments. Leading and trailing `_` of the path only distinguish methods. A name without a verb is
+    a POST.
+
+    Raises:
+        ValueError: the name gives no route; the message is for the user.
+
+    Example:
+        >>> parse_entry_name("get_content_of")
+        ('GET', '/content/of')
+        >>> parse_entry_name("get__content_")
+        ('GET', '/content')
+        >>> parse_entry_name("checkout")
+        ('POST', '/checkout')
+    """
+    verb, _, rest = name.partition("_")
+    if verb == HEAD:
+        raise ValueError(f"HEAD requests are handled by the GET entry. Rename the method to get{name[len(HEAD) :]}.")
+    if verb not in VERBS:
+        verb, rest = "post", name
+    rest = rest.strip("_")
+    if "__" in rest:
+        raise ValueError("a double underscore makes an empty path segment. Use a single one.")
+    return verb.upper(), "/" + rest.replace("_", "/") if rest else "/"
+
+
+_PREFIX = r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*"
+
+
+def normalize_prefix(prefix: str) -> str:
+    """Return a blueprint's prefix with a leading slash and without a trailing one; empty for the root.
+
+    Raises:
+        ValueError: the prefix is not a static path (RFC 3986, section 3.3); the message is for the user.
+
+    Example:
+        >>> normalize_prefix("admin/")
+        '/admin'
+    """
+    if not isinstance(prefix, str):
+        raise ValueError(f"the prefix must be a string, not {prefix!r}.")
+    normal = "/" + prefix.strip("/") if prefix.strip("/") else ""
+    if not re.fullmatch(_PREFIX, normal) or any(part in (".", "..") for part in normal.split("/")):
+        raise ValueError(
+            f"the prefix {prefix!r} is not a static path. Allowed: letters, digits and -._~!$&'()*+,;=:@ between "
+            "slashes. Declare path parameters in the entries."
+        )
+    return normal

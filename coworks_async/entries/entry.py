@@ -1,4 +1,4 @@
-"""An entry, as the service serves it."""
+"""Entries as a service serves them."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -14,14 +14,17 @@ from coworks_async.types import Function
 
 
 class Entry(Struct, frozen=True, dict=True):
-    """One HTTP method on one path, and the method of a class that answers it.
+    """A method of a service or a blueprint that handles one HTTP method on one path.
 
     Attributes:
         method: `GET`, `POST`…
-        path: as Starlette writes it: `/content/{bucket}/{rest:path}`.
-        endpoint: the name for `url_for`: the method's, after its blueprint's and a dot.
-        function: the method, bound to its service or blueprint.
-        blueprint: the name of its blueprint, None for the service's own.
+        path: in Starlette's syntax: `/content/{bucket}/{rest:path}`.
+        endpoint: its name for `url_for`: the method's name, after `blueprint.` if it belongs to one.
+        function: the method, bound to the service or blueprint.
+        options: the options of its `@entry`.
+        signature: its parameters.
+        declaration: the class and the method that declare it.
+        blueprint: the name of its blueprint; None for an entry of the service itself.
     """
 
     method: str
@@ -46,42 +49,44 @@ class Entry(Struct, frozen=True, dict=True):
         return self.options.background
 
     @cached_property
-    def prefix(self) -> str:
-        """The static start of its path, empty for the root."""
+    def static_prefix(self) -> str:
+        """The path before its first parameter; empty for the root."""
         return self.path[: len(self.path) - len(self.signature.path)].rstrip("/")
 
     @cached_property
     def path_param_names(self) -> tuple[str, ...]:
-        """The names of the segments that are parameters, in order, without the rest of the path."""
-        return tuple(parameter.name for parameter in self.signature.of(ParameterKind.PATH))
+        """The names of the parameters that are single path segments, in order."""
+        return tuple(parameter.name for parameter in self.signature.of_kind(ParameterKind.PATH))
 
     @cached_property
     def path_rest_name(self) -> str | None:
-        """The name of the parameter that takes the rest of the path."""
-        return next((parameter.name for parameter in self.signature.of(ParameterKind.PATH_REST)), None)
+        """The name of the parameter that takes the rest of the path, or None."""
+        return next((parameter.name for parameter in self.signature.of_kind(ParameterKind.PATH_REST)), None)
 
     @cached_property
     def plan(self) -> BindingPlan:
-        """The compiled plan; what raises `DeclarationError` when it is first asked for."""
+        """The binding plan, compiled on first access, which may raise `DeclarationError`."""
         return compile_plan(self.declaration, self.signature)
 
     def __str__(self) -> str:
-        of = f" of the blueprint {self.blueprint!r}" if self.blueprint else ""
-        return f"{self.method} {self.path} ({self.declaration.where}{of})"
+        blueprint = f" in blueprint {self.blueprint!r}" if self.blueprint else ""
+        return f"{self.method} {self.path} ({self.declaration.qualname}{blueprint})"
 
 
 def build_entries(
     owner: Any, base: type, *, stage: str, prefix: str = "", blueprint: str | None = None
 ) -> Iterator[Entry]:
-    """Yield the entries that the class of `owner` declares and that exist on this stage.
+    """Yield the entries of a service or a blueprint that exist on a stage.
 
     Raises:
-        DeclarationError: something is declared that cannot be served.
+        DeclarationError: a declaration is invalid, on this stage or another.
     """
     for declaration in iter_declarations(type(owner), base):
         signature = read_signature(declaration)
         stages = declaration.options.stages
-        if stages is not None and stage not in stages:
+        # An instance removes an entry like a subclass does: by setting it to None.
+        is_removed = getattr(owner, declaration.name) is None
+        if is_removed or (stages is not None and stage not in stages):
             continue
         static = prefix + (declaration.path if declaration.path != "/" else "")
         yield Entry(

@@ -1,4 +1,4 @@
-"""Pydantic models, for the services that use pydantic; it is imported by them, never by us."""
+"""Convert to pydantic models. Only the service imports pydantic."""
 
 import dataclasses
 import sys
@@ -19,21 +19,21 @@ def _pydantic() -> Any:
 
 
 def convert_model(kind: Any, value: Any) -> Any:
-    """Convert to a model that stands inside of another type; raises `ValueError`."""
+    """Convert to a model nested in another type; raises `ValueError`."""
     try:
         model = kind.model_validate(value)
     except _pydantic().ValidationError as error:
-        name, detail = next(_pydantic_errors(error))
+        name, detail = next(_iter_errors(error))
         raise ValueError(f"{name}: {detail}" if name else detail) from None
-    for place in dropped_keys(model, value):
-        raise ValueError(f"Object contains unknown field `{'.'.join(place)}`")
+    for path in dropped_keys(model, value):
+        raise ValueError(f"Object contains unknown field `{'.'.join(path)}`")
     return model
 
 
 class PydanticConverter:
-    """Converts to a pydantic model, or to a union with one in it, by pydantic's own rules.
+    """Converts to a pydantic model, or to a union that contains one, by pydantic's rules.
 
-    Unknown keys are refused, but for the models that set `extra` themselves.
+    Unknown keys are errors, unless the model sets `extra`. The attributes are those of `Converter`.
     """
 
     allows_strict_json = False
@@ -51,74 +51,68 @@ class PydanticConverter:
 
     @property
     def field_names(self) -> list[str]:
-        """The names that it takes."""
-        named = [model for model in self._models if not _is_root_model(model)]
-        return list(dict.fromkeys(key for model in named for keys in accepted_keys(model).values() for key in keys))
+        """The names that clients can send."""
+        models = [model for model in self._models if not _is_root_model(model)]
+        return list(dict.fromkeys(key for model in models for keys in accepted_keys(model).values() for key in keys))
 
     def from_json(self, value: Any) -> Any:
-        """Convert a value that is no object; raises `msgspec.ValidationError`."""
-        value, faults = self.from_fields(value, "body", text=False)
-        if faults:
-            raise ValidationError(f"{faults[0].name}: {faults[0].detail}" if faults[0].name else faults[0].detail)
+        """Convert a value of a JSON body; raises `msgspec.ValidationError`."""
+        value, errors = self.from_fields(value, "body", is_form=False)
+        for error in errors:
+            raise ValidationError(f"{error.name}: {error.detail}" if error.name else error.detail)
         return value
 
-    def from_text(self, values: Collection[Any]) -> Any:
-        """Convert what one name has in a query or a form; raises `msgspec.ValidationError`."""
-        return self.from_json(_single(values))
+    def from_strings(self, values: Collection[Any]) -> Any:
+        """Convert the values of one name in a query or a form; raises `msgspec.ValidationError`."""
+        return self.from_json(_unwrap_single(values))
 
-    def from_fields(self, raw: Any, where: ErrorLocation, *, text: bool) -> tuple[Any, list[FieldError]]:
-        """Return the model of a JSON object, or of a form or a query (`text`), and all that is wrong with it."""
-        if text:
+    def from_fields(self, values: Any, where: ErrorLocation, *, is_form: bool) -> tuple[Any, list[FieldError]]:
+        """Convert an object as `StructuredConverter.from_fields` does."""
+        if is_form:
             lists = {name for model in self._models for name in _list_keys(model)}
-            raw = {name: values if name in lists else _single(values) for name, values in raw.items()}
+            values = {name: item if name in lists else _unwrap_single(item) for name, item in values.items()}
         try:
-            model = self._adapter.validate_python(decimals_to_floats(raw))
+            model = self._adapter.validate_python(decimals_to_floats(values))
         except _pydantic().ValidationError as error:
-            faults = [
-                FieldError(where, name, self._expected_of(name), detail) for name, detail in _pydantic_errors(error)
-            ]
-            # Which of several models was meant is not known.
-            known = len(self._models) == 1 and isinstance(raw, dict)
-            unknown = [(key,) for key in unknown_keys(self._models[0], raw)] if known else []
-            return None, [*_unknown_key_errors(where, unknown), *faults]
-        return model, _unknown_key_errors(where, dropped_keys(model, raw))
+            errors = [FieldError(where, name, self._expected_at(name), detail) for name, detail in _iter_errors(error)]
+            # With several models it is unknown which one was meant.
+            single = len(self._models) == 1 and isinstance(values, dict)
+            unknown = [(key,) for key in unknown_keys(self._models[0], values)] if single else []
+            return None, [*_unknown_key_errors(where, unknown), *errors]
+        return model, _unknown_key_errors(where, dropped_keys(model, values))
 
-    def _expected_of(self, place: str) -> str:
+    def _expected_at(self, path: str) -> str:
         for model in self._models:
             for name, field in model.model_fields.items():
-                if place.partition(".")[0] in (name, *accepted_keys(model)[name]):
+                if path.partition(".")[0] in (name, *accepted_keys(model)[name]):
                     return format_type(field.annotation)
         return self.expected
 
 
-def _pydantic_errors(error: Any) -> Iterator[tuple[str, str]]:
+def _iter_errors(error: Any) -> Iterator[tuple[str, str]]:
     for one in error.errors(include_url=False, include_input=False):
-        # The one message of pydantic's that repeats a value.
+        # This message of pydantic would repeat the value.
         is_tag = one["type"] == "union_tag_invalid"
-        yield ".".join(map(str, one["loc"])), "Not one of the values allowed" if is_tag else one["msg"]
+        yield ".".join(map(str, one["loc"])), "Not one of the allowed values" if is_tag else one["msg"]
 
 
-def _unknown_key_errors(where: ErrorLocation, places: Iterable[KeyPath]) -> list[FieldError]:
-    return [FieldError(where, ".".join(place), "nothing", "Unknown name") for place in places]
+def _unknown_key_errors(where: ErrorLocation, paths: Iterable[KeyPath]) -> list[FieldError]:
+    return [FieldError(where, ".".join(path), "nothing", "Unknown name") for path in paths]
 
 
-def _single(values: Collection[Any]) -> Any:
+def _unwrap_single(values: Collection[Any]) -> Any:
     return next(iter(values)) if len(values) == 1 else list(values)
 
 
 def accepted_keys(kind: Any) -> dict[str, list[str]]:
-    """Return what a model, or a dataclass in one, takes: by field the names for it, the preferred one first."""
-    infos: Mapping[str, Any] = getattr(kind, "__pydantic_fields__", {})
-    if not infos:
-        return (
-            {field.name: [field.name] for field in dataclasses.fields(kind) if field.init}
-            if _is_dataclass(kind)
-            else {}
-        )
+    """Return the keys of each field of a model, or of a dataclass in a model, the preferred one first."""
+    fields: Mapping[str, Any] = getattr(kind, "__pydantic_fields__", {})
+    if not fields and dataclasses.is_dataclass(kind):
+        return {field.name: [field.name] for field in dataclasses.fields(kind) if field.init}
     by_name = _config(kind).get("populate_by_name") or _config(kind).get("validate_by_name")
     keys: dict[str, list[str]] = {}
-    for name, info in infos.items():
-        choices = getattr(info.validation_alias, "choices", [info.validation_alias])
+    for name, field in fields.items():
+        choices = getattr(field.validation_alias, "choices", [field.validation_alias])
         aliases = [choice if isinstance(choice, str) else choice.path[0] for choice in choices if choice is not None]
         keys[name] = [*aliases, name] if by_name or not aliases else aliases
     return keys
@@ -129,47 +123,46 @@ def _config(kind: Any) -> Mapping[str, Any]:
 
 
 def _is_root_model(kind: Any) -> bool:
-    """Tell whether a model is what it holds, and has no keys of its own."""
     return bool(getattr(kind, "__pydantic_root_model__", False))
 
 
-def _is_dataclass(kind: Any) -> bool:
-    return dataclasses.is_dataclass(kind)
-
-
-def unknown_keys(kind: Any, raw: Mapping[str, Any]) -> list[str]:
-    """Return the keys that no field takes; of several that stand for one field, pydantic takes but the first."""
+def unknown_keys(kind: Any, values: Mapping[str, Any]) -> list[str]:
+    """Return the keys that no field takes. Of several keys of one field, pydantic takes only the first."""
     if _is_root_model(kind) or _config(kind).get("extra") is not None:
         return []
-    taken = {key for keys in accepted_keys(kind).values() for key in [key for key in keys if key in raw][:1]}
-    return [key for key in raw if key not in taken]
+    taken = {key for keys in accepted_keys(kind).values() for key in [key for key in keys if key in values][:1]}
+    return [key for key in values if key not in taken]
 
 
-def dropped_keys(value: Any, raw: Any, place: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield the places of the keys of `raw` that are not in `value`, which pydantic made of it.
+def dropped_keys(converted: Any, values: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Yield the paths of the keys in `values` that pydantic dropped when it converted them.
 
-    Looked for in the result, because only that tells which member of a union was taken.
+    The result is compared, because only that shows which member of a union was chosen.
     """
-    kind = type(value)
+    kind = type(converted)
     if _is_root_model(kind):
-        yield from dropped_keys(value.root, raw, place)
-    elif isinstance(raw, dict) and (is_pydantic_model(kind) or _is_dataclass(kind)):
-        yield from ((*place, key) for key in unknown_keys(kind, raw))
+        yield from dropped_keys(converted.root, values, path)
+    elif isinstance(values, dict) and (is_pydantic_model(kind) or dataclasses.is_dataclass(kind)):
+        yield from ((*path, key) for key in unknown_keys(kind, values))
         for name, keys in accepted_keys(kind).items():
-            for key in [key for key in keys if key in raw][:1]:
-                yield from dropped_keys(getattr(value, name, None), raw[key], (*place, key))
-    elif isinstance(raw, dict) and isinstance(value, Mapping):
-        if len(raw) != len(value):
-            yield from ((*place, key) for key in raw if key not in value)
-        for (key, sent), item in zip(raw.items(), value.values(), strict=False):
-            # A key may have been converted; then its place is still the same.
-            yield from dropped_keys(value.get(key, item), sent, (*place, key))
-    elif isinstance(raw, list) and isinstance(value, Collection):
-        for index, (item, sent) in enumerate(zip(value, raw, strict=False)):
-            yield from dropped_keys(item, sent, (*place, str(index)))
+            for key in [key for key in keys if key in values][:1]:
+                yield from dropped_keys(getattr(converted, name, None), values[key], (*path, key))
+    elif isinstance(values, dict) and isinstance(converted, Mapping):
+        if len(values) != len(converted):
+            yield from ((*path, key) for key in values if key not in converted)
+        for (key, value), item in zip(values.items(), converted.values(), strict=False):
+            # A converted key is found by its position.
+            yield from dropped_keys(converted.get(key, item), value, (*path, key))
+    elif isinstance(values, list) and isinstance(converted, Collection):
+        for index, (item, value) in enumerate(zip(converted, values, strict=False)):
+            yield from dropped_keys(item, value, (*path, str(index)))
+
+
+_SINGLE_VALUE_TYPES = (str, bytes, dict, Mapping)
 
 
 def _list_keys(model: Any) -> Iterator[str]:
+    """Yield the keys of the fields that take a list of values."""
     for name, field in model.model_fields.items():
         kinds = [get_origin(member) or member for member in union_members(field.annotation)]
         if any(
@@ -177,6 +170,3 @@ def _list_keys(model: Any) -> Iterator[str]:
             for kind in kinds
         ):
             yield from accepted_keys(model)[name]
-
-
-_SINGLE_VALUE_TYPES = (str, bytes, dict, Mapping)

@@ -1,7 +1,7 @@
-"""The one table of a service: from method and path to what answers.
+"""The route table of a service: from method and path to a route.
 
-Parameters are always the end of a path, so an entry is a static prefix, a count of segments and perhaps a rest. The
-longest static prefix wins, whatever the order of definition; one trailing slash is as good as none.
+Path parameters always end a path. So a route is a static prefix, a number of segments, and possibly the rest of the
+path. The longest static prefix wins, in any order of definition. A trailing slash is ignored.
 """
 
 from collections.abc import Iterator
@@ -11,92 +11,95 @@ from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import DeclarationError
 
 
-class RouteLike(Protocol):
-    """What a table holds."""
+class HasEntry(Protocol):
+    """A route, as the table needs it."""
 
     @property
     def entry(self) -> Entry: ...
 
 
-RouteT = TypeVar("RouteT", bound=RouteLike)
+RouteT = TypeVar("RouteT", bound=HasEntry)
 
-
-Methods = dict[str, RouteT]
+RoutesByMethod = dict[str, RouteT]
+RoutesByPrefix = dict[str, RoutesByMethod[RouteT]]
 
 
 class RouteTable(Generic[RouteT]):
     """Finds the route of a request.
 
-    Routes are kept by how many parameters end their path, then by its static start: exactly so many segments, or
-    (`_tails`) so many and more.
+    Attributes:
+        entries: the entries of all routes, in order of registration.
     """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self._static: dict[str, Methods[RouteT]] = {}
-        self._exact: dict[int, dict[str, Methods[RouteT]]] = {}
-        self._tails: dict[int, dict[str, Methods[RouteT]]] = {}
-        self._ones: dict[str, Methods[RouteT]] = {}
-        self._deepest = 1
+        self._static: RoutesByPrefix[RouteT] = {}
+        # By number of parameters: of paths that end after them, and of paths that continue with `*path`.
+        self._fixed: dict[int, RoutesByPrefix[RouteT]] = {}
+        self._open_ended: dict[int, RoutesByPrefix[RouteT]] = {}
+        self._single_parameter: RoutesByPrefix[RouteT] = {}  # of `_fixed`, while no other route can take precedence
+        self._max_depth = 1
 
     def add(self, route: RouteT) -> None:
-        """Add a route; a GET answers HEAD as well.
+        """Add a route. A GET route also handles HEAD.
 
         Raises:
-            DeclarationError: another one answers this method on this path.
+            DeclarationError: another route matches the same requests.
         """
         entry = route.entry
-        kind = self._exact if entry.path_rest_name is None else self._tails
-        methods = kind.setdefault(len(entry.path_param_names), {}).setdefault(entry.prefix, {})
-        if entry.method in methods:
-            raise DeclarationError(f"{methods[entry.method].entry} and {entry} answer the same requests; rename one.")
+        by_count = self._fixed if entry.path_rest_name is None else self._open_ended
+        routes = by_count.setdefault(len(entry.path_param_names), {}).setdefault(entry.static_prefix, {})
+        if entry.method in routes:
+            raise DeclarationError(
+                f"{routes[entry.method].entry} and {entry} match the same requests. Rename one of them."
+            )
         self.entries.append(entry)
-        methods[entry.method] = route
+        routes[entry.method] = route
         if entry.method == "GET":
-            methods["HEAD"] = route
-        self._ones = {} if self._tails else self._exact.get(1, {})
-        self._deepest = max(self._deepest, entry.prefix.count("/") + 1)
+            routes["HEAD"] = route
+        self._single_parameter = {} if self._open_ended else self._fixed.get(1, {})
+        self._max_depth = max(self._max_depth, entry.static_prefix.count("/") + 1)
         if not entry.path_param_names and entry.path_rest_name is None:
-            self._static[entry.prefix] = self._static[f"{entry.prefix}/"] = methods
+            self._static[entry.static_prefix] = self._static[f"{entry.static_prefix}/"] = routes
 
     def match(self, method: str, path: str) -> tuple[RouteT, dict[str, str]] | None:
-        """Return the route of a request and the values of its path, or None."""
+        """Return the route of a request and its path parameters, or None."""
         static = self._static.get(path)
         if static is not None and method in static:
             return static[method], {}
-        if self._ones:
-            # What most services have most of, at the price of one look: a single parameter at the end.
+        if self._single_parameter:
+            # The most common dynamic route, found with a single lookup.
             prefix, _, value = path.rpartition("/")
-            ones = self._ones.get(prefix)
-            if ones is not None and value and method in ones:
-                route = ones[method]
+            routes = self._single_parameter.get(prefix)
+            if routes is not None and value and method in routes:
+                route = routes[method]
                 return route, {route.entry.path_param_names[0]: value}
-        for methods, rest in self.find(path):
-            if method in methods:
-                return methods[method], path_values(methods[method].entry, rest)
+        for routes, segments in self.candidates(path):
+            if method in routes:
+                return routes[method], _path_params(routes[method].entry, segments)
         return None
 
-    def find(self, path: str) -> Iterator[tuple[Methods[RouteT], list[str]]]:
-        """Yield the routes that a path can mean, by method, the best first, with the segments behind its prefix."""
+    def candidates(self, path: str) -> Iterator[tuple[RoutesByMethod[RouteT], list[str]]]:
+        """Yield the routes that match a path, best first, by method, with the segments after their static prefix."""
         segments = path.removesuffix("/").split("/")
-        for depth in range(min(len(segments), self._deepest), 0, -1):
+        for depth in range(min(len(segments), self._max_depth), 0, -1):
             prefix, rest = "/".join(segments[:depth]), segments[depth:]
-            methods = self._exact.get(len(rest), {}).get(prefix)
-            if methods is not None and all(rest):
-                yield methods, rest
-            for count in sorted(self._tails, reverse=True):
-                methods = self._tails[count].get(prefix)
-                # A rest of one empty segment (`//`) would be bound to nothing at all.
-                if methods is not None and count <= len(rest) and all(rest[:count]) and rest[count:] != [""]:
-                    yield methods, rest
+            routes = self._fixed.get(len(rest), {}).get(prefix)
+            if routes is not None and all(rest):
+                yield routes, rest
+            for count in sorted(self._open_ended, reverse=True):
+                routes = self._open_ended[count].get(prefix)
+                # A rest of one empty segment (`//`) would bind to an empty tuple.
+                if routes is not None and count <= len(rest) and all(rest[:count]) and rest[count:] != [""]:
+                    yield routes, rest
 
-    def methods(self, path: str) -> set[str]:
-        """Return the methods that this path answers: what `Allow` says of it."""
-        return {method for methods, _ in self.find(path) for method in methods}
+    def allowed_methods(self, path: str) -> set[str]:
+        """Return the methods of all routes that match a path."""
+        return {method for routes, _ in self.candidates(path) for method in routes}
 
 
-def path_values(entry: Entry, segments: list[str]) -> dict[str, str]:
-    """Return the values of an entry's path parameters, as Starlette has them: the rest of a path is one string."""
+def _path_params(entry: Entry, segments: list[str]) -> dict[str, str]:
+    """Return path parameters as Starlette does: the rest of the path is one string."""
     names = entry.path_param_names
     values = dict(zip(names, segments, strict=False))
     if entry.path_rest_name is not None:

@@ -1,4 +1,4 @@
-"""Extensions of a service; what each needs beyond the package is an extra, loaded when the extension is made."""
+"""Extensions of a service. Each needs an extra of the same name, which is imported when the extension is enabled."""
 
 from coworks_async.extensions.opentelemetry import OpenTelemetry
 from coworks_async.extensions.xray import XRay

@@ -1,52 +1,58 @@
-"""OpenTelemetry: a span of each request."""
+"""`OpenTelemetry`: a span for each request.
+
+OpenTelemetry is imported in functions, so that a service where it is disabled does not pay for it at a cold start.
+"""
 
 import os
+import re
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from coworks_async.extensions.extras import require
-from coworks_async.extensions.tracing import watch_failures
+from coworks_async.extensions.tracing import RequestOutcome, report_failures, require
 from coworks_async.pipeline.request import current_stage
 from coworks_async.service import TechMicroService
+from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import TracerProvider
+    from opentelemetry.trace import Span, TracerProvider
 
-OPENTELEMETRY = "coworks.opentelemetry"
-"""The key of a scope under which stands what its request's span will tell."""
+OUTCOME = "coworks.opentelemetry"
+"""Scope key of the request's outcome."""
 
 ENDPOINTS = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
 """https://opentelemetry.io/docs/specs/otel/protocol/exporter/"""
 
 FLUSH_SECONDS = 2.0
-"""How long the end of a Lambda event waits for a collector: less than a Lambda's time, which is 3 s by default."""
+"""Maximum wait for a collector at the end of a Lambda event; Lambda's default timeout is 3 s."""
 
-ANSWER_SECONDS = 0.2
-"""What is left of a Lambda's time for the answer itself."""
+RESPONSE_SECONDS = 0.2
+"""Part of Lambda's remaining time that is reserved for the response."""
+
+SECRET_HEADERS = ["authorization", "cookie", "token", "secret", "api-key", "password"]
+"""Headers whose name contains one of these are masked. Headers are recorded only if the environment requests it."""
+
+_INNER = "coworks.inner"
+_XRAY_HEADER = b"x-amzn-trace-id"
 
 
 class OpenTelemetry:
     """Traces a service's requests with OpenTelemetry.
 
-    Spans go to the provider that is given, or to the global one, or else to the collector of
-    `OTEL_EXPORTER_OTLP_ENDPOINT`, by a provider that is made here and is the global one from now on. Where there is
-    none of the three, and with `OTEL_SDK_DISABLED=true`, it does nothing at all. In Lambda spans are sent before the
-    end of each event, since the container is frozen then.
+    Spans go to the given provider, else to the global one, else to the collector at `OTEL_EXPORTER_OTLP_ENDPOINT`, by
+    a provider that becomes the global one. Without any of them, or with `OTEL_SDK_DISABLED=true`, nothing is done. In
+    Lambda spans are sent before the end of each event, because the execution environment is frozen then.
 
-    Parameters:
+    Args:
         app: the service.
-        tracer_provider, meter_provider: where spans and measurements go; the global ones by default.
-        user: the key of `request.auth` that tells who asks.
+        tracer_provider: provider of spans.
+        meter_provider: provider of metrics; the global one by default.
+        user: the key of `request.auth` that identifies the user.
 
     Raises:
         ImportError: OpenTelemetry is not installed.
-        DeclarationError: the service answers requests already.
-
-    Example:
-        >>> app = SimpleMicroService()
-        >>> OpenTelemetry(app)
+        DeclarationError: the service has already handled a request.
     """
 
     def __init__(
@@ -59,97 +65,182 @@ class OpenTelemetry:
     ) -> None:
         require("OpenTelemetry", "opentelemetry.instrumentation.asgi", "otel")
         app.extensions["opentelemetry"] = self
-        self.logger = app.logger
-        self.tracer_provider = None if _is_disabled() else tracer_provider or _provider(app.name)
+        is_disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+        self.service = app
+        self.user = user
+        self.tracer_provider = None if is_disabled else tracer_provider or get_provider(app.name)
         self.meter_provider = meter_provider
         self.enabled = self.tracer_provider is not None
         self._flushing: threading.Thread | None = None
-        if self.tracer_provider is None:
+        if not self.enabled:
             return
-        from coworks_async.extensions.opentelemetry_requests import RequestSpans, use_xray_headers
-
-        use_xray_headers()
-        watch_failures(app, OPENTELEMETRY)
-        app.add_middleware(
-            RequestSpans,
-            name=app.name,
-            user=user,
-            token_key=app.token_key,
-            tracer_provider=self.tracer_provider,
-            meter_provider=meter_provider,
-        )
+        add_xray_propagator()
+        report_failures(app, OUTCOME)
+        app.add_middleware(SpanMiddleware, extension=self)
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             app.lambda_handler.after_event.append(self.flush)
 
     def flush(self, context: Any = None) -> None:
-        """Send what there is, and wait for it, though for no longer than `FLUSH_SECONDS` or than the Lambda may.
+        """Send spans and metrics; wait at most `FLUSH_SECONDS`, and no longer than Lambda's remaining time.
 
-        In a thread: the SDK heeds no time-out (https://github.com/open-telemetry/opentelemetry-python/issues/4568).
+        The SDK runs in a thread, because it does not honour its timeout
+        (https://github.com/open-telemetry/opentelemetry-python/issues/4568).
 
-        Parameters:
-            context: the Lambda's, which tells the time that it has left.
+        Args:
+            context: Lambda's context, which has the remaining time.
         """
-        seconds = _seconds_to_wait(context)
+        seconds = FLUSH_SECONDS
+        if hasattr(context, "get_remaining_time_in_millis"):
+            remaining = context.get_remaining_time_in_millis() / 1000 - RESPONSE_SECONDS
+            seconds = max(min(seconds, remaining), 0.0)
         end = monotonic() + seconds
         if self._flushing is not None:
-            # What a former event could not wait for; it went on when the container did.
+            # An earlier event did not wait for its end.
             self._flushing.join(seconds)
         if self._flushing is None or not self._flushing.is_alive():
             self._flushing = threading.Thread(target=self._flush, name="opentelemetry-flush", daemon=True)
             self._flushing.start()
             self._flushing.join(max(end - monotonic(), 0.0))
         if self._flushing.is_alive():
-            self.logger.warning(
-                "OpenTelemetry did not send all within %.3g s and goes on at the next event: is its collector there?",
+            self.service.logger.warning(
+                "OpenTelemetry did not send everything within %.3g s; it continues with the next event. "
+                "Check that the collector is reachable.",
                 seconds,
             )
 
     def _flush(self) -> None:
-        """Send what there is; where that fails it is logged."""
         from opentelemetry import metrics
 
         for provider in (self.tracer_provider, self.meter_provider or metrics.get_meter_provider()):
             force_flush: Any = getattr(provider, "force_flush", None)
             try:
                 if force_flush is not None and not force_flush(int(FLUSH_SECONDS * 1000)):
-                    self.logger.warning("OpenTelemetry could not send all it had")
+                    self.service.logger.warning("OpenTelemetry could not send everything")
             except Exception as error:
-                self.logger.error("OpenTelemetry could not send what it had", exc_info=error)
+                self.service.logger.error("OpenTelemetry could not send spans or metrics", exc_info=error)
 
 
-def _seconds_to_wait(context: Any) -> float:
-    """Return how long a flush may take: a Lambda that runs out of time would answer nothing at all."""
-    left = getattr(context, "get_remaining_time_in_millis", None)
-    return FLUSH_SECONDS if left is None else max(min(FLUSH_SECONDS, left() / 1000 - ANSWER_SECONDS), 0.0)
-
-
-def _provider(name: str) -> "TracerProvider | None":
-    """Return the global provider, one that is made of the environment where there is none, or None."""
+def get_provider(name: str) -> "TracerProvider | None":
+    """Return the global provider. Without one, create it if the environment names a collector, else return None."""
     from opentelemetry import trace
 
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, trace.ProxyTracerProvider):
-        return provider
+    current = trace.get_tracer_provider()
+    if not isinstance(current, trace.ProxyTracerProvider):
+        return current
     if not ENDPOINTS & os.environ.keys():
         return None
-    provider = _exporting_provider(name)
-    trace.set_tracer_provider(provider)
-    return provider
-
-
-def _is_disabled() -> bool:
-    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-
-
-def _exporting_provider(name: str) -> "TracerProvider":
-    """Return a provider that sends spans by OTLP over HTTP; the environment tells where, and may rename the service."""
     require("OpenTelemetry", "opentelemetry.exporter.otlp.proto.http", "otel")
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    own = {"service.name": name, "deployment.environment.name": current_stage()}
-    provider = TracerProvider(resource=Resource.create(own).merge(OTELResourceDetector().detect()))
+    # The environment may override the service's name.
+    defaults = Resource.create({"service.name": name, "deployment.environment.name": current_stage()})
+    provider = TracerProvider(resource=defaults.merge(OTELResourceDetector().detect()))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
     return provider
+
+
+def add_xray_propagator() -> None:
+    """Read and write X-Ray's header besides `traceparent`, which has priority, unless the environment sets others."""
+    from opentelemetry import propagate
+    from opentelemetry.propagators.aws import AwsXRayPropagator
+    from opentelemetry.propagators.composite import CompositePropagator
+
+    current, xray = propagate.get_global_textmap(), AwsXRayPropagator()
+    if "OTEL_PROPAGATORS" not in os.environ and not xray.fields <= current.fields:
+        propagate.set_global_textmap(CompositePropagator([xray, current]))
+
+
+class SpanMiddleware:
+    """Creates a span for each request, by OpenTelemetry's ASGI middleware.
+
+    That middleware wraps the app, but gets a scope without the query, whose values it would record, and with Lambda's
+    segment as its parent. Of the response it sees only the start: at the end it would end the span, before a failure
+    in later work is known.
+    """
+
+    def __init__(self, app: ASGIApp, extension: OpenTelemetry) -> None:
+        from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+        from opentelemetry.util import http
+
+        self.app = app
+        self.extension = extension
+        masked = http.get_custom_headers(http.OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS)
+        self.traced_app = OpenTelemetryMiddleware(
+            self.run_in_span,
+            default_span_details=lambda scope: (get_span_name(scope["method"]), {}),
+            tracer_provider=extension.tracer_provider,
+            meter_provider=extension.meter_provider,
+            http_capture_headers_sanitize_fields=[re.escape(extension.service.token_key), *SECRET_HEADERS, *masked],
+            exclude_spans=["receive", "send"],
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        outer = {**scope, "query_string": b"", "headers": get_trace_headers(scope), _INNER: (scope, send)}
+        await self.traced_app(outer, receive, send)
+
+    async def run_in_span(self, outer: Scope, receive: Receive, traced_send: Send) -> None:
+        """Run the app within the current span, and end the span."""
+        from opentelemetry import trace
+
+        scope, send = outer[_INNER]
+        span = trace.get_current_span()
+        outcome = scope[OUTCOME] = RequestOutcome(scope, lambda error: record_exception(span, error))
+
+        async def send_and_note_outcome(message: Message) -> None:
+            await (traced_send if message["type"] == "http.response.start" else send)(message)
+            outcome.handle_message(message)
+
+        try:
+            await self.app(scope, receive, send_and_note_outcome)
+        except BaseException:
+            # OpenTelemetry's middleware records it and ends the span.
+            self.describe(span, outcome)
+            raise
+        self.describe(span, outcome)
+        span.end(outcome.ended_at)
+
+    def describe(self, span: "Span", outcome: RequestOutcome) -> None:
+        """Name a span by its route and add attributes (https://opentelemetry.io/docs/specs/semconv/http/http-spans/)."""
+        name = get_span_name(outcome.scope["method"])
+        span.update_name(f"{name} {outcome.route}" if outcome.route is not None else name)
+        attributes = {
+            "coworks.service": self.extension.service.name,
+            "coworks.stage": current_stage(),
+            "coworks.entry": outcome.entry.endpoint if outcome.entry is not None else None,
+            "http.route": outcome.route,
+            "enduser.id": outcome.get_user(self.extension.user),
+            "faas.invocation_id": getattr(outcome.scope.get("aws.context"), "aws_request_id", None),
+        }
+        span.set_attributes({key: value for key, value in attributes.items() if value is not None})
+
+
+def get_span_name(method: str) -> str:
+    """Return the name of a span without a route: the method, or `HTTP` for an unknown one."""
+    from opentelemetry.util.http import sanitize_method
+
+    name = sanitize_method(method)
+    return "HTTP" if name == "_OTHER" else name
+
+
+def get_trace_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return a request's headers, with Lambda's segment as the parent if it is sampled."""
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    segment = os.environ.get("_X_AMZN_TRACE_ID", "")
+    # If it is not sampled, X-Ray is probably disabled, which must not disable OpenTelemetry.
+    if "aws.event" not in scope or "Sampled=1" not in segment:
+        return headers
+    return [*(pair for pair in headers if pair[0] != _XRAY_HEADER), (_XRAY_HEADER, segment.encode())]
+
+
+def record_exception(span: "Span", error: BaseException) -> None:
+    from opentelemetry.trace import Status, StatusCode
+
+    span.record_exception(error)
+    span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+    span.set_attribute("error.type", type(error).__qualname__)

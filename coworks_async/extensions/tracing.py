@@ -1,7 +1,8 @@
-"""What becomes of a request, for those who trace it: its route, its user, its status, its failure."""
+"""Shared by the tracing extensions: the outcome of a request, and the check for optional packages."""
 
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount
@@ -12,19 +13,35 @@ from coworks_async.pipeline.routing import EntryRoute
 from coworks_async.service import TechMicroService
 from coworks_async.types import Message, Scope
 
-MAX_TEXT = 250
+MAX_USER = 250
 
 
-class Outcome:
-    """Fills while a request is answered: by a middleware, and from the inside by the hook of `watch_failures`.
+def require(extension: str, module: str, extra: str) -> None:
+    """Check that a module is installed, without importing it.
 
-    Parameters:
-        record: gets what was raised, while its traceback is there, once and only where the service is to blame.
+    Raises:
+        ImportError: it is not; the message names the extra to install.
+    """
+    try:
+        found = find_spec(module) is not None
+    except ModuleNotFoundError:  # a parent package is missing
+        found = False
+    if not found:
+        raise ImportError(f"{extension} needs {module}: pip install 'coworks-async[{extra}]'", name=module)
+
+
+class RequestOutcome:
+    """The route, user, status and failure of a request; complete when the request has ended.
+
+    A middleware passes it the messages sent, and the hook of `report_failures` passes it the exceptions of entries.
+
+    Args:
+        scope: the scope of the request.
+        record: called with an exception for which the service is responsible, at most once, while its traceback exists.
 
     Attributes:
-        scope: the request's, as its entry has it.
-        status: of its answer, None while there is none.
-        ended_at: when its answer was whole, in nanoseconds of the epoch; None while it is not.
+        status: status of the response, or None before it starts.
+        ended_at: time of the response's last byte in nanoseconds since the epoch, or None before it.
     """
 
     def __init__(self, scope: Scope, record: Callable[[BaseException], None]) -> None:
@@ -33,56 +50,57 @@ class Outcome:
         self.status: int | None = None
         self.ended_at: int | None = None
         self._root: str = scope.get("root_path", "")
-        self._failed: BaseException | None = None
+        self._error: BaseException | None = None
 
     @property
     def entry(self) -> Entry | None:
-        """The entry that answered, None where a plain route did, or nothing."""
+        """The entry that handled the request, if one did."""
         route = self.scope.get("route")
         return route.entry if isinstance(route, EntryRoute) else None
 
     @property
     def route(self) -> str | None:
-        """The path of the route as it is declared, below where it is mounted; None where no route answered."""
+        """Path template of the route, including the mounts above it; None if no route matched."""
         route = self.scope.get("route")
         path = route.entry.path if isinstance(route, EntryRoute) else getattr(route, "path", None)
         if not isinstance(path, str) or isinstance(route, Mount):
             return path
         return str(self.scope.get("root_path", "")).removeprefix(self._root) + path
 
-    def user(self, key: str) -> str | None:
-        """Return who asks: what `request.auth` has under a key, where that is a text or a number."""
+    def get_user(self, key: str) -> str | None:
+        """Return the value of a key of `request.auth`, if it is a string or an integer."""
         value = (self.scope.get("auth") or {}).get(key)
-        return str(value)[:MAX_TEXT] if isinstance(value, str | int) and not isinstance(value, bool) else None
+        return str(value)[:MAX_USER] if isinstance(value, str | int) and not isinstance(value, bool) else None
 
-    def sent(self, message: Message) -> None:
-        """Take a message that was sent."""
+    def handle_message(self, message: Message) -> None:
+        """Handle a message that was sent."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self.ended_at = time.time_ns()
 
-    def failed(self, error: BaseException) -> None:
-        """Take what was raised; it is recorded if the answer was a 5xx, or broke off, or if there was none."""
-        if error is self._failed:
+    def handle_failure(self, error: BaseException) -> None:
+        """Handle an exception; it is recorded if the response is a 5xx, incomplete or missing."""
+        if error is self._error:
             return
-        self._failed = error
+        self._error = error
         if self.status is None and isinstance(error, HTTPException):
-            # A middleware's, which is answered outside of what sees the messages.
+            # Raised by a middleware: the response is sent outside of the middleware that sees the messages.
             self.status, self.ended_at = error.status_code, time.time_ns()
         if self.status is None or self.status >= 500 or self.ended_at is None:
             self.record(error)
 
 
-def watch_failures(app: TechMicroService, key: str) -> None:
-    """Tell the outcomes that stand in scopes under a key what entries raise: an answer does not tell it."""
+def report_failures(app: TechMicroService, key: str) -> None:
+    """Register a hook that reports exceptions of entries to the outcome in the scope; middleware does not see them."""
 
     @app.teardown_request
-    async def tell(error: BaseException | None) -> None:
+    async def report(error: BaseException | None) -> None:
         scope = current_request().scope
-        outcome: Outcome | None = scope.get(key)
+        outcome: RequestOutcome | None = scope.get(key)
         if outcome is None:
             return
+        # Unlike the middleware's, this scope has the route below a mount.
         outcome.scope = scope
         if error is not None:
-            outcome.failed(error)
+            outcome.handle_failure(error)

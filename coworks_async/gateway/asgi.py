@@ -11,8 +11,7 @@ from starlette.requests import ClientDisconnect
 from coworks_async.exceptions import ContentTooLarge
 from coworks_async.gateway.messages import HttpRequest, HttpResponse, Via
 from coworks_async.gateway.simulator import CONTENT_TOO_LARGE, Deployable, Gateway
-from coworks_async.pipeline.body import read_body
-from coworks_async.pipeline.limits import Limits
+from coworks_async.pipeline.body import Limits, read_body
 from coworks_async.types import Receive, Scope, Send
 
 T = TypeVar("T")

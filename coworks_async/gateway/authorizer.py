@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from coworks_async.aws.event_formats.base import Event
 from coworks_async.gateway.events import authorizer_event, token_event
 from coworks_async.gateway.messages import HttpRequest, RouteMatch
 from coworks_async.gateway.routes import GatewayDescription
+from coworks_async.types import Event
 
 
 class GatewayRejection(Exception):

@@ -17,8 +17,9 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from coworks_async.aws.event_formats.base import HOP_BY_HOP_HEADERS, Event
+from coworks_async.aws.event_formats.base import HOP_BY_HOP_HEADERS
 from coworks_async.gateway.messages import ACCOUNT, API, REGION, HttpRequest, RouteMatch
+from coworks_async.types import Event
 
 TARGET_GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/local/0123456789abcdef"
 

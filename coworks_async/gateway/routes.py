@@ -16,8 +16,8 @@ from starlette.routing import BaseRoute
 
 from coworks_async.entries.entry import Entry
 from coworks_async.gateway.resources import PathTemplate, deployed, entry_templates, route_templates
-from coworks_async.pipeline.authorizer import auth_challenge
-from coworks_async.pipeline.problems import MEDIA_TYPE, problem_members
+from coworks_async.pipeline.authorizer import MISSING_TOKEN, TOKEN_REJECTED, auth_challenge
+from coworks_async.pipeline.errors import MEDIA_TYPE, problem_members
 
 ANY = "ANY"
 DEFAULT = "$default"
@@ -159,8 +159,8 @@ def gateway_responses(app: DescribableService) -> tuple[GatewayResponse, ...]:
     if any(not entry.no_cors for entry in app.entries):
         common.append(("Access-Control-Allow-Origin", "*"))
     told: tuple[tuple[str, int, str | None, list[tuple[str, str]]], ...] = (
-        ("UNAUTHORIZED", 401, "A token is needed.", [("WWW-Authenticate", auth_challenge(app.name))]),
-        ("ACCESS_DENIED", 403, "The token is refused.", []),
+        ("UNAUTHORIZED", 401, MISSING_TOKEN, [("WWW-Authenticate", auth_challenge(app.name))]),
+        ("ACCESS_DENIED", 403, TOKEN_REJECTED, []),
         ("AUTHORIZER_FAILURE", 500, None, []),
         # What a REST API says of a path or a method that it does not have.
         ("MISSING_AUTHENTICATION_TOKEN", 404, None, []),

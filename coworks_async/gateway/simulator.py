@@ -13,15 +13,15 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from coworks_async.aws.event_formats.base import Event
 from coworks_async.exceptions import CoWorksError
 from coworks_async.gateway.authorizer import AuthorizerClient, GatewayRejection
 from coworks_async.gateway.events import alb_event, http_event, rest_event, url_event
 from coworks_async.gateway.messages import VIAS, HttpRequest, HttpResponse, LambdaContext, RouteMatch, Via
 from coworks_async.gateway.responses import gateway_response, integration_failure, message_response, to_http_response
 from coworks_async.gateway.routes import DEFAULT, DescribableService, GatewayDescription, GatewayRoute, describe_gateway
-from coworks_async.pipeline.limits import ALB_PAYLOAD_LIMIT, LAMBDA_PAYLOAD_LIMIT
+from coworks_async.pipeline.body import ALB_PAYLOAD_LIMIT, LAMBDA_PAYLOAD_LIMIT
 from coworks_async.pipeline.request import current_stage
+from coworks_async.types import Event
 
 API_LIMIT = 10 * 1024 * 1024
 """What a REST or an HTTP API takes of a body, whatever becomes of it:

@@ -39,13 +39,13 @@ def create_document_paths(entries: Sequence[Entry]) -> list[DocumentPath]:
         shape = _get_shape(entry, names)
         taken.add((entry.method, shape))
         names = names_by_shape.setdefault(shape, names)
-        path = entry.prefix + "".join(f"/{{{name}}}" for name in names)
+        path = entry.static_prefix + "".join(f"/{{{name}}}" for name in names)
         paths[entry.endpoint] = DocumentPath(entry, path or "/", names)
     return [paths[entry.endpoint] for entry in entries]
 
 
 def _get_shape(entry: Entry, names: Sequence[str]) -> str:
-    return entry.prefix + "/{}" * len(names)
+    return entry.static_prefix + "/{}" * len(names)
 
 
 def _get_parameter_names(entry: Entry, rest_segments: int) -> tuple[str, ...]:

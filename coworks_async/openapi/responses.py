@@ -16,7 +16,7 @@ from coworks_async.entries.entry import Entry
 from coworks_async.openapi.components import ComponentName, Schema
 from coworks_async.openapi.request_bodies import BINARY, JSON, TEXT
 from coworks_async.openapi.schemas import Schemas
-from coworks_async.pipeline.problems import MEDIA_TYPE, status_title
+from coworks_async.pipeline.errors import MEDIA_TYPE, status_title
 from coworks_async.pipeline.responses import BODILESS_STATUSES
 
 ResponseObject = dict[str, Any]

@@ -15,8 +15,7 @@ from msgspec import inspect as types
 from starlette.datastructures import UploadFile
 
 from coworks_async.entries.annotations import format_type, is_pydantic_model
-from coworks_async.entries.coercion import alternatives
-from coworks_async.entries.converters import walk_types
+from coworks_async.entries.coercion import alternatives, walk_types
 from coworks_async.entries.plan import Slot
 from coworks_async.openapi.components import ComponentName, Components, Mode, Schema, create_component_name
 from coworks_async.pipeline.responses import encode_json

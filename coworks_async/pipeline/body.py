@@ -1,37 +1,75 @@
-"""The body of a request: read once, within the limits. How it is taken apart stands in `parse`."""
+"""Read a request's body, once and within the limits of the service."""
 
+from msgspec import Struct
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
+from coworks_async.exceptions import ContentTooLarge
 from coworks_async.pipeline.invocation import INVOCATION_TYPE
-from coworks_async.pipeline.limits import Limits
-from coworks_async.pipeline.request import BODY, STREAMED
+
+BODY = "coworks.body"
+"""Scope key: the whole body, once read."""
+
+STREAMED = "coworks.streamed"
+"""Scope key: set once `request.stream()` has consumed the body."""
+
+LAMBDA_PAYLOAD_LIMIT = 6 * 1024 * 1024
+"""Bytes of a synchronous invocation's payload and of its response.
+
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+
+ALB_PAYLOAD_LIMIT = 1024 * 1024
+"""Bytes of a request or response body behind a load balancer.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+"""
+
+
+class Limits(Struct, frozen=True):
+    """Limits of a request.
+
+    Attributes:
+        body_size: bytes of a body; None for no limit.
+        fields: fields of a form.
+        files: files of a multipart form.
+    """
+
+    body_size: int | None = LAMBDA_PAYLOAD_LIMIT
+    fields: int = 1000
+    files: int = 100
+
+    def check_size(self, size: int) -> None:
+        """Raise `ContentTooLarge` for a body of this many bytes or more."""
+        if self.body_size is not None and size > self.body_size:
+            raise ContentTooLarge(f"The body is over the limit of {self.body_size} bytes.")
+
+    def check_length(self, scope: Scope) -> None:
+        """Raise `ContentTooLarge` if the `Content-Length` is over the limit."""
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit():
+                self.check_size(int(value[:20]))
+
+
+DEFAULT_LIMITS = Limits()
 
 
 async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
-    """Read the whole body, or return what was read before.
+    """Return the whole body, from the scope if it was read before.
 
     Raises:
-        ContentTooLarge: it is over the limit; the rest is left unread.
-        ClientDisconnect: the client left before its end, so that nothing must run on half of it.
+        ContentTooLarge: the body is over the limit; the rest is left unread.
+        ClientDisconnect: the client left before the end of the body.
     """
-    limits.check_length(scope)
-    return await receive_body(scope, receive, limits)
-
-
-async def receive_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
-    """Read the whole body; its announced length is looked at only where it comes in parts."""
     if BODY in scope:
-        kept: bytes = scope[BODY]
-        return kept
+        cached: bytes = scope[BODY]
+        return cached
     if STREAMED in scope:
-        raise RuntimeError(
-            "A hook took the body by request.stream(); let it use `await request.body()`, which is kept."
-        )
+        raise RuntimeError("A hook consumed the body with request.stream(). Use await request.body(), which keeps it.")
     message = await receive()
     if message["type"] != "http.request" or message.get("more_body", False):
         limits.check_length(scope)
-        body = await _receive_rest(message, receive, limits)
+        body = await _receive_parts(message, receive, limits)
     else:
         body = message.get("body", b"")
         limits.check_size(len(body))
@@ -39,17 +77,17 @@ async def receive_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
     return body
 
 
-async def _receive_rest(message: Message, receive: Receive, limits: Limits) -> bytes:
-    chunks: list[bytes] = []
+async def _receive_parts(message: Message, receive: Receive, limits: Limits) -> bytes:
+    parts: list[bytes] = []
     size = 0
     while True:
         if message["type"] == "http.disconnect":
             raise ClientDisconnect()
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
         limits.check_size(size)
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return b"".join(parts)
         message = await receive()
 
 
@@ -58,7 +96,7 @@ _BODY_HEADERS = frozenset((b"content-length", b"transfer-encoding", INVOCATION_T
 
 
 def is_plain_json(scope: Scope) -> bool:
-    """Tell whether the headers say no more than that the body is JSON."""
+    """Return whether the headers describe an uncompressed JSON body and no asynchronous call."""
     for name, value in scope["headers"]:
         if (name == b"content-type" and value != b"application/json") or name in _NON_PLAIN_HEADERS:
             return False
@@ -66,9 +104,9 @@ def is_plain_json(scope: Scope) -> bool:
 
 
 def may_have_body(scope: Scope) -> bool:
-    """Tell whether there may be a body to read (RFC 9112, section 6.3; later versions of HTTP need no header).
+    """Return whether a body may follow (RFC 9112, section 6.3; HTTP/2 needs no header).
 
-    So may there be with an invocation type, which is for the long road to judge.
+    Also True with an invocation type, so that full binding validates it.
     """
     for name, _ in scope["headers"]:
         if name in _BODY_HEADERS:

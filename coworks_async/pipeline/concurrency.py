@@ -1,4 +1,4 @@
-"""Call: an async function where it stands, a sync one in a thread, everywhere."""
+"""Run async functions on the event loop and sync functions in a thread."""
 
 import functools
 import inspect
@@ -15,10 +15,10 @@ AsyncFunction = Callable[..., Awaitable[Any]]
 
 
 def ensure_async(function: Function) -> AsyncFunction:
-    """Return what calls a function of a user's and awaits its result.
+    """Wrap a function so that it can be awaited.
 
-    What only makes a generator or a coroutine (a decorator around an async function, say) is called in the loop; any
-    other sync function runs in a thread, with the context of the request.
+    A sync function runs in a thread, in the context of the request. One that only creates a generator or a coroutine,
+    such as a decorated async function, is called on the event loop. An awaitable result is awaited.
     """
     if is_async_callable(function):
         return function

@@ -1,4 +1,7 @@
-"""Browsers of other origins: the headers on an entry's answers, and the preflight (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
+"""CORS headers on an entry's responses, and the preflight response.
+
+https://fetch.spec.whatwg.org/#http-cors-protocol
+"""
 
 from collections.abc import Iterable
 
@@ -8,23 +11,23 @@ ALLOW_ORIGIN = (b"access-control-allow-origin", b"*")
 
 
 class CorsMiddleware:
-    """Opens all the answers of an entry, its errors too, to any origin, without credentials."""
+    """Allows any origin, without credentials, on all responses of an entry, errors included."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_open(message: Message) -> None:
+        async def send_with_origin(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = [pair for pair in message.get("headers", ()) if pair[0] != ALLOW_ORIGIN[0]]
                 message = {**message, "headers": [*headers, ALLOW_ORIGIN]}
             await send(message)
 
-        await self.app(scope, receive, send_open)
+        await self.app(scope, receive, send_with_origin)
 
 
 def preflight_method(scope: Scope) -> str | None:
-    """Return the method that a browser asks leave for, None where the request is no preflight."""
+    """Return the method that a preflight request is for; None for any other request."""
     headers = dict(scope["headers"])
     method = headers.get(b"access-control-request-method")
     if scope["method"] != "OPTIONS" or method is None or b"origin" not in headers:
@@ -33,7 +36,7 @@ def preflight_method(scope: Scope) -> str | None:
 
 
 def preflight_headers(methods: Iterable[str], token_key: str) -> dict[str, str]:
-    """Return what a preflight answers; the wildcard covers every header but the token's, which is named."""
+    """Return the headers of a preflight response. The wildcard does not cover `Authorization`, so it is named."""
     return {
         "access-control-allow-origin": "*",
         "access-control-allow-methods": ", ".join(sorted(methods)),

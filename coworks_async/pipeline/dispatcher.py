@@ -1,51 +1,49 @@
-"""The pipeline: where every request comes in, whatever brings it."""
+"""Dispatch requests: the ASGI app of a service, inside the user's middleware."""
 
-import functools
 import logging
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
+from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ExceptionHandler
 
 from coworks_async._compat import get_route_path
+from coworks_async.entries.blueprints import HookRegistry
 from coworks_async.entries.entry import Entry
-from coworks_async.entries.hooks import HookRegistry
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import AsyncCallError, BadRequest, DeclarationError
-from coworks_async.pipeline.authorizer import AuthorizerMiddleware
-from coworks_async.pipeline.binding.fast import Arguments, Binder, binder
+from coworks_async.pipeline.binding.fast import Binder, create_binder
+from coworks_async.pipeline.body import Limits
 from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.cors import CorsMiddleware
 from coworks_async.pipeline.endpoint import Endpoint
-from coworks_async.pipeline.errors import ErrorResponder, RouteErrorMiddleware
-from coworks_async.pipeline.fallback import Fallback, bind_allowed_methods, raise_unmatched
-from coworks_async.pipeline.hooks import HookChain, build_hook_chain
-from coworks_async.pipeline.invocation import OUTERMOST, RUNNING_ENTRY, StoreIn
-from coworks_async.pipeline.limits import Limits
+from coworks_async.pipeline.errors import ErrorResponder, request_line
+from coworks_async.pipeline.fallback import ALLOWED_METHODS, Fallback, format_allow
+from coworks_async.pipeline.invocation import RUNNING_ENTRY, StoreIn
 from coworks_async.pipeline.responses import response_with_headers
 from coworks_async.pipeline.routing import EntryRoute
-from coworks_async.types import ASGIApp, AuthorizerRule, Message, Receive, Scope, Send
+from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from coworks_async.pipeline.async_calls import AsyncCallTasks
 
 
 class DispatcherSettings(Struct, frozen=True):
-    """What a service tells its pipeline, once it is built.
+    """Configuration of a service.
 
-    `hooks` are the service's own and those that blueprints set on all of it; `blueprint_hooks` are by blueprint.
+    Attributes:
+        authorize: wraps an app in the authorizer.
+        hooks: registries for the whole service: its own, and the `…_app_…` hooks of its blueprints.
+        blueprint_hooks: registries for the entries of one blueprint, by its name.
     """
 
-    name: str
-    rule: AuthorizerRule
+    authorize: Callable[[ASGIApp], ASGIApp]
     token_key: str
-    authorizer: type[AuthorizerMiddleware]
     limits: Limits
     store_in: StoreIn
     logger: logging.Logger
@@ -56,87 +54,75 @@ class DispatcherSettings(Struct, frozen=True):
 
 
 class Dispatcher:
-    """Finds what answers a request and hands it over: an entry behind its authorizer, or the fallback.
+    """Passes each request to an entry, behind its authorizer, or to the fallback.
 
-    Parameters:
-        table: the entries.
-        router: Starlette's, for the lifespan, WebSockets and the author's own routes.
-        settings: the rest.
+    Args:
+        router: Starlette's router: the user's routes, WebSockets and the lifespan.
     """
 
     def __init__(self, table: RouteTable[EntryRoute], router: Router, settings: DispatcherSettings) -> None:
         self.table = table
         self.settings = settings
-        hooks, errors = self._around(settings.hooks)
-        miss = Endpoint(
-            "the answer to an unknown route", Binder(None, bind_allowed_methods), raise_unmatched, hooks, errors
-        )
-        self.garbled = Endpoint(
-            "the answer to a garbled path", Binder(None, bind_no_arguments), reject_path, hooks, errors
-        )
-        self.fallback = Fallback(table, router, miss, settings.limits, settings.token_key)
-        self.guarded = RouteErrorMiddleware(self.fallback, errors, "a route")
-        self.errors = errors
-        # What has no entries is Starlette's: WebSockets and the lifespan.
-        self.others = ExceptionMiddleware(router, handlers=settings.exception_handlers)
-        for blueprint in settings.blueprint_hooks.values():
-            blueprint.frozen = True
+        # Frozen, because endpoints copy the hooks.
+        for registry in (*settings.hooks, *settings.blueprint_hooks.values()):
+            registry.frozen = True
+        self.errors = self._create_responder(settings.hooks)
+        unmatched = self._create_rejection("an unmatched request", _raise_unmatched)
+        self.invalid_path = self._create_rejection("an invalid path", _raise_invalid_path)
+        self.fallback = Fallback(table, router, unmatched, settings.limits, settings.token_key)
+        self.non_http = ExceptionMiddleware(router, handlers=settings.exception_handlers)
+        self.async_call_tasks: AsyncCallTasks | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
-                receive = self.before_shutdown(receive)
-            return await self.others(scope, receive, send)
+                receive = self._delay_shutdown(receive)
+            return await self.non_http(scope, receive, send)
         method = scope["method"]
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        if method == "HEAD":
-            send = functools.partial(send_bodiless, send)
-        elif method == "OPTIONS" and (answer := self.fallback.preflight(scope, path)) is not None:
-            return await answer(scope, receive, send)
+        if method == "OPTIONS" and (preflight := self.fallback.preflight_response(scope, path)) is not None:
+            return await preflight(scope, receive, send)
         found = self.table.match(method, path)
-        if found is None or (found[1] and self.fallback.own and self.fallback.goes_first(scope, found[0].entry)):
-            if RUNNING_ENTRY in scope:
-                raise wrong_entry_error(scope, "no entry")
-            scope.setdefault(OUTERMOST, self)
-            return await self.guarded(scope, receive, send)
+        if found is not None and found[1] and self.fallback.user_routes:
+            # An entry without path parameters has the longest static path.
+            found = None if self.fallback.takes_precedence(scope, found[0].entry) else found
+        if RUNNING_ENTRY in scope and (found is None or found[0].entry is not scope[RUNNING_ENTRY]):
+            raise _wrong_entry_error(scope, "no entry" if found is None else str(found[0].entry))
+        if found is None:
+            await self.errors.run(self.fallback, f"Route at {request_line(scope)}", scope, receive, send)
+            return
         route, values = found
-        if RUNNING_ENTRY in scope and scope[RUNNING_ENTRY] is not route.entry:
-            raise wrong_entry_error(scope, str(route.entry))
-        if values and "\ufffd" in path and is_invalid_utf8(scope):
-            return await self.garbled(scope, receive, send)
+        if values and "\ufffd" in path and _is_invalid_utf8(scope):
+            return await self.invalid_path(scope, receive, send)
         outer = scope.get("path_params")
         scope["path_params"] = {**outer, **values} if outer else values
         scope["route"] = route
         scope["endpoint"] = route.endpoint
         await route.app(scope, receive, send)
 
-    @cached_property
-    def running(self) -> "AsyncCallTasks":
-        """The asynchronous calls of this process; what they need is loaded where an entry takes them."""
-        from coworks_async.pipeline.async_calls import AsyncCallTasks
+    def _delay_shutdown(self, receive: Receive) -> Receive:
+        """Wrap a lifespan's receive so that the shutdown waits for asynchronous calls."""
 
-        return AsyncCallTasks()
-
-    def before_shutdown(self, receive: Receive) -> Receive:
-        """Return a lifespan's receive that tells the shutdown when all asynchronous calls have ended."""
-
-        async def receive_late() -> Message:
+        async def receive_delayed() -> Message:
             message = await receive()
-            if message["type"] == "lifespan.shutdown" and "running" in vars(self):
-                await self.running.end()
+            if message["type"] == "lifespan.shutdown" and self.async_call_tasks is not None:
+                await self.async_call_tasks.wait()
             return message
 
-        return receive_late
+        return receive_delayed
 
-    def build(self, entry: Entry) -> ASGIApp:
-        """Return the ASGI app of an entry: its endpoint, behind its authorizer, open to browsers if it says so."""
+    def build_app(self, entry: Entry) -> ASGIApp:
+        """Create the ASGI app of an entry: its endpoint inside asynchronous calls, authorizer and CORS headers."""
         settings = self.settings
-        of_blueprint = settings.blueprint_hooks.get(entry.blueprint or "")
-        hooks, errors = self._around((*settings.hooks, of_blueprint) if of_blueprint else settings.hooks)
-        app: ASGIApp = Endpoint(str(entry), _binder(entry, settings.limits), _function(entry), hooks, errors)
+        hooks = settings.hooks
+        if entry.blueprint is not None:
+            hooks = (*hooks, settings.blueprint_hooks[entry.blueprint])
+        errors = self._create_responder(hooks)
+        app: ASGIApp = Endpoint(str(entry), _create_binder(entry, settings.limits), _get_function(entry), hooks, errors)
         if entry.background:
-            from coworks_async.pipeline.async_calls import AsyncCallMiddleware
+            from coworks_async.pipeline.async_calls import AsyncCallMiddleware, AsyncCallTasks  # Lambda cold start
 
+            self.async_call_tasks = self.async_call_tasks or AsyncCallTasks()
             app = AsyncCallMiddleware(
                 app,
                 entry,
@@ -144,44 +130,35 @@ class Dispatcher:
                 token_key=settings.token_key,
                 limits=settings.limits,
                 store_in=settings.store_in,
-                pipeline=self,
+                tasks=self.async_call_tasks,
             )
         if not entry.no_auth:
-            app = settings.authorizer(
-                app, settings.rule, token_key=settings.token_key, realm=settings.name, logger=settings.logger
-            )
+            app = settings.authorize(app)
         return app if entry.no_cors else CorsMiddleware(app)
 
-    def _around(self, places: tuple[HookRegistry, ...]) -> tuple[HookChain, ErrorResponder]:
-        hooks = build_hook_chain(places)
+    def _create_responder(self, hooks: Sequence[HookRegistry]) -> ErrorResponder:
         settings = self.settings
-        errors = ErrorResponder(hooks.errors, settings.exception_handlers, logger=settings.logger, debug=settings.debug)
-        return hooks, errors
+        handlers = [registry.errors for registry in reversed(hooks)]
+        return ErrorResponder(handlers, settings.exception_handlers, logger=settings.logger, debug=settings.debug)
+
+    def _create_rejection(self, label: str, reject: AsyncFunction) -> Endpoint:
+        """Create an endpoint that runs the service's hooks and rejects each request while binding it."""
+        return Endpoint(label, Binder(None, reject), reject, self.settings.hooks, self.errors)
 
 
-def wrong_entry_error(scope: Scope, reached: str) -> AsyncCallError:
-    """Return the error of an asynchronous call whose path leads elsewhere than it did when the call was accepted."""
-    return AsyncCallError(
-        f"{scope[RUNNING_ENTRY]} accepted the call, but at {scope['path']!r} it reaches {reached}, which is not run: "
-        "a middleware that changes paths must leave a changed one as it is"
-    )
+async def _raise_unmatched(scope: Scope, receive: Receive, send: Send) -> NoReturn:
+    allowed = scope[ALLOWED_METHODS]
+    if allowed:
+        raise HTTPException(405, headers={"allow": format_allow(allowed)})
+    raise HTTPException(404)
 
 
-def _binder(entry: Entry, limits: Limits) -> Binder:
-    """Return what binds the entry; a mistake that only its first request finds, in Lambda, is an error of each."""
-    try:
-        return binder(entry.plan, entry.method, limits)
-    except DeclarationError as error:
-        mistake = error
-
-    async def bind(scope: Scope, receive: Receive, send: Send) -> NoReturn:
-        raise mistake
-
-    return Binder(None, bind)
+async def _raise_invalid_path(scope: Scope, receive: Receive, send: Send) -> NoReturn:
+    raise BadRequest("The path is not UTF-8.")
 
 
-def is_invalid_utf8(scope: Scope) -> bool:
-    """Tell whether a path, whose decoding a server forgave, was no UTF-8 as it was sent."""
+def _is_invalid_utf8(scope: Scope) -> bool:
+    """Return whether the path as sent is invalid UTF-8, which the server has replaced."""
     try:
         unquote_to_bytes(scope.get("raw_path") or b"").decode()
     except UnicodeDecodeError:
@@ -189,32 +166,34 @@ def is_invalid_utf8(scope: Scope) -> bool:
     return False
 
 
-async def bind_no_arguments(scope: Scope, receive: Receive, send: Send) -> Arguments:
-    """Bind what refuses without looking at anything."""
-    return (), {}
+def _wrong_entry_error(scope: Scope, reached: str) -> AsyncCallError:
+    return AsyncCallError(
+        f"{scope[RUNNING_ENTRY]} accepted the asynchronous call, but {scope['path']!r} now reaches {reached}, which "
+        "is not run. Middleware that rewrites paths must not change a rewritten path."
+    )
 
 
-async def reject_path() -> NoReturn:
-    """Raise the 400 of a path that is no UTF-8."""
-    raise BadRequest("The path is not UTF-8.")
+def _create_binder(entry: Entry, limits: Limits) -> Binder:
+    """Create the binder of an entry. In Lambda a declaration error is found only here, and fails each request."""
+    try:
+        return create_binder(entry.plan, entry.method, limits)
+    except DeclarationError as error:
+        declaration_error = error
+
+    async def bind(scope: Scope, receive: Receive, send: Send) -> NoReturn:
+        raise declaration_error
+
+    return Binder(None, bind)
 
 
-def _function(entry: Entry) -> AsyncFunction:
-    """Return what calls the entry; headers of its own are set on what it returns."""
-    call = ensure_async(entry.function)
+def _get_function(entry: Entry) -> AsyncFunction:
+    """Return the entry's function, wrapped if the entry has `binary_headers`."""
+    function = ensure_async(entry.function)
     headers = entry.options.binary_headers
     if not headers:
-        return call
+        return function
 
     async def call_with_headers(*args: Any, **kwargs: Any) -> Response:
-        return await response_with_headers(headers, await call(*args, **kwargs))
+        return await response_with_headers(headers, await function(*args, **kwargs))
 
     return call_with_headers
-
-
-async def send_bodiless(send: Send, message: Message) -> None:
-    """Send the answer to a HEAD: its headers, and no body (RFC 9110, section 9.3.2)."""
-    if message["type"] != "http.response.body":
-        await send(message)
-    elif not message.get("more_body", False):
-        await send({"type": "http.response.body", "body": b""})

@@ -1,52 +1,61 @@
-"""The endpoint: the steps of a request inside its authorizer, in one place."""
+"""Handle a request for one entry, after its authorizer: hooks, bind, call, respond."""
 
 from asyncio import CancelledError
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
+import anyio
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
+from coworks_async.entries.blueprints import HookRegistry
+from coworks_async.exceptions import ReturnError
 from coworks_async.pipeline.binding.fast import Binder
-from coworks_async.pipeline.concurrency import AsyncFunction
+from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.errors import ErrorResponder, to_exception
-from coworks_async.pipeline.hooks import HookChain, run_after_hook
 from coworks_async.pipeline.request import REQUEST, current
 from coworks_async.pipeline.responses import (
     ENCODERS,
     GeneratorResponse,
     PlainResponse,
     ResponseParts,
+    check_response,
     strip_body,
     to_response,
 )
-from coworks_async.types import Message, Receive, Scope, Send
+from coworks_async.types import Receive, Scope, Send
 
-Answer = ResponseParts | Response
+AnyResponse = ResponseParts | Response
 
 
 class Endpoint:
-    """Answers the requests of one entry.
+    """ASGI app of one entry.
 
-    Parameters:
-        what: how the log names it.
-        binder: makes the arguments of a request.
-        function: gets them.
-        hooks, errors: what stands around the two.
+    Args:
+        label: names the entry in log messages.
+        registries: hooks that run around binding and call, the service's first.
     """
 
     def __init__(
-        self, what: str, binder: Binder, function: AsyncFunction, hooks: HookChain, errors: ErrorResponder
+        self,
+        label: str,
+        binder: Binder,
+        function: AsyncFunction,
+        registries: Sequence[HookRegistry],
+        errors: ErrorResponder,
     ) -> None:
-        self.what = what
-        self.bind_now, self.bind = binder.now, binder.bind
+        self.label = label
+        self.bind_sync, self.bind = binder.bind_sync, binder.bind
         self.function = function
-        self.before, self.after, self.teardown = hooks.before, hooks.after, hooks.teardown
+        self.before = [ensure_async(hook) for each in registries for hook in each.before]
+        # In reverse order of registration, so that the first registered hook is the outermost.
+        self.after = [ensure_async(hook) for each in reversed(registries) for hook in reversed(each.after)]
+        self.teardown = [ensure_async(hook) for each in reversed(registries) for hook in reversed(each.teardown)]
         self.errors = errors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         reset = current.set((scope, receive, send))
-        answer: Answer | None = None
+        response: AnyResponse | None = None
         failure: BaseException | None = None
         try:
             try:
@@ -55,95 +64,78 @@ class Endpoint:
                     if returned is not None:
                         break
                 else:
-                    bound = self.bind_now(scope) if self.bind_now is not None else None
+                    bound = self.bind_sync(scope) if self.bind_sync is not None else None
                     args, kwargs = bound if bound is not None else await self.bind(scope, receive, send)
                     returned = await (self.function(*args, **kwargs) if kwargs else self.function(*args))
-                plain = ENCODERS.get(type(returned))
-                answer = plain(returned) if plain is not None else await to_response(returned)
+                encode = ENCODERS.get(type(returned))
+                response = encode(returned) if encode is not None else await to_response(returned)
             except ClientDisconnect:
                 return
             except (Exception, CancelledError) as error:
-                failure = failed = to_exception(error)
-                answer = await self.errors.answer(failed, self.what, scope, receive, send)
-            last: Answer = answer
+                failure = raised = to_exception(error)
+                response = await self.errors.respond(raised, self.label)
+            final: AnyResponse = response
             if self.after:
-                last, failure = await self.run_after(answer, failure, scope, receive, send)
-            if isinstance(last, tuple):
-                status, headers, body = last
+                final, failure = await self.run_after(response, failure)
+            if isinstance(final, tuple):
+                status, headers, body = final
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": body})
             else:
-                failure = await self.send(last, scope, receive, send) or failure
+                failure = await self.send_response(final, scope, receive, send) or failure
         except BaseException as error:
-            failure = error  # the request is cancelled, or its server is gone
+            failure = error  # the request is cancelled, or the server failed to send
             raise
         finally:
             try:
-                if self.teardown or failure is not None or REQUEST in scope or isinstance(answer, GeneratorResponse):
-                    await self.end(answer, failure, scope)
+                if self.teardown or failure is not None or REQUEST in scope or isinstance(response, GeneratorResponse):
+                    await self.finish(response, failure, scope)
             finally:
                 current.reset(reset)
 
     async def run_after(
-        self, answer: Answer, failure: BaseException | None, scope: Scope, receive: Receive, send: Send
+        self, response: AnyResponse, failure: BaseException | None
     ) -> tuple[Response, BaseException | None]:
-        """After_request, on errors too; where a hook fails, that is the error, which the hooks after it get."""
-        response = answer if isinstance(answer, Response) else PlainResponse(answer)
+        """Run the after_request hooks, on error responses too. A failing hook's error response goes to the next."""
+        result = response if isinstance(response, Response) else PlainResponse(response)
         for hook in self.after:
             try:
-                response = await run_after_hook(hook, response)
+                result = await _run_after_hook(hook, result)
             except (Exception, CancelledError) as error:
-                failure = failed = to_exception(error)
-                what = f"an after_request hook of {self.what}"
-                response = await self.errors.answer(failed, what, scope, receive, send)
-        return response, failure
+                failure = raised = to_exception(error)
+                result = await self.errors.respond(raised, f"after_request hook of {self.label}")
+        return result, failure
 
-    async def end(self, answer: Answer | None, failure: BaseException | None, scope: Scope) -> None:
-        """Close the generator, run teardown_request, close the files of a form: all, even of a cancelled request."""
-        from anyio import CancelScope  # loaded with the first that needs it, which the first requests seldom do
+    async def send_response(self, response: Response, scope: Scope, receive: Receive, send: Send) -> Exception | None:
+        """Send a response and return the exception that it raised, if any."""
+        strip_body(response)
+        if scope["method"] == "HEAD" and isinstance(response, StreamingResponse):
+            response = PlainResponse((response.status_code, response.raw_headers, b""), response.background)
+        return await self.errors.run(response, self.label, scope, receive, send)
 
-        with CancelScope(shield=True):
-            if isinstance(answer, GeneratorResponse):
-                await self.attempt(answer.close(), f"the end of the generator of {self.what}")
+    async def finish(self, response: AnyResponse | None, failure: BaseException | None, scope: Scope) -> None:
+        """Close the generator, run the teardown_request hooks and close uploaded files, even if cancelled."""
+        with anyio.CancelScope(shield=True):
+            if isinstance(response, GeneratorResponse):
+                await self._attempt(response.close(), f"Closing the generator of {self.label}")
             for hook in self.teardown:
-                await self.attempt(hook(failure), f"a teardown_request hook of {self.what}")
+                await self._attempt(hook(failure), f"teardown_request hook of {self.label}")
             if REQUEST in scope:
                 await scope[REQUEST].close()
         if failure is not None:
-            failure.__traceback__ = None  # it holds this frame, and of an instance raised again, the frames before
+            # It refers to this frame; an instance that is raised again would collect frames.
+            failure.__traceback__ = None
 
-    async def attempt(self, step: Awaitable[Any], what: str) -> None:
-        """Take one of the last steps; the answer is gone, so a failure is only logged."""
+    async def _attempt(self, step: Awaitable[Any], label: str) -> None:
         try:
             await step
         except (Exception, CancelledError) as error:
-            self.errors.log(to_exception(error), what)
+            self.errors.log(to_exception(error), label)
 
-    async def send(self, response: Response, scope: Scope, receive: Receive, send: Send) -> Exception | None:
-        """Send a response, and return what it raised: answered while nothing was sent, logged afterwards."""
-        started = False
-        strip_body(response)
 
-        async def tell(message: Message) -> None:
-            nonlocal started
-            await send(message)
-            started = True
-
-        try:
-            if scope["method"] == "HEAD" and isinstance(response, StreamingResponse):
-                bodiless = PlainResponse((response.status_code, response.raw_headers, b""))
-                bodiless.background = response.background
-                await bodiless(scope, receive, tell)
-            else:
-                await response(scope, receive, tell)
-        except ClientDisconnect:
-            return None
-        except (Exception, CancelledError) as error:
-            failure = to_exception(error)
-            if started:
-                self.errors.log_begun(failure, self.what, scope)
-            else:
-                answer = await self.errors.answer(failure, self.what, scope, receive, send)
-                await answer(scope, receive, send)
-            return failure
-        return None
+async def _run_after_hook(hook: AsyncFunction, response: Response) -> Response:
+    before = (response, response.status_code, response.raw_headers.copy())
+    response = await hook(response)
+    if not isinstance(response, Response):
+        raise ReturnError(f"returned {type(response).__name__}; an after_request hook must return a Response")
+    return response if before == (response, response.status_code, response.raw_headers) else check_response(response)

@@ -1,33 +1,90 @@
-"""The one place where what was raised becomes an answer."""
+"""Convert exceptions to responses: by error handlers, or as problem+json (RFC 9457)."""
 
 import logging
 from asyncio import CancelledError, current_task
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus, client
 from typing import Any, TypeVar
 
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from coworks_async.entries.hooks import ErrorKey
-from coworks_async.exceptions import ContentTooLarge, ReturnError
-from coworks_async.pipeline import problems
-from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
-from coworks_async.pipeline.request import current, get_request
-from coworks_async.pipeline.responses import check_response, to_response
-from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
+from coworks_async.entries.blueprints import ErrorKey
+from coworks_async.exceptions import ContentTooLarge, FieldError, Problem, ReturnError
+from coworks_async.pipeline.concurrency import ensure_async
+from coworks_async.pipeline.request import current, current_request
+from coworks_async.pipeline.responses import BODILESS_STATUSES, check_response, to_response
+from coworks_async.types import ASGIApp, Function, Message, Receive, Scope, Send
 
 HandlerT = TypeVar("HandlerT")
 
-RESPONSE_ABORTED = "coworks.broken_off"
-"""The key of a scope for a list of the adapter, which is told there that an answer broke off, and that it is logged."""
+MEDIA_TYPE = "application/problem+json"
+
+RESPONSE_ABORTED = "coworks.response_aborted"
+"""Scope key: a list of the adapter; a value is appended when a started response is aborted and the cause is logged."""
+
+# The phrases of RFC 9110, which Python uses since 3.13.
+_TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
+
+
+def status_title(status: int) -> str:
+    """Return the standard phrase of a status."""
+    if status in _TITLES:
+        return _TITLES[status]
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error" if status >= 400 else "Response"
+
+
+def problem_members(status: int, detail: str | None = None, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
+    """Return the members of a problem document."""
+    title = status_title(status)
+    members: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
+    if detail and detail not in (title, client.responses.get(status)):
+        members["detail"] = detail
+    if errors:
+        members["errors"] = errors
+    return members
+
+
+def problem_response(
+    status: int,
+    detail: str | None = None,
+    *,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Create a problem+json response."""
+    if status in BODILESS_STATUSES:
+        return Response(status_code=status, headers=headers)
+    body = msgspec.json.encode(problem_members(status, detail, errors))
+    return Response(body, status, headers, media_type=MEDIA_TYPE)
+
+
+def to_exception(error: Exception | CancelledError) -> Exception:
+    """Return the exception itself, or a RuntimeError if something that was awaited has been cancelled.
+
+    Raises:
+        CancelledError: the request itself is cancelled; it gets no response.
+    """
+    if isinstance(error, Exception):
+        return error
+    task = current_task()
+    if task is None or task.cancelling():
+        raise error
+    failure = RuntimeError("An awaited task was cancelled, but not the request")
+    failure.__cause__ = error
+    return failure
 
 
 def find_handler(error: Exception, handlers: Mapping[Any, HandlerT]) -> HandlerT | None:
-    """Return the handler of an exception: by its status, then by its class or the nearest above.
+    """Return the handler of an exception: by its status, else by its class or the nearest base class.
 
-    As in Starlette, `Exception` and 500 are for what nothing else expects, so they take no `HTTPException`.
+    As in Starlette, handlers of `Exception` and 500 do not get an `HTTPException` by its class.
     """
     if isinstance(error, HTTPException):
         if error.status_code in handlers:
@@ -38,123 +95,134 @@ def find_handler(error: Exception, handlers: Mapping[Any, HandlerT]) -> HandlerT
 
 
 def is_expected(error: Exception, handlers: Mapping[Any, object]) -> bool:
-    """Tell whether an exception is an answer, or has a handler of its own class, rather than a bug to be logged."""
+    """Return whether an exception is an HTTP response or has a handler of its class, and so is not logged as a bug."""
     if isinstance(error, HTTPException):
         return True
     return any(cls in handlers for cls in type(error).__mro__ if issubclass(cls, Exception) and cls is not Exception)
 
 
-def to_exception(error: Exception | CancelledError) -> Exception:
-    """Return what failed: the exception itself, or that something was awaited which others had cancelled.
-
-    Raises:
-        CancelledError: it is the request that is cancelled, which nobody answers.
-    """
-    if isinstance(error, Exception):
-        return error
-    task = current_task()
-    if task is None or task.cancelling():
-        raise error
-    failure = RuntimeError("What was awaited is cancelled, the request is not")
-    failure.__cause__ = error
-    return failure
-
-
 class ErrorResponder:
-    """Answers exceptions: by the author's handlers, else by a problem; a bug is logged once, with its traceback.
+    """Responds to exceptions, by a handler or with a problem. Bugs are logged once, with their traceback.
 
-    Parameters:
-        handlers: those of `errorhandler`, the nearest to the entry first; they get the exception.
-        starlette_handlers: those of the constructor and of `add_exception_handler`; they get the request as well.
-        debug: a bug is answered with its traceback.
+    Args:
+        handlers: registered with `errorhandler`, those nearest to the entry first; called with the exception.
+        starlette_handlers: given to the constructor or `add_exception_handler`; called with request and exception.
+        debug: show tracebacks to clients.
     """
 
     def __init__(
         self,
-        handlers: Sequence[Mapping[ErrorKey, AsyncFunction]],
+        handlers: Sequence[Mapping[ErrorKey, Function]],
         starlette_handlers: Mapping[Any, ExceptionHandler],
         *,
         logger: logging.Logger,
         debug: bool,
     ) -> None:
-        self.handlers = handlers
+        self.handlers = [{key: ensure_async(handler) for key, handler in each.items()} for each in handlers]
         self.starlette_handlers = {key: ensure_async(handler) for key, handler in starlette_handlers.items()}
         self.logger = logger
         self.debug = debug
 
-    async def answer(self, error: Exception, what: str, scope: Scope, receive: Receive, send: Send) -> Response:
-        """Return the answer to an exception raised by `what`; a handler that fails makes it a plain 500."""
-        if not any(is_expected(error, handlers) for handlers in (*self.handlers, self.starlette_handlers)):
-            self.log(error, what)
+    async def run(self, app: ASGIApp, label: str, scope: Scope, receive: Receive, send: Send) -> Exception | None:
+        """Run an ASGI app and return the exception that it raised, if any.
+
+        An exception gets an error response, or only a log entry if the response has started.
+
+        Args:
+            label: names the app in log messages.
+        """
+        started = False
+
+        async def send_tracked(message: Message) -> None:
+            nonlocal started
+            await send(message)
+            started = True
+
         try:
-            response = await self._handled(error, scope, receive, send)
-            if response is None:
-                response = check_response(self._default(error, scope, receive, send))
+            await app(scope, receive, send_tracked)
+        except ClientDisconnect:
+            return None
+        except (Exception, CancelledError) as error:
+            failure = to_exception(error)
+            if started:
+                self.log(failure, label, " after the response had started")
+                mark_aborted(scope)
+            else:
+                await self.send(failure, label, scope, receive, send)
+            return failure
+        return None
+
+    async def send(self, error: Exception, label: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response to an exception."""
+        reset = current.set((scope, receive, send))
+        try:
+            response = await self.respond(error, label)
+            await response(scope, receive, send)
+        finally:
+            current.reset(reset)
+
+    async def respond(self, error: Exception, label: str) -> Response:
+        """Return the response to an exception during the current request; a plain 500 if its handler fails."""
+        if not any(is_expected(error, handlers) for handlers in (*self.handlers, self.starlette_handlers)):
+            self.log(error, label)
+        try:
+            response = await self._handle(error) or check_response(self._default_response(error))
         except (Exception, CancelledError) as failure:
-            self.log(to_exception(failure), f"the error handler for {what}")
-            return problems.problem_response(500)
-        if isinstance(error, ContentTooLarge) and scope.get("http_version", "1.1") < "2":
-            # The rest of the body is left unread, so the connection cannot serve another request.
+            self.log(to_exception(failure), f"Error handler for {label}")
+            return problem_response(500)
+        if isinstance(error, ContentTooLarge) and current_request().scope.get("http_version", "1.1") < "2":
+            # The rest of the body stays unread, so the connection cannot be used again.
             response.headers["connection"] = "close"
         return response
 
-    def _default(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> Response:
-        if isinstance(error, HTTPException):
-            return problems.problem_from_exception(error)
-        if self.debug:
-            return _traceback_page(error, get_request(scope, receive, send))
-        return problems.problem_response(500)
-
-    async def _handled(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> Response | None:
+    async def _handle(self, error: Exception) -> Response | None:
         for handlers in self.handlers:
-            handler = find_handler(error, handlers)
-            if handler is not None:
+            if (handler := find_handler(error, handlers)) is not None:
                 return await to_response(await handler(error))
-        handler = find_handler(error, self.starlette_handlers)
-        if handler is not None:
-            return await to_response(await handler(get_request(scope, receive, send), error))
+        if (handler := find_handler(error, self.starlette_handlers)) is not None:
+            return await to_response(await handler(current_request(), error))
         return None
 
-    def log(self, error: Exception, what: str) -> None:
+    def _default_response(self, error: Exception) -> Response:
+        if isinstance(error, HTTPException):
+            errors = error.errors if isinstance(error, Problem) else ()
+            return problem_response(error.status_code, error.detail, errors=errors, headers=error.headers)
+        return _traceback_response(error, current_request()) if self.debug else problem_response(500)
+
+    def log(self, error: Exception, label: str, when: str = "") -> None:
         """Log a bug, with its traceback."""
         if isinstance(error, ReturnError):
-            self.logger.error("%s: %s", what, error, exc_info=error)
+            self.logger.error("%s%s: %s", label, when, error, exc_info=error)
         else:
-            self.logger.error("%s failed", what, exc_info=error)
-
-    def log_begun(self, error: Exception, what: str, scope: Scope) -> None:
-        """Log what failed behind the start of an answer, which breaks off."""
-        self.log(error, f"{what}, its answer begun,")
-        mark_aborted(scope)
+            self.logger.error("%s failed%s", label, when, exc_info=error)
 
 
 def mark_aborted(scope: Scope) -> None:
-    """Tell the adapter, if it asks, that there is nothing left to log of an answer that ends before it is whole."""
-    told = scope.get(RESPONSE_ABORTED)
-    if told is not None:
-        told.append(True)
+    """Inform the adapter that the response is incomplete and that the cause is logged."""
+    aborted = scope.get(RESPONSE_ABORTED)
+    if aborted is not None:
+        aborted.append(True)
 
 
-def _traceback_page(error: Exception, request: Request) -> Response:
-    from starlette.middleware.errors import ServerErrorMiddleware
+def _traceback_response(error: Exception, request: Request) -> Response:
+    from starlette.middleware.errors import ServerErrorMiddleware  # Lambda cold start: only `debug` needs it
 
-    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
-        """The page needs a middleware, the middleware an app."""
+    async def unused_app(scope: Scope, receive: Receive, send: Send) -> None:
+        """Required by the middleware's constructor."""
 
-    return ServerErrorMiddleware(nothing, debug=True).debug_response(request, error)
+    return ServerErrorMiddleware(unused_app, debug=True).debug_response(request, error)
 
 
 class ErrorMiddleware:
-    """Answers what the author's middleware raises.
+    """Responds to exceptions of the user's middleware.
 
-    It does not watch what is sent, which would cost every request: it stands next to the server, which refuses the
-    start of a second answer.
+    It does not track whether a response has started, which would cost every request: the server rejects a second
+    response.
     """
 
-    def __init__(self, app: ASGIApp, errors: ErrorResponder, what: str) -> None:
+    def __init__(self, app: ASGIApp, errors: ErrorResponder) -> None:
         self.app = app
         self.errors = errors
-        self.what = what
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -164,47 +232,14 @@ class ErrorMiddleware:
         except (Exception, CancelledError) as error:
             if scope["type"] != "http":
                 raise
-            failure, what = to_exception(error), self.named(scope)
+            failure, label = to_exception(error), f"Middleware at {request_line(scope)}"
             try:
-                await self.answer(failure, what, scope, receive, send)
-            except Exception as refusal:
+                await self.errors.send(failure, label, scope, receive, send)
+            except Exception as rejection:
                 mark_aborted(scope)
-                self.errors.logger.warning("%s, its answer begun, gets no other: %s", what, refusal)
-
-    def named(self, scope: Scope) -> str:
-        """Return how the log names what failed; the path is the client's, and may hold line breaks."""
-        return f"{self.what} at {scope['method']} {scope['path']!r}"
-
-    async def answer(self, error: Exception, what: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer in place of what failed; the author's handlers may use `request`."""
-        reset = current.set((scope, receive, send))
-        try:
-            response = await self.errors.answer(error, what, scope, receive, send)
-            await response(scope, receive, send)
-        finally:
-            current.reset(reset)
+                self.errors.logger.warning("%s: no error response, one had started: %s", label, rejection)
 
 
-class RouteErrorMiddleware(ErrorMiddleware):
-    """Answers what the author's own routes and mounts raise, while nothing has been sent; logs it afterwards.
-
-    What stands around them, a compression say, would take a second answer for more of the first.
-    """
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def tell(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, receive, tell)
-        except ClientDisconnect:
-            return
-        except (Exception, CancelledError) as error:
-            failure = to_exception(error)
-            if started:
-                return self.errors.log_begun(failure, self.named(scope), scope)
-            await self.answer(failure, self.named(scope), scope, receive, send)
+def request_line(scope: Scope) -> str:
+    """Return method and path for a log message. The path may contain line breaks, so it is quoted."""
+    return f"{scope['method']} {scope['path']!r}"

@@ -1,4 +1,4 @@
-"""What asks for an asynchronous call, and tells of it: `InvocationType`, `X-CWS-S3Bucket` and `X-CWS-S3Key`."""
+"""Headers and scope keys of asynchronous calls: `InvocationType`, `X-CWS-S3Bucket` and `X-CWS-S3Key`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,18 +9,17 @@ from coworks_async.types import Scope
 
 INVOCATION_TYPE = b"invocationtype"
 
-ASYNC_INVOKER = "coworks.dispatch"
-"""The key of a scope under which an adapter tells what runs an encoded call; it gets the call and the scope."""
+ASYNC_INVOKER = "coworks.async_invoker"
+"""Scope key: an adapter's callable that runs an encoded call, given the call and the scope."""
 
-RUNNING_ENTRY = "coworks.background"
-"""The key of a scope under which stands the entry whose asynchronous call it runs, so that no call makes another and
-none reaches another entry."""
+RUNNING_ENTRY = "coworks.running_entry"
+"""Scope key: the entry of the asynchronous call being run. Such a call starts no other and reaches no other entry."""
 
-OUTERMOST = "coworks.outermost"
-"""The key of a scope under which a mounted service finds the pipeline whose lifespan is that of the process."""
+MOUNTED = "coworks.mounted"
+"""Scope key: a service has passed the request to one of its own routes or mounts."""
 
 StoreIn = Mapping[str, Sequence[str]]
-"""Where a service stores the answers of asynchronous calls: the prefixes of keys, by bucket."""
+"""Where a service may store responses of asynchronous calls: key prefixes by bucket."""
 
 _BUCKET = "X-CWS-S3Bucket"
 _KEY = "X-CWS-S3Key"
@@ -29,66 +28,68 @@ _KEY = "X-CWS-S3Key"
 _KEY_LIMIT = 1024
 
 
-def _invocation_type(scope: Scope) -> str | None:
-    """Return the value in lower case; sent twice, it is one value, which is no type."""
-    values = [value for name, value in scope["headers"] if name == INVOCATION_TYPE]
-    return b",".join(values).decode("latin-1").strip().lower() if values else None
-
-
 def is_asynchronous(scope: Scope) -> bool:
-    """Tell whether a request asks to be run later."""
+    """Return whether the request is an asynchronous call."""
     return _invocation_type(scope) == "event"
 
 
 def invocation_type_error(scope: Scope) -> FieldError | None:
-    """Return what is wrong with the invocation type of a request that is run now, None where nothing is."""
-    told = _invocation_type(scope)
-    if told is None or told == "requestresponse":
+    """Return the error of a synchronous request's invocation type, or None."""
+    value = _invocation_type(scope)
+    if value is None or value == "requestresponse":
         return None
-    if told == "event":
-        return FieldError("header", "InvocationType", "RequestResponse", "This entry takes no asynchronous calls")
-    return FieldError("header", "InvocationType", "Event or RequestResponse", "No type of invocation")
+    if value == "event":
+        return asynchronous_call_error("This entry does not accept asynchronous calls")
+    return FieldError("header", "InvocationType", "Event or RequestResponse", "Unknown invocation type")
+
+
+def asynchronous_call_error(detail: str) -> FieldError:
+    return FieldError("header", "InvocationType", "RequestResponse", detail)
+
+
+def _invocation_type(scope: Scope) -> str | None:
+    """Return the value in lower case. A repeated header is joined, which matches no valid type."""
+    values = [value for name, value in scope["headers"] if name == INVOCATION_TYPE]
+    return b",".join(values).decode("latin-1").strip().lower() if values else None
 
 
 def store_target(headers: Headers, store_in: StoreIn) -> tuple[str, str] | None:
-    """Return the bucket and the key where an answer is to be stored, None where it is not.
+    """Return the bucket and key where a response is to be stored, or None.
 
-    Prefixes are compared letter by letter: S3 knows no `..`, so neither does this.
+    Prefixes are compared literally: S3 does not resolve `..`.
 
     Raises:
-        Invalid: one of the two lacks or comes twice, or the service does not store there.
+        UnprocessableContent: one of the two headers is missing or repeated, or the service may not store there.
     """
     buckets, keys = headers.getlist(_BUCKET), headers.getlist(_KEY)
     if not buckets and not keys:
         return None
-    faults = [
+    errors = [
         FieldError("header", name, "one value", "Given more than once" if values else "Missing")
         for name, values in ((_BUCKET, buckets), (_KEY, keys))
         if len(values) != 1
     ]
-    if faults:
-        raise UnprocessableContent(faults)
+    if errors:
+        raise UnprocessableContent(errors)
     [bucket], [key] = buckets, keys
+    error = None
     if bucket not in store_in:
-        raise UnprocessableContent(
-            [FieldError("header", _BUCKET, "a bucket of this service's", "Nothing is stored there")]
-        )
-    if not any(key.startswith(prefix) for prefix in store_in[bucket]):
-        raise UnprocessableContent(
-            [FieldError("header", _KEY, "a key that this service may write", "Nothing is stored there")]
-        )
-    if not key or not key.isascii() or not key.isprintable() or len(key) > _KEY_LIMIT:
-        raise UnprocessableContent(
-            [FieldError("header", _KEY, f"1 to {_KEY_LIMIT} printable characters of ASCII", "No key")]
-        )
+        error = FieldError("header", _BUCKET, "an allowed bucket", "Not an allowed bucket")
+    elif not any(key.startswith(prefix) for prefix in store_in[bucket]):
+        error = FieldError("header", _KEY, "a key with an allowed prefix", "Not an allowed prefix")
+    elif not key or not key.isascii() or not key.isprintable() or len(key) > _KEY_LIMIT:
+        error = FieldError("header", _KEY, f"1 to {_KEY_LIMIT} printable ASCII characters", "Not a valid key")
+    if error is not None:
+        raise UnprocessableContent([error])
     return bucket, key
 
 
-def check_store_in(where: str, store_in: StoreIn) -> None:
-    """Check the attribute of a class.
+def check_store_in(class_name: str, store_in: StoreIn) -> None:
+    """Check the `store_in` attribute of a service.
 
     Raises:
-        DeclarationError: it is no mapping of buckets to several prefixes; a lone string would be one for each letter.
+        DeclarationError: it does not map buckets to sequences of prefixes. (A single string would be one prefix per
+            character.)
     """
     if not isinstance(store_in, Mapping) or not all(
         isinstance(bucket, str)
@@ -98,6 +99,6 @@ def check_store_in(where: str, store_in: StoreIn) -> None:
         for bucket, prefixes in store_in.items()
     ):
         raise DeclarationError(
-            f"{where}.store_in is {store_in!r}; it maps buckets to lists of key prefixes, "
+            f"{class_name}.store_in is {store_in!r}. It must map buckets to lists of key prefixes, "
             'as in {"bucket": ["results/"]}.'
         )

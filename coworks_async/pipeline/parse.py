@@ -1,10 +1,11 @@
-"""A body, taken apart by its content type."""
+"""Parse query strings, and bodies by their content type."""
 
 import codecs
 import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from python_multipart.multipart import parse_options_header
@@ -13,83 +14,113 @@ from starlette.types import Receive, Scope, Send
 
 from coworks_async.entries.coercion import parse_decimal as exact_number
 from coworks_async.exceptions import BadRequest, ContentTooLarge, FieldError, UnprocessableContent, UnsupportedMediaType
-from coworks_async.pipeline.body import read_body
-from coworks_async.pipeline.limits import Limits
-from coworks_async.pipeline.query import parse_query
-from coworks_async.pipeline.request import BODY, get_request
+from coworks_async.pipeline.body import BODY, Limits, read_body
+from coworks_async.pipeline.request import get_request
 
-_decode = msgspec.json.Decoder().decode
-_decode_exact = msgspec.json.Decoder(float_hook=exact_number).decode
-_CHARSET = r"charset\s*=\s*\"?([^\s;\"]+)"
+_decode_json = msgspec.json.Decoder().decode
+_decode_exact_json = msgspec.json.Decoder(float_hook=exact_number).decode
+
+_CHARSET_PARAMETER = r"charset\s*=\s*\"?([^\s;\"]+)"
+# Python has many more codecs; some are not encodings of the web, and some take minutes on crafted input.
 _CHARSETS = ("ascii", "cp1252", "iso8859-1", "utf-16", "utf-8")
 
 
+def parse_query(query_string: bytes, source: str = "query string") -> dict[str, list[str]]:
+    """Parse a query string or form into names and their values, in order; empty values are kept.
+
+    Follows https://url.spec.whatwg.org/#urlencoded-parsing, but rejects invalid UTF-8 instead of replacing it.
+
+    Raises:
+        BadRequest: it contains invalid UTF-8.
+    """
+    names: dict[str, list[str]] = {}
+    try:
+        for pair in query_string.decode().split("&"):
+            if pair:
+                name, _, value = pair.partition("=")
+                names.setdefault(_unquote(name), []).append(_unquote(value))
+    except UnicodeDecodeError:
+        raise BadRequest(f"The {source} is not UTF-8.") from None
+    return names
+
+
+def _unquote(text: str) -> str:
+    if "+" in text:
+        text = text.replace("+", " ")
+    return unquote(text, errors="strict") if "%" in text else text
+
+
 class BodyKind(Enum):
-    """What a body turned out to be."""
+    """Kind of a parsed body."""
 
     NONE = "no body"
     OBJECT = "a JSON object"
     FIELDS = "a form"
-    VALUE = "JSON, but no object"
+    VALUE = "JSON, but not an object"
     TEXT = "text"
     BYTES = "bytes"
 
 
 class Body(msgspec.Struct, frozen=True):
-    """A body taken apart: `names` for an object or a form (whose values are lists), `value` for other JSON.
+    """A parsed body.
 
-    `raw` is what was sent and `content_type` what it says to be, where a parameter may take it as it is.
+    Attributes:
+        fields: members of an object, or fields of a form (each a list of values).
+        value: the value of JSON that is not an object.
+        raw: the body as sent, for text and bytes.
+        content_type: its `Content-Type`, for text and bytes.
     """
 
-    form: BodyKind
-    names: Mapping[str, Any]
+    kind: BodyKind
+    fields: Mapping[str, Any]
     value: Any = None
     raw: bytes = b""
     content_type: str = ""
 
     @property
     def media_type(self) -> str:
-        """The media type in lower case, JSON where there is none."""
         return _media_type(self.content_type)
 
     @property
     def text(self) -> str:
-        """What was sent, in the charset that it says; where bytes are taken, nobody asks."""
+        """The body decoded by its charset; raises `BadRequest` or `UnsupportedMediaType`."""
         try:
             return self.raw.decode(_charset(self.content_type))
         except UnicodeDecodeError:
-            raise BadRequest("The body is not in the charset that it says.") from None
+            raise BadRequest("The body is not encoded in its declared charset.") from None
 
 
 NO_BODY = Body(BodyKind.NONE, {})
 
 
-async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits, *, exact: bool) -> Body:
-    """Read a body and take it apart; without a content type it is JSON. `exact` reads its numbers as written.
+async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits, *, exact_numbers: bool) -> Body:
+    """Read and parse a body. Without a content type it is JSON.
+
+    Args:
+        exact_numbers: read JSON numbers as written, not as floats.
 
     Raises:
         BadRequest: it cannot be parsed.
-        Invalid: it is nested too deeply.
+        UnprocessableContent: it is nested too deeply.
         ContentTooLarge: it has too many fields or files.
-        UnsupportedMedia: it is compressed, or a form in a charset that is not there.
+        UnsupportedMediaType: it is compressed, or a form in an unsupported charset.
     """
     body = await read_body(scope, receive, limits)
     if not body:
         return NO_BODY
-    media_type, content_type = content_type_of(scope)
+    media_type, content_type = _read_content_type(scope)
     if media_type == "application/json" or re.fullmatch(r"application/.+\+json", media_type):
-        return parse_json(body, exact=exact)
+        return _parse_json(body, exact_numbers=exact_numbers)
     if media_type == "application/x-www-form-urlencoded":
         return _parse_form(body, limits)
     if media_type == "multipart/form-data":
         return await _parse_multipart(scope, receive, send, limits, content_type)
-    if media_type.startswith("text/"):
-        return Body(BodyKind.TEXT, {}, raw=body, content_type=content_type)
-    return Body(BodyKind.BYTES, {}, raw=body, content_type=content_type)
+    kind = BodyKind.TEXT if media_type.startswith("text/") else BodyKind.BYTES
+    return Body(kind, {}, raw=body, content_type=content_type)
 
 
-def content_type_of(scope: Scope) -> tuple[str, str]:
-    """Return the media type in lower case, JSON where there is none, and the whole header."""
+def _read_content_type(scope: Scope) -> tuple[str, str]:
+    """Return the media type in lower case, and the whole header."""
     content_type = encoding = ""
     for name, value in scope["headers"]:
         if name == b"content-type":
@@ -97,7 +128,7 @@ def content_type_of(scope: Scope) -> tuple[str, str]:
         elif name == b"content-encoding":
             encoding = value.decode("latin-1").strip().lower()
     if encoding not in ("", "identity"):
-        raise UnsupportedMediaType(f"A body with content-encoding {encoding} is not read.")
+        raise UnsupportedMediaType(f"The content encoding {encoding} is not supported.")
     return _media_type(content_type), content_type
 
 
@@ -105,42 +136,38 @@ def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower() or "application/json"
 
 
-def parse_json(body: bytes, *, exact: bool) -> Body:
-    """Parse a JSON text (RFC 8259)."""
+def _charset(content_type: str) -> str:
+    """Return the name of the codec for a body."""
+    found = re.search(_CHARSET_PARAMETER, content_type, re.IGNORECASE)
     try:
-        value = (_decode_exact if exact else _decode)(body)
+        name = codecs.lookup(found[1] if found else "utf-8").name
+    except LookupError:
+        name = ""
+    if name not in _CHARSETS:
+        raise UnsupportedMediaType("The charset of the body is not supported.")
+    return name
+
+
+def _parse_json(body: bytes, *, exact_numbers: bool) -> Body:
+    try:
+        value = (_decode_exact_json if exact_numbers else _decode_json)(body)
     except msgspec.ValidationError:
         raise UnprocessableContent([FieldError("body", "", "JSON", "A number is out of range")]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"The body is not JSON: {_reason(error)}.") from None
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not valid JSON: not UTF-8.") from None
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"The body is not valid JSON: {str(error).removeprefix('JSON is ')}.") from None
     except RecursionError:
         raise nesting_error() from None
     return Body(BodyKind.OBJECT, value) if isinstance(value, dict) else Body(BodyKind.VALUE, {}, value)
 
 
 def nesting_error() -> UnprocessableContent:
-    """Return the refusal of a body that is nested deeper than it can be read."""
     return UnprocessableContent([FieldError("body", "", "JSON", "Nested too deeply")])
 
 
-def _reason(error: Exception) -> str:
-    return "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).removeprefix("JSON is ")
-
-
-def _charset(content_type: str) -> str:
-    """Return the codec of a body; Python has many that are none of the web's, and some are slow to exhaustion."""
-    found = re.search(_CHARSET, content_type, re.IGNORECASE)
-    try:
-        name = codecs.lookup(found[1] if found else "utf-8").name
-    except LookupError:
-        name = ""
-    if name not in _CHARSETS:
-        raise UnsupportedMediaType("The charset of the body is not read.")
-    return name
-
-
 def _parse_form(body: bytes, limits: Limits) -> Body:
-    """Parse a form as a query string is parsed: strictly, which Starlette's own parser is not."""
+    # Starlette's parser replaces invalid UTF-8.
     if body.count(b"&") >= limits.fields:
         raise ContentTooLarge(f"The form has over {limits.fields} fields.")
     return Body(BodyKind.FIELDS, parse_query(body, "form"))
@@ -149,9 +176,9 @@ def _parse_form(body: bytes, limits: Limits) -> Body:
 async def _parse_multipart(scope: Scope, receive: Receive, send: Send, limits: Limits, content_type: str) -> Body:
     charset = _charset(content_type)
     if charset not in ("ascii", "utf-8"):
-        raise UnsupportedMediaType("A multipart form is read as UTF-8 alone.")
+        raise UnsupportedMediaType("A multipart form must be UTF-8.")
     request = get_request(scope, receive, send)
-    # The whole body is within its limit already, so a part needs none of its own.
+    # The limit of the whole body has been checked, so parts need no limit of their own.
     part_size = len(scope[BODY])
     try:
         form = await request.form(max_fields=limits.fields, max_files=limits.files, max_part_size=part_size)
@@ -160,19 +187,19 @@ async def _parse_multipart(scope: Scope, receive: Receive, send: Send, limits: L
             raise ContentTooLarge(error.detail) from None
         raise BadRequest(f"The form cannot be parsed: {error.detail}") from None
     _check_parts(scope[BODY], parse_options_header(content_type)[1][b"boundary"], charset)
-    names: dict[str, list[Any]] = {}
+    fields: dict[str, list[Any]] = {}
     for name, value in form.multi_items():
-        names.setdefault(name, []).append(value)
-    return Body(BodyKind.FIELDS, names)
+        fields.setdefault(name, []).append(value)
+    return Body(BodyKind.FIELDS, fields)
 
 
-_FILE = rb";\s*filename\*?\s*="
+_FILENAME_PARAMETER = rb";\s*filename\*?\s*="
 
 
 def _check_parts(body: bytes, boundary: bytes, charset: str) -> None:
-    """Refuse what Starlette's parser passes over: a form that is cut off, and text in it that is not in its charset.
+    """Reject a form that is cut off, or whose text is not in its charset.
 
-    It drops the part that has no end, and takes what it cannot read for latin-1.
+    Starlette's parser drops an unfinished part and reads undecodable text as latin-1.
     """
     parts: list[bytes] = []
     for part in (b"\r\n" + body).split(b"\r\n--" + boundary)[1:]:
@@ -180,10 +207,11 @@ def _check_parts(body: bytes, boundary: bytes, charset: str) -> None:
             break
         parts.append(part)
     else:
-        raise BadRequest("The form cannot be parsed: it has no end.")
+        raise BadRequest("The form cannot be parsed: the closing boundary is missing.")
     for part in parts:
         head = part.partition(b"\r\n\r\n")[0]
+        is_file = re.search(_FILENAME_PARAMETER, head, re.IGNORECASE)
         try:
-            (head if re.search(_FILE, head, re.IGNORECASE) else part).decode(charset)
+            (head if is_file else part).decode(charset)
         except UnicodeDecodeError:
-            raise BadRequest("The form is not in the charset that it says.") from None
+            raise BadRequest("The form is not encoded in its declared charset.") from None

@@ -1,4 +1,4 @@
-"""`request`: the current request, wherever the code of an entry stands."""
+"""The request: `Request`, the `request` proxy and the context variable behind it."""
 
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping
@@ -11,20 +11,19 @@ from starlette.types import Receive, Scope, Send
 
 from coworks_async._compat import AwaitableOrContextManager, AwaitableOrContextManagerWrapper
 from coworks_async.exceptions import RequestContextError
-from coworks_async.pipeline.limits import DEFAULT_LIMITS, Limits
+from coworks_async.pipeline.body import BODY, DEFAULT_LIMITS, STREAMED, Limits
 
-BODY = "coworks.body"
 REQUEST = "coworks.request"
-STREAMED = "coworks.streamed"
+"""Scope key: the request object, once created."""
 
 
 def current_stage() -> str:
-    """Return the stage of this process: `CWS_STAGE`, `dev` where it is not set."""
+    """Return the stage of this process: `CWS_STAGE`, or `dev`."""
     return os.environ.get("CWS_STAGE") or "dev"
 
 
 class Request(StarletteRequest):
-    """Starlette's request, with what a service knows of its own."""
+    """Starlette's request with the stage, the principal and the Lambda event."""
 
     @property
     def stage(self) -> str:
@@ -33,30 +32,30 @@ class Request(StarletteRequest):
 
     @property
     def auth(self) -> Mapping[str, Any] | None:
-        """What the authorizer told of who asks, `{}` for a plain yes; None where nobody was asked for a token."""
+        """The principal: the mapping that `token_authorizer` returned, or `{}`; None if no token was required."""
         return cast("Mapping[str, Any] | None", self.scope.get("auth"))
 
     @property
     def aws_event(self) -> Mapping[str, Any] | None:
-        """The event that brought the request to Lambda; None elsewhere."""
+        """The Lambda event of the request; None outside Lambda."""
         return cast("Mapping[str, Any] | None", self.scope.get("aws.event"))
 
     @property
     def aws_context(self) -> Any:
-        """The Lambda's context; None elsewhere."""
+        """The Lambda context; None outside Lambda."""
         return self.scope.get("aws.context")
 
     @property
     def in_lambda_context(self) -> bool:
-        """Whether a Lambda answers this request."""
+        """Whether the request came as a Lambda event."""
         return self.aws_event is not None
 
     async def body(self) -> bytes:
-        """Return the whole body, once read for all who ask.
+        """Return the whole body; it is read once and kept.
 
         Raises:
             ContentTooLarge: it is over the service's `max_body_size`.
-            ClientDisconnect: the client left before its end.
+            ClientDisconnect: the client left before the end of the body.
         """
         body = self.scope.get(BODY)
         if body is None:
@@ -66,18 +65,18 @@ class Request(StarletteRequest):
     def form(
         self, *, max_files: float = 1000, max_fields: float = 1000, max_part_size: int = 1024 * 1024
     ) -> AwaitableOrContextManager[FormData]:
-        """Return the form of the body, as Starlette does; the body is kept, for the entry's own parameters."""
+        """Return the form in the body, as in Starlette. The body is kept for the entry's parameters."""
 
-        async def read() -> FormData:
+        async def read_form() -> FormData:
             await self.body()
             return await super(Request, self).form(
                 max_files=max_files, max_fields=max_fields, max_part_size=max_part_size
             )
 
-        return AwaitableOrContextManagerWrapper(read())
+        return AwaitableOrContextManagerWrapper(read_form())
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body as it comes, up to the service's `max_body_size`."""
+        """Yield the body as it arrives, up to the service's `max_body_size`."""
         body = self.scope.get(BODY)
         if body is not None:
             yield body
@@ -96,11 +95,11 @@ class Request(StarletteRequest):
 Connection = tuple[Scope, Receive, Send]
 
 current: ContextVar[Connection | None] = ContextVar("request", default=None)
-"""The connection being answered. The only global of the project."""
+"""The connection of the current request. The only global of the project."""
 
 
 def get_request(scope: Scope, receive: Receive, send: Send) -> Request:
-    """Return the one request object of a connection, made at its first use."""
+    """Return the request object of a connection; it is created at first use."""
     request = scope.get(REQUEST)
     if request is None:
         request = scope[REQUEST] = Request(scope, receive, send)
@@ -108,23 +107,23 @@ def get_request(scope: Scope, receive: Receive, send: Send) -> Request:
 
 
 def current_request() -> Request:
-    """Return the request being answered.
+    """Return the current request.
 
     Raises:
-        RequestContextError: there is none here; the message tells why.
+        RequestContextError: there is no current request.
     """
     connection = current.get()
     if connection is None:
         raise RequestContextError(
-            "There is no request here: use `request` in an entry, a hook or an error handler. token_authorizer sees "
-            "the token alone, since its answer may be cached for the whole stage; check the rest in a before_request "
-            "hook, by request.auth."
+            "There is no current request: use `request` in an entry, a hook or an error handler. token_authorizer "
+            "receives only the token, because its result may be cached for the whole stage; check anything else in a "
+            "before_request hook, with request.auth."
         )
     return get_request(*connection)
 
 
 class RequestProxy:
-    """Stands for the current request of whatever task or thread uses it."""
+    """Forwards to the current request of the task or thread that uses it."""
 
     __slots__ = ()
 
@@ -161,11 +160,11 @@ class RequestProxy:
     def __repr__(self) -> str:
         connection = current.get()
         if connection is None:
-            return "<request: none here>"
+            return "<request: no current request>"
         return f"<request: {connection[0]['method']} {connection[0]['path']}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("`request` stands for the current request and cannot be pickled or copied.")
+        raise TypeError("`request` is a proxy for the current request and cannot be pickled or copied.")
 
 
 request = cast(Request, RequestProxy())

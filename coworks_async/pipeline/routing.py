@@ -1,46 +1,40 @@
-"""Entries as Starlette sees them: a route each, and a mount for a blueprint, in `app.routes`."""
+"""Starlette routes of entries, mounts of blueprints, and `url_for`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote, urlencode
 
-from starlette.routing import Match, Mount, Route, compile_path
+import msgspec
+from starlette.routing import Match, Mount, Route
 
 from coworks_async.entries.entry import Entry
-from coworks_async.types import ASGIApp, Scope
-
-_COMPILED = ("path_regex", "path_format", "param_convertors")
+from coworks_async.exceptions import UnknownEndpoint
+from coworks_async.pipeline.request import current, current_request
+from coworks_async.types import ASGIApp, Receive, Scope, Send
 
 
 class EntryRoute(Route):
-    """The route of an entry. The service finds it by its table; Starlette's own matching, made at need, agrees.
+    """The route of an entry. The service matches by its table; Starlette's own matching agrees.
 
-    Parameters:
-        entry: what is declared.
-        path: its path below where it is mounted.
-        build: makes the ASGI app of the entry, at the first request.
+    Args:
+        entry: the entry.
+        path: its path below the service or its mount.
+        build: creates the ASGI app of the entry, at its first request (Lambda cold start).
     """
 
     def __init__(self, entry: Entry, path: str, build: Callable[[Entry], ASGIApp]) -> None:
+        super().__init__(path, entry.function, methods=[entry.method], name=entry.declaration.name)
         self.entry = entry
-        self.path = path
-        self.endpoint = entry.function
-        self.name = entry.declaration.name
-        self.include_in_schema = True
-        self.methods = {"GET", "HEAD"} if entry.method == "GET" else {entry.method}
         self._build = build
+        self.app = self._build_and_run
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "app":
-            self.app = self._build(self.entry)
-        elif name in _COMPILED:
-            self.path_regex, self.path_format, self.param_convertors = compile_path(self.path)
-        else:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return self.__dict__[name]
+    async def _build_and_run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.app = self._build(self.entry)
+        await self.app(scope, receive, send)
 
 
 class BlueprintMount(Mount):
-    """A blueprint, mounted: it matches what its entries match and nothing else."""
+    """The mount of a blueprint. It matches only what its entries match."""
 
     def __init__(self, path: str, routes: Sequence[EntryRoute], name: str) -> None:
         super().__init__(path, routes=routes, name=name)
@@ -50,9 +44,64 @@ class BlueprintMount(Mount):
         if match is Match.NONE:
             return match, child_scope
         inner = {**scope, **child_scope}
-        best = max((route.matches(inner)[0] for route in self.routes or ()), key=_strength, default=Match.NONE)
+        values = (route.matches(inner)[0].value for route in self.routes)
+        best = Match(max(values, default=Match.NONE.value))
         return best, child_scope if best is not Match.NONE else {}
 
 
-def _strength(match: Match) -> int:
-    return match.value
+def url_for(entries: Sequence[Entry], endpoint: str, params: Mapping[str, Any], *, external: bool) -> str:
+    """Return the URL of an entry, below the root path of the current request if there is one.
+
+    Args:
+        endpoint: name of the method, or `blueprint.method`.
+        params: values of the path parameters; others become the query.
+        external: include scheme and host of the current request.
+
+    Raises:
+        UnknownEndpoint: no entry has this endpoint, or a path parameter is missing.
+        RequestContextError: `external` without a current request.
+    """
+    entry = next((entry for entry in entries if entry.endpoint == endpoint), None)
+    if entry is None:
+        known = ", ".join(sorted(entry.endpoint for entry in entries))
+        raise UnknownEndpoint(f"Unknown endpoint {endpoint!r}. Endpoints: {known}.")
+    path = "".join(f"/{segment}" for segment in _path_segments(entry, params))
+    query = _query_string(entry, params)
+    origin = f"{current_request().url.scheme}://{current_request().url.netloc}" if external else ""
+    connection = current.get()
+    root_path = quote(connection[0].get("root_path", "").rstrip("/")) if connection is not None else ""
+    return origin + root_path + (entry.static_prefix + path or "/") + query
+
+
+def _path_segments(entry: Entry, params: Mapping[str, Any]) -> list[str]:
+    missing = [name for name in entry.path_param_names if name not in params]
+    if missing:
+        raise UnknownEndpoint(f"The path of {entry.endpoint!r} requires: {', '.join(missing)}.")
+    segments = {name: _format_value(params[name]) for name in entry.path_param_names}
+    for name, segment in segments.items():
+        if not segment or "/" in segment:
+            raise UnknownEndpoint(f"{name}={segment!r} is not one segment of the path of {entry.endpoint!r}.")
+    rest = params.get(entry.path_rest_name, ()) if entry.path_rest_name is not None else ()
+    rest = rest.split("/") if isinstance(rest, str) else [_format_value(segment) for segment in rest]
+    return [quote(segment, safe="") for segment in (*segments.values(), *rest)]
+
+
+def _query_string(entry: Entry, params: Mapping[str, Any]) -> str:
+    """Encode the parameters under the names that the entry binds: `page[number]` for `page__number__`."""
+    aliases = {parameter.name: parameter.alias for parameter in entry.signature.parameters}
+    pairs = []
+    for name, value in params.items():
+        if name in entry.path_param_names or name == entry.path_rest_name:
+            continue
+        alias = aliases.get(name, name)
+        named = {f"{alias}[{key}]": value[key] for key in value} if isinstance(value, Mapping) else {alias: value}
+        for key, item in named.items():
+            values = item if isinstance(item, list | tuple | set | frozenset) else [item]
+            pairs += [(key, _format_value(value)) for value in values if value is not None]
+    return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def _format_value(value: Any) -> str:
+    """Format a value as binding reads it: a date in ISO 8601, an Enum by its value."""
+    plain = msgspec.to_builtins(value, enc_hook=str)
+    return str(plain).lower() if isinstance(plain, bool) else str(plain)

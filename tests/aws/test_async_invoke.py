@@ -126,7 +126,7 @@ def test_a_call_that_lambda_refuses_is_a_500_and_logged_and_nothing_runs(
     api.status = 500
     app = Shop()
     assert ask(app, jobs_event()).status == 500
-    assert "An asynchronous call of POST /jobs/{number}" in caplog.text
+    assert "Asynchronous call of POST /jobs/{number}" in caplog.text
     assert "s3cr3t" not in caplog.text
     assert app.ran == []
 
@@ -259,7 +259,7 @@ def test_a_failure_of_the_entry_is_stored_as_its_problem_and_the_event_succeeds(
     assert json.loads(body)["title"] == "Internal Server Error"
     assert headers["content-type"] == "application/problem+json"
     assert headers["x-amz-meta-status"] == "500"
-    assert f"The background call {result['request_id']} of post_failing was answered 500" in caplog.messages
+    assert f"Asynchronous call {result['request_id']} of post_failing returned status 500" in caplog.messages
 
 
 def test_a_failure_of_storing_is_logged_and_fails_the_event(

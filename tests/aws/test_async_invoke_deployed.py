@@ -15,8 +15,8 @@ from coworks_async import TechMicroService, entry
 from coworks_async.testing import TestClient
 from tests.aws.emulator import CREDENTIALS, emulator, environment
 from tests.aws.lambdas import Answer, rest
-from tests.cli.serving import until
-from tests.pipeline.jobs import assert_accepted
+from tests.cli.processes import until
+from tests.pipeline.async_services import assert_accepted
 
 SERVICE = """
 from coworks_async import TechMicroService, entry, request

@@ -148,7 +148,7 @@ def test_request_inside_the_rule_raises_here_too(invoke: Invoke):
                 return False
 
     assert "Deny" in str(invoke(Peeking(), request_event("token")))
-    assert "token_authorizer sees the token alone" in reasons[0]
+    assert "token_authorizer receives only the token" in reasons[0]
 
 
 # --- a rule that fails
@@ -165,7 +165,7 @@ def test_a_rule_that_fails_makes_the_event_fail_since_a_deny_would_be_cached(
         async def token_authorizer(self, token: str):
             raise LookupError(token)
 
-    with pytest.raises(AuthorizerError, match="token_authorizer failed; nobody was let in") as failed:
+    with pytest.raises(AuthorizerError, match="token_authorizer failed; access denied") as failed:
         invoke(Failing(), event)
     assert failed.value.__cause__ is None
     [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
@@ -184,14 +184,17 @@ def test_a_rule_that_awaits_what_is_cancelled_fails_too(invoke: Invoke):
         async def token_authorizer(self, token: str):
             raise CancelledError
 
-    with pytest.raises(AuthorizerError, match="token_authorizer failed; nobody was let in"):
+    with pytest.raises(AuthorizerError, match="token_authorizer failed; access denied"):
         invoke(Failing(), EVENTS[0])
 
 
 def test_a_verdict_that_is_none_is_a_no_with_an_error_in_the_log(invoke: Invoke, caplog: pytest.LogCaptureFixture):
     app = ruled_by({"token": 1})
     assert "Deny" in str(invoke(app, token_event("token")))
-    assert "token_authorizer returned int, which lets nobody in" in caplog.text
+    assert (
+        "token_authorizer returned int; access denied. Return True, False, None, a stage name or a mapping."
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("principal", [{"name": "x" * 4086}, {"set": object()}, {"nan": float("nan")}])

@@ -160,7 +160,7 @@ def test_an_event_that_fails_and_one_that_is_unknown_are_errors_and_the_next_is_
     assert (failed["errorType"], failed["errorMessage"]) == ("LookupError", "no such thing")
     unknown = runtime.fails({"card": "s3cr3t", "source": "shop.other"}).body
     assert unknown["errorType"] == "UnknownEvent"
-    assert "An event from shop.other with the keys card, source is no request" in unknown["errorMessage"]
+    assert "An event from shop.other with the keys card, source is not a request" in unknown["errorMessage"]
     assert "s3cr3t" not in str(unknown)
     assert runtime.request(rest(headers=[("authorization", "ann")])).status == 200
 

@@ -62,18 +62,18 @@ def test_a_warm_up_ping_starts_the_container_for_the_next_request(invoke: Invoke
 
 
 def test_an_unknown_event_fails_and_names_its_keys_and_source_but_no_value(invoke: Invoke):
-    with pytest.raises(UnknownEvent, match=r"from aws.events with the keys detail, .*source, version is no request"):
+    with pytest.raises(UnknownEvent, match=r"from aws.events with the keys detail, .*source, version is not a request"):
         invoke(TechMicroService(name="any"), {**PING, "detail": {"card": "secret"}})
     with pytest.raises(UnknownEvent) as failed:
         invoke(TechMicroService(name="any"), {"card": "secret", "body": "secret"})
     assert "body, card" in str(failed.value)
     assert "secret" not in str(failed.value)
-    with pytest.raises(UnknownEvent, match="An event of type list is no request"):
+    with pytest.raises(UnknownEvent, match="An event of type list is not a request"):
         invoke(TechMicroService(name="any"), ["secret"])
 
 
 def test_an_event_without_keys_says_so(invoke: Invoke):
-    with pytest.raises(UnknownEvent, match="An event without keys is no request"):
+    with pytest.raises(UnknownEvent, match="An event without keys is not a request"):
         invoke(TechMicroService(name="any"), {})
 
 

@@ -44,7 +44,7 @@ def test_a_stream_that_breaks_off_is_a_500_logged_once(
     assert (answer.status, answer.header("content-type")) == (500, "application/problem+json")
     assert b"begun" not in answer.body
     [message] = told(caplog)
-    assert message.endswith(", its answer begun, failed")
+    assert message.endswith(" failed after the response had started")
     assert "LookupError: late" in caplog.text
 
 
@@ -61,8 +61,8 @@ def test_an_answer_that_breaks_off_in_a_middleware_is_logged_as_such(ask: Ask, c
 
     assert ask(Late(middleware=[Middleware(Failing)]), rest(path="/whole")).status == 500
     failed, refused = told(caplog)
-    assert failed == "a middleware at GET '/dev/whole' failed"
-    assert "its answer begun, gets no other" in refused
+    assert failed == "Middleware at GET '/dev/whole' failed"
+    assert "no error response, one had started" in refused
 
 
 def test_the_next_request_is_answered_as_ever(ask: Ask, caplog: pytest.LogCaptureFixture):

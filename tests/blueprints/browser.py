@@ -1,4 +1,4 @@
-"""A browser for tests: Debian's Chromium, driven by Selenium, that keeps what a page had to complain of."""
+"""Chromium, driven by Selenium, with its console and network events."""
 
 import json
 import tempfile
@@ -16,10 +16,10 @@ from selenium_axe_python.axe import Axe
 from tests.tools import PATIENCE, find_tool
 
 PHONE = 375
-"""How many pixels wide an iPhone is."""
+"""Width of an iPhone in pixels."""
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-"""The tags of the rules that a page is held to: https://www.deque.com/axe/core-documentation/api-documentation/"""
+"""Tags of the axe-core rules to check: https://www.deque.com/axe/core-documentation/api-documentation/"""
 
 ARGUMENTS = (
     "--headless",
@@ -32,16 +32,16 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
     "--window-size=1100,900",
-    # What AWS names a gateway is here.
+    # The hosts of gateways.
     "--host-resolver-rules=MAP *.amazonaws.com 127.0.0.1",
 )
 
-# Chrome tells of each answer that is no success; whether one was expected, the tests know.
+# Chrome logs each response that is not a success. The tests expect some of them.
 NOT_OK = "Failed to load resource: the server responded with a status of "
 
 
 class Browser:
-    """A page as a person meets it: by labels, texts and keys."""
+    """A page as a user sees it: texts, elements and keys."""
 
     def __init__(self, driver: Chrome) -> None:
         self.driver = driver
@@ -49,9 +49,9 @@ class Browser:
         driver.execute_cdp_cmd("Log.enable", {})
 
     def open(self, url: str, *, dark: bool = False, width: int | None = None) -> None:
-        """Open a page in a tab that keeps nothing of another test, on a phone of a width, or where it is liked dark."""
+        """Open a page in a new tab, optionally with a dark color scheme or the width of a phone."""
         self.driver.get("about:blank")
-        self.complaints()
+        self.console_errors()
         self.traffic()
         self.driver.switch_to.new_window("tab")
         new = self.driver.current_window_handle
@@ -67,8 +67,8 @@ class Browser:
             self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.driver.get(url)
 
-    def complaints(self) -> list[str]:
-        """Return what the console got since this was last asked, but answers that are no success."""
+    def console_errors(self) -> list[str]:
+        """Return the console's messages since the last call, except those about unsuccessful responses."""
         entries = self.driver.get_log("browser")
         return [entry["message"] for entry in entries if NOT_OK not in entry["message"]]
 
@@ -77,18 +77,18 @@ class Browser:
         return [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
 
     def findings(self) -> list[str]:
-        """Return what axe-core finds wrong with the page as it is: how bad, which rule, where."""
+        """Return the violations that axe-core finds: impact, rule and elements."""
         axe = Axe(self.driver)
         axe.inject()
         found = axe.run(options={"runOnly": RULES, "resultTypes": ["violations"]})
-        assert found["passes"], "axe-core held the page to no rule"
+        assert found["passes"], "axe-core checked no rule"
         return [
             f"{each['impact']}: {each['id']} at {[node['target'] for node in each['nodes']]}"
             for each in found["violations"]
         ]
 
     def find(self, css: str) -> WebElement:
-        """Return the first element of a selector that is shown, once there is one."""
+        """Wait for a visible element of a selector and return the first one."""
 
         def shown(driver: Any) -> WebElement | None:
             return next((found for found in driver.find_elements(By.CSS_SELECTOR, css) if found.is_displayed()), None)
@@ -97,37 +97,37 @@ class Browser:
         assert isinstance(found, WebElement)
         return found
 
-    def named(self, css: str, text: str) -> WebElement:
-        """Return the one element of a selector with this text."""
+    def find_text(self, css: str, text: str) -> WebElement:
+        """Return the only element of a selector with this text."""
         [found] = [each for each in self.driver.find_elements(By.CSS_SELECTOR, css) if each.text == text]
         return found
 
-    def all(self, css: str) -> list[str]:
-        """Return the texts of the elements of a selector that are shown."""
+    def texts(self, css: str) -> list[str]:
+        """Return the texts of the visible elements of a selector."""
         return [found.text for found in self.driver.find_elements(By.CSS_SELECTOR, css) if found.is_displayed()]
 
     def wait_for(self, css: str, text: str) -> None:
-        """Wait until an element that is shown holds a text."""
-        self._until(lambda _: any(text in each for each in self.all(css)), f"{text!r} in {css}")
+        """Wait until a visible element contains a text."""
+        self._until(lambda _: any(text in each for each in self.texts(css)), f"{text!r} in {css}")
 
     def wait_for_end(self, css: str) -> None:
-        """Wait until nothing more comes into an element."""
+        """Wait until an element is no longer busy."""
         busy = f"{css}[aria-busy]"
         self._until(lambda driver: not driver.find_elements(By.CSS_SELECTOR, busy), f"{css} stays busy")
 
-    def _until(self, there: Callable[[Any], object], what: str) -> object:
-        # The page may put another element in the place of one that is being asked for its text.
+    def _until(self, condition: Callable[[Any], object], message: str) -> object:
+        # The page may replace an element while its text is read.
         wait = WebDriverWait(self.driver, PATIENCE, 0.02, [StaleElementReferenceException])
-        return wait.until(there, what)
+        return wait.until(condition, message)
 
     def value(self, script: str) -> Any:
-        """Return what a script in the page gives."""
+        """Return the value of a JavaScript expression."""
         return self.driver.execute_script(f"return {script}")
 
 
 @contextmanager
-def browsing(*arguments: str) -> Iterator[Browser]:
-    """Start a browser with nothing of its own in it, and end it; a later argument wins over an earlier one."""
+def run_browser(*arguments: str) -> Iterator[Browser]:
+    """Run a browser with a new user profile. Later arguments have priority."""
     options = ChromeOptions()
     options.binary_location = find_tool("chromium")
     options.set_capability("goog:loggingPrefs", {"browser": "WARNING", "performance": "ALL"})

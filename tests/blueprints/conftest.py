@@ -1,4 +1,4 @@
-"""A browser and a shop for it; what drives the one is loaded when it is asked for."""
+"""A browser and a service for it. Selenium is imported only if a test needs the browser."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from tests.blueprints.administered import Shop
+from tests.blueprints.admin_service import Shop
 from tests.clients import on_a_socket
 
 if TYPE_CHECKING:
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def started() -> "Iterator[Browser]":
-    from tests.blueprints.browser import browsing
+def shared_browser() -> "Iterator[Browser]":
+    from tests.blueprints.browser import run_browser
 
-    with browsing() as browser:
+    with run_browser() as browser:
         yield browser
 
 
 @pytest.fixture
-def browser(started: "Browser") -> "Iterator[Browser]":
-    """A browser whose console must be empty at the end of the test."""
-    yield started
-    assert started.complaints() == []
+def browser(shared_browser: "Browser") -> "Iterator[Browser]":
+    """A browser. At the end of the test its console must have no errors."""
+    yield shared_browser
+    assert shared_browser.console_errors() == []
 
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[str]:
-    """The address of a shop, which is also mounted below a stage."""
+    """The URL of a shop, which is also mounted at /dev."""
     shop = Shop()
     with on_a_socket(Starlette(routes=[Mount("/dev", app=shop), Mount("/", app=shop)])) as client:
         yield str(client.base_url).rstrip("/")

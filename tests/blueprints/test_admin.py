@@ -1,7 +1,10 @@
-"""`/admin` as programs ask it."""
+"""The entries of `Admin`, requested by a client."""
 
+import json
 import re
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,26 +13,26 @@ from coworks_async import Blueprint, TechMicroService, entry
 from coworks_async.blueprints import Admin
 from coworks_async.openapi import openapi
 from coworks_async.testing import TestClient, Via
-from tests.blueprints.administered import TOKEN, Shop
+from tests.blueprints.admin_service import TOKEN, Shop
 from tests.clients import Connect
 
 OPEN = ["/admin", "/admin/"]
 CLOSED = ["/admin/route", "/admin/openapi.json", "/admin/doc", "/admin/event"]
 
 
-def test_the_page_and_its_parts_are_open_and_what_they_load_asks_for_a_token(connect: Connect):
+def test_the_page_is_open_and_the_data_requires_a_token(connect: Connect):
     client = connect(Shop())
     for path in OPEN:
-        answer = client.get(path)
-        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-        assert "shop" not in answer.text
-        assert "items" not in answer.text
+        response = client.get(path)
+        assert (response.status_code, response.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert "shop" not in response.text
+        assert "items" not in response.text
     for path in CLOSED:
         assert client.get(path).status_code == 401
         assert client.get(path, headers={"Authorization": "other"}).status_code == 403
 
 
-def test_the_routes_are_listed_with_signature_documentation_authorization_and_blueprint(connect: Connect):
+def test_routes_are_listed_with_signature_documentation_authorization_and_blueprint(connect: Connect):
     routes = connect(Shop()).get("/admin/route", headers=TOKEN).json()
     assert routes["/items/{item_id}"] == {
         "DELETE": {
@@ -42,7 +45,7 @@ def test_the_routes_are_listed_with_signature_documentation_authorization_and_bl
         "GET": {
             "endpoint": "items.get_",
             "signature": "(item_id: int, big: bool = False)",
-            "doc": "Tell of one item.\n\n:param item_id: its number",
+            "doc": "Describe an item.\n\n:param item_id: its number",
             "auth": True,
             "blueprint": "items",
         },
@@ -50,7 +53,7 @@ def test_the_routes_are_listed_with_signature_documentation_authorization_and_bl
     assert routes["/"]["GET"] == {
         "endpoint": "get",
         "signature": "()",
-        "doc": "Say hello.",
+        "doc": "Return a greeting.",
         "auth": False,
         "blueprint": None,
     }
@@ -58,22 +61,22 @@ def test_the_routes_are_listed_with_signature_documentation_authorization_and_bl
     assert list(routes) == sorted(routes)
 
 
-def test_the_routes_are_the_table_that_the_service_routes_by(connect: Connect):
+def test_each_listed_route_reaches_its_endpoint(connect: Connect):
     client = connect(Shop())
     routes = client.get("/admin/route?blueprint=items", headers=TOKEN).json()
     routes |= client.get("/admin/route?blueprint=", headers=TOKEN).json()
     bodies: dict[str, dict[str, Any]] = {"post_pens": {"json": {"colour": "red"}}}
     bodies |= {"post_upload": {"files": {"file": b"ab"}}}
-    answered = {}
+    reached = {}
     for path, methods in routes.items():
         for method, route in methods.items():
             if route["endpoint"] in ("put_text", "get_bytes", "get_slow", "get_elsewhere", "get_agent"):
-                continue  # they answer something else than their names
+                continue  # they do not return their endpoint
             filled = re.sub(r"\{\w+(:path)?\}", "7", path)
-            answer = client.request(method, filled, headers=TOKEN, **bodies.get(route["endpoint"], {}))
-            answered[route["endpoint"]] = answer.json()["endpoint"]
-    assert len(answered) == 8
-    assert answered == {endpoint: endpoint for endpoint in answered}
+            response = client.request(method, filled, headers=TOKEN, **bodies.get(route["endpoint"], {}))
+            reached[route["endpoint"]] = response.json()["endpoint"]
+    assert len(reached) == 8
+    assert reached == {endpoint: endpoint for endpoint in reached}
 
 
 @pytest.mark.parametrize(
@@ -84,14 +87,14 @@ def test_the_routes_are_the_table_that_the_service_routes_by(connect: Connect):
         ("blueprint=items", ["/items", "/items/{item_id}"]),
         ("prefix=/f&blueprint=", ["/files/{path:path}"]),
         ("prefix=/f&blueprint=items", []),
-        ("blueprint=nobody", []),
+        ("blueprint=unknown", []),
     ],
 )
-def test_the_routes_are_filtered_by_prefix_and_by_blueprint(query: str, paths: list[str]):
+def test_routes_can_be_filtered_by_prefix_and_blueprint(query: str, paths: list[str]):
     assert list(TestClient(Shop()).get(f"/admin/route?{query}", headers=TOKEN).json()) == paths
 
 
-def test_the_document_is_that_of_the_service_with_the_server_that_was_asked(connect: Connect):
+def test_the_openapi_document_names_the_server_of_the_request(connect: Connect):
     app = Shop()
     client = connect(app)
     document = client.get("/admin/openapi.json", headers=TOKEN).json()
@@ -103,13 +106,13 @@ def test_the_document_is_that_of_the_service_with_the_server_that_was_asked(conn
 
 
 @pytest.mark.parametrize("via", ["rest", "http-stage"])
-def test_the_document_tells_the_stage_of_a_gateway(via: Via):
+def test_the_openapi_document_names_the_stage_of_a_gateway(via: Via):
     base = "https://abcdefghij.execute-api.eu-west-1.amazonaws.com/dev"
     client = TestClient(Shop(), via=via, base_url=base)
     assert client.get("/admin/openapi.json", headers=TOKEN).json()["servers"] == [{"url": "/dev"}]
 
 
-def test_one_blueprint_tells_each_of_its_services_its_own():
+def test_a_blueprint_shared_by_two_services_has_a_document_for_each():
     shared = Admin()
     apps = [TechMicroService(name=name) for name in ("one", "two")]
     for app in apps:
@@ -117,31 +120,31 @@ def test_one_blueprint_tells_each_of_its_services_its_own():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOKEN", "token")
         for app in (*apps, *apps):
-            answer = TestClient(app).get("/admin/openapi.json", headers=TOKEN)
-            assert answer.json()["info"]["title"] == app.name
+            response = TestClient(app).get("/admin/openapi.json", headers=TOKEN)
+            assert response.json()["info"]["title"] == app.name
 
 
-def test_the_documentation_is_html_under_a_policy_of_its_own(connect: Connect):
-    answer = connect(Shop()).get("/admin/doc", headers=TOKEN)
-    assert answer.text == "<p>A <em>small</em> shop.</p>\n"
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
+def test_the_documentation_is_html_with_a_content_security_policy(connect: Connect):
+    response = connect(Shop()).get("/admin/doc", headers=TOKEN)
+    assert response.text == "<p>A <em>small</em> shop.</p>\n"
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("via", ["rest", "http", "http-stage", "alb", "url"])
-def test_the_event_that_brought_a_request_is_shown_without_its_secrets(via: Via):
+def test_the_event_of_a_request_is_shown_without_its_secrets(via: Via):
     client = TestClient(Shop(), via=via, cookies={"session": "c00kie"})
-    answer = client.get("/admin/event", headers={"Authorization": "token"})
-    assert answer.status_code == 200
-    assert "c00kie" not in answer.text
-    assert '"token"' not in answer.text
-    assert "/admin/event" in answer.text
+    response = client.get("/admin/event", headers={"Authorization": "token"})
+    assert response.status_code == 200
+    assert "c00kie" not in response.text
+    assert '"token"' not in response.text
+    assert "/admin/event" in response.text
 
 
-def test_there_is_no_event_without_lambda():
-    answer = TestClient(Shop()).get("/admin/event", headers=TOKEN)
-    assert answer.status_code == 404
-    assert answer.json()["detail"] == "No event brought this request: it did not come through Lambda."
+def test_without_lambda_there_is_no_event():
+    response = TestClient(Shop()).get("/admin/event", headers=TOKEN)
+    assert response.status_code == 404
+    assert response.json()["detail"] == "This request did not come through Lambda, so it has no event."
 
 
 @pytest.mark.parametrize(
@@ -154,22 +157,22 @@ def test_there_is_no_event_without_lambda():
         ("dev", {"event_stages": ()}, False),
     ],
 )
-def test_the_event_exists_in_the_stages_that_are_named_alone(
+def test_the_event_exists_only_on_the_given_stages(
     monkeypatch: pytest.MonkeyPatch, stage: str, options: dict[str, Any], exists: bool
 ):
     monkeypatch.setenv("CWS_STAGE", stage)
     app = Shop(**options)
     client = TestClient(app)
-    told = client.get("/admin/route", headers=TOKEN).json()
-    assert ("/admin/event" in told) is exists
+    routes = client.get("/admin/route", headers=TOKEN).json()
+    assert ("/admin/event" in routes) is exists
     document = client.get("/admin/openapi.json", headers=TOKEN).json()
     assert ("/admin/event" in document["paths"]) is exists
     assert {"name": "admin", "description": document["tags"][1]["description"]} == document["tags"][1]
     detail = client.get("/admin/event", headers=TOKEN).json().get("detail", "")
-    assert detail.startswith("No event brought") is exists
+    assert detail.startswith("This request did not come through Lambda") is exists
 
 
-def test_a_blueprint_derived_from_it_keeps_its_name_and_its_own_entries(monkeypatch: pytest.MonkeyPatch):
+def test_a_subclass_has_its_own_name_and_entries(monkeypatch: pytest.MonkeyPatch):
     class Office(Admin):
         @entry(no_auth=True)
         async def get_health(self):
@@ -184,13 +187,13 @@ def test_a_blueprint_derived_from_it_keeps_its_name_and_its_own_entries(monkeypa
     assert not any(each.endpoint == "office.get_event" for each in app.entries)
 
 
-def test_what_the_extra_brings_is_asked_for_where_it_is_registered(monkeypatch: pytest.MonkeyPatch):
+def test_the_error_for_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "nh3", None)
     with pytest.raises(ImportError, match=re.escape("Admin needs nh3: pip install 'coworks-async[admin]'")):
         Admin()
 
 
-def test_hidden_it_has_no_entries():
+def test_with_hidden_routes_it_has_no_entries():
     class Quiet(Blueprint):
         @entry(no_auth=True)
         async def get(self):
@@ -202,3 +205,76 @@ def test_hidden_it_has_no_entries():
     client = TestClient(app)
     assert client.get("/quiet").text == "here"
     assert client.get("/admin").status_code == 404
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "admin.md").read_text()
+
+ROW = re.compile(r"^\| `GET (?P<url>\S+)`(?:, token `(?P<token>\w+)`)? \| (?P<response>.*) \|$", re.MULTILINE)
+CALL = re.compile(
+    r'^\$ curl -H "Authorization:(?P<token>\w+)" "http://[^/]+(?P<url>[^"]+)"\n(?P<printed>.*)$', re.MULTILINE
+)
+
+
+def test_the_requests_of_the_docs_page_get_the_documented_responses():
+    [code] = re.findall(r"^```python\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
+    module: dict[str, Any] = {"__name__": "admin"}
+    exec(code, module)  # noqa: S102
+    rows, calls = list(ROW.finditer(DOCS)), list(CALL.finditer(DOCS))
+    assert (len(rows), len(calls)) == (8, DOCS.count("$ curl "))
+    with TestClient(module["app"]) as client:
+        for row in rows:
+            headers = {"Authorization": row["token"]} if row["token"] else {}
+            response = client.get(row["url"], headers=headers)
+            assert response.status_code == (int(row["response"]) if row["response"].isdigit() else 200), row[0]
+        for call in calls:
+            assert client.get(call["url"], headers={"Authorization": call["token"]}).text == call["printed"]
+        assert "<h2>Pens</h2>" in client.get("/admin/doc", headers={"Authorization": "token"}).text
+
+
+OPTIONAL = {"docstring_parser", "markdown_it", "nh3"}
+
+SERVICE = """
+import json, os, sys
+os.environ["AWS_LAMBDA_FUNCTION_NAME"] = "shop"
+os.environ["TOKEN"] = "token"
+from coworks_async import TechMicroService
+{register}
+event = {{
+    "version": "2.0", "rawPath": "{path}", "rawQueryString": "", "headers": {{"authorization": "token"}},
+    "requestContext": {{"http": {{"method": "GET", "path": "{path}", "sourceIp": "127.0.0.1"}}, "stage": "$default"}},
+    "isBase64Encoded": False,
+}}
+status = app.lambda_handler(event, None)["statusCode"]
+app.lambda_handler.close()
+print(json.dumps([status, sorted(sys.modules)]))
+"""
+
+WITHOUT = "app = TechMicroService()"
+WITH = (
+    "from coworks_async.blueprints import Admin\n"
+    "app = TechMicroService()\n"
+    "app.register_blueprint(Admin(), url_prefix='/admin')"
+)
+
+
+def modules_after_request(register: str, path: str) -> tuple[int, set[str]]:
+    code = SERVICE.format(register=register, path=path)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    status, modules = json.loads(done.stdout.splitlines()[-1])
+    return status, set(modules)
+
+
+def test_a_service_without_admin_imports_none_of_it():
+    status, modules = modules_after_request(WITHOUT, "/")
+    assert status == 404
+    assert not {name for name in modules if name.startswith(("coworks_async.blueprints", "coworks_async.openapi"))}
+    assert not modules & OPTIONAL
+
+
+def test_renderers_are_imported_when_their_entry_is_requested():
+    assert not modules_after_request(WITH, "/admin")[1] & OPTIONAL
+    assert not modules_after_request(WITH, "/admin/route")[1] & OPTIONAL
+    status, modules = modules_after_request(WITH, "/admin/doc")
+    assert (status, modules & OPTIONAL) == (200, {"markdown_it", "nh3"})
+    status, modules = modules_after_request(WITH, "/admin/openapi.json")
+    assert (status, modules & OPTIONAL) == (200, {"docstring_parser"})

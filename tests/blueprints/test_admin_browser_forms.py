@@ -1,4 +1,4 @@
-"""Whatever an entry takes can be written on the page, and the command that it shows sends the same."""
+"""The forms of entries, and the curl command that sends the same request."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from selenium.webdriver.support.select import Select
 
 from coworks_async import TechMicroService, entry
 from coworks_async.blueprints import Admin
-from tests.blueprints.administering import by_curl, copied, fill, opened, run_curl, sent, sent_text, unfolded
+from tests.blueprints.admin_page import copy_command, fill, open_entry, run_curl, send, send_by_curl, send_text, sign_in
 from tests.blueprints.browser import Browser
 from tests.clients import on_a_socket
 from tests.tools import requires_tool
@@ -18,88 +18,88 @@ from tests.tools import requires_tool
 pytestmark = [pytest.mark.end_to_end, requires_tool("chromium", "chromedriver", "curl")]
 
 
-def test_a_refusal_is_shown_as_what_it_is(browser: Browser, service: str):
-    opened(browser, f"{service}/admin")
-    entry = unfolded(browser, "post_pens")
+def test_a_422_is_shown_with_its_errors(browser: Browser, service: str):
+    sign_in(browser, f"{service}/admin")
+    entry = open_entry(browser, "post_pens")
     fill(browser, f"{entry} textarea", '{"price": "dear"}')
-    problem = sent(browser, entry, "422")
+    problem = send(browser, entry, "422")
     assert [error["name"] for error in problem["errors"]] == ["colour", "price"]
 
 
-def test_a_number_is_shown_as_it_was_sent_however_long(browser: Browser, service: str):
-    opened(browser, f"{service}/admin")
-    entry = unfolded(browser, "get")
-    assert browser.all(f"{entry} .badge") == ["open"]
-    assert sent(browser, entry)["number"] == 12345678901234567890
+def test_long_numbers_keep_all_digits(browser: Browser, service: str):
+    sign_in(browser, f"{service}/admin")
+    entry = open_entry(browser, "get")
+    assert browser.texts(f"{entry} .badge") == ["open"]
+    assert send(browser, entry)["number"] == 12345678901234567890
     assert "Authorization" not in browser.find(f"{entry} .curl").text
 
 
-def test_segments_and_queries_have_fields(browser: Browser, service: str, tmp_path: Path):
-    opened(browser, f"{service}/admin")
-    entry = unfolded(browser, "items.get_")
+def test_path_segments_and_query_parameters_have_fields(browser: Browser, service: str, tmp_path: Path):
+    sign_in(browser, f"{service}/admin")
+    entry = open_entry(browser, "items.get_")
     browser.find(f"{entry} button.primary").click()
     assert browser.value(f"document.querySelector('{entry} input:invalid').name") == "item_id"
     assert "its number" in browser.find(f"{entry} .field").text
     fill(browser, f'{entry} input[name="item_id"]', "7")
     Select(browser.find(f'{entry} select[name="big"]')).select_by_visible_text("true")
     expected = {"endpoint": "items.get_", "item_id": 7, "big": True}
-    assert sent(browser, entry) == expected
-    assert by_curl(browser, entry, tmp_path) == expected
+    assert send(browser, entry) == expected
+    assert send_by_curl(browser, entry, tmp_path) == expected
     Select(browser.find(f'{entry} select[name="InvocationType"]')).select_by_visible_text("Event")
-    assert set(sent(browser, entry, "202")) == {"request_id"}
+    assert set(send(browser, entry, "202")) == {"request_id"}
 
 
-def test_lists_objects_and_the_rest_of_a_path_are_written_a_line_each(browser: Browser, service: str, tmp_path: Path):
-    opened(browser, f"{service}/admin")
-    entry = unfolded(browser, "items.get")
+def test_lists_objects_and_the_rest_of_a_path_have_fields(browser: Browser, service: str, tmp_path: Path):
+    sign_in(browser, f"{service}/admin")
+    entry = open_entry(browser, "items.get")
     Select(browser.find(f'{entry} select[name="kind"]')).select_by_visible_text("cap")
     fill(browser, f'{entry} textarea[name="tags"]', "a & b\nc")
     expected: dict[str, Any] = {"endpoint": "items.get", "kind": "cap", "tags": ["a & b", "c"]}
-    assert sent(browser, entry) == by_curl(browser, entry, tmp_path) == expected
-    entry = unfolded(browser, "get_search")
+    assert send(browser, entry) == send_by_curl(browser, entry, tmp_path) == expected
+    entry = open_entry(browser, "get_search")
     fill(browser, f'{entry} textarea[name="filter"]', "colour=red\nsize = l=xl")
     fill(browser, f'{entry} textarea[name="others"]', "page=2\nlast")
     expected = {"filter": {"colour": "red", "size": " l=xl"}, "others": {"page": "2", "last": ""}}
-    assert sent(browser, entry) == by_curl(browser, entry, tmp_path) == {"endpoint": "get_search", **expected}
-    entry = unfolded(browser, "get_files")
+    assert send(browser, entry) == send_by_curl(browser, entry, tmp_path) == {"endpoint": "get_search", **expected}
+    entry = open_entry(browser, "get_files")
     fill(browser, f"{entry} input", "a b/c?d")
     expected = {"endpoint": "get_files", "path": ["a b", "c?d"]}
-    assert sent(browser, entry) == by_curl(browser, entry, tmp_path) == expected
+    assert send(browser, entry) == send_by_curl(browser, entry, tmp_path) == expected
     fill(browser, f"{entry} input", "../admin")
     browser.find(f"{entry} button.primary").click()
-    browser.wait_for(f"{entry} .facts", "use curl")
+    browser.wait_for(f"{entry} .facts", "Use curl")
 
 
-def test_forms_and_files_are_sent(browser: Browser, service: str, tmp_path: Path):
+def test_forms_and_files_can_be_sent(browser: Browser, service: str, tmp_path: Path):
     (tmp_path / "pens.txt").write_text("red")
-    opened(browser, f"{service}/admin")
-    entry = unfolded(browser, "post_upload")
+    sign_in(browser, f"{service}/admin")
+    entry = open_entry(browser, "post_upload")
     fill(browser, f'{entry} input[name="note"]', "@it's; new")
     browser.find(f'{entry} input[name="file"]').send_keys(str(tmp_path / "pens.txt"))
     expected = {"endpoint": "post_upload", "size": 3, "note": "@it's; new"}
-    assert sent(browser, entry) == by_curl(browser, entry, tmp_path) == expected
-    entry = unfolded(browser, "put_text")
+    assert send(browser, entry) == send_by_curl(browser, entry, tmp_path) == expected
+    entry = open_entry(browser, "put_text")
     assert "integer, at least 1, at most 9, 1 by default" in browser.find(f"{entry} .properties").text
     Select(browser.find(f"{entry} fieldset select")).select_by_visible_text("application/x-www-form-urlencoded")
     fill(browser, f'{entry} input[name="text"]', "1&2")
     fill(browser, f'{entry} input[name="times"]', "2")
-    assert sent_text(browser, entry) == "1&21&2"
+    assert send_text(browser, entry) == "1&21&2"
     assert run_curl(browser.find(f"{entry} .curl").text, tmp_path) == "1&21&2"
 
 
-def test_a_command_is_copied_with_the_token_where_that_is_asked_for_alone(browser: Browser, service: str):
-    opened(browser, f"{service}/admin")
-    entry = unfolded(browser, "get_bytes")
-    assert copied(browser, entry, "Copy") == f"curl -H \"Authorization: $TOKEN\" '{service}/bytes'"
-    assert copied(browser, entry, "Copy with the token") == f"curl -H 'Authorization: token' '{service}/bytes'"
+def test_a_command_is_copied_with_or_without_the_token(browser: Browser, service: str):
+    sign_in(browser, f"{service}/admin")
+    entry = open_entry(browser, "get_bytes")
+    assert copy_command(browser, entry, "Copy") == f"curl -H \"Authorization: $TOKEN\" '{service}/bytes'"
+    assert copy_command(browser, entry, "Copy with token") == f"curl -H 'Authorization: token' '{service}/bytes'"
 
 
-def test_a_token_may_hold_what_a_shell_reads_otherwise(browser: Browser, tmp_path: Path):
+def test_a_token_may_contain_shell_characters(browser: Browser, tmp_path: Path):
     token = """it's "mine" $HOME `id` \\n !"""
 
     class Vault(TechMicroService):
-        async def token_authorizer(self, given: str):
-            return given == token
+        async def token_authorizer(self, value: str):
+            return value == token
 
         @entry
         async def get_gold(self, q: str):
@@ -108,15 +108,15 @@ def test_a_token_may_hold_what_a_shell_reads_otherwise(browser: Browser, tmp_pat
     vault = Vault(name="vault")
     vault.register_blueprint(Admin(), url_prefix="/admin")
     with on_a_socket(vault) as client:
-        opened(browser, str(client.base_url.join("/admin")), token=token)
-        found = unfolded(browser, "get_gold")
+        sign_in(browser, str(client.base_url.join("/admin")), token=token)
+        found = open_entry(browser, "get_gold")
         fill(browser, f"{found} input", "O'Hara & $1")
-        assert sent_text(browser, found) == "gold for O'Hara & $1"
-        for label, known in (("Copy", token), ("Copy with the token", "")):
-            assert run_curl(copied(browser, found, label), tmp_path, known) == "gold for O'Hara & $1"
+        assert send_text(browser, found) == "gold for O'Hara & $1"
+        for label, variable in (("Copy", token), ("Copy with token", "")):
+            assert run_curl(copy_command(browser, found, label), tmp_path, variable) == "gold for O'Hara & $1"
 
 
-def test_the_values_that_a_body_may_have_are_told(browser: Browser):
+def test_the_constraints_of_a_body_are_described(browser: Browser):
     @dataclass
     class Ink:
         colour: Literal["red", "blue"]
@@ -134,10 +134,10 @@ def test_the_values_that_a_body_may_have_are_told(browser: Browser):
     inks = Inks(name="inks")
     inks.register_blueprint(Admin(), url_prefix="/admin")
     with on_a_socket(inks) as client:
-        # An address that names nothing, in a way that cannot be decoded, is no reason to show nothing.
-        opened(browser, str(client.base_url.join("/admin#%")))
-        told = browser.all(f"{unfolded(browser, 'post')} .properties dd")
-    assert told == [
+        # A fragment that cannot be decoded is ignored.
+        sign_in(browser, str(client.base_url.join("/admin#%")))
+        descriptions = browser.texts(f"{open_entry(browser, 'post')} .properties dd")
+    assert descriptions == [
         'required · "blue" or "red"',
         'string, 2 characters or more, 9 characters or fewer, "one" by default',
         "array, 3 items or fewer",

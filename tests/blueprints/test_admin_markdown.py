@@ -1,20 +1,20 @@
-"""The documentation of a service, rendered and sanitised."""
+"""The documentation of a service is rendered as sanitized HTML."""
 
 import pytest
 
 from coworks_async import TechMicroService
-from coworks_async.blueprints.admin.markdown import doc_of, to_html
+from coworks_async.blueprints.admin.blueprint import get_documentation, render_markdown
 
 
 class Plain(TechMicroService):
     pass
 
 
-class Told(TechMicroService):
+class WithDocstring(TechMicroService):
     """The docstring."""
 
 
-class Written(Told):
+class WithMarkdown(WithDocstring):
     """The docstring of the subclass."""
 
     DOC_MD = """
@@ -24,20 +24,20 @@ class Written(Told):
     """
 
 
-def test_the_instances_text_goes_before_the_classes_and_that_before_the_docstring():
-    app = Written()
-    assert doc_of(app) == "# Title\n\nText."
+def test_doc_md_of_the_instance_precedes_doc_md_of_the_class_and_its_docstring():
+    app = WithMarkdown()
+    assert get_documentation(app) == "# Title\n\nText."
     app.doc_md = "Mine."  # type: ignore[attr-defined]
-    assert doc_of(app) == "Mine."
-    assert doc_of(Told()) == "The docstring."
-    assert doc_of(Plain()) == ""
+    assert get_documentation(app) == "Mine."
+    assert get_documentation(WithDocstring()) == "The docstring."
+    assert get_documentation(Plain()) == ""
 
 
-def test_markdown_becomes_html():
-    assert to_html("# A\n\n*b* ~~c~~ [d](https://example.com)") == (
+def test_markdown_is_rendered_as_html():
+    assert render_markdown("# A\n\n*b* ~~c~~ [d](https://example.com)") == (
         '<h1>A</h1>\n<p><em>b</em> <s>c</s> <a href="https://example.com" rel="noopener noreferrer">d</a></p>\n'
     )
-    assert "<td>1</td>" in to_html("| a |\n|---|\n| 1 |")
+    assert "<td>1</td>" in render_markdown("| a |\n|---|\n| 1 |")
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_markdown_becomes_html():
         "<meta http-equiv='refresh' content='0; url=https://example.com'>",
     ],
 )
-def test_nothing_active_gets_through(text: str):
-    html = to_html(f"before\n\n{text}\n\nafter")
+def test_active_content_is_removed(text: str):
+    html = render_markdown(f"before\n\n{text}\n\nafter")
     assert html.startswith("<p>before</p>")
     assert html.endswith("<p>after</p>\n")
     for part in (

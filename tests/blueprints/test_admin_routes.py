@@ -1,4 +1,4 @@
-"""Signatures as their authors wrote them, and routes that are those which requests meet."""
+"""`/admin/route`: signatures as they are written, and exactly the routes that requests reach."""
 
 import re
 from typing import Any
@@ -10,8 +10,8 @@ from starlette.routing import Mount, Route
 
 from coworks_async import Blueprint, TechMicroService, entry, request
 from coworks_async.blueprints import Admin
-from coworks_async.blueprints.admin.routes import signature_of
-from tests.blueprints.administered import TOKEN
+from coworks_async.blueprints.admin.blueprint import format_signature
+from tests.blueprints.admin_service import TOKEN
 from tests.clients import Connect
 
 
@@ -35,7 +35,7 @@ class Methods:
     ],
 )
 def test_a_signature_is_shown_without_self_and_without_quotes(name: str, signature: str):
-    assert signature_of(getattr(Methods(), name)).replace("typing.", "") == signature
+    assert format_signature(getattr(Methods(), name)).replace("typing.", "") == signature
 
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -78,7 +78,7 @@ class Secret(Blueprint):
 
 
 class Shop(TechMicroService):
-    """Entries of its own, blueprints, one of them hidden, stages, and what is no entry."""
+    """Own entries, blueprints (one hidden), entries of other stages, and routes that are not entries."""
 
     def __init__(self) -> None:
         plain = Route("/plain", lambda request: PlainTextResponse("plain"))
@@ -88,7 +88,7 @@ class Shop(TechMicroService):
         self.register_blueprint(Admin(), url_prefix="/admin")
 
         @self.after_request
-        def tell(response: Response) -> Response:
+        def add_endpoint(response: Response) -> Response:
             route: Any = request.scope.get("route")
             if hasattr(route, "entry"):
                 response.headers["x-endpoint"] = route.entry.endpoint
@@ -111,48 +111,48 @@ class Shop(TechMicroService):
 
     @entry
     async def delete_(self, name: str):
-        """It answers DELETE on `/items` and `/trial` as well."""
+        """Also handles DELETE on `/items` and `/trial`."""
 
 
 def expected(routes: dict[str, dict[str, Any]], method: str, path: str) -> str | None:
-    """Return the endpoint that the listing says answers: the one with the longest static start."""
+    """Return the listed endpoint with the longest static path that matches."""
     found = [template for template in routes if method in routes[template] and pattern(template).fullmatch(path)]
     best = max(found, key=lambda template: template.partition("{")[0].count("/"), default=None)
     return None if best is None else routes[best][method]["endpoint"]
 
 
 def pattern(template: str) -> re.Pattern[str]:
-    """Return what a path of the listing stands for; of a rest there may be nothing."""
+    """Return the pattern of a path template, whose `path` parameter may be empty."""
     return re.compile(re.sub(r"\{\w+\}", "[^/]+", re.sub(r"/\{\w+:path\}", "(/.+)?", template)))
 
 
-def answered(client: httpx2.Client, method: str, path: str) -> str | None:
-    """Return the endpoint that answers a request, None where none does."""
-    answer = client.request(method, path, headers=TOKEN)
-    endpoint = answer.headers.get("x-endpoint")
-    assert endpoint is not None or answer.status_code in (404, 405), answer.text
+def find_endpoint(client: httpx2.Client, method: str, path: str) -> str | None:
+    """Return the endpoint that handles a request, if one does."""
+    response = client.request(method, path, headers=TOKEN)
+    endpoint = response.headers.get("x-endpoint")
+    assert endpoint is not None or response.status_code in (404, 405), response.text
     return endpoint
 
 
 @pytest.mark.parametrize(
-    ("stage", "there", "missing"),
+    ("stage", "included", "excluded"),
     [
         ("dev", {"get_trial", "admin.get_event"}, {"get_sale", "items.put_best", "secret.get"}),
         ("prod", {"get_trial", "get_sale", "items.put_best"}, {"admin.get_event", "secret.get"}),
     ],
 )
-def test_the_routes_are_those_that_requests_meet_and_there_are_no_others(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, stage: str, there: set[str], missing: set[str]
+def test_exactly_the_routes_that_requests_reach_are_listed(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, stage: str, included: set[str], excluded: set[str]
 ):
     monkeypatch.setenv("CWS_STAGE", stage)
     client = connect(Shop())
     routes = client.get("/admin/route", headers=TOKEN).json()
     paths = ["/items/files", "/items/files/a/b", "/items/best/x", "/secret", "/sale", "/nowhere/at/all"]
     paths += [re.sub(r"\{\w+(:path)?\}", "7", template) for template in routes]
-    told = {(method, path): expected(routes, method, path) for method in METHODS for path in paths}
-    assert {one: answered(client, *one) for one in told} == told
-    shown = {route["endpoint"] for methods in routes.values() for route in methods.values()}
-    assert set(told.values()) == {*shown, None}
-    assert there <= shown
-    assert not missing & shown
+    endpoints = {(method, path): expected(routes, method, path) for method in METHODS for path in paths}
+    assert {one: find_endpoint(client, *one) for one in endpoints} == endpoints
+    listed = {route["endpoint"] for methods in routes.values() for route in methods.values()}
+    assert set(endpoints.values()) == {*listed, None}
+    assert included <= listed
+    assert not excluded & listed
     assert not {"/plain", "/static", "/secret"} & set(routes)

@@ -1,6 +1,7 @@
-"""What the tests of the commands share: a folder for a project, and a process left as it was found."""
+"""Fixtures for the tests of the commands: a project directory, a terminal, and a restored process."""
 
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ Write = Callable[[str, str], Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write a file of the project, its text dedented."""
+    """Return a function that writes a file of the project, with its text dedented."""
 
     def write(name: str, text: str) -> Path:
         path = tmp_path / "project" / name
@@ -35,8 +36,8 @@ def project(write: Write, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def same_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Undo what a command does to the process it runs in, when that is the tests' own."""
+def restored_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Undo the changes of a command to the test process."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     environment, modules = dict(os.environ), set(sys.modules)
     yield
@@ -45,3 +46,32 @@ def same_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
     for name in set(sys.modules) - modules:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
+
+
+class Terminal:
+    """A pseudo-terminal of 100 columns. `file` is the side of the program."""
+
+    def __init__(self) -> None:
+        self.controller, terminal = os.openpty()
+        self.file = os.fdopen(terminal, "w")
+
+    def read(self) -> str:
+        """Return everything written so far."""
+        self.file.flush()
+        parts = []
+        # One read returns about 4,000 bytes.
+        while select.select([self.controller], [], [], 0)[0]:
+            parts.append(os.read(self.controller, 4096))
+        return b"".join(parts).decode()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    terminal = Terminal()
+    yield terminal
+    terminal.file.close()
+    os.close(terminal.controller)

@@ -1,4 +1,4 @@
-"""What `-A` may say, and what is said where it is wrong."""
+"""Load the app that `-A` names; errors and tracebacks if that fails."""
 
 import os
 import sys
@@ -7,29 +7,46 @@ from typing import Any
 
 import pytest
 
-from coworks_async.cli.app_loader import is_asgi, is_factory, locate
+from coworks_async.cli.app_loader import is_asgi, is_factory, load_app, locate_app
+from coworks_async.exceptions import CommandError
 from tests.cli.conftest import Write
-from tests.cli.loading import STARLETTE, load, refusal
 
-# What a spec may be.
+STARLETTE = """
+from starlette.applications import Starlette
+"""
 
 
-def test_a_module_alone_means_its_app(write: Write, project: Path) -> None:
+def load(spec: str, project: Path) -> Any:
+    return load_app(locate_app(spec, project))
+
+
+def get_error(spec: str, project: Path) -> str:
+    with pytest.raises(CommandError) as caught:
+        load(spec, project)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+# Specs.
+
+
+def test_a_module_without_a_name_means_its_app(write: Write, project: Path) -> None:
     write("one.py", STARLETTE + "app = Starlette()")
     assert load("one", project) is sys.modules["one"].app
 
 
-def test_a_name_follows_the_colon(write: Write, project: Path) -> None:
+def test_a_name_follows_a_colon(write: Write, project: Path) -> None:
     write("two.py", STARLETTE + "app = None\napi = Starlette()")
     assert load("two:api", project) is sys.modules["two"].api
 
 
-def test_the_name_may_be_dotted(write: Write, project: Path) -> None:
+def test_a_name_can_be_dotted(write: Write, project: Path) -> None:
     write("three.py", STARLETTE + "class Box:\n    api = Starlette()")
     assert load("three:Box.api", project) is sys.modules["three"].Box.api
 
 
-def test_a_module_in_a_package(write: Write, project: Path) -> None:
+def test_a_module_can_be_in_a_package(write: Write, project: Path) -> None:
     write("pack/__init__.py", "")
     write("pack/beside.py", STARLETTE + "made = Starlette()")
     write("pack/mod.py", "from .beside import made\ndef factory(): return made")
@@ -41,7 +58,7 @@ def test_a_class_is_a_factory(write: Write, project: Path) -> None:
     assert type(load("klass:Service", project)).__name__ == "Service"
 
 
-def test_the_one_service_of_a_module_needs_no_name(write: Write, project: Path) -> None:
+def test_the_only_service_of_a_module_needs_no_name(write: Write, project: Path) -> None:
     write(
         "single.py",
         """
@@ -56,7 +73,9 @@ def test_the_one_service_of_a_module_needs_no_name(write: Write, project: Path) 
     assert load("single", project) is sys.modules["single"].service
 
 
-def test_a_file_is_sought_from_the_current_folder(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_looked_up_in_the_current_directory(
+    write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write("deep/er/filed.py", STARLETTE + "import filed_sibling\napp = Starlette()")
     write("deep/er/filed_sibling.py", "")
     monkeypatch.chdir(project)
@@ -64,7 +83,7 @@ def test_a_file_is_sought_from_the_current_folder(write: Write, project: Path, m
     assert load("./deep/er/filed.py:app", project) is sys.modules["filed"].app
 
 
-def test_a_file_is_sought_from_the_project_next(write: Write, project: Path) -> None:
+def test_a_file_is_looked_up_in_the_project_directory_next(write: Write, project: Path) -> None:
     write("below.py", STARLETTE + "app = Starlette()")
     assert load("below.py", project) is sys.modules["below"].app
 
@@ -77,15 +96,17 @@ def test_a_file_in_a_package_is_imported_as_its_module(write: Write, project: Pa
     assert load("outer/inner/__init__.py", project) is sys.modules["outer.inner"].app
 
 
-def test_a_located_file_is_found_from_any_folder(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_spec_of_a_located_file_works_in_any_directory(
+    write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write("anywhere.py", STARLETTE + "api = Starlette()")
     monkeypatch.chdir(project)
-    spec = locate("anywhere.py:api", project).spec
+    spec = locate_app("anywhere.py:api", project).spec
     monkeypatch.chdir("/")
     assert load(spec, Path("/")) is sys.modules["anywhere"].api
 
 
-def test_the_project_comes_first_on_the_import_path(write: Write, project: Path) -> None:
+def test_the_project_directory_is_first_on_the_import_path(write: Write, project: Path) -> None:
     write("leading.py", STARLETTE + "app = Starlette()")
     sys.path.append(str(project))
     load("leading", project)
@@ -93,41 +114,41 @@ def test_the_project_comes_first_on_the_import_path(write: Write, project: Path)
     assert sys.path.count(str(project)) == 1
 
 
-# What is wrong with a spec.
+# Invalid specs.
 
 
 @pytest.mark.parametrize(
-    ("spec", "words"),
+    ("spec", "message"),
     [
-        ("", "names no module"),
-        (".relative", "names no module"),
-        ("double..dot", "names no module"),
-        ("simple:", "no name after its colon"),
-        ("simple:create_app()", "no name after its colon"),
-        ("absent.py", "is not a Python file"),
-        ("folder/absent", "is not a Python file"),
+        ("", "Expected 'module', 'module:name' or the path of a file."),
+        (".relative", "Expected 'module', "),
+        ("double..dot", "Expected 'module', "),
+        ("simple:", "Expected 'module:name'."),
+        ("simple:create_app()", "Expected 'module:name'."),
+        ("absent.py", "no such Python file in "),
+        ("folder/absent", "no such Python file in "),
     ],
 )
-def test_a_spec_that_can_name_nothing(spec: str, words: str, project: Path) -> None:
-    message = refusal(spec, project)
-    assert repr(spec) in message
-    assert words in message
+def test_an_invalid_spec(spec: str, message: str, project: Path) -> None:
+    error = get_error(spec, project)
+    assert repr(spec) in error
+    assert message in error
 
 
-def test_a_module_that_is_not_there(project: Path) -> None:
-    message = refusal("absent_module:app", project)
+def test_a_missing_module(project: Path) -> None:
+    message = get_error("absent_module:app", project)
     assert "'absent_module'" in message
     assert str(project) in message
 
 
-def test_a_module_that_is_not_in_its_package(write: Write, project: Path) -> None:
+def test_a_missing_module_of_a_package(write: Write, project: Path) -> None:
     write("present/__init__.py", "")
-    assert "'present.absent'" in refusal("present.absent", project)
+    assert "'present.absent'" in get_error("present.absent", project)
     write("plain.py", "")
-    assert "'plain.absent'" in refusal("plain.absent", project)
+    assert "'plain.absent'" in get_error("plain.absent", project)
 
 
-def test_a_name_that_is_not_there_tells_what_is(write: Write, project: Path) -> None:
+def test_a_missing_name_lists_the_apps_of_the_module(write: Write, project: Path) -> None:
     write(
         "names.py",
         """
@@ -142,18 +163,16 @@ def test_a_name_that_is_not_there_tells_what_is(write: Write, project: Path) -> 
         def helper(argument): ...
         """,
     )
-    assert refusal("names:ap", project) == "'names' has no 'ap'. It has: api, create_app."
-    assert refusal("names", project) == (
-        "'names' has no 'app' and no service: name one by ':'. It has: api, create_app."
-    )
+    assert get_error("names:ap", project) == "'names' has no 'ap'. Choose from: api, create_app."
+    assert get_error("names", project) == ("'names' has no 'app' and no service. Choose from: api, create_app.")
 
 
 def test_a_module_without_any_app(write: Write, project: Path) -> None:
     write("bare.py", "number = 7")
-    assert refusal("bare:app", project) == "'bare' has no 'app'. Nothing in it is an app."
+    assert get_error("bare:app", project) == "'bare' has no 'app'. The module contains no app."
 
 
-def test_several_services_need_a_name(write: Write, project: Path) -> None:
+def test_one_of_several_services_must_be_named(write: Write, project: Path) -> None:
     write(
         "several.py",
         """
@@ -165,42 +184,42 @@ def test_several_services_need_a_name(write: Write, project: Path) -> None:
         first, second = Service(), Service()
         """,
     )
-    message = refusal("several", project)
+    message = get_error("several", project)
     assert "2 services" in message
     assert "first, second" in message
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("value", "kind"),
     [
         ("7", "of type int"),
         ("dict(a=1)", "of type dict"),
-        ("lambda environ, start_response: []", "something that wants arguments"),
-        ("type('Wants', (), {'__init__': lambda self, scope: None})", "something that wants arguments"),
+        ("lambda environ, start_response: []", "a callable with other parameters"),
+        ("type('Wants', (), {'__init__': lambda self, scope: None})", "a callable with other parameters"),
         ("make", "a coroutine function"),
         ("lambda: 7", "of type int"),
     ],
 )
-def test_what_is_no_app(value: str, words: str, write: Write, project: Path) -> None:
+def test_a_value_that_is_not_an_app(value: str, kind: str, write: Write, project: Path) -> None:
     write("wrong.py", f"async def make(): ...\napp = {value}")
-    message = refusal("wrong:app", project)
+    message = get_error("wrong:app", project)
     assert message.startswith("'wrong:app")
-    assert f"is not an ASGI app but {words}" in message
+    assert f"is not an ASGI app but {kind}" in message
 
 
-def test_a_file_whose_name_is_taken(write: Write, project: Path) -> None:
+def test_a_file_named_like_an_imported_module(write: Write, project: Path) -> None:
     write("typing.py", "app = None")
-    message = refusal("typing.py", project)
+    message = get_error("typing.py", project)
     assert str(project / "typing.py") in message
     assert str(sys.modules["typing"].__file__) in message
 
 
-def test_a_file_whose_name_is_built_in(write: Write, project: Path) -> None:
+def test_a_file_named_like_a_built_in_module(write: Write, project: Path) -> None:
     write("sys.py", "app = None")
-    assert "Python is 'sys' already" in refusal("sys.py", project)
+    assert "the name 'sys' is taken by Python itself" in get_error("sys.py", project)
 
 
-# What an app and a factory are.
+# Apps and factories.
 
 
 class App:
@@ -232,13 +251,13 @@ def test_an_app_takes_scope_receive_send(app: object) -> None:
 
 
 @pytest.mark.parametrize("factory", [App, open_factory, lambda: App()])
-def test_a_factory_takes_nothing(factory: object) -> None:
+def test_a_factory_takes_no_argument(factory: object) -> None:
     assert is_factory(factory)
     assert not is_asgi(factory)
 
 
 @pytest.mark.parametrize("value", [None, "app", async_factory, os, lambda one: one, type("X", (), {})()])
-def test_the_rest_is_neither(value: object) -> None:
+def test_other_values_are_neither(value: object) -> None:
     assert not is_asgi(value)
     assert not is_factory(value)
 
@@ -246,3 +265,96 @@ def test_the_rest_is_neither(value: object) -> None:
 def test_a_builtin_without_a_signature_is_neither() -> None:
     assert not is_asgi(getattr)
     assert not is_factory(getattr)
+
+
+# Tracebacks of the user's code.
+
+
+def test_an_import_error_in_the_module_shows_its_traceback(
+    write: Write, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write("inside.py", "\nimport absent_dependency")
+    assert get_error("inside", project) == (
+        "Cannot import 'inside': ModuleNotFoundError: No module named 'absent_dependency'"
+    )
+    assert capsys.readouterr().err == (
+        "Traceback (most recent call last):\n"
+        f'  File "{file}", line 2, in <module>\n'
+        "    import absent_dependency\n"
+        "ModuleNotFoundError: No module named 'absent_dependency'\n"
+    )
+
+
+def test_a_syntax_error_shows_its_line(write: Write, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write("broken.py", "def app(:\n")
+    assert get_error("broken", project).startswith("Cannot import 'broken': SyntaxError: ")
+    shown = capsys.readouterr().err
+    assert f'File "{file}", line 1' in shown
+    assert "importlib" not in shown
+    assert "app_loader.py" not in shown
+
+
+def test_a_module_that_exits_is_an_error(write: Write, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write("leaving.py", "import sys\nsys.exit()")
+    assert get_error("leaving", project) == "Cannot import 'leaving': SystemExit"
+    assert "sys.exit()" in capsys.readouterr().err
+
+
+def test_causes_and_exception_groups_are_shown(write: Write, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(
+        "chained.py",
+        """
+        try:
+            import absent_dependency
+        except ImportError as error:
+            raise ExceptionGroup("first line\\nsecond line", [ValueError("inner")]) from error
+        """,
+    )
+    assert get_error("chained", project) == ("Cannot import 'chained': ExceptionGroup: first line")
+    shown = capsys.readouterr().err
+    assert "No module named 'absent_dependency'" in shown
+    assert "ValueError: inner" in shown
+    assert "importlib" not in shown
+
+
+def test_an_error_in_a_factory_shows_its_traceback(
+    write: Write, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write("failing.py", "def make():\n    raise RuntimeError('no database')")
+    assert get_error("failing:make", project) == "Cannot create the app with 'failing:make': RuntimeError: no database"
+    assert capsys.readouterr().err.splitlines()[1:3] == [
+        f'  File "{file}", line 2, in make',
+        "    raise RuntimeError('no database')",
+    ]
+
+
+def test_an_error_in_the_module_s_getattr_shows_its_traceback(
+    write: Write, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write("lazy.py", "def __getattr__(name):\n    raise RuntimeError(name)")
+    assert get_error("lazy:api", project) == "Cannot find 'api' in 'lazy': RuntimeError: api"
+    assert "raise RuntimeError(name)" in capsys.readouterr().err
+
+
+def test_a_declaration_error_is_shown_without_frames_of_this_package(
+    write: Write, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(
+        "declared.py",
+        """
+        from coworks_async import TechMicroService, entry
+
+        class Service(TechMicroService):
+            @entry
+            async def get(self): ...
+
+            @entry
+            async def get_(self): ...
+
+        app = Service()
+        """,
+    )
+    assert get_error("declared", project).startswith("Cannot import 'declared': DeclarationError: ")
+    shown = capsys.readouterr().err
+    assert f'File "{file}"' in shown
+    assert f"{os.sep}coworks_async{os.sep}" not in shown

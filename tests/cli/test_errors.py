@@ -1,4 +1,4 @@
-"""How a command that did not go well ends: its lines, its exit code, and when there is a traceback."""
+"""How errors end a command: their lines, their exit code, and when a traceback is shown."""
 
 import errno
 from pathlib import Path
@@ -9,14 +9,15 @@ import pytest
 from click.exceptions import Exit
 from click.testing import CliRunner, Result
 
-from coworks_async.cli.errors import one_line_errors, unknown
+from coworks_async.cli.errors import one_line_errors, unknown_name
 from coworks_async.exceptions import CommandError, DeployError
 
 
-def ended(error: BaseException, *, debug: bool = False) -> Result:
+def run(error: BaseException, *, debug: bool = False) -> Result:
+    """Run a command that raises an error."""
+
     @click.command()
-    @click.option("--port", type=int, envvar="PORT")
-    def command(port: int | None) -> None:
+    def command() -> None:
         with one_line_errors(debug=debug):
             raise error
 
@@ -31,50 +32,50 @@ def ended(error: BaseException, *, debug: bool = False) -> Result:
         (click.BadParameter("Wrong."), 2, "Error: Invalid value: Wrong.\n"),
         (DeployError("Failed."), 1, "Error: Failed.\n"),
         (DeployError("Failed.", log=Path("apply.log")), 1, "Error: Failed.\nLog: apply.log\n"),
-        (click.ClickException("Told."), 1, "Error: Told.\n"),
+        (click.ClickException("Failed."), 1, "Error: Failed.\n"),
         (click.Abort(), 1, "Aborted!\n"),
         (Exit(3), 3, ""),
         (SystemExit(4), 4, ""),
-        (OSError(errno.EPIPE, "The reader is gone"), 1, ""),
+        (OSError(errno.EPIPE, "Broken pipe"), 1, ""),
     ],
 )
-def test_an_error_is_told_in_lines_without_a_traceback(error: BaseException, code: int, lines: str) -> None:
-    result = ended(error)
+def test_an_expected_error_has_no_traceback(error: BaseException, code: int, lines: str) -> None:
+    result = run(error)
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", lines)
 
 
 @pytest.mark.parametrize("error", [CommandError("Wrong."), DeployError("Wrong."), click.UsageError("Wrong.")])
-def test_with_debug_the_traceback_comes_before_the_line(error: Exception) -> None:
-    result = ended(error, debug=True)
-    assert result.exit_code == ended(error).exit_code
+def test_debug_shows_the_traceback_before_the_error(error: Exception) -> None:
+    result = run(error, debug=True)
+    assert result.exit_code == run(error).exit_code
     assert result.stderr.startswith("Traceback (most recent call last):\n")
     assert result.stderr.endswith("\nError: Wrong.\n")
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "summary"),
     [
         (ValueError("wrong.\nMore"), "ValueError: wrong"),
         (KeyError(), "KeyError"),
         (OSError(13, "no"), "PermissionError"),
     ],
 )
-def test_any_other_error_shows_its_traceback_and_how_to_report_it(error: Exception, told: str) -> None:
-    result = ended(error)
+def test_an_unexpected_error_shows_its_traceback_and_how_to_report_it(error: Exception, summary: str) -> None:
+    result = run(error)
     assert result.exit_code == 1
     assert result.stderr.startswith("Traceback (most recent call last):\n")
     last = result.stderr.splitlines()[-1]
-    assert last.startswith(f"Error: {told}")
-    assert last.endswith("this is a bug: please report it, with the traceback and with what 'cws --version' says.")
+    assert last.startswith(f"Error: {summary}")
+    assert last.endswith("Please report it with the traceback and the output of 'cws --version'.")
 
 
-def test_one_that_is_told_already_is_left_alone() -> None:
+def test_a_formatted_error_is_not_formatted_again() -> None:
     with pytest.raises(click.ClickException) as caught, one_line_errors(debug=True), one_line_errors(debug=False):
         raise CommandError("Once.")
     assert isinstance(caught.value.__cause__, CommandError)
 
 
-def refused(environment: dict[str, str] | None = None, default_map: dict[str, Any] | None = None) -> str:
+def get_message(environment: dict[str, str] | None = None, default_map: dict[str, Any] | None = None) -> str:
     @click.command()
     @click.option("--port", type=int, envvar=["MY_PORT", "PORT"])
     def command(port: int | None) -> None:
@@ -86,15 +87,15 @@ def refused(environment: dict[str, str] | None = None, default_map: dict[str, An
     return caught.value.message
 
 
-def test_a_refused_value_of_the_environment_is_told_by_its_variable() -> None:
-    told = "Invalid value for '--port': 'a' is not a valid integer."
-    assert refused({"PORT": "a"}) == f"PORT: {told}"
-    assert refused({"PORT": "b", "MY_PORT": "a"}) == f"MY_PORT: {told}"
+def test_an_invalid_variable_is_named() -> None:
+    message = "Invalid value for '--port': 'a' is not a valid integer."
+    assert get_message({"PORT": "a"}) == f"PORT: {message}"
+    assert get_message({"PORT": "b", "MY_PORT": "a"}) == f"MY_PORT: {message}"
 
 
-def test_a_refused_value_of_a_command_s_own_defaults_stands_in_no_file() -> None:
-    assert refused(default_map={"port": "a"}) == "Invalid value for '--port': 'a' is not a valid integer."
+def test_an_invalid_default_of_a_custom_command_has_no_location() -> None:
+    assert get_message(default_map={"port": "a"}) == "Invalid value for '--port': 'a' is not a valid integer."
 
 
-def test_where_nothing_is_known_nothing_is_suggested() -> None:
-    assert unknown("There is no option", "a", []) == "There is no option 'a'. Known: none."
+def test_an_unknown_name_without_alternatives_has_no_suggestion() -> None:
+    assert unknown_name("No such option", "a", []) == "No such option 'a'."

@@ -1,8 +1,6 @@
-"""The group `cws`: its options, its lazy commands, and how a wrong use is told."""
+"""The `cws` group: global options, lazy commands, usage errors."""
 
 import re
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
@@ -15,7 +13,7 @@ from click.testing import CliRunner, Result
 from coworks_async.cli.main import COMMANDS, CommandGroup, cws
 from coworks_async.cli.project import Project
 from coworks_async.exceptions import CommandError, DeployError
-from tests.cli.serving import run_cws
+from tests.cli.processes import run_cws
 
 
 def invoke(*arguments: str) -> Result:
@@ -30,8 +28,8 @@ def show(project: Project) -> None:
 
 
 @click.command()
-def refuse() -> None:
-    """Refuse."""
+def reject() -> None:
+    """Reject."""
     raise CommandError("Never.")
 
 
@@ -44,12 +42,13 @@ def fail() -> None:
 lazy = CommandGroup(
     "lazy", lazy_commands={"show": (f"{__name__}:show", "Print the options.")}, params=cws.params, callback=cws.callback
 )
-lazy.add_command(refuse)
+lazy.add_command(reject)
 lazy.add_command(fail)
+lazy.add_command(click.Command("secret", hidden=True))
 
 
-def shown(*arguments: str, **environment: str) -> Project:
-    """The options as a command gets them."""
+def get_project(*arguments: str, **environment: str) -> Project:
+    """Return the global options as a command receives them."""
     seen: list[Project] = []
     group = CommandGroup("seen", lazy_commands={}, params=cws.params, callback=cws.callback)
     group.command("keep")(click.pass_obj(seen.append))
@@ -62,15 +61,15 @@ def test_the_help_lists_options_and_commands() -> None:
     result = invoke("--help")
     assert result.exit_code == 0
     options = ("--app", "CWS_APP, FLASK_APP", "--project-dir", "--stage", "--env-file")
-    told = " ".join(result.output.split())
+    shown = " ".join(result.output.split())
     for words in (*options, "run Serve the service", "invoke Call the Lambda"):
-        assert words in told
+        assert words in shown
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_the_help_of_each_command_shows_an_example(command: str) -> None:
-    told = " ".join(invoke(command, "--help").output.split())
-    assert re.search(rf"`cws (-\w \w+ )?{command}\b", told), told
+    shown = " ".join(invoke(command, "--help").output.split())
+    assert re.search(rf"`cws (-\w \w+ )?{command}\b", shown), shown
 
 
 def test_no_argument_shows_the_help() -> None:
@@ -79,28 +78,29 @@ def test_no_argument_shows_the_help() -> None:
     assert result.output == invoke("--help").output
 
 
-def test_the_version_is_told_with_those_of_what_serves() -> None:
+def test_version_shows_python_and_the_main_packages() -> None:
     packages = ", ".join(f"{name} {version(name)}" for name in ("Starlette", "uvicorn", "Mangum"))
-    told = f"cws, version {version('coworks-async')} (Python {python_version()}, {packages})\n"
-    assert invoke("--version").output == told
+    expected = f"cws, version {version('coworks-async')} (Python {python_version()}, {packages})\n"
+    assert invoke("--version").output == expected
 
 
-def test_a_variable_that_looks_like_one_of_click_asks_for_no_version() -> None:
+def test_variables_named_after_version_and_help_have_no_effect() -> None:
     assert CliRunner(env={"CWS_VERSION": "1", "CWS_HELP": "1"}).invoke(lazy, ["show"]).output.startswith("Project(")
 
 
-def test_commands_are_imported_when_asked_for() -> None:
+def test_the_help_lists_lazy_commands() -> None:
     result = CliRunner().invoke(lazy, ["--help"])
-    assert "refuse" in result.output
+    assert "reject" in result.output
     assert "show    Print the options." in result.output
+    assert "secret" not in result.output
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--", "--nope"], "No such option '--nope'."),
-        (["runn"], "There is no command 'runn': did you mean 'run'?"),
-        (["absent"], f"There is no command 'absent'. Known: {', '.join(COMMANDS)}."),
+        (["runn"], "No such command 'runn'. Did you mean 'run'?"),
+        (["absent"], f"No such command 'absent'. Choose from: {', '.join(COMMANDS)}."),
         (["--absent"], "No such option '--absent'."),
         (["-A", "simple"], "Missing command."),
         (["run", "--absent"], "No such option '--absent'."),
@@ -109,10 +109,10 @@ def test_commands_are_imported_when_asked_for() -> None:
         (["run", "--port", "65536"], "Invalid value for '--port': '65536' is not a number from 0 to 65535."),
         (["run", "--port", "-1"], "Invalid value for '--port': '-1' is not a number from 0 to 65535."),
         (["run", "--workers", "0"], "Invalid value for '--workers': '0' is not a number from 1 to 999."),
-        (["run", "--reload", "--workers", "2"], "--reload and --workers exclude each other."),
-        (["-s", "../v1", "run"], "The stage '../v1' is not a name made of letters, digits, '-' and '_'."),
-        (["-s", "", "run"], "The stage '' is not a name made of letters, digits, '-' and '_'."),
-        (["-s", "a b", "--help"], "The stage 'a b' is not a name made of letters, digits, '-' and '_'."),
+        (["run", "--reload", "--workers", "2"], "--reload cannot be combined with --workers."),
+        (["-s", "../v1", "run"], "Invalid stage '../v1'. Use letters, digits, '-' and '_'."),
+        (["-s", "", "run"], "Invalid stage ''. Use letters, digits, '-' and '_'."),
+        (["-s", "a b", "--help"], "Invalid stage 'a b'. Use letters, digits, '-' and '_'."),
         (["run", "-s", "v1"], "No such option '-s'."),
         (["-A"], "Option '-A' requires an argument."),
         (["-s"], "Option '-s' requires an argument."),
@@ -120,7 +120,7 @@ def test_commands_are_imported_when_asked_for() -> None:
         (["--stag", "run"], "No such option '--stag'. Did you mean '--stage'?"),
     ],
 )
-def test_a_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], words: str) -> None:
+def test_a_usage_error_is_one_line_with_exit_code_2(arguments: list[str], words: str) -> None:
     result = invoke(*arguments)
     assert result.exit_code == 2
     assert result.stdout == ""
@@ -142,10 +142,10 @@ def test_a_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], words: st
         (["-c", "file", "--config-file-suffix", "", "run"], ("file:1:", "'name: value' lines")),
         (["-c", "tab.yml", "run"], ("tab.yml:2:", "a tab")),
         (["-c", "tab.yml", "--help"], ("tab.yml:2:", "a tab")),
-        (["-c", "typo.yml", "run"], ("typo.yml:1:", "did you mean 'run'?")),
+        (["-c", "typo.yml", "run"], ("typo.yml:1:", "Did you mean 'run'?")),
     ],
 )
-def test_a_folder_or_a_file_that_will_not_do_is_one_line(
+def test_an_invalid_path_or_config_file_is_a_one_line_error(
     arguments: list[str], words: tuple[str, ...], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project)
@@ -159,28 +159,30 @@ def test_a_folder_or_a_file_that_will_not_do_is_one_line(
 
 
 @pytest.mark.parametrize("variable", ["CWS_PROJECT_DIR", "CWS_CONFIG_FILE", "CWS_CONFIG_FILE_SUFFIX", "CWS_STAGE"])
-def test_a_variable_for_a_global_option_is_checked_as_the_option_is(variable: str) -> None:
+def test_the_variable_of_a_global_option_is_checked_like_the_option(variable: str) -> None:
     result = CliRunner(env={variable: "./absent"}).invoke(cws, ["run"])
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert "absent" in result.stderr
 
 
-def test_the_line_says_which_file_or_variable_holds_the_value(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_names_the_variable_or_the_line_of_the_config_file(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(project)
     (project / "project.cws.yml").write_text("commands:\n  run:\n    via: a\n")
-    told = "Invalid value for '--via': 'a' is not one of 'rest', 'http', 'http-stage', 'alb', 'url'."
-    assert invoke("run").stderr == f"Error: project.cws.yml:3: {told}\n"
-    assert CliRunner(env={"CWS_RUN_VIA": "a"}).invoke(cws, ["run"]).stderr == f"Error: CWS_RUN_VIA: {told}\n"
-    assert invoke("run", "--via", "a").stderr == f"Error: {told}\n"
+    message = "Invalid value for '--via': 'a' is not one of 'rest', 'http', 'http-stage', 'alb', 'url'."
+    assert invoke("run").stderr == f"Error: project.cws.yml:3: {message}\n"
+    assert CliRunner(env={"CWS_RUN_VIA": "a"}).invoke(cws, ["run"]).stderr == f"Error: CWS_RUN_VIA: {message}\n"
+    assert invoke("run", "--via", "a").stderr == f"Error: {message}\n"
 
 
 def port(*arguments: str, **environment: str) -> str:
-    """The port of `run`, as the one that is refused."""
+    """Return the port of `cws run` from the error for an invalid one."""
     result = CliRunner(env=environment).invoke(cws, [*arguments])
     return result.stderr.rpartition("'--port': '")[2].partition("'")[0]
 
 
-def test_the_line_wins_over_the_variable_over_the_workspace_over_the_common(
+def test_precedence_is_command_line_then_variable_then_workspace_then_commands(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project)
@@ -195,9 +197,7 @@ def test_the_line_wins_over_the_variable_over_the_workspace_over_the_common(
     assert port("run") == "prod"
 
 
-def test_another_project_file_is_named_by_its_name_or_by_its_suffix(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_config_file_is_selected_by_name_or_suffix(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
     for name in ("project.cws.yml", "project.other.yml", "team.cws.yml"):
         (project / name).write_text(f"commands: {{run: {{port: {name}}}}}")
@@ -208,12 +208,12 @@ def test_another_project_file_is_named_by_its_name_or_by_its_suffix(
         assert port("-c", name, "run") == port("run", CWS_CONFIG_FILE=name) == "team.cws.yml"
 
 
-def test_a_group_may_go_without_help() -> None:
+def test_a_group_can_have_no_help_option() -> None:
     group = CommandGroup("bare", lazy_commands={}, add_help_option=False)
     assert CliRunner().invoke(group, ["--help"]).stderr == "Error: No such option '--help'.\n"
 
 
-def test_no_argument_lists_the_commands_of_the_project_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_help_without_arguments_lists_custom_commands(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "project.cws.yml").write_text("commands: {own: {class: a.b}}\n")
     result = CliRunner(env={"CWS_PROJECT_DIR": str(project)}).invoke(cws, [])
     assert result.exit_code == 2
@@ -222,7 +222,7 @@ def test_no_argument_lists_the_commands_of_the_project_too(project: Path, monkey
 
 
 @pytest.mark.parametrize("text", ["version: 3", "commands: [", "commands: {rum: {}}"])
-def test_the_shell_completes_whatever_the_project_file_holds(
+def test_completion_works_whatever_the_config_file_contains(
     text: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project)
@@ -246,45 +246,34 @@ def test_debug_shows_the_traceback_of_every_error() -> None:
         assert debug.stderr.endswith(f"\n{plain.stderr}")
 
 
-def test_what_fails_in_a_deploy_is_exit_code_1_and_names_its_log() -> None:
+def test_a_deploy_error_has_exit_code_1_and_names_its_log() -> None:
     result = CliRunner().invoke(lazy, ["fail"])
     assert (result.exit_code, result.stderr) == (1, "Error: Not applied.\nLog: apply.log\n")
 
 
-def test_what_a_command_refuses_is_one_line() -> None:
-    result = CliRunner().invoke(lazy, ["refuse"])
+def test_a_command_error_has_exit_code_2() -> None:
+    result = CliRunner().invoke(lazy, ["reject"])
     assert (result.exit_code, result.stderr) == (2, "Error: Never.\n")
 
 
-def test_the_project_is_tech_where_there_is_one(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_project_directory_is_tech_if_it_exists(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
-    assert shown().directory == project
+    assert get_project().directory == project
     (project / "tech").mkdir()
-    assert shown().directory == project / "tech"
-    assert shown("-p", ".").directory == project
-    assert shown(CWS_PROJECT_DIR=".").directory == project
-    assert shown("-p", "tech", CWS_PROJECT_DIR=".").directory == project / "tech"
+    assert get_project().directory == project / "tech"
+    assert get_project("-p", ".").directory == project
+    assert get_project(CWS_PROJECT_DIR=".").directory == project
+    assert get_project("-p", "tech", CWS_PROJECT_DIR=".").directory == project / "tech"
 
 
-def test_the_option_wins_over_cws_app_and_that_over_flask_app() -> None:
-    assert shown().app_spec() == "app:app"
-    assert shown(FLASK_APP="flask").app_spec() == "flask"
-    assert shown(FLASK_APP="flask", CWS_APP="cws").app_spec() == "cws"
-    assert shown("-A", "option", FLASK_APP="flask", CWS_APP="cws").app_spec() == "option"
+def test_the_app_option_overrides_cws_app_which_overrides_flask_app() -> None:
+    assert get_project().app_spec() == "app:app"
+    assert get_project(FLASK_APP="flask").app_spec() == "flask"
+    assert get_project(FLASK_APP="flask", CWS_APP="cws").app_spec() == "cws"
+    assert get_project("-A", "option", FLASK_APP="flask", CWS_APP="cws").app_spec() == "option"
 
 
-def test_the_command_works_from_a_shell(project: Path) -> None:
+def test_cws_runs_as_a_process(project: Path) -> None:
     done = run_cws("run", "--port", "no", cwd=project)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "Error: Invalid value for '--port': 'no' is not a number from 0 to 65535.\n"
-
-
-def test_without_the_extra_the_command_says_what_to_install(project: Path) -> None:
-    code = (
-        "import sys; sys.modules['click'] = sys.modules['uvicorn'] = None; import coworks_async.cli as cli; cli.main()"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert run.returncode == 2
-    assert run.stderr == "Error: cws needs click, uvicorn: pip install 'coworks-async[standard]'\n"

@@ -1,4 +1,4 @@
-"""What the project file and the environment say for a command's options, as the command gets it."""
+"""Options of a command that are set by the config file or by variables."""
 
 from pathlib import Path
 from typing import Any
@@ -7,14 +7,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from coworks_async.cli.config_file import read_configuration
+from coworks_async.cli.config_file import read_config_file
 from coworks_async.cli.option_sources import (
-    Effective,
+    EffectiveOption,
+    bind_envvars,
     check_values,
-    default_map,
-    effective,
-    settings_of,
-    with_variables,
+    convert,
+    find_settings,
+    resolve_options,
 )
 from coworks_async.exceptions import CommandError
 from tests.cli.conftest import Write
@@ -34,7 +34,7 @@ from tests.cli.conftest import Write
 @click.option("--pin", hide_input=True)
 @click.option("-x")
 def everything(**values: Any) -> None:
-    """Take options of every kind."""
+    """Accept options of every kind."""
 
 
 @pytest.fixture(autouse=True)
@@ -42,17 +42,19 @@ def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
 
 
-def settings(write: Write, text: str, stage: str = "dev") -> Any:
-    return settings_of(everything, "all", read_configuration(write("project.cws.yml", text)), stage)
+def read(write: Write, text: str, stage: str = "dev") -> dict[str, Any]:
+    """Return the values of a config file for the command `all`."""
+    config = read_config_file(write("project.cws.yml", text))
+    return {name: convert(*found) for name, found in find_settings(everything, "all", config, stage).items()}
 
 
-def given(write: Write, options: str) -> dict[str, Any]:
-    return default_map(everything, settings(write, f"commands: {{all: {{{options}}}}}"))
+def read_options(write: Write, options: str) -> dict[str, Any]:
+    return read(write, f"commands: {{all: {{{options}}}}}")
 
 
-def refusal(write: Write, options: str) -> str:
+def get_error(write: Write, options: str) -> str:
     with pytest.raises(CommandError) as caught:
-        given(write, options)
+        read_options(write, options)
     return str(caught.value)
 
 
@@ -78,47 +80,51 @@ def refusal(write: Write, options: str) -> str:
         ("port:", {}),
     ],
 )
-def test_a_value_is_as_the_command_line_would_give_it(options: str, values: dict[str, Any], write: Write) -> None:
-    assert given(write, options) == values
+def test_a_value_is_converted_for_click(options: str, values: dict[str, Any], write: Write) -> None:
+    assert read_options(write, options) == values
 
 
 @pytest.mark.parametrize(
     ("options", "name", "expected"),
     [
-        ("port: [a]", "port", "one value"),
-        ("layers: [[a]]", "layers", "one value"),
-        ("layers: [~]", "layers", "one value"),
-        ("pair: [a]", "pair", "a list of 2"),
-        ("pairs: [[a]]", "pairs", "a list of 2"),
+        ("port: [a]", "port", "a single value"),
+        ("layers: [[a]]", "layers", "a single value"),
+        ("layers: [~]", "layers", "a single value"),
+        ("pair: [a]", "pair", "a list of 2 values"),
+        ("pairs: [[a]]", "pairs", "a list of 2 values"),
         ("lambda: 1", "lambda", "true or false"),
         ("lambda: 'true'", "lambda", "true or false"),
         ("lambda: [true]", "lambda", "true or false"),
     ],
 )
-def test_a_wrong_type_is_told_with_its_line(options: str, name: str, expected: str, write: Write) -> None:
-    told = f"project.cws.yml:1: The value of {name!r} is of a wrong type: expected {expected}."
-    assert refusal(write, options) == told
+def test_a_value_of_the_wrong_type_is_an_error_with_its_line(
+    options: str, name: str, expected: str, write: Write
+) -> None:
+    assert get_error(write, options) == f"project.cws.yml:1: Invalid value for {name!r}. Expected {expected}."
 
 
-def test_an_unknown_option_is_told_in_the_spelling_of_the_file(write: Write) -> None:
-    assert refusal(write, "prot: 1") == ("project.cws.yml:1: 'all' has no option 'prot': did you mean 'port'?")
-    assert refusal(write, "memory-sise: 1").endswith("did you mean 'memory-size'?")
-    assert refusal(write, "memory_sise: 1").endswith("did you mean 'memory_size'?")
-    # The function's name for it is nobody's business.
-    assert "'in_lambda'" in refusal(write, "in_lambda: true")
+def test_an_unknown_option_is_an_error_in_the_spelling_of_the_file(write: Write) -> None:
+    assert get_error(write, "prot: 1") == (
+        "project.cws.yml:1: Command 'all' has no option 'prot'. Did you mean 'port'?"
+    )
+    assert get_error(write, "memory-sise: 1").endswith("Did you mean 'memory-size'?")
+    assert get_error(write, "memory_sise: 1").endswith("Did you mean 'memory_size'?")
+    # The name of the function's parameter is internal.
+    assert "'in_lambda'" in get_error(write, "in_lambda: true")
 
 
-def test_an_argument_is_told_by_the_line_alone(write: Write) -> None:
-    assert refusal(write, "target: here").startswith("project.cws.yml:1: 'all' has no option 'target'. Known: folder, ")
+def test_an_argument_cannot_be_set(write: Write) -> None:
+    message = get_error(write, "target: here")
+    assert message.startswith("project.cws.yml:1: Command 'all' has no option 'target'. Choose from: folder, ")
 
 
-def test_an_unknown_option_of_another_stage_is_told_too(write: Write) -> None:
+def test_an_unknown_option_of_another_stage_is_an_error(write: Write) -> None:
     text = "workspaces:\n  prod:\n    commands:\n      all:\n        prot: 1\n"
-    with pytest.raises(CommandError, match=r"^project\.cws\.yml:5: 'all' has no option 'prot'"):
-        settings(write, text, "dev")
+    with pytest.raises(CommandError, match=r"^project\.cws\.yml:5: Command 'all' has no option 'prot'"):
+        read(write, text, "dev")
 
 
-def test_a_workspace_whose_class_is_another_may_lack_a_common_option(write: Write) -> None:
+def test_common_options_are_ignored_in_a_workspace_that_replaces_the_class(write: Write) -> None:
     text = """\
         commands:
           all: {class: a.b, gone: 1, port: 1}
@@ -126,14 +132,14 @@ def test_a_workspace_whose_class_is_another_may_lack_a_common_option(write: Writ
           v1: {commands: {all: {class: c.d, layers: [x]}}}
           v2: {commands: {all: {class: e.f, only_there: 1}}}
         """
-    assert default_map(everything, settings(write, text, "v1")) == {"port": "1", "layers": ["x"]}
-    with pytest.raises(CommandError, match=r"^project\.cws\.yml:2: 'all' has no option 'gone'"):
-        settings(write, text, "dev")
+    assert read(write, text, "v1") == {"port": "1", "layers": ["x"]}
+    with pytest.raises(CommandError, match=r"^project\.cws\.yml:2: Command 'all' has no option 'gone'"):
+        read(write, text, "dev")
 
 
-def test_null_in_a_workspace_takes_an_option_back(write: Write) -> None:
+def test_null_in_a_workspace_resets_an_option(write: Write) -> None:
     text = "commands: {all: {port: 1, x: 2}}\nworkspaces: {v1: {commands: {all: {port: ~}}}}"
-    assert default_map(everything, settings(write, text, "v1")) == {"x": "2"}
+    assert read(write, text, "v1") == {"x": "2"}
 
 
 def test_a_variable_is_named_after_the_command_and_the_long_option(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,41 +152,42 @@ def test_a_variable_is_named_after_the_command_and_the_long_option(monkeypatch: 
         "CWS_MY_ALL_X": "x",
         "CWS_MY_ALL_PORT": "",
     }
-    result = CliRunner(env=environment).invoke(with_variables(probe, "my-all"), ["-x", "line"])
+    result = CliRunner(env=environment).invoke(bind_envvars(probe, "my-all"), ["-x", "line"])
     assert result.exit_code == 0, result.output
     assert (seen["memory_size"], seen["in_lambda"], seen["layers"]) == (512, True, ("a", "b"))
     assert (seen["x"], seen["port"]) == ("line", "5000")
-    # The command itself is as it was: under another name it has other variables.
+    # The command itself is unchanged.
     assert probe.params[1].envvar is None
 
 
-def test_a_variable_of_the_option_s_own_comes_after(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bound_variable_precedes_the_option_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
     probe = click.Command("probe", params=[click.Option(["--region"], envvar="AWS_REGION")])
-    option = with_variables(probe, "deploy").params[0]
+    option = bind_envvars(probe, "deploy").params[0]
     assert option.envvar == ["CWS_DEPLOY_REGION", "AWS_REGION"]
 
 
-def test_what_an_option_does_not_take_is_told_with_the_line_or_the_variable(
-    write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(text: str) -> str:
-        context = click.Context(with_variables(everything, "all"))
+def test_check_values_names_the_line_or_the_variable(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    def get_message(text: str) -> str:
+        context = click.Context(bind_envvars(everything, "all"))
         with pytest.raises(CommandError) as caught:
-            check_values(context, "all", read_configuration(write("project.cws.yml", text)), "dev")
+            check_values(context, "all", read_config_file(write("project.cws.yml", text)), "dev")
         return str(caught.value)
 
-    told = "Invalid value for '--memory-size': 'big' is not a valid integer."
-    assert refused("commands:\n  all: {x: a, memory-size: big}") == f"project.cws.yml:2: {told}"
-    assert refused("workspaces:\n  v1:\n    commands:\n      all: {memory_size: big}") == f"project.cws.yml:4: {told}"
+    message = "Invalid value for '--memory-size': 'big' is not a valid integer."
+    assert get_message("commands:\n  all: {x: a, memory-size: big}") == f"project.cws.yml:2: {message}"
+    assert (
+        get_message("workspaces:\n  v1:\n    commands:\n      all: {memory_size: big}")
+        == f"project.cws.yml:4: {message}"
+    )
     monkeypatch.setenv("CWS_ALL_MEMORY_SIZE", "big")
     for variable in ("JSON", "LAMBDA", "X"):
         monkeypatch.setenv(f"CWS_ALL_{variable}", "1")
-    assert refused("commands: {all: {json: true, lambda: false, pair: [a, b], memory_size: ~}}") == (
-        f"CWS_ALL_MEMORY_SIZE: {told}"
+    assert get_message("commands: {all: {json: true, lambda: false, pair: [a, b], memory_size: ~}}") == (
+        f"CWS_ALL_MEMORY_SIZE: {message}"
     )
 
 
-def test_what_holds_is_told_with_where_it_stands(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_option_is_resolved_with_its_source(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CWS_ALL_MEMORY_SIZE", "512")
     text = """\
         commands:
@@ -190,17 +197,17 @@ def test_what_holds_is_told_with_where_it_stands(write: Write, monkeypatch: pyte
             commands:
               all: {layers: [a]}
         """
-    found = effective(with_variables(everything, "all"), settings(write, text))
-    assert found == {
-        "port": Effective("5000", "default"),
-        "memory_size": Effective("512", "environment", "CWS_ALL_MEMORY_SIZE"),
-        "layers": Effective(["a"], "workspace", "project.cws.yml:6"),
-        "pair": Effective(None, "default"),
-        "pairs": Effective(None, "default"),
-        "lambda": Effective(False, "default"),
-        "json": Effective("json", "commands", "project.cws.yml:2"),
-        "yaml": Effective(None, "default"),
-        "folder": Effective(Path("tech"), "default"),
-        "pin": Effective("(hidden)", "commands", "project.cws.yml:2"),
-        "x": Effective("common", "commands", "project.cws.yml:2"),
+    config = read_config_file(write("project.cws.yml", text))
+    assert resolve_options(bind_envvars(everything, "all"), "all", config, "dev") == {
+        "port": EffectiveOption("5000", "default"),
+        "memory_size": EffectiveOption("512", "environment", "CWS_ALL_MEMORY_SIZE"),
+        "layers": EffectiveOption(["a"], "workspace", "project.cws.yml:6"),
+        "pair": EffectiveOption(None, "default"),
+        "pairs": EffectiveOption(None, "default"),
+        "lambda": EffectiveOption(False, "default"),
+        "json": EffectiveOption("json", "commands", "project.cws.yml:2"),
+        "yaml": EffectiveOption(None, "default"),
+        "folder": EffectiveOption(Path("tech"), "default"),
+        "pin": EffectiveOption("(hidden)", "commands", "project.cws.yml:2"),
+        "x": EffectiveOption("common", "commands", "project.cws.yml:2"),
     }

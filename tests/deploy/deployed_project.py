@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 
 from tests.aws.emulator import CREDENTIALS
-from tests.cli.serving import CWS
+from tests.cli.processes import CWS
 from tests.deploy.toolchain import Toolchain
 
 # A deploy creates about seventy resources, on a machine that runs other tests too.

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 
 from tests.aws.emulator import CREDENTIALS, emulator
-from tests.cli.serving import CWS
+from tests.cli.processes import CWS
 from tests.deploy.toolchain import Toolchain
 
 PATIENCE = 120.0

@@ -1,4 +1,4 @@
-"""Annotations of every kind, by the name of the path that takes it in `tests.sending.taking`."""
+"""Annotations of every kind, by the name of their path in the services of `tests.http_requests.taking`."""
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal

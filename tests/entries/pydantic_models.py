@@ -1,4 +1,4 @@
-"""The pydantic models of these tests."""
+"""Pydantic models for the tests."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -27,7 +27,7 @@ class Box(BaseModel, Generic[T]):
 
 
 box: Any = Box
-"""The same, to be given types that are found at run time."""
+"""`Box` for type arguments that mypy cannot check."""
 
 
 class Other(BaseModel):
@@ -41,7 +41,7 @@ class Spot:
 
 
 @pydantic.dataclasses.dataclass
-class Place:
+class AliasedPoint:
     x: int = Field(0, alias="X")
 
 

@@ -1,14 +1,13 @@
-"""Blueprints: classes of entries, mounted under a prefix."""
+"""Blueprints: mounting, names, prefixes, authorization."""
 
 from typing import Any
 
 from coworks_async import Blueprint, TechMicroService, entry, request
 from tests.clients import Connect
-from tests.entries.building import refusal, routes
-from tests.entries.pages import Pages
+from tests.entries.services import Pages, declaration_error, list_routes
 
 
-def test_its_entries_are_served_under_the_prefix(connect: Connect):
+def test_a_blueprint_serves_its_entries_under_the_prefix(connect: Connect):
     app = TechMicroService()
     app.register_blueprint(Pages(), url_prefix="/pages")
     client = connect(app)
@@ -17,7 +16,7 @@ def test_its_entries_are_served_under_the_prefix(connect: Connect):
     assert client.get("/new").status_code == client.get("/pages").status_code == 404
 
 
-def test_without_a_prefix_they_stand_at_the_root(connect: Connect):
+def test_without_a_prefix_a_blueprint_serves_at_the_root(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
@@ -31,7 +30,7 @@ def test_without_a_prefix_they_stand_at_the_root(connect: Connect):
     assert client.get("/new").text == "new"
 
 
-def test_the_root_of_a_blueprint_is_its_prefix_with_or_without_a_slash(connect: Connect):
+def test_the_root_of_a_blueprint_is_its_prefix_with_or_without_a_trailing_slash(connect: Connect):
     class Home(Blueprint):
         @entry(no_auth=True)
         async def get(self):
@@ -49,7 +48,7 @@ def test_the_root_of_a_blueprint_is_its_prefix_with_or_without_a_slash(connect: 
     assert client.get("/home").status_code == 404
 
 
-def test_its_entries_ask_for_the_token_of_the_service(connect: Connect):
+def test_blueprint_entries_require_the_token_of_the_service(connect: Connect):
     class Closed(Blueprint):
         async def get(self):
             return f"for {request.auth}"
@@ -66,7 +65,7 @@ def test_its_entries_ask_for_the_token_of_the_service(connect: Connect):
     assert client.get("/closed", headers={"Authorization": "token"}).text == "for {'name': 'token'}"
 
 
-def test_its_name_is_its_class_in_lower_case_unless_it_says_otherwise():
+def test_the_default_name_of_a_blueprint_is_its_class_name_in_lower_case():
     app = TechMicroService()
     app.register_blueprint(Pages(), url_prefix="/a")
     app.register_blueprint(Pages(name="others"), url_prefix="/b")
@@ -74,22 +73,24 @@ def test_its_name_is_its_class_in_lower_case_unless_it_says_otherwise():
     assert app.url_for("others.get", number=7) == "/b/7"
 
 
-def test_two_blueprints_of_one_name_are_refused():
+def test_a_duplicate_blueprint_name_is_an_error():
     app = TechMicroService()
     app.register_blueprint(Pages(), url_prefix="/a")
-    assert refusal(app.register_blueprint, Pages(), url_prefix="/b") == (
-        "TechMicroService.register_blueprint('pages'): there is a blueprint of this name; "
-        "give one of them another, by name=..."
+    assert declaration_error(app.register_blueprint, Pages(), url_prefix="/b") == (
+        "TechMicroService.register_blueprint('pages'): a blueprint of this name is already registered. "
+        "Pass another name=..."
     )
 
 
-def test_two_blueprints_of_one_name_are_refused_even_hidden():
+def test_a_duplicate_blueprint_name_is_an_error_even_with_hide_routes():
     app = TechMicroService()
     app.register_blueprint(Pages(), hide_routes=True)
-    assert "there is a blueprint of this name" in refusal(app.register_blueprint, Pages(), url_prefix="/b")
+    assert "a blueprint of this name is already registered" in declaration_error(
+        app.register_blueprint, Pages(), url_prefix="/b"
+    )
 
 
-def test_with_hide_routes_none_of_its_entries_exist_and_its_hooks_do(connect: Connect):
+def test_hide_routes_removes_the_entries_but_keeps_the_hooks(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
@@ -98,20 +99,20 @@ def test_with_hide_routes_none_of_its_entries_exist_and_its_hooks_do(connect: Co
     pages = Pages()
 
     @pages.after_app_request
-    def mark(response):
+    def add_header(response):
         response.headers["x-pages"] = "seen"
         return response
 
     app = Service()
     app.register_blueprint(pages, url_prefix="/pages", hide_routes=True)
-    assert routes(app) == {"GET /"}
+    assert list_routes(app) == {"GET /"}
     assert [type(route).__name__ for route in app.routes] == ["EntryRoute"]
     client = connect(app)
     assert client.get("/").headers["x-pages"] == "seen"
     assert client.get("/pages/7").status_code == client.get("/pages/new").status_code == 404
 
 
-def test_hidden_entries_take_no_route_from_others(connect: Connect):
+def test_hidden_entries_do_not_occupy_their_routes(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get_new(self):
@@ -136,16 +137,16 @@ def test_two_blueprints_may_share_a_prefix(connect: Connect):
     assert client.get("/pages/more").text == "more"
 
 
-def test_blueprints_of_one_class_on_one_prefix_are_told_apart_by_name():
+def test_the_error_of_duplicate_routes_names_the_blueprints():
     class Pages(Blueprint):
         async def get(self):
-            """Would answer twice."""
+            """Matches the same requests in both blueprints."""
 
     app = TechMicroService()
     app.register_blueprint(Pages("old"), url_prefix="/pages")
-    where = f"GET /pages ({Pages.__qualname__}.get of the blueprint"
-    assert refusal(app.register_blueprint, Pages("new"), url_prefix="/pages") == (
-        f"{where} 'old') and {where} 'new') answer the same requests; rename one."
+    where = f"GET /pages ({Pages.__qualname__}.get in blueprint"
+    assert declaration_error(app.register_blueprint, Pages("new"), url_prefix="/pages") == (
+        f"{where} 'old') and {where} 'new') match the same requests. Rename one of them."
     )
 
 
@@ -157,7 +158,7 @@ def test_one_blueprint_may_serve_two_services(connect: Connect):
     assert connect(first).get("/a/7").json() == connect(second).get("/b/7").json() == {"page": 7}
 
 
-def test_it_has_a_state_of_its_own(connect: Connect):
+def test_two_instances_of_a_blueprint_do_not_share_state(connect: Connect):
     class Counter(Blueprint):
         def __init__(self, start: int, **kwargs: Any):
             super().__init__(**kwargs)
@@ -175,7 +176,7 @@ def test_it_has_a_state_of_its_own(connect: Connect):
     assert [client.post(path).json() for path in ("/a", "/a", "/b")] == [11, 12, 21]
 
 
-def test_it_is_registered_before_the_first_request(connect: Connect):
+def test_registering_a_blueprint_after_the_first_request_is_an_error(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
@@ -184,13 +185,13 @@ def test_it_is_registered_before_the_first_request(connect: Connect):
     app = Service()
     client = connect(app)
     assert client.get("/").status_code == 200
-    assert refusal(app.register_blueprint, Pages()).endswith(
-        "Service.register_blueprint('pages') comes after the first request; register blueprints where the app is made."
+    assert declaration_error(app.register_blueprint, Pages()).endswith(
+        "Service.register_blueprint('pages'): called after the first request. Call it where the app is created."
     )
     assert client.get("/new").status_code == 404
 
 
-def test_entries_are_inherited_and_taken_away_like_a_service_s(connect: Connect):
+def test_blueprint_entries_can_be_inherited_overridden_and_removed(connect: Connect):
     class Fewer(Pages):
         get_new = None  # type: ignore[assignment]
 

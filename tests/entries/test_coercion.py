@@ -1,4 +1,4 @@
-"""What a string converts to: the laws, for any string."""
+"""Properties of coercion, for any string."""
 
 import sys
 from decimal import Decimal
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import ValidationError
 from msgspec.inspect import type_info
 
-from coworks_async.entries import coercion as relax
+from coworks_async.entries import coercion
 from coworks_async.entries.converters import Converter
 
 ANYTHING = st.recursive(
@@ -21,35 +21,35 @@ ANYTHING = st.recursive(
 
 
 @given(st.integers())
-def test_an_integer_written_in_digits_is_that_integer(number: int):
-    assert relax.coerce_int(str(number)) == number
+def test_a_string_of_digits_converts_to_that_integer(number: int):
+    assert coercion.coerce_int(str(number)) == number
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_finite_float_is_read_as_python_writes_it(number: float):
-    assert relax.coerce_float(repr(number)) == number
+def test_the_repr_of_a_finite_float_converts_to_that_float(number: float):
+    assert coercion.coerce_float(repr(number)) == number
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
-def test_a_decimal_keeps_each_of_its_digits(number: Decimal):
-    assert str(relax.coerce_decimal(str(number))) == str(number)
+def test_a_decimal_keeps_all_digits(number: Decimal):
+    assert str(coercion.coerce_decimal(str(number))) == str(number)
 
 
 @given(st.text())
-def test_what_is_read_as_a_number_is_that_number_to_python_too(text: str):
-    for convert, kind in ((relax.coerce_int, int), (relax.coerce_float, float)):
+def test_a_string_that_converts_to_a_number_is_the_same_number_in_python(text: str):
+    for convert, kind in ((coercion.coerce_int, int), (coercion.coerce_float, float)):
         try:
             number = convert(text)
         except ValidationError:
             continue
         if number is not text:
-            assert Fraction(kind(text)) == Fraction(number)  # and so it is finite
+            assert Fraction(kind(text)) == Fraction(number)  # a Fraction is finite
 
 
 @given(ANYTHING)
-def test_what_is_no_string_is_left_to_the_type(value: Any):
+def test_values_other_than_strings_are_not_coerced(value: Any):
     if not isinstance(value, str):
-        for convert in (relax.coerce_int, relax.coerce_float, relax.coerce_bool, relax.coerce_decimal):
+        for convert in (coercion.coerce_int, coercion.coerce_float, coercion.coerce_bool, coercion.coerce_decimal):
             assert convert(value) is value
 
 
@@ -57,29 +57,29 @@ TYPES = [int, float, bool, Decimal, int | str, float | bool | None, list[int], d
 
 
 @given(st.sampled_from(TYPES), ANYTHING)
-def test_a_relaxer_makes_no_other_error_than_the_one_of_a_wrong_value(annotation: Any, value: Any):
+def test_a_coercer_raises_only_validation_errors(annotation: Any, value: Any):
     try:
-        relaxed = relax.compile_coercion(type_info(annotation))(value)
+        coerced = coercion.compile_coercer(type_info(annotation))(value)
     except ValidationError:
         return
-    assert isinstance(relaxed, type(value)) or isinstance(value, str)
+    assert isinstance(coerced, type(value)) or isinstance(value, str)
 
 
 @given(st.sampled_from(TYPES[:-1]), st.text() | st.sampled_from(["nan", "inf", "-Infinity", "1e999", "NaN"]))
-def test_no_string_converts_to_what_is_not_finite(annotation: Any, text: str):
+def test_no_string_converts_to_nan_or_infinity(annotation: Any, text: str):
     try:
-        value = Converter(annotation).from_text([text])
+        value = Converter(annotation).from_strings([text])
     except ValidationError:
         return
     for one in value if isinstance(value, list | dict | tuple) else [value]:
         assert isinstance(one, str | None) or abs(Fraction(one)) >= 0
 
 
-def test_a_number_longer_than_python_reads_is_out_of_range():
+def test_an_integer_with_too_many_digits_is_out_of_range():
     with pytest.raises(ValidationError, match="Number out of range"):
-        relax.coerce_int("9" * (sys.get_int_max_str_digits() + 1))
+        coercion.coerce_int("9" * (sys.get_int_max_str_digits() + 1))
 
 
-def test_the_exact_reading_of_numbers_is_undone_where_no_type_asks_for_it():
+def test_decimals_become_floats_where_the_type_is_not_decimal():
     value = {"a": [Decimal("1.5"), {"b": Decimal(2)}], "c": "1.5", "d": None}
-    assert relax.decimals_to_floats(value) == {"a": [1.5, {"b": 2.0}], "c": "1.5", "d": None}
+    assert coercion.decimals_to_floats(value) == {"a": [1.5, {"b": 2.0}], "c": "1.5", "d": None}

@@ -1,4 +1,4 @@
-"""Annotations convert and validate, and a string converts alike wherever it comes from."""
+"""Conversion of strings from path, query, form and JSON."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ import pytest
 from coworks_async import DeclarationError, TechMicroService, entry
 from tests.clients import Connect
 from tests.entries.annotations import ANNOTATIONS, Colour, Level
-from tests.sending import assert_bound, assert_refused, sent_everywhere, shown, taking
+from tests.http_requests import assert_bound, assert_refused, sent_everywhere, shown, taking
 
 CONVERTED: list[tuple[str, str, object]] = [
     ("int", "42", 42),
@@ -105,67 +105,67 @@ REFUSED: list[tuple[str, str, str, str]] = [
     ("date", "2023-02-29", "date", "Invalid RFC3339 encoded date"),
     ("time", "25:00:00", "time", "Invalid RFC3339 encoded time"),
     ("timedelta", "5", "timedelta", "Invalid ISO8601 duration"),
-    ("colour", "blue", "one of 'red', \"it's\"", "Not one of the values allowed"),
-    ("level", "3", "one of 1, 2", "Not one of the values allowed"),
-    ("word", "c", "one of 'a', 'b'", "Not one of the values allowed"),
-    ("wordornumber", "2.0", "one of '1', 2", "Not one of the values allowed"),
-    ("yes", "false", "one of True | None", "Not one of the values allowed"),
+    ("colour", "blue", "one of 'red', \"it's\"", "Not one of the allowed values"),
+    ("level", "3", "one of 1, 2", "Not one of the allowed values"),
+    ("word", "c", "one of 'a', 'b'", "Not one of the allowed values"),
+    ("wordornumber", "2.0", "one of '1', 2", "Not one of the allowed values"),
+    ("yes", "false", "one of True | None", "Not one of the allowed values"),
     ("optional", "null", "int | None", "Expected `int | null`, got `str`"),
     ("intordecimal", "nan", "int | Decimal", "Expected `decimal`, got `str`"),
     ("limited", "11", "int >= 1 <= 10", "Expected `int` <= 10"),
     ("short", "abcd", "str of length <= 3", "Expected `str` of length <= 3"),
-    ("coded", "ABC", "str like ^[a-z]+$", "Expected `str` matching regex '^[a-z]+$'"),
+    ("coded", "ABC", "str matching ^[a-z]+$", "Expected `str` matching regex '^[a-z]+$'"),
     ("bytes", "a b", "bytes", "Invalid base64 encoded string"),
 ]
 
 
-def test_a_string_converts_alike_wherever_it_comes_from(connect: Connect):
+def test_a_string_converts_the_same_way_from_every_source(connect: Connect):
     client = connect(taking(ANNOTATIONS, path=True))
     for name, text, value in CONVERTED:
-        for _, answer in sent_everywhere(client, name, text):
-            assert (name, text, answer.status_code, answer.text) == (name, text, 200, shown(value))
+        for _, response in sent_everywhere(client, name, text):
+            assert (name, text, response.status_code, response.text) == (name, text, 200, shown(value))
 
 
-def test_a_string_that_does_not_convert_is_refused_alike_wherever_it_comes_from(connect: Connect):
+def test_an_invalid_string_is_the_same_error_from_every_source(connect: Connect):
     client = connect(taking(ANNOTATIONS, path=True))
     for name, text, expected, detail in REFUSED:
-        for where, answer in sent_everywhere(client, name, text):
-            assert_refused(answer, (where, "value", expected, detail))
+        for where, response in sent_everywhere(client, name, text):
+            assert_refused(response, (where, "value", expected, detail))
 
 
-def test_booleans_are_words_in_any_letter_case(connect: Connect):
+def test_booleans_are_case_insensitive_words(connect: Connect):
     client = connect(taking({"bool": bool}, path=True))
     for words, value in ((("true", "1", "yes", "on"), True), (("false", "0", "no", "off"), False)):
         for word in words:
             for text in (word, word.upper(), word.title()):
-                for _, answer in sent_everywhere(client, "bool", text):
-                    assert_bound(answer, value)
+                for _, response in sent_everywhere(client, "bool", text):
+                    assert_bound(response, value)
 
 
-def test_an_empty_string_is_a_string_and_nothing_else(connect: Connect):
+def test_an_empty_string_converts_only_to_str(connect: Connect):
     annotations = {"str": str, "optionaltext": str | None, "int": int | None, "bool": bool}
     client = connect(taking(annotations, path=True))
     for name in ("str", "optionaltext"):
-        for _, answer in sent_everywhere(client, name, ""):
-            assert_bound(answer, "")
+        for _, response in sent_everywhere(client, name, ""):
+            assert_bound(response, "")
     for name, expected, kind in (("int", "int | None", "int | null"), ("bool", "bool", "bool")):
-        for where, answer in sent_everywhere(client, name, ""):
-            assert_refused(answer, (where, "value", expected, f"Expected `{kind}`, got `str`"))
+        for where, response in sent_everywhere(client, name, ""):
+            assert_refused(response, (where, "value", expected, f"Expected `{kind}`, got `str`"))
 
 
-def test_a_refusal_never_repeats_the_value(connect: Connect):
+def test_an_error_never_contains_the_value(connect: Connect):
     client = connect(taking(ANNOTATIONS, path=True))
     for secret in ("hunter2", 'x" - at `$.y', "it's - at `$.y`", "x - at `key` in `$`"):
         for name in ("int", "colour", "level", "word", "wordornumber", "uuid", "date", "limited", "coded", "decimal"):
-            for where, answer in sent_everywhere(client, name, secret):
-                assert answer.status_code == 422
-                [error] = answer.json()["errors"]
+            for where, response in sent_everywhere(client, name, secret):
+                assert response.status_code == 422
+                [error] = response.json()["errors"]
                 assert (error["where"], error["name"]) == (where, "value")
-                assert secret not in answer.text
+                assert secret not in response.text
                 assert " - at " not in error["detail"]
 
 
-def test_without_an_annotation_a_value_stays_as_it_came(connect: Connect):
+def test_without_an_annotation_a_value_is_passed_as_received(connect: Connect):
     class Bare(TechMicroService):
         @entry(no_auth=True)
         async def get(self, value=None):
@@ -184,7 +184,7 @@ def test_without_an_annotation_a_value_stays_as_it_came(connect: Connect):
         assert_bound(client.post("/", json={"value": value}), value)
 
 
-def test_a_union_is_told_in_the_order_that_its_entry_has_though_another_writes_it_the_other_way(connect: Connect):
+def test_errors_show_a_union_in_the_order_of_each_entry(connect: Connect):
     class Both(TechMicroService):
         @entry(no_auth=True)
         async def get_one(self, *, value: date | bool):
@@ -195,11 +195,11 @@ def test_a_union_is_told_in_the_order_that_its_entry_has_though_another_writes_i
             return shown(value)
 
     client = connect(Both())
-    told = [client.get(f"/{path}?value=never").json()["errors"][0]["expected"] for path in ("one", "other")]
-    assert told == ["date | bool", "bool | date"]
+    expected = [client.get(f"/{path}?value=never").json()["errors"][0]["expected"] for path in ("one", "other")]
+    assert expected == ["date | bool", "bool | date"]
 
 
 @pytest.mark.parametrize("annotation", [Decimal | str, date | str, Colour | str, object, complex, Connect, [int]])
-def test_an_annotation_that_cannot_be_told_apart_or_converted_is_a_declaration_error(annotation: Any):
-    with pytest.raises(DeclarationError, match=r"Taking\.get_query_x: the parameter 'value' cannot be converted: .+"):
+def test_an_ambiguous_or_unsupported_annotation_is_a_declaration_error(annotation: Any):
+    with pytest.raises(DeclarationError, match=r"Taking\.get_query_x: cannot convert parameter 'value': .+"):
         taking({"x": annotation})

@@ -1,4 +1,4 @@
-"""JSON brings types of its own: what each annotation takes of them, and what it refuses."""
+"""Conversion of JSON values."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
 from tests.entries.annotations import ANNOTATIONS, Level
-from tests.sending import JSON, assert_bound, assert_refused, shown, taking
+from tests.http_requests import JSON, assert_bound, assert_refused, shown, taking
 
 
-def test_json_has_numbers_booleans_and_null_of_its_own(connect: Connect):
+def test_json_numbers_booleans_and_null_are_accepted(connect: Connect):
     client = connect(taking(ANNOTATIONS, path=True))
     for name, value in (("int", 5), ("float", 1.5), ("bool", False), ("optional", None), ("intorstr", 5), ("level", 1)):
-        answer = client.post(f"/body/{name}", json={"value": value})
-        assert_bound(answer, Level.LOW if name == "level" else value)
+        response = client.post(f"/body/{name}", json={"value": value})
+        assert_bound(response, Level.LOW if name == "level" else value)
     assert_bound(client.post("/body/float", json={"value": 3}), 3.0)
 
 
@@ -36,14 +36,14 @@ WRONG_JSON = [
 ]
 
 
-def test_json_of_the_wrong_type_is_refused(connect: Connect):
+def test_json_of_the_wrong_type_is_an_error(connect: Connect):
     client = connect(taking(ANNOTATIONS))
     for name, sent, expected, got in WRONG_JSON:
-        answer = client.post(f"/body/{name}", content=f'{{"value": {sent}}}', headers=JSON)
-        assert_refused(answer, ("body", "value", expected, got))
+        response = client.post(f"/body/{name}", content=f'{{"value": {sent}}}', headers=JSON)
+        assert_refused(response, ("body", "value", expected, got))
 
 
-def test_a_number_of_json_keeps_its_digits_in_a_decimal(connect: Connect):
+def test_a_json_number_keeps_its_digits_in_a_decimal(connect: Connect):
     client = connect(taking({"decimal": Decimal, "intordecimal": int | Decimal}))
     digits = "1.234567890123456789012345678901"
     for name in ("decimal", "intordecimal"):
@@ -54,7 +54,7 @@ def test_a_number_of_json_keeps_its_digits_in_a_decimal(connect: Connect):
     assert_refused(beyond, ("body", "", "JSON", "A number is out of range"))
 
 
-def test_beside_a_decimal_the_other_numbers_of_json_stay_floats(connect: Connect):
+def test_other_json_numbers_beside_a_decimal_are_floats(connect: Connect):
     class Prices(TechMicroService):
         @entry(no_auth=True)
         async def post(
@@ -69,13 +69,13 @@ def test_beside_a_decimal_the_other_numbers_of_json_stay_floats(connect: Connect
             return shown(price, weight, either, whole, raw, named)
 
     client = connect(Prices())
-    answer = client.post(
+    response = client.post(
         "/", json={"price": 1.10, "weight": 0.5, "either": 2.5, "raw": [{"a": 1.5}], "named": {"a": 7}}
     )
-    assert_bound(answer, Decimal("1.1"), 0.5, 2.5, "", [{"a": 1.5}], {"a": 7.0})
-    answer = client.post("/", content='{"price": 1, "weight": 1e400, "either": 1e400, "whole": 1.5, "raw": 1e400}')
+    assert_bound(response, Decimal("1.1"), 0.5, 2.5, "", [{"a": 1.5}], {"a": 7.0})
+    response = client.post("/", content='{"price": 1, "weight": 1e400, "either": 1e400, "whole": 1.5, "raw": 1e400}')
     assert_refused(
-        answer,
+        response,
         ("body", "weight", "float", "Number out of range"),
         ("body", "either", "float | str", "Number out of range"),
         ("body", "whole", "int | str", "Expected `int | str`, got `float`"),

@@ -8,10 +8,10 @@ import pytest
 
 from coworks_async import Blueprint, TechMicroService, entry
 from tests.clients import Connect
-from tests.entries.building import refusal
+from tests.entries.services import declaration_error
 
 
-def test_the_decorator_is_used_bare_or_with_options(connect: Connect):
+def test_entry_works_with_and_without_parentheses(connect: Connect):
     class Service(TechMicroService):
         async def token_authorizer(self, token):
             return token == "token"
@@ -36,7 +36,7 @@ def test_the_decorator_is_used_bare_or_with_options(connect: Connect):
     assert client.get("/called", headers={"Authorization": "token"}).text == "called"
 
 
-def test_a_decorated_method_stays_a_plain_method():
+def test_a_decorated_method_can_be_called_directly():
     class Service(TechMicroService):
         @entry
         def get(self, name="world"):
@@ -47,22 +47,22 @@ def test_a_decorated_method_stays_a_plain_method():
     assert Service.get.__doc__ == "Greet."
 
 
-def test_no_auth_is_off_by_default_and_seen_in_the_entries():
+def test_options_are_attributes_of_the_entry():
     class Service(TechMicroService):
         @entry
         async def get(self):
-            """Closed."""
+            """The default options."""
 
         @entry(no_auth=True, no_cors=False, background=True)
         async def post(self):
-            """Open."""
+            """All flags set."""
 
     closed, opened = Service().entries
     assert (closed.no_auth, closed.no_cors, closed.background) == (False, True, False)
     assert (opened.no_auth, opened.no_cors, opened.background) == (True, False, True)
 
 
-def test_an_entry_exists_on_its_stage_alone(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+def test_stage_limits_the_stages_on_which_an_entry_exists(connect: Connect, monkeypatch: pytest.MonkeyPatch):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
@@ -86,22 +86,22 @@ def test_an_entry_exists_on_its_stage_alone(connect: Connect, monkeypatch: pytes
     assert [client.get(path).status_code for path in ("/", "/v1", "/both")] == [200, 404, 404]
 
 
-def test_two_entries_on_one_route_may_live_on_different_stages(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+def test_two_entries_may_share_a_route_on_different_stages(connect: Connect, monkeypatch: pytest.MonkeyPatch):
     class Service(TechMicroService):
         @entry(no_auth=True, stage="dev")
         async def get_item(self):
-            return "of dev"
+            return "on dev"
 
         @entry(no_auth=True, stage=["v1", "v2"])
         async def get_item_(self):
-            return "of the others"
+            return "on the others"
 
-    assert connect(Service()).get("/item").text == "of dev"
+    assert connect(Service()).get("/item").text == "on dev"
     monkeypatch.setenv("CWS_STAGE", "v2")
-    assert connect(Service()).get("/item").text == "of the others"
+    assert connect(Service()).get("/item").text == "on the others"
 
 
-def test_the_stage_limits_the_entries_of_a_blueprint_too(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+def test_stage_limits_the_entries_of_a_blueprint(connect: Connect, monkeypatch: pytest.MonkeyPatch):
     class Pages(Blueprint):
         @entry(no_auth=True, stage="v1")
         async def get(self):
@@ -117,16 +117,16 @@ def test_the_stage_limits_the_entries_of_a_blueprint_too(connect: Connect, monke
     assert connect(app()).get("/pages").text == "page"
 
 
-def test_an_entry_of_another_stage_is_checked_as_well():
+def test_an_entry_of_another_stage_is_checked():
     class Service(TechMicroService):
         @entry(stage="v1")
         async def get(self, first: "Missing" = None):  # type: ignore[name-defined] # noqa: F821
-            """Is not there on dev."""
+            """Does not exist on dev."""
 
-    assert "Service.get" in refusal(Service)
+    assert "Service.get" in declaration_error(Service)
 
 
-def test_binary_headers_are_set_on_the_answer(connect: Connect):
+def test_binary_headers_are_set_on_the_response(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True, binary_headers={"Content-Type": "image/png", "X-Size": "1x1"})
         async def get(self):
@@ -138,36 +138,51 @@ def test_binary_headers_are_set_on_the_answer(connect: Connect):
     assert response.content == b"png"
 
 
+@pytest.mark.parametrize("value", ["", "v", "a b", "a\tb"])
+def test_a_header_value_that_entry_accepts_is_sent(connect: Connect, value: str):
+    class Service(TechMicroService):
+        @entry(no_auth=True, binary_headers={"X-A": value})
+        async def get(self):
+            return b""
+
+    response = connect(Service()).get("/")
+    assert (response.status_code, response.headers["x-a"]) == (200, value)
+
+
 @pytest.mark.parametrize("option", ["no_auth", "no_cors", "background"])
 @pytest.mark.parametrize("value", [None, 1, "yes"])
-def test_a_flag_takes_true_or_false(option: str, value: Any):
-    assert refusal(entry, **{option: value}) == f"@entry({option}=...) takes True or False, not {value!r}."
+def test_flags_must_be_true_or_false(option: str, value: Any):
+    assert declaration_error(entry, **{option: value}) == f"@entry({option}=...) must be True or False, not {value!r}."
 
 
 @pytest.mark.parametrize("stage", ["", [], [""], ["dev", None], 5, b"dev"])
-def test_a_stage_is_a_name_or_several(stage: Any):
-    assert refusal(entry, stage=stage) == f"@entry(stage=...) takes the name of a stage or several, not {stage!r}."
+def test_stage_must_be_a_name_or_several(stage: Any):
+    assert declaration_error(entry, stage=stage) == f"@entry(stage=...) must be a stage name or several, not {stage!r}."
 
 
-def test_headers_are_a_mapping():
-    assert refusal(entry, binary_headers=[("a", "b")]) == (
-        "@entry(binary_headers=...) maps names to values; it is no mapping, but [('a', 'b')]."
+def test_binary_headers_must_be_a_mapping():
+    assert declaration_error(entry, binary_headers=[("a", "b")]) == (
+        "@entry(binary_headers=...) must map header names to values, not [('a', 'b')]."
     )
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a:", "é", "a\r\nb", 5])
-def test_the_name_of_a_header_is_a_name(name: Any):
-    assert refusal(entry, binary_headers={name: "x"}) == f"@entry(binary_headers=...): {name!r} is no name of a header."
-
-
-@pytest.mark.parametrize("value", ["a\nb", "a\0", "\u2603", 5, None])
-def test_the_value_of_a_header_is_one_line(value: Any):
-    assert refusal(entry, binary_headers={"X-A": value}) == (
-        f"@entry(binary_headers=...): X-A has {value!r}, which is no line of latin-1."
+def test_an_invalid_header_name_is_a_declaration_error(name: Any):
+    assert declaration_error(entry, binary_headers={name: "x"}) == (
+        f"@entry(binary_headers=...): invalid header name {name!r}. "
+        "Allowed characters: letters, digits and !#$%&'*+-.^_`|~."
     )
 
 
-def test_an_unknown_option_is_pythons_own_error():
+@pytest.mark.parametrize("value", ["a\nb", "a\0", "a\x7f", "\u2603", " a", "a ", "\ta", "a\t", " ", 5, None])
+def test_an_invalid_header_value_is_a_declaration_error(value: Any):
+    assert declaration_error(entry, binary_headers={"X-A": value}) == (
+        f"@entry(binary_headers=...): invalid value of X-A: {value!r}. "
+        "A value is one line of Latin-1 text without leading or trailing blanks."
+    )
+
+
+def test_an_unknown_option_is_a_type_error():
     with pytest.raises(TypeError, match="noauth"):
         entry(noauth=True)  # type: ignore[call-overload]
 
@@ -178,50 +193,50 @@ class Callable:
 
 
 @pytest.mark.parametrize(
-    ("decorated", "kind"),
+    ("decorated", "found"),
     [
         (staticmethod(lambda: None), "a staticmethod"),
         (classmethod(lambda cls: None), "a classmethod"),
         (property(lambda self: None), "a property"),
-        (True, "True, which is no method"),
-        ("get", "'get', which is no method"),
-        (len, "<built-in function len>, which is no method"),
-        (operator.itemgetter(0), "operator.itemgetter(0), which is no method"),
+        (True, "True"),
+        ("get", "'get'"),
+        (len, "<built-in function len>"),
+        (operator.itemgetter(0), "operator.itemgetter(0)"),
     ],
 )
-def test_what_is_no_method_cannot_be_decorated(decorated: Any, kind: str):
-    message = refusal(entry, decorated)
-    assert message.startswith(f"@entry stands on {kind}; it takes a plain method: ")
-    assert message.endswith("give its options by name, as in @entry(no_auth=True).")
+def test_only_plain_methods_can_be_decorated(decorated: Any, found: str):
+    assert declaration_error(entry, decorated) == (
+        f"@entry must decorate a plain method, not {found}. Pass options by name: @entry(no_auth=True)."
+    )
 
 
 @pytest.mark.parametrize("decorated", [Callable(), Callable, functools.partial(print), Callable().__call__])
-def test_an_object_that_can_be_called_is_no_method_either(decorated: Any):
-    assert "which is no method" in refusal(entry, decorated)
+def test_other_callables_cannot_be_decorated(decorated: Any):
+    assert f"must decorate a plain method, not {decorated!r}." in declaration_error(entry, decorated)
 
 
 @pytest.mark.parametrize("hide", [staticmethod, classmethod, property, functools.cached_property])
-def test_an_entry_that_another_decorator_hides_is_refused(hide: Any):
+def test_an_entry_inside_another_descriptor_is_a_declaration_error(hide: Any):
     def build():
         service = {"get_item": hide(entry(lambda self: "item"))}
         return type("Service", (TechMicroService,), service)()
 
-    assert refusal(build) == (
-        f"Service.get_item is a {hide.__name__}, which cannot be an entry; make it a plain method, or rename it."
+    assert declaration_error(build) == (
+        f"Service.get_item: an entry must be a plain method, not a {hide.__name__}. Change it or rename it."
     )
 
 
-def test_one_function_cannot_be_two_entries_with_options_of_their_own():
+def test_a_function_cannot_have_two_sets_of_options():
     async def get(self):
-        """Would be open under both names."""
+        """Has the default options first."""
 
     closed = entry(get)
     assert entry(closed) is closed
-    message = refusal(entry(no_auth=True), closed)
-    assert message.endswith(".get is an entry with other options already; write a second one.")
+    message = declaration_error(entry(no_auth=True), closed)
+    assert message.endswith(".get is already an entry with other options. Write a second method instead.")
 
 
-def test_one_entry_may_have_two_names(connect: Connect):
+def test_an_entry_may_have_two_names(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get_item(self):

@@ -1,4 +1,4 @@
-"""Which methods of a class are entries, and what inheritance makes of them."""
+"""Finding the entries of a class."""
 
 import functools
 from typing import Any, Generic, TypeVar
@@ -7,16 +7,16 @@ import pytest
 
 from coworks_async import Blueprint, TechMicroService, entry
 from tests.clients import Connect
-from tests.entries.building import TOKEN, Open, refusal, routes
+from tests.entries.services import TOKEN, AnyTokenService, declaration_error, list_routes
 
 
 @pytest.mark.parametrize("verb", ["get", "post", "put", "patch", "delete", "options"])
-def test_a_method_named_exactly_for_a_verb_is_an_entry_undecorated(connect: Connect, verb: str):
+def test_an_undecorated_method_named_as_a_verb_is_an_entry(connect: Connect, verb: str):
     async def method(self):
-        return "answered"
+        return "response"
 
-    client = connect(type("Service", (Open,), {verb: method})())
-    assert client.request(verb.upper(), "/", headers=TOKEN).text == "answered"
+    client = connect(type("Service", (AnyTokenService,), {verb: method})())
+    assert client.request(verb.upper(), "/", headers=TOKEN).text == "response"
     assert client.request(verb.upper(), "/").status_code == 401
 
 
@@ -25,46 +25,46 @@ def test_an_undecorated_verb_of_a_blueprint_is_an_entry(connect: Connect):
         async def get(self, number: int):
             return f"page {number}"
 
-    app = Open()
+    app = AnyTokenService()
     app.register_blueprint(Pages(), url_prefix="pages")
     assert connect(app).get("/pages/3", headers=TOKEN).text == "page 3"
 
 
-def test_any_other_undecorated_method_is_no_entry(connect: Connect):
-    class Service(Open):
+def test_other_undecorated_methods_are_not_entries(connect: Connect):
+    class Service(AnyTokenService):
         async def get_item(self):
-            """Only a method."""
+            """Not an entry."""
 
         async def checkout(self):
-            """Only a method."""
+            """Not an entry."""
 
         async def get(self):
             return "the entry"
 
     app = Service()
-    assert routes(app) == {"GET /"}
+    assert list_routes(app) == {"GET /"}
     client = connect(app)
     assert client.get("/item", headers=TOKEN).status_code == 404
     assert client.post("/checkout", headers=TOKEN).status_code == 404
 
 
-def test_an_undecorated_verb_of_a_mixin_is_no_entry(connect: Connect):
+def test_an_undecorated_verb_of_a_mixin_is_not_an_entry(connect: Connect):
     class Client:
         async def get(self, url):
-            """Fetches something, and is nobody's entry."""
+            """A method of an HTTP client."""
 
-    class Before(Client, Open):
+    class Before(Client, AnyTokenService):
         @entry(no_auth=True)
         async def get_item(self):
             return "item"
 
-    class After(Open, Client):
+    class After(AnyTokenService, Client):
         @entry(no_auth=True)
         async def get_item(self):
             return "item"
 
     for service in (Before(), After()):
-        assert routes(service) == {"GET /item"}
+        assert list_routes(service) == {"GET /item"}
         client = connect(service)
         assert client.get("/anything", headers=TOKEN).status_code == 404
         assert client.get("/item").text == "item"
@@ -74,7 +74,7 @@ def test_a_decorated_method_of_a_mixin_is_an_entry(connect: Connect):
     class Health:
         @entry(no_auth=True)
         async def get_health(self):
-            return f"{self.name} is well"  # type: ignore[attr-defined]
+            return f"{self.name} is healthy"  # type: ignore[attr-defined]
 
         @entry(no_auth=True)
         async def get(self):
@@ -84,7 +84,7 @@ def test_a_decorated_method_of_a_mixin_is_an_entry(connect: Connect):
         pass
 
     client = connect(Service(name="shop"))
-    assert client.get("/health").text == "shop is well"
+    assert client.get("/health").text == "shop is healthy"
     assert client.get("/").text == "root"
 
 
@@ -100,15 +100,15 @@ def test_a_decorated_method_of_a_mixin_is_an_entry(connect: Connect):
         (int, "type"),
     ],
 )
-def test_what_is_named_for_a_verb_and_is_no_method_is_refused(value: Any, kind: str):
+def test_an_attribute_named_as_a_verb_must_be_a_method(value: Any, kind: str):
     service = type("Service", (TechMicroService,), {"options": value})
-    assert refusal(service) == (
-        f"Service.options is a {kind}, which cannot be an entry; make it a plain method, or rename it."
+    assert declaration_error(service) == (
+        f"Service.options: an entry must be a plain method, not a {kind}. Change it or rename it."
     )
 
 
-def test_the_order_of_entries_is_that_of_definition_the_bases_first():
-    class Base(Open):
+def test_entries_are_in_order_of_definition_bases_first():
+    class Base(AnyTokenService):
         @entry
         async def get_b(self):
             """First."""
@@ -124,28 +124,28 @@ def test_the_order_of_entries_is_that_of_definition_the_bases_first():
 
         @entry
         async def get_b(self):
-            """First still."""
+            """Still first."""
 
     assert [entry.path for entry in Child().entries] == ["/b", "/a", "/c"]
 
 
-def test_errors_name_the_class_that_is_built_and_not_the_one_that_declares():
+def test_errors_name_the_class_that_is_built():
     class Base(TechMicroService):
         @entry
         async def get__(self, wrong: complex = 0):
-            """A number that no request can hold."""
+            """The annotation is not supported."""
 
     class Child(Base):
         pass
 
-    assert "Child.get__: the parameter 'wrong' cannot be converted" in refusal(Child)
+    assert "Child.get__: cannot convert parameter 'wrong'" in declaration_error(Child)
 
 
 Item = TypeVar("Item")
 
 
-def test_a_generic_class_in_between_changes_nothing(connect: Connect):
-    class Base(Open, Generic[Item]):
+def test_an_entry_overrides_one_of_a_generic_base(connect: Connect):
+    class Base(AnyTokenService, Generic[Item]):
         async def get(self):
             return "root"
 

@@ -1,4 +1,4 @@
-"""The pages about entries say what is true: their code runs, and the requests of their tables are answered so."""
+"""The code in the pages about entries runs, and the requests in their tables get the responses shown."""
 
 import re
 from pathlib import Path
@@ -14,15 +14,15 @@ DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(
     r"^```python\n(?P<code>.*?)^```$"
     r"|^\| `(?P<method>[A-Z]+) (?P<url>\S+)`(?: with `(?P<body>[^\n]*?)`)?"
-    r" \| (?:`(?P<answer>[^\n]*)`|(?P<status>\d+)) \|$",
+    r" \| (?:`(?P<response>[^\n]*)`|(?P<status>\d+)) \|$",
     re.MULTILINE | re.DOTALL,
 )
 
 
 @pytest.mark.parametrize("page", [pytest.param("entries.md", marks=differs("rest-no-such-route")), "blueprints.md"])
-def test_the_page_is_true(connect: Connect, page: str):
+def test_the_examples_of_the_page_are_correct(connect: Connect, page: str):
     client = None
-    asked = 0
+    count = 0
     for block in BLOCK.finditer((DOCS / page).read_text()):
         if block["code"]:
             module: dict[str, Any] = {"__name__": page}
@@ -36,6 +36,6 @@ def test_the_page_is_true(connect: Connect, page: str):
             assert response.status_code == int(block["status"]), block[0]
         else:
             assert response.is_success, block[0]
-            assert response.text == block["answer"], block[0]
-        asked += 1
-    assert asked >= 5
+            assert response.text == block["response"], block[0]
+        count += 1
+    assert count >= 5

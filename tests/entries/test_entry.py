@@ -1,9 +1,9 @@
-"""`app.entries`: the entries as the service serves them."""
+"""`app.entries`."""
 
 import pytest
 
 from coworks_async import Blueprint, Entry, TechMicroService, entry
-from tests.entries.building import routes
+from tests.entries.services import list_routes
 
 
 class Pages(Blueprint):
@@ -13,7 +13,7 @@ class Pages(Blueprint):
 
     @entry(stage="v1")
     async def post(self):
-        """Exists on v1 alone."""
+        """Exists only on v1."""
 
 
 class Service(TechMicroService):
@@ -26,7 +26,7 @@ class Service(TechMicroService):
         """The root."""
 
 
-def test_the_entries_are_listed_in_their_order_the_blueprints_last():
+def test_entries_are_listed_in_order_with_blueprints_last():
     app = Service()
     app.register_blueprint(Pages(), url_prefix="/pages")
     listed = [(one.method, one.path, one.endpoint, one.blueprint, one.no_auth) for one in app.entries]
@@ -39,45 +39,45 @@ def test_the_entries_are_listed_in_their_order_the_blueprints_last():
     assert [one.background for one in app.entries] == [False, False, True]
 
 
-def test_an_entry_knows_its_method_bound_to_what_it_belongs_to():
+def test_the_function_of_an_entry_is_the_bound_method():
     app, pages = Service(), Pages()
     app.register_blueprint(pages)
     assert [one.function for one in app.entries] == [app.get_content, app.get, pages.get]
 
 
-def test_an_entry_tells_the_parts_of_its_path():
+def test_an_entry_has_the_parts_of_its_path():
     app = Service()
     app.register_blueprint(Pages(), url_prefix="/pages")
-    parts = [(one.prefix, one.path_param_names, one.path_rest_name) for one in app.entries]
+    parts = [(one.static_prefix, one.path_param_names, one.path_rest_name) for one in app.entries]
     assert parts == [("/content", ("bucket",), "path"), ("", (), None), ("/pages", ("number",), None)]
 
 
-def test_an_entry_is_shown_as_what_it_answers_and_where_it_stands():
+def test_str_of_an_entry_is_its_route_and_method():
     app = Service()
     app.register_blueprint(Pages(), url_prefix="/pages")
     assert [str(one) for one in app.entries] == [
         "GET /content/{bucket}/{path:path} (Service.get_content)",
         "GET / (Service.get)",
-        "GET /pages/{number} (Pages.get of the blueprint 'pages')",
+        "GET /pages/{number} (Pages.get in blueprint 'pages')",
     ]
 
 
 @pytest.mark.parametrize(("stage", "expected"), [("dev", {"GET /{number}"}), ("v1", {"GET /{number}", "POST /"})])
-def test_the_entries_of_other_stages_are_not_listed(monkeypatch: pytest.MonkeyPatch, stage: str, expected: set[str]):
+def test_entries_of_other_stages_are_not_listed(monkeypatch: pytest.MonkeyPatch, stage: str, expected: set[str]):
     monkeypatch.setenv("CWS_STAGE", stage)
     app = TechMicroService()
     app.register_blueprint(Pages())
-    assert routes(app) == expected
+    assert list_routes(app) == expected
 
 
-def test_an_entry_cannot_be_changed():
+def test_an_entry_is_immutable():
     first = Service().entries[0]
     assert type(first) is Entry
     with pytest.raises(AttributeError, match="immutable"):
         first.method = "POST"  # type: ignore[misc]
 
 
-def test_two_instances_of_a_service_share_nothing():
+def test_two_instances_of_a_service_do_not_share_state():
     class Counter(TechMicroService):
         def __init__(self, start: int):
             super().__init__()

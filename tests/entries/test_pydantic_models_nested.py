@@ -1,4 +1,4 @@
-"""What stands inside of a pydantic model is held to the same: a key that no field takes is refused by its place."""
+"""Unknown keys nested in a pydantic model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
 from tests.entries.pydantic_models import (
+    AliasedPoint,
     Box,
     Named,
     Note,
     Other,
     Pet,
-    Place,
     Spot,
     Tag,
     Tags,
     box,
 )
-from tests.sending import assert_bound, shown
+from tests.http_requests import assert_bound, shown
 
 
-def boxes(annotations: list[Any]) -> TechMicroService:
-    """Return a service whose POST /box/<n> takes a model with a `content` of the annotation of this number."""
+def create_box_service(annotations: list[Any]) -> TechMicroService:
+    """Create a service whose POST /box/<n> takes a model with a `content` of the n-th annotation."""
     methods = {}
     for number, annotation in enumerate(annotations):
 
@@ -51,20 +51,20 @@ NESTED: list[tuple[Any, Any, str]] = [
     (Named, {"k": {"name": "a", "nope": 1}}, "k.nope"),
     (Spot, {"x": 1, "nope": 1}, "nope"),
     (Spot, {"x": 1, "y": 1}, "y"),
-    (Place, {"X": 1, "x": 1}, "x"),
+    (AliasedPoint, {"X": 1, "x": 1}, "x"),
     (Note, {"text": "a", "nope": 1}, "nope"),
     (dict[int, int], {"1": 1, "01": 2}, "1"),
 ]
 
 
-def test_an_unknown_key_is_refused_wherever_it_is_nested(connect: Connect):
-    client = connect(boxes([annotation for annotation, _, _ in NESTED]))
-    for number, (_, sent, place) in enumerate(NESTED):
-        answer = client.post(f"/box/{number}", json={"content": sent})
-        assert answer.status_code == 422
-        assert answer.json()["errors"][0] == {
+def test_a_nested_unknown_key_is_an_error(connect: Connect):
+    client = connect(create_box_service([annotation for annotation, _, _ in NESTED]))
+    for number, (_, sent, path) in enumerate(NESTED):
+        response = client.post(f"/box/{number}", json={"content": sent})
+        assert response.status_code == 422
+        assert response.json()["errors"][0] == {
             "where": "body",
-            "name": f"content.{place}",
+            "name": f"content.{path}",
             "expected": "nothing",
             "detail": "Unknown name",
         }
@@ -77,7 +77,7 @@ KNOWN: list[tuple[Any, Any]] = [
     (list[Pet], [{"kind": "dog", "name": "a"}, {"kind": "cat"}]),
     (Tags, [{"name": "a"}]),
     (Spot, {"x": 1}),
-    (Place, {"X": 1}),
+    (AliasedPoint, {"X": 1}),
     (Note, {"text": "a"}),
     (set[int], [1, 1, 2]),
     (Any, {"a": [{"b": 1}]}),
@@ -85,7 +85,7 @@ KNOWN: list[tuple[Any, Any]] = [
 ]
 
 
-def test_what_some_field_takes_is_not_refused(connect: Connect):
-    client = connect(boxes([annotation for annotation, _ in KNOWN]))
+def test_nested_known_keys_are_accepted(connect: Connect):
+    client = connect(create_box_service([annotation for annotation, _ in KNOWN]))
     for number, (annotation, sent) in enumerate(KNOWN):
         assert_bound(client.post(f"/box/{number}", json={"content": sent}), box[annotation](content=sent))

@@ -1,4 +1,4 @@
-"""One table of the whole service: which entry answers a request."""
+"""Matching of requests to entries, blueprints and plain routes."""
 
 from itertools import permutations
 from typing import Any
@@ -11,7 +11,7 @@ from starlette.routing import Mount, Route, Router
 from coworks_async import Blueprint, entry
 from tests.clients import Connect
 from tests.differences import differs
-from tests.entries.building import made_of, refusal
+from tests.entries.services import create_echo_service, declaration_error
 
 PRECEDENCE = {
     "get": "",
@@ -26,29 +26,29 @@ PRECEDENCE = {
 
 
 @pytest.mark.parametrize("order", [list(PRECEDENCE), list(reversed(PRECEDENCE)), sorted(PRECEDENCE)])
-def test_static_paths_win_over_parameters_whatever_the_order(connect: Connect, order: list[str]):
-    client = connect(made_of(**{name: PRECEDENCE[name] for name in order}))
+def test_static_paths_win_over_parameters_in_any_order(connect: Connect, order: list[str]):
+    client = connect(create_echo_service(**{name: PRECEDENCE[name] for name in order}))
 
-    def answer(path: str) -> tuple[str, list[Any]]:
+    def match(path: str) -> tuple[str, list[Any]]:
         body = client.get(path).json()
         return body["is"], body["got"]
 
-    assert answer("/") == ("get", [])
-    assert answer("/one") == ("get_", ["one"])
-    assert answer("/one/a") == ("get_one_a", [])
-    assert answer("/one/b") == ("get_one", ["b"])
-    assert answer("/one/a/c") == ("get_one_a_", ["c"])
-    assert answer("/one/b/c") == ("get_one_", ["b", "c", []])
-    assert answer("/one/b/c/d") == ("get_one_", ["b", "c", ["d"]])
-    assert answer("/two") == ("get_", ["two"])
-    assert answer("/two/b") == ("get__", ["two", "b"])
-    assert answer("/two/b/c") == ("get___", [["two", "b", "c"]])
+    assert match("/") == ("get", [])
+    assert match("/one") == ("get_", ["one"])
+    assert match("/one/a") == ("get_one_a", [])
+    assert match("/one/b") == ("get_one", ["b"])
+    assert match("/one/a/c") == ("get_one_a_", ["c"])
+    assert match("/one/b/c") == ("get_one_", ["b", "c", []])
+    assert match("/one/b/c/d") == ("get_one_", ["b", "c", ["d"]])
+    assert match("/two") == ("get_", ["two"])
+    assert match("/two/b") == ("get__", ["two", "b"])
+    assert match("/two/b/c") == ("get___", [["two", "b", "c"]])
 
 
 @pytest.mark.parametrize("order", list(permutations(["get_a", "get", "get_"])))
-def test_a_path_that_counts_its_segments_wins_over_one_that_takes_all(connect: Connect, order: tuple[str, ...]):
+def test_a_fixed_number_of_segments_wins_over_the_rest_of_the_path(connect: Connect, order: tuple[str, ...]):
     signatures = {"get_a": "*path", "get": "key, other", "get_": "key, *path"}
-    client = connect(made_of(**{name: signatures[name] for name in order}))
+    client = connect(create_echo_service(**{name: signatures[name] for name in order}))
     assert client.get("/a/b").json()["is"] == "get_a"
     assert client.get("/b/c").json()["is"] == "get"
     assert client.get("/b/c/d").json()["is"] == "get_"
@@ -56,13 +56,13 @@ def test_a_path_that_counts_its_segments_wins_over_one_that_takes_all(connect: C
 
 
 @differs("rest-no-such-route")
-def test_each_method_has_its_own_best_route(connect: Connect):
-    client = connect(made_of(get_items_new="", post_items="key", delete="kind, key", get="*path"))
+def test_each_http_method_has_its_own_best_route(connect: Connect):
+    client = connect(create_echo_service(get_items_new="", post_items="key", delete="kind, key", get="*path"))
     assert client.get("/items/new").json() == {"is": "get_items_new", "got": []}
     assert client.post("/items/new").json() == {"is": "post_items", "got": ["new"]}
     assert client.delete("/items/new").json() == {"is": "delete", "got": ["items", "new"]}
-    refused = client.put("/items/new")
-    assert (refused.status_code, refused.headers["allow"]) == (405, "DELETE, GET, HEAD, OPTIONS, POST")
+    response = client.put("/items/new")
+    assert (response.status_code, response.headers["allow"]) == (405, "DELETE, GET, HEAD, OPTIONS, POST")
     assert client.get("/items/old").json() == {"is": "get", "got": [["items", "old"]]}
 
 
@@ -70,29 +70,33 @@ def test_each_method_has_its_own_best_route(connect: Connect):
 @pytest.mark.parametrize(
     "signatures", [("", "lang='en'"), ("key", "name"), ("*path", "*rest"), ("a, *path", "b, *rest")]
 )
-def test_two_entries_on_one_method_and_path_are_refused_and_both_named(order: list[str], signatures: tuple[str, str]):
-    message = refusal(made_of, **dict(zip(order, signatures, strict=True)))
-    assert message.endswith(" answer the same requests; rename one.")
-    first, second = message.removesuffix(" answer the same requests; rename one.").split(" and ")
+def test_two_entries_on_one_route_are_a_declaration_error_that_names_both(
+    order: list[str], signatures: tuple[str, str]
+):
+    message = declaration_error(create_echo_service, **dict(zip(order, signatures, strict=True)))
+    assert message.endswith(" match the same requests. Rename one of them.")
+    first, second = message.removesuffix(" match the same requests. Rename one of them.").split(" and ")
     assert first.startswith("GET /item")
     assert second.startswith("GET /item")
     assert [part.partition(" (")[2] for part in (first, second)] == [f"Service.{name})" for name in order]
 
 
-def test_two_entries_on_one_route_are_refused_across_a_blueprint():
+def test_an_entry_and_a_blueprint_entry_on_one_route_are_a_declaration_error():
     class Pages(Blueprint):
         @entry
         async def get_item(self, key):
             """GET /shop/item/{key}."""
 
-    app = made_of(get_shop_item="number")
-    assert refusal(app.register_blueprint, Pages(), url_prefix="/shop").startswith(
+    app = create_echo_service(get_shop_item="number")
+    assert declaration_error(app.register_blueprint, Pages(), url_prefix="/shop").startswith(
         "GET /shop/item/{number} (Service.get_shop_item) and GET /shop/item/{key} ("
     )
 
 
-def test_entries_that_differ_in_method_or_in_their_count_of_segments_go_together(connect: Connect):
-    client = connect(made_of(get_item="", get_item_="key", get__item="key, other", put_item="", put_item_="key"))
+def test_entries_that_differ_in_method_or_number_of_segments_may_share_a_path(connect: Connect):
+    client = connect(
+        create_echo_service(get_item="", get_item_="key", get__item="key, other", put_item="", put_item_="key")
+    )
     assert client.get("/item").json()["is"] == "get_item"
     assert client.get("/item/a").json()["is"] == "get_item_"
     assert client.get("/item/a/b").json()["is"] == "get__item"
@@ -102,7 +106,7 @@ def test_entries_that_differ_in_method_or_in_their_count_of_segments_go_together
 
 @differs("rest-no-such-route")
 def test_a_trailing_slash_is_accepted_without_a_redirect(connect: Connect):
-    client = connect(made_of(get="", get_item="", get_item_="key", get_files="*path", post_item=""))
+    client = connect(create_echo_service(get="", get_item="", get_item_="key", get_files="*path", post_item=""))
     for path in ("/item", "/item/a", "/files/a/b", "/files"):
         plain, slashed = client.get(path), client.get(f"{path}/")
         assert (plain.status_code, slashed.status_code) == (200, 200)
@@ -113,8 +117,8 @@ def test_a_trailing_slash_is_accepted_without_a_redirect(connect: Connect):
 
 
 @differs("rest-no-such-route")
-def test_head_is_answered_by_get(connect: Connect):
-    client = connect(made_of(get="", get_item="key", post_other=""))
+def test_get_entries_handle_head(connect: Connect):
+    client = connect(create_echo_service(get="", get_item="key", post_other=""))
     for path in ("/", "/item/a"):
         head, get = client.head(path), client.get(path)
         assert (head.status_code, head.content) == (200, b"")
@@ -124,7 +128,7 @@ def test_head_is_answered_by_get(connect: Connect):
 
 
 @differs("rest-no-such-route")
-def test_allow_is_the_union_over_entries_and_plain_routes(connect: Connect):
+def test_allow_is_the_union_of_entries_and_plain_routes(connect: Connect):
     class Pages(Blueprint):
         @entry(no_auth=True)
         async def delete(self):
@@ -133,21 +137,21 @@ def test_allow_is_the_union_over_entries_and_plain_routes(connect: Connect):
     async def plain(request):
         return PlainTextResponse("plain")
 
-    app = made_of(get_item="", post_item="", patch="name")
+    app = create_echo_service(get_item="", post_item="", patch="name")
     app.register_blueprint(Pages(), url_prefix="/item")
     app.add_route("/item", plain, methods=["PUT"])
     client = connect(app)
-    refused = client.request("TRACE", "/item")
-    assert refused.status_code == 405
-    assert refused.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+    response = client.request("TRACE", "/item")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
     automatic = client.options("/item")
-    assert (automatic.status_code, automatic.headers["allow"]) == (204, refused.headers["allow"])
+    assert (automatic.status_code, automatic.headers["allow"]) == (204, response.headers["allow"])
     assert client.put("/item").text == "plain"
 
 
 @differs("rest-no-such-route")
-def test_an_unknown_path_is_a_404_problem_and_a_known_one_a_405(connect: Connect):
-    client = connect(made_of(get_item="", get="key, other"))
+def test_an_unknown_path_is_a_404_and_a_wrong_method_a_405(connect: Connect):
+    client = connect(create_echo_service(get_item="", get="key, other"))
     unknown = client.get("/item/a/b")
     assert unknown.status_code == 404
     assert unknown.headers["content-type"] == "application/problem+json"
@@ -162,16 +166,16 @@ def test_a_prefix_never_shadows_another_route(connect: Connect, prefix: str):
     class Pages(Blueprint):
         @entry(no_auth=True)
         async def get_of_blueprint(self):
-            return "of the blueprint"
+            return "blueprint"
 
     async def plain(request):
         return PlainTextResponse("plain")
 
-    app = made_of(get="", get_admin="", get_admin_x="", get_adm="key", post_admin="", get_admin_="a, b, c")
+    app = create_echo_service(get="", get_admin="", get_admin_x="", get_adm="key", post_admin="", get_admin_="a, b, c")
     app.register_blueprint(Pages(), url_prefix=prefix)
     app.add_route(f"{prefix}/plain", plain)
     client = connect(app)
-    assert client.get(f"{prefix}/of/blueprint").text == "of the blueprint"
+    assert client.get(f"{prefix}/of/blueprint").text == "blueprint"
     assert client.get(f"{prefix}/plain").text == "plain"
     assert client.get("/").json()["is"] == "get"
     assert client.get("/admin").json()["is"] == "get_admin"
@@ -184,16 +188,16 @@ def test_a_prefix_never_shadows_another_route(connect: Connect, prefix: str):
     )
 
 
-def test_a_path_under_a_prefix_may_be_an_entry_of_the_service(connect: Connect):
+def test_a_service_entry_may_match_a_path_under_a_blueprint_prefix(connect: Connect):
     class Pages(Blueprint):
         @entry(no_auth=True)
         async def get_new(self):
-            return "the blueprint's"
+            return "blueprint"
 
-    app = made_of(get="kind, key", get_="kind")
+    app = create_echo_service(get="kind, key", get_="kind")
     app.register_blueprint(Pages(), url_prefix="/pages")
     client = connect(app)
-    assert client.get("/pages/new").text == "the blueprint's"
+    assert client.get("/pages/new").text == "blueprint"
     assert client.get("/pages/old").json() == {"is": "get", "got": ["pages", "old"]}
     assert client.get("/pages").json() == {"is": "get_", "got": ["pages"]}
 
@@ -206,9 +210,9 @@ def test_a_blueprint_is_a_mount_of_its_routes(connect: Connect):
 
         @entry(no_auth=True)
         async def post_new(self):
-            """A page more."""
+            """Another page."""
 
-    app = made_of(get_item="key")
+    app = create_echo_service(get_item="key")
     app.register_blueprint(Pages(), url_prefix="pages")
     route, mount = app.routes
     assert isinstance(route, Route)
@@ -219,7 +223,7 @@ def test_a_blueprint_is_a_mount_of_its_routes(connect: Connect):
     assert inner == [("/{number}", {"GET", "HEAD"}, "get"), ("/new", {"POST"}, "post_new")]
 
 
-def test_a_plain_router_made_of_the_routes_answers_the_same(connect: Connect):
+def test_starlettes_router_with_the_same_routes_returns_the_same_responses(connect: Connect):
     class Pages(Blueprint):
         @entry(no_auth=True)
         async def get(self, number: int):
@@ -229,7 +233,7 @@ def test_a_plain_router_made_of_the_routes_answers_the_same(connect: Connect):
         async def post(self):
             return "posted"
 
-    app = made_of(get="", get_item="key", get_files="*path", post_item="")
+    app = create_echo_service(get="", get_item="key", get_files="*path", post_item="")
     app.register_blueprint(Pages(), url_prefix="/pages")
     own, plain = connect(app), connect(Starlette(routes=[Mount("/", app=Router(routes=app.routes))]))
     for method, path in [
@@ -246,9 +250,9 @@ def test_a_plain_router_made_of_the_routes_answers_the_same(connect: Connect):
         assert (first.status_code, first.content) == (second.status_code, second.content), path
 
 
-def test_a_thousand_routes_all_answer(connect: Connect):
+def test_each_of_a_thousand_routes_is_found(connect: Connect):
     signatures = {f"get_route_{number}": "key" if number % 2 else "" for number in range(1000)}
-    client = connect(made_of(**signatures))
+    client = connect(create_echo_service(**signatures))
     for number in (0, 1, 499, 500, 998, 999):
         path = f"/route/{number}/x" if number % 2 else f"/route/{number}"
         assert client.get(path).json()["is"] == f"get_route_{number}"

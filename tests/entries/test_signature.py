@@ -1,4 +1,4 @@
-"""Parameters: which come from the path, which by name, which take the whole body."""
+"""Sources of parameters: path, query, body, request."""
 
 from typing import Annotated, Any
 
@@ -10,15 +10,15 @@ from starlette.requests import Request as StarletteRequest
 from coworks_async import Request, request
 from coworks_async.entries.signature import alias_from_name
 from tests.clients import Connect
-from tests.entries.building import refusal, routes, service_of
+from tests.entries.services import create_service, declaration_error, list_routes
 
 
-def test_parameters_without_a_default_are_segments_of_the_path_in_order(connect: Connect):
+def test_parameters_without_a_default_are_path_segments_in_order(connect: Connect):
     async def get_content(self, bucket, key: int):
         return {"bucket": bucket, "key": key}
 
-    app = service_of(get_content=get_content)
-    assert routes(app) == {"GET /content/{bucket}/{key}"}
+    app = create_service(get_content=get_content)
+    assert list_routes(app) == {"GET /content/{bucket}/{key}"}
     client = connect(app)
     assert client.get("/content/photos/7").json() == {"bucket": "photos", "key": 7}
     assert client.get("/content/photos").status_code == 404
@@ -27,20 +27,20 @@ def test_parameters_without_a_default_are_segments_of_the_path_in_order(connect:
 
 
 @pytest.mark.parametrize("annotation", [Request | None, Annotated[Request, "the request"], StarletteRequest | None])
-def test_the_request_is_asked_for_by_its_plain_type(annotation: Any):
-    async def post(self, asked: annotation = None, *, number: int = 0):
-        """Never built."""
+def test_the_request_must_be_annotated_with_its_plain_type(annotation: Any):
+    async def post(self, http: annotation = None, *, number: int = 0):
+        """Invalid."""
 
-    assert refusal(service_of, post=post) == (
-        "Service.post: the parameter 'asked' is the request, which is always there; annotate it with plain Request."
+    assert declaration_error(create_service, post=post) == (
+        "Service.post: parameter 'http' is the request, which is always present. Annotate it with plain Request."
     )
 
 
-def test_a_segment_that_does_not_convert_is_a_422_of_the_path(connect: Connect):
+def test_an_invalid_path_segment_is_a_422(connect: Connect):
     async def get(self, key: int):
-        """Wants a number."""
+        """Takes a number."""
 
-    response = connect(service_of(get=get)).get("/seven")
+    response = connect(create_service(get=get)).get("/seven")
     assert response.status_code == 422
     assert response.json()["errors"] == [
         {"where": "path", "name": "key", "expected": "int", "detail": "Expected `int`, got `str`"}
@@ -51,30 +51,30 @@ def test_a_parameter_with_a_default_comes_from_the_query_on_get(connect: Connect
     async def get(self, key, lang="en", limit: int = 10):
         return {"key": key, "lang": lang, "limit": limit}
 
-    app = service_of(get=get)
-    assert routes(app) == {"GET /{key}"}
+    app = create_service(get=get)
+    assert list_routes(app) == {"GET /{key}"}
     client = connect(app)
     assert client.get("/a").json() == {"key": "a", "lang": "en", "limit": 10}
     assert client.get("/a?limit=5&lang=fr").json() == {"key": "a", "lang": "fr", "limit": 5}
 
 
-def test_a_parameter_with_a_default_comes_from_the_body_or_the_query_elsewhere(connect: Connect):
+def test_a_parameter_with_a_default_comes_from_the_body_or_the_query_on_post(connect: Connect):
     async def post(self, key, lang="en"):
         return {"key": key, "lang": lang}
 
-    client = connect(service_of(post=post))
+    client = connect(create_service(post=post))
     assert client.post("/a", json={"lang": "fr"}).json() == {"key": "a", "lang": "fr"}
     assert client.post("/a", data={"lang": "fr"}).json() == {"key": "a", "lang": "fr"}
     assert client.post("/a?lang=fr").json() == {"key": "a", "lang": "fr"}
     assert client.post("/a").json() == {"key": "a", "lang": "en"}
 
 
-def test_a_keyword_only_parameter_is_never_a_segment_and_required_without_a_default(connect: Connect):
+def test_a_keyword_only_parameter_is_never_a_path_segment(connect: Connect):
     async def get(self, *, key: int, lang="en"):
         return {"key": key, "lang": lang}
 
-    app = service_of(get=get)
-    assert routes(app) == {"GET /"}
+    app = create_service(get=get)
+    assert list_routes(app) == {"GET /"}
     client = connect(app)
     assert client.get("/?key=7").json() == {"key": 7, "lang": "en"}
     response = client.get("/")
@@ -82,31 +82,31 @@ def test_a_keyword_only_parameter_is_never_a_segment_and_required_without_a_defa
     assert response.json()["errors"] == [{"where": "query", "name": "key", "expected": "int", "detail": "Missing"}]
 
 
-def test_a_default_may_stand_before_a_segment_that_takes_all(connect: Connect):
+def test_a_parameter_with_a_default_may_precede_the_rest_of_the_path(connect: Connect):
     async def get(self, lang="en", *path):
         return {"lang": lang, "path": path}
 
-    client = connect(service_of(get=get))
+    client = connect(create_service(get=get))
     assert client.get("/a/b?lang=fr").json() == {"lang": "fr", "path": ["a", "b"]}
     assert client.get("/a").json() == {"lang": "en", "path": ["a"]}
 
 
-def test_positional_only_parameters_are_like_any_other(connect: Connect):
+def test_positional_only_parameters_are_supported(connect: Connect):
     async def post(self, bucket, lang="en", /, key="k", *, limit: int = 1):
         return [bucket, lang, key, limit]
 
-    client = connect(service_of(post=post))
+    client = connect(create_service(post=post))
     assert client.post("/b", json={"lang": "fr", "key": "x", "limit": 2}).json() == ["b", "fr", "x", 2]
     assert client.post("/b?limit=3").json() == ["b", "en", "k", 3]
 
 
-def test_the_rest_of_the_path_is_a_tuple_of_segments_and_perhaps_none(connect: Connect):
+def test_the_rest_of_the_path_is_a_possibly_empty_tuple_of_segments(connect: Connect):
     async def get_files(self, *path):
         assert type(path) is tuple
         return list(path) if path else "none"
 
-    app = service_of(get_files=get_files)
-    assert routes(app) == {"GET /files/{path:path}"}
+    app = create_service(get_files=get_files)
+    assert list_routes(app) == {"GET /files/{path:path}"}
     client = connect(app)
     assert client.get("/files").text == client.get("/files/").text == "none"
     assert client.get("/files/a").json() == client.get("/files/a/").json() == ["a"]
@@ -115,16 +115,16 @@ def test_the_rest_of_the_path_is_a_tuple_of_segments_and_perhaps_none(connect: C
     assert client.get("/files//").status_code == 404
 
 
-def test_the_rest_of_the_path_comes_after_segments_and_before_names(connect: Connect):
+def test_the_rest_of_the_path_combines_with_segments_and_keyword_only_parameters(connect: Connect):
     async def get(self, bucket, *path: int, limit: int = 3, lang):
         return {"bucket": bucket, "path": path, "limit": limit, "lang": lang}
 
-    app = service_of(get=get)
-    assert routes(app) == {"GET /{bucket}/{path:path}"}
+    app = create_service(get=get)
+    assert list_routes(app) == {"GET /{bucket}/{path:path}"}
     client = connect(app)
-    answer = {"bucket": "b", "path": [1, 2], "limit": 3, "lang": "fr"}
-    assert client.get("/b/1/2?lang=fr").json() == answer
-    assert client.get("/b?lang=fr").json() == {**answer, "path": []}
+    response = {"bucket": "b", "path": [1, 2], "limit": 3, "lang": "fr"}
+    assert client.get("/b/1/2?lang=fr").json() == response
+    assert client.get("/b?lang=fr").json() == {**response, "path": []}
     assert client.get("/?lang=fr").status_code == 404
     errors = client.get("/b/1/x").json()["errors"]
     assert [(error["where"], error["name"], error["expected"]) for error in errors] == [
@@ -133,33 +133,33 @@ def test_the_rest_of_the_path_comes_after_segments_and_before_names(connect: Con
     ]
 
 
-def test_an_encoded_slash_in_a_path_separates_and_in_a_query_survives(connect: Connect):
+def test_an_encoded_slash_separates_segments_in_a_path_but_not_in_a_query(connect: Connect):
     async def get(self, *path, name=""):
         return {"path": path, "name": name}
 
     async def get_one(self, key):
         return {"key": key}
 
-    client = connect(service_of(get=get, get_one=get_one))
+    client = connect(create_service(get=get, get_one=get_one))
     assert client.get("/a%2Fb/c?name=x%2Fy").json() == {"path": ["a", "b", "c"], "name": "x/y"}
     assert client.get("/one/a").json() == {"key": "a"}
     assert client.get("/one/a%2Fb").json() == {"path": ["one", "a", "b"], "name": ""}
 
 
-def test_a_segment_is_decoded(connect: Connect):
+def test_path_segments_are_decoded(connect: Connect):
     async def get(self, key):
         return {"key": key}
 
-    client = connect(service_of(get=get))
+    client = connect(create_service(get=get))
     assert client.get("/caf%C3%A9%20au%20lait").json() == {"key": "café au lait"}
     assert client.get("/a+b%2Bc").json() == {"key": "a+b+c"}
 
 
-def test_the_names_that_are_left_go_to_kwargs(connect: Connect):
+def test_kwargs_take_the_remaining_names(connect: Connect):
     async def get(self, key, lang="en", **others):
         return {"key": key, "lang": lang, "others": others}
 
-    client = connect(service_of(get=get))
+    client = connect(create_service(get=get))
     assert client.get("/a?lang=fr&x=1&y=2&y=3").json() == {
         "key": "a",
         "lang": "fr",
@@ -171,7 +171,7 @@ def test_kwargs_are_converted_by_their_annotation(connect: Connect):
     async def post(self, **counts: int):
         return counts
 
-    client = connect(service_of(post=post))
+    client = connect(create_service(post=post))
     assert client.post("/?a=1", json={"b": 2}).json() == {"a": 1, "b": 2}
     assert client.post("/?a=one").json()["errors"][0]["expected"] == "int"
 
@@ -187,24 +187,24 @@ def test_a_parameter_annotated_request_gets_the_request(connect: Connect, annota
         assert http == request
         return {"key": key, "path": http.url.path, "lang": lang}
 
-    app = service_of(get=get)
-    assert routes(app) == {"GET /{key}"}
+    app = create_service(get=get)
+    assert list_routes(app) == {"GET /{key}"}
     client = connect(app)
     assert client.get("/a?lang=fr&surplus=1").json() == {"key": "a", "path": "/a", "lang": "fr"}
 
 
-def test_two_parameters_annotated_request_are_refused_by_name():
+def test_two_request_parameters_are_a_declaration_error():
     async def get(self, first: Request, second: Request):
-        """One is enough."""
+        """Has two requests."""
 
-    assert refusal(service_of, get=get) == "Service.get: first and second would each be the request; keep one."
+    assert declaration_error(create_service, get=get) == "Service.get: first and second are each the request. Keep one."
 
 
-def test_a_name_with_brackets_binds_to_a_parameter_with_underscores(connect: Connect):
+def test_names_with_brackets_bind_to_parameters_with_double_underscores(connect: Connect):
     async def get(self, page__number__: int = 1, page__size__: int = 20, filter__: dict[str, str] | None = None):
         return [page__number__, page__size__, filter__]
 
-    client = connect(service_of(get=get))
+    client = connect(create_service(get=get))
     assert client.get("/").json() == [1, 20, None]
     assert client.get("/?page[number]=3&page[size]=5").json() == [3, 5, None]
     assert client.get("/?filter[a.b]=x&filter[c]=y").json() == [1, 20, {"a.b": "x", "c": "y"}]
@@ -225,16 +225,16 @@ def test_a_name_with_brackets_binds_to_a_parameter_with_underscores(connect: Con
         ("__dunder__", "__dunder__"),
     ],
 )
-def test_only_a_name_that_ends_in_two_underscores_has_brackets(name: str, alias: str):
+def test_only_names_that_end_in_a_double_underscore_have_brackets(name: str, alias: str):
     assert alias_from_name(name) == alias
 
 
-def test_parameters_that_a_client_cannot_tell_apart_are_refused_by_name():
+def test_two_parameters_with_the_same_alias_are_a_declaration_error():
     async def get(self, filter="", filter__=None):
-        """`filter` and `filter[...]`."""
+        """Takes `filter` and `filter[...]`."""
 
-    assert refusal(service_of, get=get) == (
-        "Service.get: filter and filter__ are both 'filter' to a client; rename one."
+    assert declaration_error(create_service, get=get) == (
+        "Service.get: clients know both filter and filter__ as 'filter'. Rename one."
     )
 
 
@@ -248,40 +248,41 @@ def test_parameters_that_a_client_cannot_tell_apart_are_refused_by_name():
         (UploadFile, "UploadFile"),
     ],
 )
-def test_a_segment_that_no_string_can_be_is_refused_with_the_remedy(annotation: Any, shown: str):
+def test_a_path_segment_must_be_scalar(annotation: Any, shown: str):
     async def post_items(self, items: annotation):
-        """Would be a segment of the path."""
+        """Has an invalid path segment."""
 
-    assert refusal(service_of, post_items=post_items) == (
-        "Service.post_items: the parameter 'items' is a segment of the path, which cannot hold "
-        f"{shown}; give it a default, or put it after a * to take it from the body or the query."
+    assert declaration_error(create_service, post_items=post_items) == (
+        f"Service.post_items: parameter 'items' is a path segment, which cannot hold {shown}. "
+        "Give it a default, or put it after a * to read it from the query or the body."
     )
 
 
 @pytest.mark.parametrize(("annotation", "shown"), [(list[int], "list[int]"), (StructItem, "StructItem")])
-def test_a_rest_of_the_path_that_no_strings_can_be_is_refused(annotation: Any, shown: str):
+def test_the_segments_of_the_rest_of_the_path_must_be_scalar(annotation: Any, shown: str):
     async def get(self, *path: annotation):
-        """Would be the rest of the path."""
+        """Has an invalid rest of the path."""
 
-    message = refusal(service_of, get=get)
-    assert f"the parameter 'path' is the rest of the path, which cannot hold {shown};" in message
+    assert declaration_error(create_service, get=get) == (
+        f"Service.get: parameter 'path' is the rest of the path, which cannot hold {shown}. "
+        "Annotate it with the type of one segment."
+    )
 
 
-def test_the_remedies_work(connect: Connect):
+def test_the_remedies_in_the_error_message_work(connect: Connect):
     async def post_default(self, items: list[int] = []):  # noqa: B006
         return items
 
     async def post_star(self, *, items: list[int]):
         return items
 
-    client = connect(service_of(post_default=post_default, post_star=post_star))
+    client = connect(create_service(post_default=post_default, post_star=post_star))
     assert client.post("/default", json={"items": [1, 2]}).json() == [1, 2]
     assert client.post("/star", json={"items": [1, 2]}).json() == [1, 2]
 
 
 @pytest.mark.parametrize("method", [lambda: 1, lambda *args: 1, lambda **kwargs: 1, lambda *, key: 1])
-def test_a_method_without_self_is_refused(method: Any):
-    assert refusal(service_of, get=method) == (
-        "Service.get takes no self; make self its first parameter, or put functools.wraps "
-        "into the decorator that hides it."
+def test_a_method_without_self_is_a_declaration_error(method: Any):
+    assert declaration_error(create_service, get=method) == (
+        "Service.get: the first parameter must be self. If a decorator hides it, use functools.wraps in that decorator."
     )

@@ -1,4 +1,4 @@
-"""Where OpenTelemetry is on, where its spans go, and that none is lost at the end of a Lambda event."""
+"""When OpenTelemetry is enabled, where spans are sent, and the flush at the end of a Lambda event."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ from opentelemetry.trace import NoOpTracerProvider, format_trace_id
 from coworks_async import TechMicroService, entry
 from coworks_async.extensions import OpenTelemetry, opentelemetry
 from tests.aws.lambdas import METHOD_ARN, Context, rest
-from tests.extensions.collector import collector
+from tests.extensions.otlp_collector import run_collector
 from tests.tools import PATIENCE
 
 
@@ -30,20 +30,20 @@ class Shop(TechMicroService):
         return "swept"
 
 
-def test_without_a_collector_or_a_provider_nothing_is_done():
+def test_without_a_collector_or_a_provider_it_does_nothing():
     app = Shop()
     assert OpenTelemetry(app).enabled is False
     assert (app.user_middleware, app.hooks.teardown) == ([], [])
 
 
-def test_the_switch_of_the_sdk_turns_it_off(monkeypatch: pytest.MonkeyPatch):
+def test_the_setting_of_the_sdk_disables_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OTEL_SDK_DISABLED", "True")
     app = Shop()
     assert (OpenTelemetry(app, TracerProvider()).enabled, app.user_middleware) == (False, [])
 
 
 @pytest.mark.parametrize("missing", ["opentelemetry", "opentelemetry.instrumentation.asgi"])
-def test_what_is_missing_is_told_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch, missing: str):
+def test_the_error_for_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, missing: str):
     monkeypatch.setitem(sys.modules, missing, None)
     if missing == "opentelemetry":
         for name in [name for name in sys.modules if name.startswith("opentelemetry.")]:
@@ -53,7 +53,7 @@ def test_what_is_missing_is_told_with_the_extra_that_brings_it(monkeypatch: pyte
 
 
 def run(code: str, **environment: str) -> str:
-    """Run code in a fresh interpreter, where nothing global is set, and return what it prints."""
+    """Run code in a new interpreter, without global providers, and return its output."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         env=os.environ | environment,
@@ -78,14 +78,14 @@ class Shop(TechMicroService):
 app = Shop(name="shop")
 """
 
-# A busy machine may take its time to send what a Lambda sends within two seconds.
+# A busy machine may need more than the two seconds of a Lambda event.
 PATIENT = f"""{SERVICE}
 from coworks_async.extensions import opentelemetry
 opentelemetry.FLUSH_SECONDS = {PATIENCE}
 """
 
 
-def test_the_environment_may_tell_of_a_collector_and_rename_the_service():
+def test_the_environment_can_set_the_collector_and_the_name_of_the_service():
     code = f"""{SERVICE}
 from opentelemetry import trace
 extension = OpenTelemetry(app)
@@ -95,17 +95,17 @@ with TestClient(app) as client:
     client.get("/?card=4711", headers={{"Authorization": "s3cr3t"}})
 extension.tracer_provider.shutdown()
 """
-    with collector() as told:
-        run(code, OTEL_EXPORTER_OTLP_ENDPOINT=told.url, CWS_STAGE="v1")
-        run(code, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{told.url}/v1/traces", OTEL_SERVICE_NAME="store")
-    assert [span.name for span in told.spans] == ["GET /", "GET /"]
-    assert [resource["service.name"] for resource in told.resources] == ["shop", "store"]
-    assert [resource["deployment.environment.name"] for resource in told.resources] == ["v1", "dev"]
-    assert b"4711" not in told.raw
-    assert b"s3cr3t" not in told.raw
+    with run_collector() as collector:
+        run(code, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, CWS_STAGE="v1")
+        run(code, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{collector.url}/v1/traces", OTEL_SERVICE_NAME="store")
+    assert [span.name for span in collector.spans] == ["GET /", "GET /"]
+    assert [resource["service.name"] for resource in collector.resources] == ["shop", "store"]
+    assert [resource["deployment.environment.name"] for resource in collector.resources] == ["v1", "dev"]
+    assert b"4711" not in collector.raw
+    assert b"s3cr3t" not in collector.raw
 
 
-def test_a_global_provider_is_used_as_it_is_and_propagators_of_the_environment_stay():
+def test_a_global_provider_is_used_and_propagators_of_the_environment_are_kept():
     code = f"""{SERVICE}
 from opentelemetry import propagate, trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -114,9 +114,9 @@ trace.set_tracer_provider(provider)
 assert OpenTelemetry(app).tracer_provider is provider
 print(sorted(propagate.get_global_textmap().fields))
 """
-    told = "['baggage', 'traceparent', 'tracestate']\n"
-    assert run(code, OTEL_PROPAGATORS="tracecontext,baggage") == told
-    assert run(code) == told.replace("[", "['X-Amzn-Trace-Id', ")
+    fields = "['baggage', 'traceparent', 'tracestate']\n"
+    assert run(code, OTEL_PROPAGATORS="tracecontext,baggage") == fields
+    assert run(code) == fields.replace("[", "['X-Amzn-Trace-Id', ")
 
 
 def test_in_lambda_spans_are_sent_before_the_end_of_each_event():
@@ -125,17 +125,17 @@ import json
 OpenTelemetry(app)
 for event in json.loads(sys.argv[-1] if len(sys.argv) > 1 else os.environ["EVENTS"]):
     app.lambda_handler(event, type("Context", (), {{"aws_request_id": "1", "invoked_function_arn": "a"}})())
-os._exit(0)  # as a container that is never thawed: what is not sent now is lost
+os._exit(0)  # like a frozen execution environment: later sends are lost
 """
-    with collector() as told:
+    with run_collector() as collector:
         run(
             code,
             AWS_LAMBDA_FUNCTION_NAME="shop",
             EVENTS=json.dumps([rest(), rest()]),
-            OTEL_EXPORTER_OTLP_ENDPOINT=told.url,
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
             OTEL_BSP_SCHEDULE_DELAY="60000",
         )
-    assert [span.name for span in told.spans] == ["GET /", "GET /"]
+    assert [span.name for span in collector.spans] == ["GET /", "GET /"]
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def in_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opentelemetry, "FLUSH_SECONDS", PATIENCE)
 
 
-def test_events_that_are_no_request_are_flushed_too_and_those_that_fail(in_lambda: None):
+def test_events_that_are_not_requests_and_events_that_fail_are_flushed(in_lambda: None):
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=60_000))
@@ -156,25 +156,25 @@ def test_events_that_are_no_request_are_flushed_too_and_those_that_fail(in_lambd
                 return {"swept": True}
 
         async def token_authorizer(self, token: str):
-            with tracer.start_as_current_span("ask"):
+            with tracer.start_as_current_span("authorize"):
                 raise LookupError("no such token")
 
     app = Traced(name="shop")
     OpenTelemetry(app, provider)
     assert app.lambda_handler({"source": "aws.events"}, Context()) == {"swept": True}
     assert [span.name for span in exporter.get_finished_spans()] == ["sweep"]
-    asked = {"type": "TOKEN", "authorizationToken": "any", "methodArn": METHOD_ARN}
-    with pytest.raises(Exception, match="nobody was let in"):
-        app.lambda_handler(asked, Context())
+    event = {"type": "TOKEN", "authorizationToken": "any", "methodArn": METHOD_ARN}
+    with pytest.raises(Exception, match="access denied"):
+        app.lambda_handler(event, Context())
     app.lambda_handler.close()
-    told = exporter.get_finished_spans()
-    assert [span.name for span in told] == ["sweep", "ask"]
-    assert format_trace_id(told[0].context.trace_id) != format_trace_id(told[1].context.trace_id)
+    spans = exporter.get_finished_spans()
+    assert [span.name for span in spans] == ["sweep", "authorize"]
+    assert format_trace_id(spans[0].context.trace_id) != format_trace_id(spans[1].context.trace_id)
     provider.shutdown()
 
 
 class Failing(NoOpTracerProvider):
-    """A provider that cannot send what it has."""
+    """A provider that cannot send its spans."""
 
     def __init__(self, outcome: "bool | Exception") -> None:
         self.outcome = outcome
@@ -187,58 +187,58 @@ class Failing(NoOpTracerProvider):
 
 
 @pytest.mark.parametrize(("outcome", "level"), [(False, logging.WARNING), (OSError("no route to host"), logging.ERROR)])
-def test_spans_that_cannot_be_sent_are_logged_and_the_request_is_answered(
+def test_a_failed_flush_is_logged_and_the_response_is_returned(
     in_lambda: None, caplog: pytest.LogCaptureFixture, outcome: "bool | Exception", level: int
 ):
     app = Shop(name="shop")
     OpenTelemetry(app, Failing(outcome))
-    answer = app.lambda_handler(rest(), Context())
+    result = app.lambda_handler(rest(), Context())
     app.lambda_handler.close()
-    assert answer["statusCode"] == 200
+    assert result["statusCode"] == 200
     assert [record.levelno for record in caplog.records if "OpenTelemetry" in record.message] == [level]
 
 
-def told_of_opentelemetry(caplog: pytest.LogCaptureFixture) -> list[str]:
+def get_warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if "OpenTelemetry" in record.message]
 
 
 class Slow(NoOpTracerProvider):
-    """A provider that waits for a collector, as the SDK does, whatever time it is given."""
+    """A provider that waits for a collector longer than its timeout, as the SDK does."""
 
     def __init__(self) -> None:
-        self.begun, self.answering = threading.Event(), threading.Event()
-        self.asked = 0
+        self.started, self.release = threading.Event(), threading.Event()
+        self.flushes = 0
 
     def force_flush(self, timeout_millis: int) -> bool:
-        self.asked += 1
-        self.begun.set()
-        return self.answering.wait(PATIENCE)
+        self.flushes += 1
+        self.started.set()
+        return self.release.wait(PATIENCE)
 
 
-def test_a_lambda_has_more_time_than_its_flush_where_nobody_gives_it_more():
+def test_the_flush_takes_less_than_the_default_timeout_of_a_function():
     assert opentelemetry.FLUSH_SECONDS < 3
 
 
-def test_a_collector_that_does_not_answer_holds_up_no_answer_and_is_waited_for_by_one_thread(
+def test_a_collector_that_does_not_respond_delays_no_response_and_blocks_one_thread(
     in_lambda: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(opentelemetry, "FLUSH_SECONDS", 0.05)
     slow = Slow()
     app = Shop(name="shop")
     extension = OpenTelemetry(app, slow)
-    answers = [app.lambda_handler(rest(), Context())["statusCode"] for _ in range(2)]
-    assert slow.begun.wait(PATIENCE)
-    assert (answers, slow.asked, slow.answering.is_set()) == ([200, 200], 1, False)
-    late = "OpenTelemetry did not send all within 0.05 s"
-    assert [line.partition(" and goes on")[0] for line in told_of_opentelemetry(caplog)] == [late] * 2
-    slow.answering.set()
+    statuses = [app.lambda_handler(rest(), Context())["statusCode"] for _ in range(2)]
+    assert slow.started.wait(PATIENCE)
+    assert (statuses, slow.flushes, slow.release.is_set()) == ([200, 200], 1, False)
+    late = "OpenTelemetry did not send everything within 0.05 s"
+    assert [line.partition("; it continues")[0] for line in get_warnings(caplog)] == [late] * 2
+    slow.release.set()
     monkeypatch.setattr(opentelemetry, "FLUSH_SECONDS", PATIENCE)
     extension.flush()
     app.lambda_handler.close()
-    assert (slow.asked, len(told_of_opentelemetry(caplog))) == (2, 2)
+    assert (slow.flushes, len(get_warnings(caplog))) == (2, 2)
 
 
-def test_a_lambda_that_has_little_time_left_answers_first(in_lambda: None, caplog: pytest.LogCaptureFixture):
+def test_a_function_with_little_time_left_returns_its_response_first(in_lambda: None, caplog: pytest.LogCaptureFixture):
     class Late(Context):
         def get_remaining_time_in_millis(self) -> int:
             return 250
@@ -247,12 +247,12 @@ def test_a_lambda_that_has_little_time_left_answers_first(in_lambda: None, caplo
     app = Shop(name="shop")
     OpenTelemetry(app, slow)
     assert app.lambda_handler(rest(), Late())["statusCode"] == 200
-    assert told_of_opentelemetry(caplog)[0].startswith("OpenTelemetry did not send all within 0.05 s")
-    slow.answering.set()
+    assert get_warnings(caplog)[0].startswith("OpenTelemetry did not send everything within 0.05 s")
+    slow.release.set()
     app.lambda_handler.close()
 
 
-def test_measurements_are_flushed_with_the_spans(in_lambda: None):
+def test_metrics_are_flushed_with_the_spans(in_lambda: None):
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
@@ -263,5 +263,5 @@ def test_measurements_are_flushed_with_the_spans(in_lambda: None):
     app.lambda_handler.close()
     data = reader.get_metrics_data()
     assert data is not None
-    names = {metric.name for told in data.resource_metrics for scope in told.scope_metrics for metric in scope.metrics}
+    names = {metric.name for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics}
     assert "http.server.duration" in names

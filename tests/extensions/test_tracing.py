@@ -1,4 +1,4 @@
-"""What becomes of a request, as those see it who trace it."""
+"""The outcome of a request."""
 
 import asyncio
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from coworks_async import TechMicroService, entry
-from coworks_async.extensions.tracing import Outcome, watch_failures
+from coworks_async.extensions.tracing import RequestOutcome, report_failures
 
 KEY = "tests.outcome"
 
@@ -18,7 +18,7 @@ class Shop(TechMicroService):
         raise LookupError("no such shelf")
 
 
-async def ask(app: Any, scope: dict[str, Any]) -> int:
+async def send_get(app: Any, scope: dict[str, Any]) -> int:
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -27,25 +27,25 @@ async def ask(app: Any, scope: dict[str, Any]) -> int:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asked = {"type": "http", "http_version": "1.1", "method": "GET", "path": "/", "query_string": b"", "headers": []}
-    await app({**asked, **scope}, receive, send)
+    defaults = {"type": "http", "http_version": "1.1", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+    await app({**defaults, **scope}, receive, send)
     return int(sent[0]["status"])
 
 
-def test_a_failure_is_told_where_its_request_has_an_outcome_and_nowhere_else():
+def test_an_exception_is_recorded_if_its_request_has_an_outcome():
     app = Shop()
-    watch_failures(app, KEY)
+    report_failures(app, KEY)
     recorded: list[BaseException] = []
-    outcome = Outcome({}, recorded.append)
-    assert asyncio.run(ask(app, {})) == 500
+    outcome = RequestOutcome({}, recorded.append)
+    assert asyncio.run(send_get(app, {})) == 500
     assert recorded == []
-    assert asyncio.run(ask(app, {KEY: outcome})) == 500
+    assert asyncio.run(send_get(app, {KEY: outcome})) == 500
     assert [type(error) for error in recorded] == [LookupError]
     assert (outcome.route, outcome.entry is app.entries[0]) == ("/", True)
 
 
 @pytest.mark.parametrize(
-    ("messages", "error", "blamed"),
+    ("messages", "error", "expected"),
     [
         ([], LookupError(), True),
         ([], HTTPException(404), False),
@@ -64,22 +64,22 @@ def test_a_failure_is_told_where_its_request_has_an_outcome_and_nowhere_else():
         ([{"type": "http.response.debug"}], LookupError(), True),
     ],
 )
-def test_a_failure_is_the_services_where_its_answer_is_a_5xx_or_not_whole(
-    messages: list[dict[str, Any]], error: Exception, blamed: bool
+def test_an_exception_is_recorded_if_the_response_is_a_5xx_or_incomplete(
+    messages: list[dict[str, Any]], error: Exception, expected: bool
 ):
     recorded: list[BaseException] = []
-    outcome = Outcome({}, recorded.append)
+    outcome = RequestOutcome({}, recorded.append)
     for message in messages:
-        outcome.sent(message)
-    outcome.failed(error)
-    outcome.failed(error)
-    assert recorded == ([error] if blamed else [])
+        outcome.handle_message(message)
+    outcome.handle_failure(error)
+    outcome.handle_failure(error)
+    assert recorded == ([error] if expected else [])
 
 
-def test_without_a_route_and_without_a_principal_there_is_nothing_to_tell():
-    outcome = Outcome({"auth": None}, lambda error: None)
-    assert (outcome.route, outcome.entry, outcome.user("name")) == (None, None, None)
+def test_route_entry_and_user_are_optional():
+    outcome = RequestOutcome({"auth": None}, lambda error: None)
+    assert (outcome.route, outcome.entry, outcome.get_user("name")) == (None, None, None)
 
 
-def test_a_long_name_is_cut():
-    assert Outcome({"auth": {"name": "a" * 999}}, lambda error: None).user("name") == "a" * 250
+def test_a_long_user_is_truncated():
+    assert RequestOutcome({"auth": {"name": "a" * 999}}, lambda error: None).get_user("name") == "a" * 250

@@ -1,4 +1,4 @@
-"""Where X-Ray is on: in Lambda, and where a daemon's address is told."""
+"""X-Ray is enabled in Lambda and where a daemon's address is set."""
 
 import json
 import subprocess
@@ -10,8 +10,8 @@ from aws_xray_sdk import global_sdk_config
 
 from coworks_async import TechMicroService, entry
 from coworks_async.extensions import XRay
-from tests.extensions.conftest import call
-from tests.extensions.daemon import Daemon
+from tests.extensions.traced_services import send_gets
+from tests.extensions.xray_daemon import Daemon
 
 
 class Shop(TechMicroService):
@@ -21,31 +21,31 @@ class Shop(TechMicroService):
 
 
 @pytest.fixture
-def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_XRAY_DAEMON_ADDRESS", raising=False)
 
 
-def test_without_a_daemon_nothing_is_done(nowhere: None):
+def test_without_a_daemon_it_does_nothing(no_daemon: None):
     app = Shop()
     assert XRay(app).enabled is False
     assert (app.user_middleware, app.hooks.teardown) == ([], [])
-    [answer] = call(app, "/")
-    assert (answer.text, "x-amzn-trace-id" in answer.headers) == ("Welcome.", False)
+    [response] = send_gets(app, "/")
+    assert (response.text, "x-amzn-trace-id" in response.headers) == ("Welcome.", False)
 
 
-def test_with_a_daemon_requests_are_traced_by_the_recorder_of_the_sdk(xray: Daemon):
+def test_with_a_daemon_requests_are_traced_by_the_default_recorder(xray: Daemon):
     from aws_xray_sdk.core import xray_recorder
 
     app = Shop(name="shop")
     xray_recorder.configure(sampling=False)
     xray_recorder.emitter.set_daemon_address(xray.address)
     assert XRay(app).enabled is True
-    call(app, "/")
+    send_gets(app, "/")
     [segment] = xray.take()
     assert segment["name"] == "shop"
 
 
-def test_the_switch_of_the_sdk_turns_it_off(xray: Daemon, recorder: Any):
+def test_the_setting_of_the_sdk_disables_it(xray: Daemon, recorder: Any):
     global_sdk_config.set_sdk_enabled(False)
     try:
         app = Shop()
@@ -54,14 +54,14 @@ def test_the_switch_of_the_sdk_turns_it_off(xray: Daemon, recorder: Any):
         global_sdk_config.set_sdk_enabled(True)
 
 
-def test_a_missing_sdk_is_told_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch, nowhere: None):
+def test_the_error_for_a_missing_sdk_names_the_extra(monkeypatch: pytest.MonkeyPatch, no_daemon: None):
     monkeypatch.setitem(sys.modules, "aws_xray_sdk", None)
     with pytest.raises(ImportError, match=r"XRay needs aws_xray_sdk: pip install 'coworks-async\[xray\]'") as raised:
         XRay(Shop())
     assert raised.value.name == "aws_xray_sdk"
 
 
-def test_where_it_is_off_the_sdk_is_not_loaded(nowhere: None):
+def test_if_it_is_disabled_the_sdk_is_not_imported(no_daemon: None):
     code = """
 import json, sys
 from coworks_async import TechMicroService
@@ -111,7 +111,7 @@ with TestClient(shop) as client:
 """
 
 
-def test_calls_of_boto3_and_httpx_become_subsegments_and_carry_the_trace_on(xray: Daemon):
+def test_calls_of_boto3_and_httpx_are_subsegments_and_propagate_the_trace(xray: Daemon):
     from tests.aws.aws_api import aws_api
 
     with aws_api() as api:
@@ -124,7 +124,7 @@ def test_calls_of_boto3_and_httpx_become_subsegments_and_carry_the_trace_on(xray
     assert post["http"] == {"request": {"method": "POST", "url": f"{api.url}/pay"}, "response": {"status": 200}}
     [put] = stored["subsegments"]
     assert (put["name"], put["namespace"], put["aws"]["operation"]) == ("s3", "aws", "PutObject")
-    assert [told.headers["x-amzn-trace-id"] for told in api.told] == [
+    assert [request.headers["x-amzn-trace-id"] for request in api.told] == [
         f"Root={segment['trace_id']};Parent={call['id']};Sampled=1" for segment, call in ((paid, post), (stored, put))
     ]
     assert b"4711" not in xray.raw

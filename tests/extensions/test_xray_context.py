@@ -1,4 +1,4 @@
-"""The context by which the SDK finds its segment."""
+"""The context in which the SDK finds the current segment."""
 
 import asyncio
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 from aws_xray_sdk import global_sdk_config
 from aws_xray_sdk.core.exceptions.exceptions import SegmentNotFoundException
 
-from coworks_async.extensions.xray_context import LambdaTraceContext, TraceContext
-from tests.extensions.daemon import Daemon
+from coworks_async.extensions.xray_middleware import LambdaTraceContext, TraceContext
+from tests.extensions.xray_daemon import Daemon
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 OTHER = "1-5759e988-aaaaaaaaaaaaaaaaaaaaaaaa"
@@ -26,7 +26,7 @@ def in_lambda(recorder: Any) -> Any:
     return recorder
 
 
-def test_a_subsegment_stands_in_the_one_before_and_the_segment_is_sent_at_its_end(xray: Daemon, traced: Any):
+def test_subsegments_are_nested_and_sent_with_their_segment(xray: Daemon, traced: Any):
     with traced.in_segment("shop"):
         with traced.in_subsegment("outer"), traced.in_subsegment("inner"):
             assert traced.current_segment().name == "shop"
@@ -36,29 +36,29 @@ def test_a_subsegment_stands_in_the_one_before_and_the_segment_is_sent_at_its_en
     assert traced.context.get_trace_entity() is None
 
 
-def test_the_end_of_no_subsegment_is_nothing(xray: Daemon, traced: Any):
+def test_ending_a_subsegment_that_was_not_begun_does_nothing(xray: Daemon, traced: Any):
     traced.begin_segment("shop")
     traced.end_subsegment()
     traced.end_segment()
     assert "subsegments" not in xray.take()[0]
 
 
-def test_outside_of_a_segment_the_sdk_says_what_it_was_told_to_say(recorder: Any):
+def test_outside_of_a_segment_the_configured_strategy_applies(recorder: Any):
     recorder.configure(context=TraceContext("RUNTIME_ERROR"))
     with pytest.raises(SegmentNotFoundException):
         recorder.begin_subsegment("lost")
 
 
-def test_with_the_sdk_turned_off_whatever_is_begun_is_a_dummy(xray: Daemon, traced: Any):
+def test_if_the_sdk_is_disabled_the_segment_is_a_dummy(xray: Daemon, traced: Any):
     global_sdk_config.set_sdk_enabled(False)
     try:
         assert traced.context.get_trace_entity().sampled is False
     finally:
         global_sdk_config.set_sdk_enabled(True)
-    assert xray.rest() == []
+    assert xray.take_rest() == []
 
 
-def test_an_entity_may_be_handed_to_another_thread_by_hand(xray: Daemon, traced: Any):
+def test_the_current_segment_can_be_set_in_another_thread(xray: Daemon, traced: Any):
     def work(entity: Any) -> None:
         traced.set_trace_entity(entity)
         with traced.in_subsegment("inner"):
@@ -74,7 +74,7 @@ def test_an_entity_may_be_handed_to_another_thread_by_hand(xray: Daemon, traced:
     assert segment["subsegments"][0]["subsegments"][0]["name"] == "inner"
 
 
-def test_in_lambda_subsegments_stand_in_the_segment_that_the_environment_tells(
+def test_in_lambda_subsegments_belong_to_the_segment_in_the_environment(
     xray: Daemon, in_lambda: Any, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1")
@@ -83,14 +83,14 @@ def test_in_lambda_subsegments_stand_in_the_segment_that_the_environment_tells(
     monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={OTHER};Parent=53995c3f42cd8ad9;Sampled=1")
     with in_lambda.in_subsegment("second"):
         pass
-    told = [(told["name"], told["trace_id"], told["parent_id"], told["type"]) for told in xray.take(2)]
-    assert told == [
+    documents = [(each["name"], each["trace_id"], each["parent_id"], each["type"]) for each in xray.take(2)]
+    assert documents == [
         ("first", ROOT, "53995c3f42cd8ad8", "subsegment"),
         ("second", OTHER, "53995c3f42cd8ad9", "subsegment"),
     ]
 
 
-def test_in_lambda_a_trace_that_comes_by_twice_has_another_segment_each_time(
+def test_in_lambda_two_events_of_one_trace_have_two_segments(
     xray: Daemon, in_lambda: Any, monkeypatch: pytest.MonkeyPatch
 ):
     parents = ["53995c3f42cd8ad8", "53995c3f42cd8ad9"]
@@ -98,15 +98,14 @@ def test_in_lambda_a_trace_that_comes_by_twice_has_another_segment_each_time(
         monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={parent};Sampled=1")
         with in_lambda.in_subsegment("called"):
             pass
-    told = xray.take(2)
-    assert [(each["trace_id"], each["parent_id"]) for each in told] == [(ROOT, parent) for parent in parents]
+    assert [(each["trace_id"], each["parent_id"]) for each in xray.take(2)] == [(ROOT, parent) for parent in parents]
 
 
 @pytest.mark.parametrize("header", ["", f"Root={ROOT};Sampled=1", f"Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=0"])
-def test_in_lambda_what_is_not_sampled_is_not_sent(
+def test_in_lambda_an_unsampled_trace_is_not_sent(
     xray: Daemon, in_lambda: Any, monkeypatch: pytest.MonkeyPatch, header: str
 ):
     monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
     with in_lambda.in_subsegment("first"), in_lambda.in_subsegment("inner"):
         pass
-    assert xray.rest() == []
+    assert xray.take_rest() == []

@@ -1,4 +1,4 @@
-"""X-Ray in Lambda: a request is a subsegment of the segment that Lambda makes of its event."""
+"""X-Ray in Lambda: a request is a subsegment of the segment that Lambda creates for its event."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from coworks_async import TechMicroService, entry
 from coworks_async.extensions import XRay
 from tests.aws import runtime_api
 from tests.aws.lambdas import Answer, Context, http, rest
-from tests.extensions.daemon import Daemon
+from tests.extensions.xray_daemon import Daemon
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 PARENT = "53995c3f42cd8ad8"
@@ -30,7 +30,7 @@ def in_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def service(recorder: Any) -> Iterator[TechMicroService]:
+def run_shop(recorder: Any) -> Iterator[TechMicroService]:
     class Shop(TechMicroService):
         async def token_authorizer(self, token: str):
             return {"name": token}
@@ -41,7 +41,7 @@ def service(recorder: Any) -> Iterator[TechMicroService]:
 
         @entry
         async def get(self, name: str):
-            async with recorder.in_subsegment_async("asked"):
+            async with recorder.in_subsegment_async("called"):
                 await asyncio.to_thread(look_up)
             return name
 
@@ -59,20 +59,20 @@ def service(recorder: Any) -> Iterator[TechMicroService]:
     app.lambda_handler.close()
 
 
-def test_a_request_is_a_subsegment_with_what_it_did_in_it(xray: Daemon, recorder: Any, in_lambda: None):
-    with service(recorder) as app:
+def test_a_request_is_a_subsegment_that_contains_its_own(xray: Daemon, recorder: Any, in_lambda: None):
+    with run_shop(recorder) as app:
         event = rest(path="/pen", headers=[("Authorization", "ann")], query=[])
-        answer = Answer(app.lambda_handler(event, Context()))
-    looked, asked, request = xray.take(3)
-    assert (answer.status, answer.header("x-amzn-trace-id")) == (200, None)
+        response = Answer(app.lambda_handler(event, Context()))
+    looked, called, request = xray.take(3)
+    assert (response.status, response.header("x-amzn-trace-id")) == (200, None)
     assert (request["name"], request["type"], request["trace_id"], request["parent_id"]) == (
         "shop",
         "subsegment",
         ROOT,
         PARENT,
     )
-    assert (asked["name"], asked["parent_id"]) == ("asked", request["id"])
-    assert (looked["name"], looked["parent_id"]) == ("looked up", asked["id"])
+    assert (called["name"], called["parent_id"]) == ("called", request["id"])
+    assert (looked["name"], looked["parent_id"]) == ("looked up", called["id"])
     assert request["annotations"] == {
         "service": "shop",
         "stage": "dev",
@@ -84,11 +84,9 @@ def test_a_request_is_a_subsegment_with_what_it_did_in_it(xray: Daemon, recorder
     assert request["http"]["request"]["url"].endswith("/dev/pen")
 
 
-def test_events_follow_each_other_each_in_its_own_trace(
-    xray: Daemon, recorder: Any, in_lambda: None, monkeypatch: pytest.MonkeyPatch
-):
+def test_each_event_has_its_own_trace(xray: Daemon, recorder: Any, in_lambda: None, monkeypatch: pytest.MonkeyPatch):
     other = "1-5759e988-aaaaaaaaaaaaaaaaaaaaaaaa"
-    with service(recorder) as app:
+    with run_shop(recorder) as app:
         app.lambda_handler(http(path="/bug", headers=[("authorization", "ann")]), Context())
         monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={other};Parent={PARENT};Sampled=1")
         assert app.lambda_handler({"source": "aws.events"}, Context()) == "swept"
@@ -115,7 +113,7 @@ lambda_handler = app.lambda_handler
 
 
 class Handler(runtime_api._Handler):
-    """Hands out events that are traced."""
+    """Adds a trace header to each event."""
 
     def reply(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         if "Lambda-Runtime-Trace-Id" in headers:
@@ -127,18 +125,18 @@ class Handler(runtime_api._Handler):
     find_spec("awslambdaric") is None or find_spec("runtime_client") is None,
     reason="awslambdaric is not installed: it may have no wheel for this Python",
 )
-def test_lambdas_own_runtime_tells_the_trace_of_each_event(xray: Daemon, tmp_path: Path):
+def test_the_trace_of_each_event_is_set_by_the_runtime_client(xray: Daemon, tmp_path: Path):
     (tmp_path / "shop.py").write_text(SERVICE)
     with runtime_api.runtime_api() as api:
         api.RequestHandlerClass = Handler
-        own = {
+        variables = {
             "AWS_LAMBDA_FUNCTION_NAME": "shop",
             "AWS_LAMBDA_RUNTIME_API": api.address,
             "LAMBDA_TASK_ROOT": str(tmp_path),
             "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
         }
         command = [sys.executable, "-m", "awslambdaric", "shop.lambda_handler"]
-        with subprocess.Popen(command, cwd=tmp_path, env=os.environ | own, stdout=subprocess.DEVNULL) as process:
+        with subprocess.Popen(command, cwd=tmp_path, env=os.environ | variables, stdout=subprocess.DEVNULL) as process:
             try:
                 assert Answer(api.invoke(http()).body).body == b"Hello world."
             finally:

@@ -140,7 +140,7 @@ def test_a_rule_that_fails_is_a_500_that_is_not_kept(via: Via, capsys: pytest.Ca
     gateway = Gateway(app, via)
     assert [gateway.answer(get(token="broken")).status for _ in range(2)] == [500, 500]
     assert app.asked == ["broken", "broken"]
-    assert capsys.readouterr().err.count("[ERROR] AuthorizerError: token_authorizer failed; nobody was let in\n") == 2
+    assert capsys.readouterr().err.count("[ERROR] AuthorizerError: token_authorizer failed; access denied\n") == 2
 
 
 @via_api

@@ -15,7 +15,7 @@ from coworks_async.openapi import openapi
 from tests.openapi.document_validation import create_document
 from tests.openapi.services import create_structured_service, describe_entry
 from tests.openapi.structured_types import STRUCTURED
-from tests.pipeline.families import Taker, service_of, signatures
+from tests.pipeline.strategies import Taker, service_of, signatures
 
 
 class Items(Blueprint):

@@ -22,7 +22,7 @@ from tests.openapi.document_validation import (
 )
 from tests.openapi.services import FORM, JSON, MULTIPART, create_service, create_structured_service
 from tests.openapi.structured_types import STRUCTURED
-from tests.pipeline.families import KINDS, Kind, Taker, service_of, signatures
+from tests.pipeline.strategies import KINDS, Kind, Taker, service_of, signatures
 
 TEXTS = ["", "x", "red", "cat", "dog", "2024-02-29", "P1D", "P1Y", "+P1D", "1.50", "YQ==", "7", "07", "11", "yes", "1"]
 TEXTS += ["12345678-1234-5678-1234-567812345678", "2024-02-29T10:00:00Z", "2024-02-29T10:00:00", "10:00:00", "null"]

@@ -29,7 +29,7 @@ from tests.openapi.document_validation import (
 )
 from tests.openapi.services import FORM, JSON, create_structured_service
 from tests.openapi.structured_types import STRUCTURED
-from tests.pipeline.families import Sent, Taker, requests, service_of, signatures
+from tests.pipeline.strategies import Sent, Taker, requests, service_of, signatures
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""What many of these tests build and look at."""
+"""Services and assertions used by many tests."""
 
 import logging
 import time
@@ -12,28 +12,28 @@ from coworks_async import TechMicroService, entry
 from tests.clients import Connect
 
 
-def assert_problem(answer: httpx2.Response, status: int, title: str, detail: str | None = None) -> None:
-    """Assert that an answer is this problem, and nothing more than it."""
+def assert_problem(response: httpx2.Response, status: int, title: str, detail: str | None = None) -> None:
+    """Assert that a response is exactly this problem."""
     members = {"type": "about:blank", "title": title, "status": status}
     if detail is not None:
         members["detail"] = detail
-    assert (answer.status_code, answer.json()) == (status, members)
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["content-length"] == str(len(answer.content))
+    assert (response.status_code, response.json()) == (status, members)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["content-length"] == str(len(response.content))
 
 
-def assert_hidden_500(answer: httpx2.Response) -> None:
-    """Assert that an answer is the 500 that tells nothing."""
-    assert_problem(answer, 500, "Internal Server Error")
+def assert_hidden_500(response: httpx2.Response) -> None:
+    """Assert that a response is the 500 without any detail."""
+    assert_problem(response, 500, "Internal Server Error")
 
 
 def warnings_and_worse(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    """Return what was logged as a warning or worse, by anybody, the server too."""
+    """Return everything logged as a warning or above, by the server, too."""
     return [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def assert_logged_once(caplog: pytest.LogCaptureFixture, message: str, kind: type[BaseException]) -> None:
-    """Assert that one thing was logged, with the traceback of an exception of this kind."""
+    """Assert that only this message was logged, with the traceback of an exception of this class."""
     [record] = warnings_and_worse(caplog)
     assert record.getMessage() == message
     assert record.exc_info is not None
@@ -41,7 +41,7 @@ def assert_logged_once(caplog: pytest.LogCaptureFixture, message: str, kind: typ
 
 
 def returning(*values: object) -> TechMicroService:
-    """Return a service that answers the first of these values, and each of them by its number."""
+    """Create a service that returns the first of these values at `/`, and each at `/value/<number>`."""
 
     class Returning(TechMicroService):
         @entry(no_auth=True)
@@ -55,22 +55,22 @@ def returning(*values: object) -> TechMicroService:
     return Returning()
 
 
-def scope_of(method: str = "GET", path: str = "/", **more: object) -> dict[str, object]:
-    """Return the scope of a request that a test sends by hand; a POST says that it is JSON of ten bytes."""
+def create_scope(method: str = "GET", path: str = "/", **more: object) -> dict[str, object]:
+    """Create the scope of a request; a POST declares ten bytes of JSON."""
     headers = [(b"content-length", b"10"), (b"content-type", b"application/json")] if method == "POST" else []
     scope = {"type": "http", "http_version": "1.1", "method": method, "scheme": "http", "path": path}
     return {**scope, "query_string": b"", "headers": headers, "server": ("testserver", 80), **more}
 
 
-def answers(connect: Connect, values: Sequence[object]) -> list[tuple[object, httpx2.Response]]:
-    """Return each value with the answer that it becomes."""
+def get_responses(connect: Connect, values: Sequence[object]) -> list[tuple[object, httpx2.Response]]:
+    """Return each value with its response."""
     client = connect(returning(*values))
     return [(value, client.get(f"/value/{number}")) for number, value in enumerate(values)]
 
 
 @contextmanager
-def at_once() -> Iterator[None]:
-    """Assert that what takes milliseconds takes no second: of the processor, since other processes share it."""
-    begun = time.process_time()
+def takes_no_second() -> Iterator[None]:
+    """Assert that a block takes less than a second of processor time; it should take milliseconds."""
+    start = time.process_time()
     yield
-    assert time.process_time() - begun < 1
+    assert time.process_time() - start < 1

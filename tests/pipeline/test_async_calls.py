@@ -1,115 +1,120 @@
-"""Asynchronous calls: a 202 at once, and the entry later, the same over every transport."""
+"""Asynchronous calls over every transport: a 202 at once, and the entry runs asynchronous."""
 
 import pytest
 from starlette.middleware import Middleware
 
 from coworks_async import Blueprint, entry, request
 from coworks_async.testing import TestClient
-from tests.cli.serving import until
+from tests.cli.processes import until
 from tests.clients import Connect
-from tests.pipeline.jobs import ANN, EVENT, TOKEN, Jobs, Keeping, assert_accepted
+from tests.pipeline.async_services import ANN, EVENT, TOKEN, Jobs, StoringService, assert_accepted
 from tests.tools import PATIENCE
 
 
-def test_a_call_is_answered_202_and_its_entry_runs_later_as_it_would_have_run_at_once(connect: Connect):
+def test_a_call_gets_a_202_and_its_entry_runs_later_with_the_same_request(connect: Connect):
     app = Jobs()
     client = connect(app)
     headers = {**TOKEN, "x-mine": "1"}
     content = {"note": "é", "depth": 2}
-    at_once = client.post("/jobs/7", headers=headers, json=content).json()
+    synchronous = client.post("/jobs/7", headers=headers, json=content).json()
     assert_accepted(client.post("/jobs/7", headers={**headers, **EVENT}, json=content))
-    assert app.kept.response.status_code == 200
-    later = app.kept.json
-    assert (later["number"], later["note"], later["depth"], later["auth"]) == (7, "é", 2, ANN)
-    assert (later["url"], later["own"]) == (at_once["url"], at_once["own"])
-    assert later["headers"] == [name for name in at_once["headers"] if name != "authorization"]
+    assert app.stored.response.status_code == 200
+    asynchronous = app.stored.json
+    assert (asynchronous["number"], asynchronous["note"], asynchronous["depth"], asynchronous["auth"]) == (
+        7,
+        "é",
+        2,
+        ANN,
+    )
+    assert (asynchronous["url"], asynchronous["own"]) == (synchronous["url"], synchronous["own"])
+    assert asynchronous["headers"] == [name for name in synchronous["headers"] if name != "authorization"]
 
 
-def test_the_answer_is_kept_with_the_headers_of_its_request_but_not_the_token(connect: Connect):
+def test_the_response_is_stored_with_the_request_headers_without_the_token(connect: Connect):
     app = Jobs()
     connect(app).post("/jobs/7?note=a%26b", headers={**TOKEN, **EVENT, "X-Mine": "1"})
-    assert app.kept.response.headers["content-type"] == "application/json"
-    assert app.kept.json["note"] == "a&b"
-    [(_, headers)] = app.kept.answers
+    assert app.stored.response.headers["content-type"] == "application/json"
+    assert app.stored.json["note"] == "a&b"
+    [(_, headers)] = app.stored.items
     assert headers["x-mine"] == "1"
     assert "s3cr3t" not in str(headers)
     assert "invocationtype" not in headers
 
 
-def test_a_token_of_another_header_is_not_kept_either(connect: Connect):
+def test_a_token_in_another_header_is_not_stored(connect: Connect):
     class Keyed(Jobs):
         token_key = "X-Api-Key"
 
     app = Keyed()
     connect(app).post("/jobs/7", headers={"X-Api-Key": "s3cr3t", **EVENT})
-    assert app.kept.json["auth"] == ANN
-    assert "s3cr3t" not in str(app.kept.answers[0][1])
+    assert app.stored.json["auth"] == ANN
+    assert "s3cr3t" not in str(app.stored.items[0][1])
 
 
 @pytest.mark.parametrize("value", ["Event", "event", "EVENT"])
-def test_the_value_is_known_in_any_letter_case(connect: Connect, value: str):
+def test_the_invocation_type_is_case_insensitive(connect: Connect, value: str):
     app = Jobs()
     assert_accepted(connect(app).get("/open", headers={"invocationTYPE": value}))
-    assert app.kept.json == {"auth": None}
+    assert app.stored.json == {"auth": None}
 
 
-def test_a_request_response_call_is_an_ordinary_one(connect: Connect):
+def test_a_request_response_call_is_synchronous(connect: Connect):
     client = connect(Jobs())
     for path in ("/open", "/plain", "/plain/items/3"):
         assert client.get(path, headers={"InvocationType": "requestResponse"}).status_code == 200
     assert client.post("/plain", headers={"InvocationType": "RequestResponse"}, json={"number": 1}).text == "plain"
 
 
-def test_arguments_are_bound_later_and_what_is_wrong_is_the_answer_that_is_kept(
-    connect: Connect, caplog: pytest.LogCaptureFixture
-):
+def test_arguments_are_bound_later_and_a_422_is_stored(connect: Connect, caplog: pytest.LogCaptureFixture):
     app = Jobs()
     request_id = assert_accepted(connect(app).post("/jobs/x", headers={**TOKEN, **EVENT}))
-    assert app.kept.response.status_code == 422
-    assert app.kept.response.headers["content-type"] == "application/problem+json"
-    assert [error["name"] for error in app.kept.json["errors"]] == ["number"]
-    assert f"The background call {request_id} of post_jobs was answered 422" in caplog.messages
+    assert app.stored.response.status_code == 422
+    assert app.stored.response.headers["content-type"] == "application/problem+json"
+    assert [error["name"] for error in app.stored.json["errors"]] == ["number"]
+    assert f"Asynchronous call {request_id} of post_jobs returned status 422" in caplog.messages
 
 
-def test_a_failure_of_the_entry_is_logged_with_the_request_id_and_kept_as_a_problem(
+def test_a_failure_of_the_entry_is_logged_with_the_request_id_and_stored_as_a_problem(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ):
     app = Jobs()
     request_id = assert_accepted(connect(app).get("/failing", headers=EVENT))
-    assert app.kept.json == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
-    assert f"The background call {request_id} of get_failing was answered 500" in caplog.messages
+    assert app.stored.json == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+    assert f"Asynchronous call {request_id} of get_failing returned status 500" in caplog.messages
     assert "the reason" in caplog.text
 
 
-def test_a_failure_to_keep_the_answer_is_logged_with_the_request_id(connect: Connect, caplog: pytest.LogCaptureFixture):
-    class Losing(Jobs):
+def test_a_failure_to_store_the_response_is_logged_with_the_request_id(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
+    class Failing(Jobs):
         def store_response(self, response, headers):
-            self.kept.keep(response, headers)
+            self.stored.add(response, headers)
             raise OSError("the disk is full")
 
-    app = Losing()
+    app = Failing()
     client = connect(app)
     request_id = assert_accepted(client.get("/open", headers=EVENT))
-    assert app.kept.response.status_code == 200
+    assert app.stored.response.status_code == 200
     until(lambda: "was not stored" in caplog.text)
-    # The next request finds the service as it was.
+    # The service still works.
     assert client.get("/plain").text == "plain"
     records = [record for record in caplog.records if "was not stored" in record.getMessage()]
     assert [record.getMessage() for record in records] == [
-        f"The response of the background call {request_id} of get_open was not stored"
+        f"The response of asynchronous call {request_id} of get_open was not stored"
     ]
     assert records[0].exc_info is not None
     assert "s3cr3t" not in caplog.text
 
 
-def test_the_202_of_an_open_entry_is_open_to_browsers_and_a_heads_has_no_body(connect: Connect):
+def test_the_202_has_cors_headers_and_no_body_for_head(connect: Connect):
     client = connect(Jobs())
     assert client.get("/open", headers=EVENT).headers["access-control-allow-origin"] == "*"
     head = client.head("/open", headers=EVENT)
     assert (head.status_code, head.content) == (202, b"")
 
 
-def test_the_hooks_run_with_the_entry_and_not_before_the_202(connect: Connect):
+def test_hooks_run_with_the_entry_and_not_before_the_202(connect: Connect):
     app = Jobs()
     ran: list[str] = []
 
@@ -123,24 +128,24 @@ def test_the_hooks_run_with_the_entry_and_not_before_the_202(connect: Connect):
         response.headers["x-after"] = "1"
         return response
 
-    answer = connect(app).post("/jobs/7", headers={**TOKEN, **EVENT})
-    assert "x-after" not in answer.headers
-    assert app.kept.response.headers["x-after"] == "1"
+    response = connect(app).post("/jobs/7", headers={**TOKEN, **EVENT})
+    assert "x-after" not in response.headers
+    assert app.stored.response.headers["x-after"] == "1"
     assert ran == ["before {'number': '7'} POST", "after"]
 
 
-def test_the_errors_of_a_call_are_answered_by_the_services_handlers(connect: Connect):
+def test_errors_of_a_call_use_the_services_error_handlers(connect: Connect):
     app = Jobs()
 
     @app.errorhandler(413)
     def too_large(error):
         return f"{request.path_params['number']} is too large", 413
 
-    answer = connect(app).post("/jobs/7", headers={**TOKEN, **EVENT}, json={"note": "x" * 750_000})
-    assert (answer.status_code, answer.text) == (413, "7 is too large")
+    response = connect(app).post("/jobs/7", headers={**TOKEN, **EVENT}, json={"note": "x" * 750_000})
+    assert (response.status_code, response.text) == (413, "7 is too large")
 
 
-def test_an_entry_of_a_blueprint_is_called_below_its_prefix(connect: Connect):
+def test_a_blueprints_entry_accepts_calls_below_its_prefix(connect: Connect):
     class Pages(Blueprint):
         @entry(background=True, no_auth=True)
         def get_page(self, number: int):
@@ -151,19 +156,19 @@ def test_an_entry_of_a_blueprint_is_called_below_its_prefix(connect: Connect):
             for part in parts:
                 yield part
 
-    app = Keeping()
+    app = StoringService()
     app.register_blueprint(Pages(), "/pages")
     client = connect(app)
     assert_accepted(client.get("/pages/page/3", headers=EVENT))
-    assert app.kept.json == {"number": 3}
-    app.kept.told.clear()
+    assert app.stored.json == {"number": 3}
+    app.stored.added.clear()
     assert_accepted(client.get("/pages/parts/a/b", headers=EVENT))
-    assert app.kept.told.wait(PATIENCE)
-    assert app.kept.answers[1][0].body == b"ab"
+    assert app.stored.added.wait(PATIENCE)
+    assert app.stored.items[1][0].body == b"ab"
 
 
-def test_no_call_makes_another_even_where_a_middleware_asks_for_it(caplog: pytest.LogCaptureFixture):
-    class Asking:
+def test_a_call_never_starts_another_even_if_a_middleware_adds_the_header(caplog: pytest.LogCaptureFixture):
+    class HeaderMiddleware:
         def __init__(self, app):
             self.app = app
 
@@ -172,8 +177,8 @@ def test_no_call_makes_another_even_where_a_middleware_asks_for_it(caplog: pytes
                 scope = {**scope, "headers": [*scope["headers"], (b"invocationtype", b"Event")]}
             await self.app(scope, receive, send)
 
-    app = Jobs(middleware=[Middleware(Asking)])
+    app = Jobs(middleware=[Middleware(HeaderMiddleware)])
     with TestClient(app) as client:
         assert_accepted(client.get("/open"))
-    assert [response.status_code for response, _ in app.kept.answers] == [422]
-    assert caplog.messages[-1].endswith("of get_open was answered 422")
+    assert [response.status_code for response, _ in app.stored.items] == [422]
+    assert caplog.messages[-1].endswith("of get_open returned status 422")

@@ -1,4 +1,4 @@
-"""Asynchronous calls under an ASGI server: tasks on the service's loop, none of which is lost unsaid."""
+"""Asynchronous calls under an ASGI server: tasks on the service's event loop. None is lost without a log entry."""
 
 import asyncio
 import gc
@@ -16,36 +16,36 @@ from starlette.routing import Mount
 from coworks_async import AuthorizerMiddleware, entry, request
 from coworks_async.testing import TestClient
 from tests.clients import in_process, on_a_socket
-from tests.pipeline.jobs import EVENT, TOKEN, Jobs, Keeping, assert_accepted
+from tests.pipeline.async_services import EVENT, TOKEN, Jobs, StoringService, assert_accepted
 from tests.tools import PATIENCE
 
 
-class Waiting(Keeping):
-    """Its entry ends when the test says so."""
+class Waiting(StoringService):
+    """Its entry ends when the test sets an event."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.go = threading.Event()
-        self.begun = threading.Event()
+        self.may_end = threading.Event()
+        self.started = threading.Event()
 
     @entry(background=True, no_auth=True)
     async def get(self):
-        self.begun.set()
-        while not self.go.is_set():  # noqa: ASYNC110 - the test's thread sets it
+        self.started.set()
+        while not self.may_end.is_set():  # noqa: ASYNC110 - the test's thread sets it
             await asyncio.sleep(0.002)
         return {"state": getattr(request.state, "opened", None)}
 
 
 @pytest.mark.parametrize("transport", [in_process, on_a_socket])
-def test_the_202_comes_before_the_entry_has_ended(transport: Any):
+def test_the_202_is_sent_before_the_entry_has_ended(transport: Any):
     app = Waiting()
     with transport(app) as client:
         assert_accepted(client.get("/", headers=EVENT))
-        assert app.begun.wait(PATIENCE)
+        assert app.started.wait(PATIENCE)
         gc.collect()
-        assert app.kept.answers == []
-        app.go.set()
-        assert app.kept.json == {"state": None}
+        assert app.stored.items == []
+        app.may_end.set()
+        assert app.stored.json == {"state": None}
 
 
 @pytest.mark.parametrize("transport", [in_process, on_a_socket])
@@ -65,29 +65,29 @@ def test_the_shutdown_waits_for_the_calls_before_the_lifespan_ends(transport: An
     app = Storing(lifespan=lifespan)
     with transport(app) as client:
         assert_accepted(client.get("/", headers=EVENT))
-        assert app.begun.wait(PATIENCE)
-        threading.Timer(0.1, app.go.set).start()
+        assert app.started.wait(PATIENCE)
+        threading.Timer(0.1, app.may_end.set).start()
     assert order == ["stored", "closed"]
-    assert app.kept.json == {"state": "pool"}
+    assert app.stored.json == {"state": "pool"}
 
 
-def test_a_call_whose_loop_ends_before_it_is_logged_with_its_request_id(caplog: pytest.LogCaptureFixture):
+def test_a_call_cancelled_with_its_event_loop_is_logged_with_its_request_id(caplog: pytest.LogCaptureFixture):
     app = Waiting()
-    # Without its lifespan a test client has a loop for each request.
+    # Without a lifespan, a test client uses one event loop per request.
     request_id = assert_accepted(TestClient(app).get("/", headers=EVENT))
-    assert f"The background call {request_id} of get was cancelled before its end" in caplog.messages
-    assert app.kept.answers == []
+    assert f"Asynchronous call {request_id} of get was cancelled" in caplog.messages
+    assert app.stored.items == []
 
 
-def test_a_mounted_service_runs_its_own_calls_below_its_own_root():
+def test_a_service_mounted_in_a_starlette_app_runs_its_calls_below_its_root():
     app = Jobs()
     with TestClient(Starlette(routes=[Mount("/shop", app)])) as client:
         assert_accepted(client.post("/shop/jobs/7", headers={**TOKEN, **EVENT}))
-        assert app.kept.json["url"] == "http://testserver/shop/jobs/7"
-    assert app.kept.json["own"] == "/shop/jobs/7"
+        assert app.stored.json["url"] == "http://testserver/shop/jobs/7"
+    assert app.stored.json["own"] == "/shop/jobs/7"
 
 
-def test_a_call_whose_client_leaves_in_the_midst_of_its_body_is_not_run():
+def test_a_call_whose_client_disconnects_during_the_body_does_not_run():
     app = Jobs()
     with on_a_socket(app) as client:
         assert client.base_url.port is not None
@@ -97,7 +97,7 @@ def test_a_call_whose_client_leaves_in_the_midst_of_its_body_is_not_run():
                 b"Content-Length: 20\r\n\r\n{"
             )
         assert client.get("/plain").text == "plain"
-    assert app.kept.answers == []
+    assert app.stored.items == []
 
 
 def test_middleware_runs_at_the_202_and_again_with_the_entry():
@@ -114,14 +114,14 @@ def test_middleware_runs_at_the_202_and_again_with_the_entry():
 
     calls: list[str] = []
     app = Waiting(middleware=[Middleware(Counting, calls=calls)])
-    app.go.set()
+    app.may_end.set()
     with TestClient(app) as client:
         assert_accepted(client.get("/", headers=EVENT))
-        assert app.kept.json == {"state": 2}
+        assert app.stored.json == {"state": 2}
     assert calls == ["/", "/"]
 
 
-def test_what_fails_around_the_entry_is_logged_with_the_request_id_and_kept_as_a_problem(
+def test_a_failure_around_the_entry_is_logged_with_the_request_id_and_stored_as_a_problem(
     caplog: pytest.LogCaptureFixture,
 ):
     class Failing(AuthorizerMiddleware):
@@ -130,19 +130,19 @@ def test_what_fails_around_the_entry_is_logged_with_the_request_id_and_kept_as_a
                 return await super().__call__(scope, receive, send)
             raise LookupError("no longer")
 
-    class Guarded(Jobs):
+    class Protected(Jobs):
         authorizer_middleware = Failing
 
-    app = Guarded()
+    app = Protected()
     with TestClient(app) as client:
         request_id = assert_accepted(client.post("/jobs/7", headers={**TOKEN, **EVENT}))
-        assert app.kept.json == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
-    assert f"The background call {request_id} of post_jobs failed" in caplog.messages
+        assert app.stored.json == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+    assert f"Asynchronous call {request_id} of post_jobs failed" in caplog.messages
     assert "LookupError: no longer" in caplog.text
 
 
-def test_a_middleware_that_fails_behind_a_whole_answer_leaves_it_as_it_is(caplog: pytest.LogCaptureFixture):
-    class FailingLate:
+def test_a_middleware_that_fails_after_a_complete_response_does_not_change_it(caplog: pytest.LogCaptureFixture):
+    class LateFailure:
         def __init__(self, app):
             self.app = app
 
@@ -151,49 +151,49 @@ def test_a_middleware_that_fails_behind_a_whole_answer_leaves_it_as_it_is(caplog
             if scope["type"] == "http" and "invocationtype" not in str(scope["headers"]):
                 raise LookupError("too late")
 
-    app = Jobs(middleware=[Middleware(FailingLate)])
+    app = Jobs(middleware=[Middleware(LateFailure)])
     with TestClient(app) as client:
         assert_accepted(client.get("/open", headers=EVENT))
-    assert [response.status_code for response, _ in app.kept.answers] == [200]
+    assert [response.status_code for response, _ in app.stored.items] == [200]
     assert "LookupError: too late" in caplog.text
 
 
-def test_what_another_middleware_tells_of_the_client_of_an_open_entry_is_told_again():
-    class Knowing:
+def test_auth_set_by_a_middleware_for_an_entry_without_a_token_is_set_again():
+    class AuthMiddleware:
         def __init__(self, app):
             self.app = app
 
         async def __call__(self, scope, receive, send):
-            # No JSON, as Starlette's AuthCredentials are none.
+            # Not JSON, as Starlette's AuthCredentials.
             await self.app({**scope, "auth": {"scopes", "authenticated"}}, receive, send)
 
-    class Open(Keeping):
+    class Open(StoringService):
         @entry(background=True, no_auth=True)
         async def get(self):
             return sorted(request.auth or ())
 
-    app = Open(middleware=[Middleware(Knowing)])
+    app = Open(middleware=[Middleware(AuthMiddleware)])
     with TestClient(app) as client:
         assert_accepted(client.get("/", headers=EVENT))
-        assert app.kept.json == ["authenticated", "scopes"]
+        assert app.stored.json == ["authenticated", "scopes"]
 
 
-def test_an_answer_that_waits_for_its_client_to_leave_ends_when_it_is_whole():
-    class Staying(Response):
+def test_a_response_that_waits_for_a_disconnect_ends_once_it_is_complete():
+    class WaitingResponse(Response):
         async def __call__(self, scope, receive, send):
             await super().__call__(scope, receive, send)
             assert (await receive())["type"] == "http.request"
             assert (await receive())["type"] == "http.disconnect"
-            left.set()
+            disconnected.set()
 
-    class Service(Keeping):
+    class Service(StoringService):
         @entry(background=True, no_auth=True)
         async def get(self):
-            return Staying(b"whole")
+            return WaitingResponse(b"complete")
 
-    left = threading.Event()
+    disconnected = threading.Event()
     app = Service()
     with TestClient(app) as client:
         assert_accepted(client.get("/", headers=EVENT))
-        assert app.kept.response.body == b"whole"
-    assert left.is_set()
+        assert app.stored.response.body == b"complete"
+    assert disconnected.is_set()

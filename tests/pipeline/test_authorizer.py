@@ -1,4 +1,4 @@
-"""Authorize: who is let in and who is not."""
+"""Authorization: tokens, results of `token_authorizer`, and the default authorizer."""
 
 import logging
 import os
@@ -14,18 +14,18 @@ from tests.differences import differs
 from tests.pipeline.checks import assert_problem, warnings_and_worse
 
 
-def ruled_by(rule, name="ruled"):
-    """Return a service whose rule is this function of the token."""
+def authorized_by(authorizer, name="shop"):
+    """Create a service whose `token_authorizer` is this function."""
 
-    class Ruled(TechMicroService):
+    class Service(TechMicroService):
         async def token_authorizer(self, token: str):
-            return rule(token)
+            return authorizer(token)
 
         @entry
         async def get(self):
             return {"auth": None if request.auth is None else dict(request.auth)}
 
-    return Ruled(name=name)
+    return Service(name=name)
 
 
 class Default(TechMicroService):
@@ -42,67 +42,72 @@ def token(value: str) -> dict[str, str]:
     return {"authorization": value}
 
 
-# --- no token, a token refused, a token taken
+# --- missing, rejected and accepted tokens
 
 
 @differs("http-refusals", "url-challenge")
-def test_no_token_is_a_401_with_a_challenge(connect: Connect):
-    client = connect(ruled_by(lambda token: True, name="pen-shop"))
+def test_a_missing_token_is_a_401_with_a_challenge(connect: Connect):
+    client = connect(authorized_by(lambda token: True, name="pen-shop"))
     for headers in ({}, {"authorization": ""}):
-        answer = client.get("/", headers=headers)
-        assert_problem(answer, 401, "Unauthorized", "A token is needed.")
-        assert answer.headers["www-authenticate"] == 'Token realm="pen-shop"'
+        response = client.get("/", headers=headers)
+        assert_problem(response, 401, "Unauthorized", "Missing token.")
+        assert response.headers["www-authenticate"] == 'Token realm="pen-shop"'
 
 
 @differs("http-refusals", "url-challenge")
-def test_a_name_that_no_header_can_hold_is_still_a_challenge(connect: Connect):
-    answer = connect(ruled_by(lambda token: True, name='a "shop"\\é\n')).get("/")
-    assert_problem(answer, 401, "Unauthorized", "A token is needed.")
-    assert answer.headers["www-authenticate"] == 'Token realm="a -shop----"'
+def test_a_name_that_is_invalid_in_a_header_is_escaped_in_the_challenge(connect: Connect):
+    response = connect(authorized_by(lambda token: True, name='a "shop"\\é\n')).get("/")
+    assert_problem(response, 401, "Unauthorized", "Missing token.")
+    assert response.headers["www-authenticate"] == 'Token realm="a -shop----"'
 
 
 @differs("http-refusals")
-def test_a_refused_token_is_a_403(connect: Connect):
-    answer = connect(ruled_by(lambda token: False)).get("/", headers=token("any"))
-    assert_problem(answer, 403, "Forbidden", "The token is refused.")
-    assert "www-authenticate" not in answer.headers
+def test_a_rejected_token_is_a_403(connect: Connect):
+    response = connect(authorized_by(lambda token: False)).get("/", headers=token("any"))
+    assert_problem(response, 403, "Forbidden", "Token rejected.")
+    assert "www-authenticate" not in response.headers
 
 
-def test_the_rule_gets_the_raw_value_of_the_header(connect: Connect):
-    client = connect(ruled_by(lambda token: {"token": token}))
+def test_the_authorizer_receives_the_raw_header_value(connect: Connect):
+    client = connect(authorized_by(lambda token: {"token": token}))
     for value in ("token", "Bearer a.b.c", "Basic dTpw", 'Digest a="b, c"', "in  side"):
         assert client.get("/", headers=token(value)).json() == {"auth": {"token": value}}
 
 
 @differs("rest-repeated-token")
-def test_a_repeated_header_is_one_token_and_not_one_of_the_two(connect: Connect):
-    client = connect(ruled_by(lambda token: {"token": token}))
-    for values, told in [(("a", "b"), "a,b"), (("", "b"), ",b"), (("a", ""), "a,")]:
-        answer = client.get("/", headers=[("Authorization", value) for value in values])
-        assert answer.json() == {"auth": {"token": told}}
+def test_a_repeated_header_is_joined_to_one_token(connect: Connect):
+    client = connect(authorized_by(lambda token: {"token": token}))
+    for values, joined in [(("a", "b"), "a,b"), (("", "b"), ",b"), (("a", ""), "a,")]:
+        response = client.get("/", headers=[("Authorization", value) for value in values])
+        assert response.json() == {"auth": {"token": joined}}
 
 
-MAPPINGS = {"empty": {}, "dict": {"rights": ["read"]}, "proxy": types.MappingProxyType({"a": 1}), "own": UserDict(b=2)}
+PRINCIPALS = {
+    "empty": {},
+    "dict": {"rights": ["read"]},
+    "proxy": types.MappingProxyType({"a": 1}),
+    "own": UserDict(b=2),
+}
 
 
-def test_true_and_a_mapping_let_in_and_the_entry_finds_the_principal(connect: Connect):
-    client = connect(ruled_by({"true": True, **MAPPINGS}.get))
+def test_true_and_a_mapping_allow_and_set_the_principal(connect: Connect):
+    client = connect(authorized_by({"true": True, **PRINCIPALS}.get))
     assert client.get("/", headers=token("true")).json() == {"auth": {}}
-    for value, principal in MAPPINGS.items():
-        answer = client.get("/", headers=token(value))
-        assert (answer.status_code, answer.json()) == (200, {"auth": dict(principal)})
+    for value, principal in PRINCIPALS.items():
+        response = client.get("/", headers=token(value))
+        assert (response.status_code, response.json()) == (200, {"auth": dict(principal)})
 
 
-def test_false_and_none_let_nobody_in(connect: Connect, caplog: pytest.LogCaptureFixture):
-    client = connect(ruled_by({"false": False, "none": None}.get))
+def test_false_and_none_deny(connect: Connect, caplog: pytest.LogCaptureFixture):
+    client = connect(authorized_by({"false": False, "none": None}.get))
     for value in ("false", "none", "neither"):
         assert client.get("/", headers=token(value)).status_code == 403
     assert warnings_and_worse(caplog) == []
 
 
 @differs("cached-verdict")
-def test_a_string_lets_in_on_the_stage_of_this_name_alone(connect: Connect, monkeypatch: pytest.MonkeyPatch):
-    client = connect(ruled_by(lambda token: token))
+def test_a_string_allows_only_on_the_stage_of_that_name(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+    client = connect(authorized_by(lambda token: token))
     assert client.get("/", headers=token("dev")).json() == {"auth": {}}
     for value in ("v1", "DEV", "dev ok", "*"):
         assert client.get("/", headers=token(value)).status_code == 403
@@ -111,24 +116,33 @@ def test_a_string_lets_in_on_the_stage_of_this_name_alone(connect: Connect, monk
     assert client.get("/", headers=token("dev")).status_code == 403
 
 
-OTHERS = {"int": 1, "zero": 0, "list": ["dev"], "empty": [], "tuple": (True, {}), "bytes": b"dev", "type": dict}
+INVALID_RESULTS = {
+    "int": 1,
+    "zero": 0,
+    "list": ["dev"],
+    "empty": [],
+    "tuple": (True, {}),
+    "bytes": b"dev",
+    "type": dict,
+}
 
 
 @differs("http-refusals")
-def test_anything_else_lets_nobody_in_and_is_an_error_in_the_log(connect: Connect, caplog: pytest.LogCaptureFixture):
-    client = connect(ruled_by(OTHERS.get))
-    for value, verdict in OTHERS.items():
+def test_any_other_result_denies_and_is_logged_as_an_error(connect: Connect, caplog: pytest.LogCaptureFixture):
+    client = connect(authorized_by(INVALID_RESULTS.get))
+    for value, result in INVALID_RESULTS.items():
         caplog.clear()
-        assert_problem(client.get("/", headers=token(value)), 403, "Forbidden", "The token is refused.")
+        assert_problem(client.get("/", headers=token(value)), 403, "Forbidden", "Token rejected.")
         [record] = warnings_and_worse(caplog)
-        assert (record.name, record.levelno) == ("ruled", logging.ERROR)
-        assert record.getMessage() == f"token_authorizer returned {type(verdict).__name__}, which lets nobody in"
+        assert (record.name, record.levelno) == ("shop", logging.ERROR)
+        kind = type(result).__name__
+        assert record.getMessage().startswith(f"token_authorizer returned {kind}; access denied. Return True, ")
 
 
-# --- where a token is asked for
+# --- which requests need a token
 
 
-def test_every_entry_asks_for_a_token_unless_it_says_no_auth(connect: Connect):
+def test_every_entry_requires_a_token_unless_it_has_no_auth(connect: Connect):
     class Extra(Blueprint):
         @entry
         async def get(self):
@@ -177,7 +191,7 @@ def test_token_key_names_another_header(connect: Connect):
     assert client.get("/", headers=token("token")).status_code == 401
 
 
-def test_the_token_is_asked_for_before_anything_is_read(connect: Connect):
+def test_the_token_is_checked_before_the_body_is_read(connect: Connect):
     class Service(TechMicroService):
         @entry
         async def post(self, number: int):
@@ -187,10 +201,10 @@ def test_the_token_is_asked_for_before_anything_is_read(connect: Connect):
     assert client.post("/x", content=b"{" * 100, headers={"content-type": "application/json"}).status_code == 401
 
 
-# --- the default rule
+# --- the default authorizer
 
 
-def test_by_default_the_token_is_the_environments(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+def test_by_default_the_token_is_compared_with_the_environment(connect: Connect, monkeypatch: pytest.MonkeyPatch):
     client = connect(Default())
     monkeypatch.setenv("TOKEN", "token")
     assert client.get("/", headers=token("token")).json() == {"auth": {}}
@@ -200,7 +214,7 @@ def test_by_default_the_token_is_the_environments(connect: Connect, monkeypatch:
     assert client.get("/open").json() == {"auth": None}
 
 
-def test_without_a_token_in_the_environment_everybody_is_refused(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+def test_without_a_token_in_the_environment_everything_is_rejected(connect: Connect, monkeypatch: pytest.MonkeyPatch):
     client = connect(Default())
     for value in ("None", "any", "False"):
         monkeypatch.delenv("TOKEN", raising=False)
@@ -211,17 +225,17 @@ def test_without_a_token_in_the_environment_everybody_is_refused(connect: Connec
 
 
 @pytest.mark.parametrize("expected", ["clé", "鍵", "k\udcff"])
-def test_the_token_is_compared_as_the_bytes_of_the_environment(monkeypatch: pytest.MonkeyPatch, expected: str):
+def test_the_token_is_compared_as_bytes(monkeypatch: pytest.MonkeyPatch, expected: str):
     monkeypatch.setenv("TOKEN", expected)
     sent = os.fsencode(expected)
-    # Starlette's own test client would send these headers as other bytes.
+    # Starlette's test client would send other bytes for these headers.
     with on_a_socket(Default()) as client:
         assert client.get("/", headers=[(b"authorization", sent)]).status_code == 200
         for other in (sent + b"\xc2", sent[:-1], b"cl\xe9", b"k?", b"?"):
             assert client.get("/", headers=[(b"authorization", other)]).status_code == 403
 
 
-def test_a_token_that_no_header_can_hold_is_refused(monkeypatch: pytest.MonkeyPatch):
+def test_a_token_that_cannot_be_a_header_value_is_rejected(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TOKEN", "?")
     assert matches_environment_token("?")
     assert not matches_environment_token("€")

@@ -1,4 +1,4 @@
-"""The authorizer as a middleware: found, replaced, and used alone around any ASGI app."""
+"""`AuthorizerMiddleware`: found in a route, replaced, and used around any ASGI app."""
 
 import logging
 
@@ -30,22 +30,22 @@ async def greet(websocket: WebSocket) -> None:
     await websocket.close()
 
 
-def guarded(rule) -> Starlette:
-    guard = Middleware(AuthorizerMiddleware, rule=rule, realm="alone", logger=LOGGER)
-    return Starlette(routes=[Route("/", show), WebSocketRoute("/ws", greet)], middleware=[guard])
+def protected(rule) -> Starlette:
+    middleware = Middleware(AuthorizerMiddleware, rule=rule, realm="alone", logger=LOGGER)
+    return Starlette(routes=[Route("/", show), WebSocketRoute("/ws", greet)], middleware=[middleware])
 
 
-def test_it_guards_any_asgi_app(connect: Connect):
-    client = connect(guarded({"ann": {"name": "ann"}, "yes": True}.get))
-    refused = client.get("/")
-    assert_problem(refused, 401, "Unauthorized", "A token is needed.")
-    assert refused.headers["www-authenticate"] == 'Token realm="alone"'
-    assert_problem(client.get("/", headers={"authorization": "no"}), 403, "Forbidden", "The token is refused.")
+def test_it_protects_any_asgi_app(connect: Connect):
+    client = connect(protected({"ann": {"name": "ann"}, "yes": True}.get))
+    missing = client.get("/")
+    assert_problem(missing, 401, "Unauthorized", "Missing token.")
+    assert missing.headers["www-authenticate"] == 'Token realm="alone"'
+    assert_problem(client.get("/", headers={"authorization": "no"}), 403, "Forbidden", "Token rejected.")
     assert client.get("/", headers={"authorization": "yes"}).json() == {"auth": {}}
     assert client.get("/", headers={"authorization": "ann"}).json() == {"auth": {"name": "ann"}}
 
 
-def test_it_takes_a_sync_an_async_and_a_callable_rule():
+def test_the_rule_may_be_sync_async_or_a_callable_object():
     class Rule:
         async def __call__(self, token: str) -> bool:
             return token == "yes"
@@ -54,31 +54,31 @@ def test_it_takes_a_sync_an_async_and_a_callable_rule():
         return token == "yes"
 
     for each in (Rule(), rule, lambda token: token == "yes"):
-        client = TestClient(guarded(each))
+        client = TestClient(protected(each))
         assert client.get("/", headers={"authorization": "yes"}).status_code == 200
         assert client.get("/", headers={"authorization": "no"}).status_code == 403
 
 
-def test_it_logs_where_it_was_told_to(caplog: pytest.LogCaptureFixture):
+def test_it_logs_to_the_given_logger(caplog: pytest.LogCaptureFixture):
     def fail(token: str) -> bool:
         raise ValueError(token)
 
-    assert_hidden_500(TestClient(guarded(fail)).get("/", headers={"authorization": "secret"}))
+    assert_hidden_500(TestClient(protected(fail)).get("/", headers={"authorization": "secret"}))
     [record] = warnings_and_worse(caplog)
     assert record.name == "alone"
     assert "secret" not in record.getMessage()
 
 
-def test_it_guards_a_websocket():
-    client = TestClient(guarded({"ann": {"name": "ann"}}.get))
+def test_it_protects_a_websocket():
+    client = TestClient(protected({"ann": {"name": "ann"}}.get))
     with client.websocket_connect("/ws", headers={"authorization": "ann"}) as session:
         assert session.receive_json() == {"auth": {"name": "ann"}}
     with pytest.raises(WebSocketDisconnect), client.websocket_connect("/ws", headers={"authorization": "no"}):
         pass
 
 
-def test_it_lets_the_lifespan_through():
-    with TestClient(guarded({}.get)) as client:
+def test_it_passes_on_the_lifespan():
+    with TestClient(protected({}.get)) as client:
         assert client.get("/").status_code == 401
 
 
@@ -95,31 +95,33 @@ class Service(TechMicroService):
         return "open"
 
 
-def test_it_is_found_around_each_entry_that_asks_for_a_token():
+def test_it_is_the_app_of_each_route_that_requires_a_token():
     app = Service()
+    client = TestClient(app)
+    assert [client.get(path).status_code for path in ("/", "/open")] == [401, 200]
     routes = {route.name: route for route in app.routes if isinstance(route, EntryRoute)}
-    guard = routes["get"].app
-    assert isinstance(guard, AuthorizerMiddleware)
-    assert guard.rule == app.token_authorizer
+    middleware = routes["get"].app
+    assert isinstance(middleware, AuthorizerMiddleware)
+    assert middleware.rule == app.token_authorizer
     assert not isinstance(routes["get_open"].app, AuthorizerMiddleware)
 
 
 @differs("refused-outside")
-def test_it_is_replaced_by_authorizer_middleware(connect: Connect):
+def test_authorizer_middleware_replaces_it(connect: Connect):
     class Verbose(AuthorizerMiddleware):
         async def __call__(self, scope, receive, send):
-            async def marked(message):
+            async def send_with_header(message):
                 if message["type"] == "http.response.start":
-                    message["headers"].append((b"x-guard", b"verbose"))
+                    message["headers"].append((b"x-authorizer", b"verbose"))
                 await send(message)
 
-            await super().__call__(scope, receive, marked)
+            await super().__call__(scope, receive, send_with_header)
 
     class Replaced(Service):
         authorizer_middleware = Verbose
 
     client = connect(Replaced())
     for headers, status in (({}, 401), ({"authorization": "no"}, 403), ({"authorization": "token"}, 200)):
-        answer = client.get("/", headers=headers)
-        assert (answer.status_code, answer.headers["x-guard"]) == (status, "verbose")
-    assert "x-guard" not in client.get("/open").headers
+        response = client.get("/", headers=headers)
+        assert (response.status_code, response.headers["x-authorizer"]) == (status, "verbose")
+    assert "x-authorizer" not in client.get("/open").headers

@@ -1,4 +1,4 @@
-"""The rule: sync or async, it sees the token alone, and lets nobody in where it fails."""
+"""`token_authorizer`: sync or async, it receives only the token, and access is denied if it fails."""
 
 import logging
 import threading
@@ -21,7 +21,7 @@ def token(value: str) -> dict[str, str]:
     return {"authorization": value}
 
 
-def test_a_sync_rule_runs_in_a_thread(connect: Connect):
+def test_a_sync_authorizer_runs_in_a_thread(connect: Connect):
     threads: list[threading.Thread] = []
 
     class Service(TechMicroService):
@@ -38,7 +38,7 @@ def test_a_sync_rule_runs_in_a_thread(connect: Connect):
     assert threads[0] is not threads[1]
 
 
-def test_a_sync_rule_may_return_what_is_to_be_awaited(connect: Connect):
+def test_a_sync_authorizer_may_return_an_awaitable(connect: Connect):
     async def look_up(token: str):
         return token == "token"
 
@@ -57,12 +57,12 @@ def test_a_sync_rule_may_return_what_is_to_be_awaited(connect: Connect):
 
 ERRORS = [
     *(ValueError(), HTTPException(200), HTTPException(401), TimeoutError("secret-token"), SystemError()),
-    CancelledError(),  # of something that the rule awaits
+    CancelledError(),  # of an awaited task
 ]
 
 
 @differs("http-refusals")
-def test_a_rule_that_fails_is_a_500_and_lets_nobody_in(connect: Connect):
+def test_a_failing_authorizer_is_a_500_and_denies(connect: Connect):
     reached: list[str] = []
 
     class Service(TechMicroService):
@@ -85,7 +85,7 @@ def test_a_rule_that_fails_is_a_500_and_lets_nobody_in(connect: Connect):
 
 
 @differs("http-refusals")
-def test_a_rule_that_fails_is_logged_once_with_its_place_and_without_the_token(
+def test_a_failing_authorizer_is_logged_once_with_its_traceback_and_without_the_token(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ):
     class Service(TechMicroService):
@@ -103,17 +103,17 @@ def test_a_rule_that_fails_is_logged_once_with_its_place_and_without_the_token(
     [record] = warnings_and_worse(caplog)
     assert (record.name, record.levelno) == ("service", logging.ERROR)
     lines = record.getMessage().splitlines()
-    assert lines[0] == "token_authorizer failed; nobody was let in"
+    assert lines[0] == "token_authorizer failed; access denied"
     assert "return int(token)" in [line.strip() for line in lines]
     assert lines[-1] == "LookupError"
     assert "ValueError" in lines
     assert "secret-token" not in caplog.text
 
 
-def test_request_in_the_rule_raises_with_the_reason(connect: Connect):
+def test_request_raises_with_the_reason_in_the_authorizer(connect: Connect):
     reasons: list[str] = []
 
-    def peek():
+    def read_header():
         try:
             return request.headers["x-let-me-in"]
         except RequestContextError as error:
@@ -122,7 +122,7 @@ def test_request_in_the_rule_raises_with_the_reason(connect: Connect):
 
     class Async(TechMicroService):
         async def token_authorizer(self, token: str):
-            return peek()
+            return read_header()
 
         @entry
         async def get(self):
@@ -130,15 +130,15 @@ def test_request_in_the_rule_raises_with_the_reason(connect: Connect):
 
     class Sync(Async):
         def token_authorizer(self, token: str):
-            return peek()
+            return read_header()
 
     for app in (Async(), Sync()):
         assert connect(app).get("/", headers={**token("a"), "x-let-me-in": "1"}).status_code == 403
     assert len(reasons) == 2
-    assert all("token_authorizer sees the token alone" in reason for reason in reasons)
+    assert all("token_authorizer receives only the token" in reason for reason in reasons)
 
 
-def test_request_in_the_rule_raises_inside_of_another_request_too(connect: Connect):
+def test_request_raises_in_the_authorizer_during_another_request(connect: Connect):
     class Inner(TechMicroService):
         async def token_authorizer(self, token: str):
             return bool(request)
@@ -166,10 +166,8 @@ def test_request_in_the_rule_raises_inside_of_another_request_too(connect: Conne
 
 
 @differs("http-refusals")
-def test_what_the_rule_raises_for_request_is_a_500_that_the_log_names(
-    connect: Connect, caplog: pytest.LogCaptureFixture
-):
-    class Peeking(TechMicroService):
+def test_using_request_in_the_authorizer_is_a_logged_500(connect: Connect, caplog: pytest.LogCaptureFixture):
+    class UsingRequest(TechMicroService):
         async def token_authorizer(self, token: str):
             return request.method
 
@@ -177,13 +175,13 @@ def test_what_the_rule_raises_for_request_is_a_500_that_the_log_names(
         async def get(self):
             return "in"
 
-    assert_hidden_500(connect(Peeking()).get("/", headers=token("a")))
+    assert_hidden_500(connect(UsingRequest()).get("/", headers=token("a")))
     assert "RequestContextError" in caplog.text
 
 
-def test_a_principal_is_the_same_as_a_gateway_would_hand_it_on(connect: Connect):
+def test_a_principal_is_converted_as_a_gateway_would(connect: Connect):
     principal = {"id": UUID(int=7), "limit": Decimal("1.50"), "days": (date(2026, 1, 2),), 7: {"deep": {"a": None}}}
-    told = {"id": str(UUID(int=7)), "limit": "1.50", "days": ["2026-01-02"], "7": {"deep": {"a": None}}}
+    converted = {"id": str(UUID(int=7)), "limit": "1.50", "days": ["2026-01-02"], "7": {"deep": {"a": None}}}
     seen: list[object] = []
 
     class Service(TechMicroService):
@@ -195,12 +193,12 @@ def test_a_principal_is_the_same_as_a_gateway_would_hand_it_on(connect: Connect)
             seen.append(request.auth)
 
     assert connect(Service()).get("/", headers=token("a")).status_code == 204
-    assert [repr(auth) for auth in seen] == [repr(told)]
+    assert [repr(auth) for auth in seen] == [repr(converted)]
 
 
 @differs("http-refusals")
 @pytest.mark.parametrize("principal", [{"name": "x" * 4086}, {"set": object()}, {"nan": float("nan")}])
-def test_a_principal_over_4_kb_or_without_json_is_a_500_everywhere(
+def test_a_principal_over_4_kb_or_not_valid_json_is_a_500(
     connect: Connect, caplog: pytest.LogCaptureFixture, principal: dict[str, object]
 ):
     class Service(TechMicroService):
@@ -214,4 +212,4 @@ def test_a_principal_over_4_kb_or_without_json_is_a_500_everywhere(
     assert_hidden_500(connect(Service()).get("/", headers=token("a")))
     [record] = warnings_and_worse(caplog)
     assert record.getMessage().startswith("token_authorizer returned")
-    assert record.getMessage().endswith("; nobody was let in")
+    assert record.getMessage().endswith("; access denied")

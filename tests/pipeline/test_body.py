@@ -1,4 +1,4 @@
-"""Bodies: read once, taken apart by their content type, and never bound by half."""
+"""Bodies: read once and completely, and parsed by their content type."""
 
 import re
 from decimal import Decimal
@@ -11,8 +11,8 @@ from msgspec import Meta
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
-from tests.pipeline.checks import at_once
-from tests.sending import JSON, assert_bound, assert_refused, shown
+from tests.http_requests import JSON, assert_bound, assert_refused, shown
+from tests.pipeline.checks import takes_no_second
 
 
 class Notes(TechMicroService):
@@ -41,10 +41,10 @@ def typed(content_type: str) -> dict[str, str]:
     return {"content-type": content_type}
 
 
-def assert_problem(answer: httpx2.Response, status: int, title: str, detail: str) -> None:
-    assert answer.json() == {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
+def assert_problem(response: httpx2.Response, status: int, title: str, detail: str) -> None:
+    assert response.json() == {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 def test_no_content_type_means_json_and_every_json_type_is_json(connect: Connect):
@@ -56,11 +56,11 @@ def test_no_content_type_means_json_and_every_json_type_is_json(connect: Connect
         "application/x+json;a=b",
     )
     for headers in ({}, typed(""), *map(typed, types)):
-        answer = client.post("/", content=b' {"text": "\xc3\xa9\\u00e9", "number": 5}\n', headers=headers)
-        assert_bound(answer, "éé", 5)
+        response = client.post("/", content=b' {"text": "\xc3\xa9\\u00e9", "number": 5}\n', headers=headers)
+        assert_bound(response, "éé", 5)
 
 
-NO_JSON = [
+INVALID_JSON = [
     (b"{", "Input data was truncated"),
     (b" ", "Input data was truncated"),
     (b"{'text': 1}", "malformed: object keys must be strings"),
@@ -74,16 +74,16 @@ NO_JSON = [
 ]
 
 
-def test_a_body_that_is_no_json_is_a_400_that_does_not_repeat_it(connect: Connect):
+def test_invalid_json_is_a_400_that_does_not_contain_it(connect: Connect):
     client = connect(Notes())
-    for body, reason in NO_JSON:
-        answer = client.post("/", content=body, headers=JSON)
-        detail = answer.json()["detail"]
-        assert re.fullmatch(rf"The body is not JSON: {reason}( \(byte [0-9]+\))?\.", detail)
-        assert_problem(answer, 400, "Bad Request", detail)
+    for body, reason in INVALID_JSON:
+        response = client.post("/", content=body, headers=JSON)
+        detail = response.json()["detail"]
+        assert re.fullmatch(rf"The body is not valid JSON: {reason}( \(byte [0-9]+\))?\.", detail)
+        assert_problem(response, 400, "Bad Request", detail)
 
 
-def test_an_empty_body_is_no_body_whatever_it_says_to_be(connect: Connect):
+def test_an_empty_body_is_no_body_with_any_content_type(connect: Connect):
     client = connect(Notes())
     for content_type in ("application/json", "text/plain", "application/pdf", "multipart/form-data"):
         assert_bound(client.post("/?number=5", content=b"", headers=typed(content_type)), "", 5)
@@ -93,11 +93,11 @@ def test_of_equal_keys_in_one_json_object_the_last_wins(connect: Connect):
     client = connect(Notes())
     assert_bound(client.post("/", content=b'{"number": 1, "number": 2}', headers=JSON), "", 2)
     assert_bound(client.post("/", content=b'{"number": "x", "number": "2"}', headers=JSON), "", 2)
-    answer = client.post("/", content=b'{"number": 2, "number": "x"}', headers=JSON)
-    assert_refused(answer, ("body", "number", "int", "Expected `int`, got `str`"))
+    response = client.post("/", content=b'{"number": 2, "number": "x"}', headers=JSON)
+    assert_refused(response, ("body", "number", "int", "Expected `int`, got `str`"))
 
 
-def test_text_goes_to_the_one_parameter_that_is_a_string(connect: Connect):
+def test_text_binds_to_the_only_str_parameter(connect: Connect):
     client = connect(Notes())
     for content_type in ("text/plain", "text/plain; charset=utf-8", 'TEXT/Markdown; Charset="UTF-8"', "text/csv"):
         assert_bound(client.post("/?number=5", content="é, 5".encode(), headers=typed(content_type)), "é, 5", 5)
@@ -108,22 +108,22 @@ def test_text_goes_to_the_one_parameter_that_is_a_string(connect: Connect):
 def test_text_in_the_wrong_charset_is_a_400_and_in_an_unknown_one_a_415(connect: Connect):
     client = connect(Notes())
     for charset in ("utf-8", "ascii"):
-        answer = client.post("/", content=b"\xe9", headers=typed(f"text/plain; charset={charset}"))
-        assert_problem(answer, 400, "Bad Request", "The body is not in the charset that it says.")
+        response = client.post("/", content=b"\xe9", headers=typed(f"text/plain; charset={charset}"))
+        assert_problem(response, 400, "Bad Request", "The body is not encoded in its declared charset.")
     for charset in ("klingon", "unicode_escape", "idna", "punycode", "utf-7", "base64", "undefined"):
-        answer = client.post("/", content=b"\\ud800", headers=typed(f"text/plain; charset={charset}"))
-        assert_problem(answer, 415, "Unsupported Media Type", "The charset of the body is not read.")
+        response = client.post("/", content=b"\\ud800", headers=typed(f"text/plain; charset={charset}"))
+        assert_problem(response, 415, "Unsupported Media Type", "The charset of the body is not supported.")
 
 
-def test_bytes_go_to_the_one_parameter_that_is_bytes(connect: Connect):
+def test_bytes_bind_to_the_only_bytes_parameter(connect: Connect):
     client = connect(Notes())
     for content_type in ("application/octet-stream", "application/pdf", "image/png"):
-        answer = client.put("/?number=5", content=b"\x00\xff", headers=typed(content_type))
-        assert_bound(answer, b"\x00\xff", 5)
+        response = client.put("/?number=5", content=b"\x00\xff", headers=typed(content_type))
+        assert_bound(response, b"\x00\xff", 5)
     assert_bound(client.put("/", content=b"abc", headers=typed("text/plain")), b"abc", 0)
 
 
-def test_a_content_type_that_no_parameter_can_be_read_from_is_a_415(connect: Connect):
+def test_a_content_type_that_no_parameter_accepts_is_a_415(connect: Connect):
     client = connect(Notes())
     for method, content_type in (
         ("POST", "application/octet-stream"),
@@ -131,30 +131,30 @@ def test_a_content_type_that_no_parameter_can_be_read_from_is_a_415(connect: Con
         ("PATCH", "text/plain"),
         ("DELETE", "text/plain"),
     ):
-        answer = client.request(method, "/", content=b"5", headers=typed(content_type))
-        detail = f"No parameter of this entry can be read from {content_type}."
-        assert_problem(answer, 415, "Unsupported Media Type", detail)
-    answer = client.request("OPTIONS", "/", content=b"5", headers=typed("text/plain"))
-    detail = "More than one parameter of this entry can be read from text/plain."
-    assert_problem(answer, 415, "Unsupported Media Type", detail)
+        response = client.request(method, "/", content=b"5", headers=typed(content_type))
+        detail = f"No parameter accepts {content_type}."
+        assert_problem(response, 415, "Unsupported Media Type", detail)
+    response = client.request("OPTIONS", "/", content=b"5", headers=typed("text/plain"))
+    detail = "More than one parameter accepts text/plain."
+    assert_problem(response, 415, "Unsupported Media Type", detail)
 
 
-def test_a_body_whose_parameter_stands_in_the_query_is_given_twice(connect: Connect):
+def test_a_raw_body_whose_parameter_is_in_the_query_is_a_duplicate(connect: Connect):
     client = connect(Notes())
-    twice = "Given in the query and in the body"
+    duplicate = "Given in both the query and the body"
     for method, name, kind in (("POST", "text", "str"), ("PUT", "data", "bytes")):
-        answer = client.request(method, f"/?{name}=YQ==&nope=1", content=b"5", headers=typed("text/plain"))
-        unknown = f"Unknown name; known here: {name}, number"
-        assert_refused(answer, ("query", name, kind, twice), ("query", "nope", "nothing", unknown))
+        response = client.request(method, f"/?{name}=YQ==&nope=1", content=b"5", headers=typed("text/plain"))
+        unknown = f"Unknown name; accepted names: {name}, number"
+        assert_refused(response, ("query", name, kind, duplicate), ("query", "nope", "nothing", unknown))
 
 
-def test_bytes_are_taken_as_they_came_whatever_the_type_says_of_their_charset(connect: Connect):
+def test_bytes_ignore_the_charset(connect: Connect):
     client = connect(Notes())
     for charset in ("", "; charset=rot13", "; charset=iso-8859-15", "; charset=ascii"):
         assert_bound(client.put("/", content=b"\xff", headers=typed(f"text/plain{charset}")), b"\xff", 0)
 
 
-def test_a_body_of_text_is_held_to_the_constraints(connect: Connect):
+def test_a_text_body_is_validated(connect: Connect):
     class Short(TechMicroService):
         @entry(no_auth=True)
         async def post(self, text: Annotated[str, Meta(max_length=3)] = ""):
@@ -168,8 +168,8 @@ def test_a_body_of_text_is_held_to_the_constraints(connect: Connect):
 
 def test_a_compressed_body_is_a_415(connect: Connect):
     client = connect(Notes())
-    answer = client.post("/", content=b"{}", headers={**JSON, "content-encoding": "GZip"})
-    assert_problem(answer, 415, "Unsupported Media Type", "A body with content-encoding gzip is not read.")
+    response = client.post("/", content=b"{}", headers={**JSON, "content-encoding": "GZip"})
+    assert_problem(response, 415, "Unsupported Media Type", "The content encoding gzip is not supported.")
     assert_bound(client.post("/", content=b"{}", headers={**JSON, "content-encoding": "identity"}), "", 0)
 
 
@@ -202,7 +202,7 @@ class Deep(TechMicroService):
         return "bound"
 
 
-NESTS = [
+NESTED = [
     ("/typed", b'{"value": %s}'),
     ("/untyped", b'{"value": %s}'),
     ("/rest", b'{"value": %s}'),
@@ -213,26 +213,26 @@ NESTS = [
 TOO_DEEP = ("body", "", "JSON", "Nested too deeply")
 
 
-def test_json_that_is_nested_too_deeply_is_refused_at_once(connect: Connect):
+def test_json_that_is_nested_too_deeply_is_rejected_quickly(connect: Connect):
     client = connect(Deep())
-    for path, nest in NESTS:
+    for path, template in NESTED:
         for inner in (b"[" * DEEP + b"]" * DEEP, b'{"a":' * DEEP + b"1" + b"}" * DEEP):
-            with at_once():
-                answer = client.post(path, content=nest % inner, headers=JSON)
-            assert_refused(answer, TOO_DEEP)
+            with takes_no_second():
+                response = client.post(path, content=template % inner, headers=JSON)
+            assert_refused(response, TOO_DEEP)
 
 
-def test_no_depth_of_json_breaks_the_service(connect: Connect):
-    """How deep is too deep depends on the interpreter, and on what has to look into it."""
+def test_json_of_any_depth_is_bound_or_rejected(connect: Connect):
+    """The maximum depth depends on the interpreter and on the code that reads the value."""
     client = connect(Deep())
-    for path, nest in NESTS:
+    for path, template in NESTED:
         for depth in (100, 300, 600, 900, 1500, 5000):
-            answer = client.post(path, content=nest % (b"[" * depth + b"]" * depth), headers=JSON)
-            assert (answer.status_code, answer.text) == (200, "bound") or answer.status_code == 422
+            response = client.post(path, content=template % (b"[" * depth + b"]" * depth), headers=JSON)
+            assert (response.status_code, response.text) == (200, "bound") or response.status_code == 422
 
 
-def scope(headers: dict[bytes, bytes], **more: object) -> dict[str, object]:
-    """Return the scope of a POST to the root."""
+def post_scope(headers: dict[bytes, bytes], **more: object) -> dict[str, object]:
+    """Create the scope of a POST to `/`."""
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -254,7 +254,9 @@ def scope(headers: dict[bytes, bytes], **more: object) -> dict[str, object]:
     "content_type", [b"application/json", b"application/x-www-form-urlencoded", b"text/plain", b"multipart/form-data"]
 )
 @pytest.mark.parametrize("before", [[], [b'{"number": 1}'], [b"", b'{"number"']])
-async def test_a_client_that_leaves_in_mid_body_never_runs_the_entry(content_type: bytes, before: list[bytes]):
+async def test_the_entry_does_not_run_if_the_client_disconnects_during_the_body(
+    content_type: bytes, before: list[bytes]
+):
     ran = []
 
     class Once(TechMicroService):
@@ -269,13 +271,13 @@ async def test_a_client_that_leaves_in_mid_body_never_runs_the_entry(content_typ
         return messages.pop(0)
 
     async def send(message: object) -> None:
-        raise AssertionError(f"nobody is there to get {message}")
+        raise AssertionError(f"the client is disconnected, but gets {message}")
 
-    await Once()(scope({b"content-type": content_type}), receive, send)
+    await Once()(post_scope({b"content-type": content_type}), receive, send)
     assert (ran, messages) == ([], [])
 
 
-async def test_a_body_that_comes_in_pieces_is_one_body():
+async def test_a_body_in_several_parts_is_joined():
     bound = []
 
     class Once(TechMicroService):
@@ -290,7 +292,7 @@ async def test_a_body_that_comes_in_pieces_is_one_body():
         return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
 
     async def send(message: object) -> None:
-        """Nobody looks at the answer."""
+        """The response is not checked."""
 
-    await Once()(scope({}), receive, send)
+    await Once()(post_scope({}), receive, send)
     assert bound == ["é"]

@@ -1,4 +1,4 @@
-"""Call: an async entry where it stands, a sync one in a thread, whatever wraps it."""
+"""Async entries run on the event loop, sync entries in a thread, decorated ones, too."""
 
 import functools
 import threading
@@ -13,7 +13,7 @@ from tests.pipeline.checks import assert_hidden_500
 
 
 def in_loop() -> bool:
-    """Tell whether an event loop runs in this thread."""
+    """Return whether an event loop runs in this thread."""
     try:
         anyio.get_current_task()
     except anyio.NoEventLoopError:
@@ -22,7 +22,7 @@ def in_loop() -> bool:
 
 
 def wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap without a word of whether it is async."""
+    """Wrap a function in a sync one, as decorators do."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -65,18 +65,18 @@ class Service(TechMicroService):
         raise StopIteration
 
 
-def test_an_async_entry_runs_in_the_loop_and_a_sync_one_in_a_thread(connect: Connect):
+def test_async_entries_run_on_the_event_loop_and_sync_entries_in_a_thread(connect: Connect):
     client = connect(Service())
     for path, loop in [("/async", True), ("/sync", False), ("/wrapped/async", True), ("/wrapped/sync", False)]:
         assert client.get(f"{path}?name=a").json() == [loop, "a", path]
     assert client.get("/wrapped/generator?name=a").text == "True a"
 
 
-def test_what_a_sync_entry_returns_to_be_awaited_is_awaited(connect: Connect):
+def test_an_awaitable_result_of_a_sync_entry_is_awaited(connect: Connect):
     assert connect(Service()).get("/awaitable?name=a").json() == [True, "a", "/awaitable"]
 
 
-def test_a_stop_iteration_out_of_a_thread_is_a_500_and_no_hang(connect: Connect):
+def test_a_stop_iteration_from_a_thread_is_a_500(connect: Connect):
     assert_hidden_500(connect(Service()).get("/stop"))
 
 

@@ -1,4 +1,4 @@
-"""Browsers of other origins: which entries they may call, and how they ask."""
+"""CORS: headers on responses, and preflight requests."""
 
 import pytest
 
@@ -47,7 +47,7 @@ class Service(TechMicroService):
 
 
 @differs("http-refusals")
-def test_the_headers_are_on_every_answer_of_an_entry_that_is_open(connect: Connect):
+def test_every_response_of_an_open_entry_has_the_headers(connect: Connect):
     client = connect(Service())
     token = {"authorization": "token"}
     cases = [
@@ -62,36 +62,36 @@ def test_the_headers_are_on_every_answer_of_an_entry_that_is_open(connect: Conne
         (client.get("/", headers={**ORIGIN, "authorization": "broken"}), 500),
         (client.delete("/items/1", headers=ORIGIN), 204),
     ]
-    for answer, status in cases:
-        assert answer.status_code == status
-        assert answer.headers.get_list("access-control-allow-origin") == ["*"]
-        assert "access-control-allow-credentials" not in answer.headers
+    for response, status in cases:
+        assert response.status_code == status
+        assert response.headers.get_list("access-control-allow-origin") == ["*"]
+        assert "access-control-allow-credentials" not in response.headers
 
 
-def test_an_entry_is_closed_to_other_origins_unless_it_says_so(connect: Connect):
+def test_entries_are_closed_to_other_origins_by_default(connect: Connect):
     client = connect(Service())
     assert "access-control-allow-origin" not in client.get("/closed", headers=ORIGIN).headers
-    answer = client.put("/", headers={**ORIGIN, "authorization": "token"})
-    assert (answer.text, "access-control-allow-origin" in answer.headers) == ("closed", False)
+    response = client.put("/", headers={**ORIGIN, "authorization": "token"})
+    assert (response.text, "access-control-allow-origin" in response.headers) == ("closed", False)
 
 
-def test_the_header_is_the_services_and_there_once(connect: Connect):
-    answer = connect(Service()).get("/own", headers=ORIGIN)
-    assert answer.headers.get_list("access-control-allow-origin") == ["*"]
-    assert answer.headers["x-kind"] == "own"
+def test_the_header_replaces_one_of_the_entry(connect: Connect):
+    response = connect(Service()).get("/own", headers=ORIGIN)
+    assert response.headers.get_list("access-control-allow-origin") == ["*"]
+    assert response.headers["x-kind"] == "own"
 
 
-def test_the_service_answers_the_preflight_itself_and_asks_for_no_token(connect: Connect):
+def test_the_service_handles_the_preflight_without_a_token(connect: Connect):
     client = connect(Service())
     for method in ("GET", "HEAD", "POST", "get"):
-        answer = client.options("/", headers=preflight(method))
-        assert (answer.status_code, answer.content) == (204, b"")
-        assert answer.headers["access-control-allow-origin"] == "*"
-        assert answer.headers["access-control-allow-methods"] == "GET, HEAD, POST"
-        assert answer.headers["access-control-allow-headers"] == "Authorization, Content-Type, *"
-        assert answer.headers["access-control-max-age"] == "600"
-        assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST, PUT"
-        assert "access-control-allow-credentials" not in answer.headers
+        response = client.options("/", headers=preflight(method))
+        assert (response.status_code, response.content) == (204, b"")
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert response.headers["access-control-allow-methods"] == "GET, HEAD, POST"
+        assert response.headers["access-control-allow-headers"] == "Authorization, Content-Type, *"
+        assert response.headers["access-control-max-age"] == "600"
+        assert response.headers["allow"] == "GET, HEAD, OPTIONS, POST, PUT"
+        assert "access-control-allow-credentials" not in response.headers
     dynamic = client.options("/items/1/", headers=preflight("DELETE"))
     assert dynamic.headers["access-control-allow-methods"] == "DELETE"
 
@@ -108,14 +108,14 @@ def test_the_service_answers_the_preflight_itself_and_asks_for_no_token(connect:
     ],
     ids=repr,
 )
-def test_any_other_options_gets_the_automatic_answer(connect: Connect, path: str, headers: dict[str, str]):
-    answer = connect(Service()).options(path, headers=headers)
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert "allow" in answer.headers
-    assert not [name for name in answer.headers if name.startswith("access-control")]
+def test_any_other_options_request_gets_the_automatic_response(connect: Connect, path: str, headers: dict[str, str]):
+    response = connect(Service()).options(path, headers=headers)
+    assert (response.status_code, response.content) == (204, b"")
+    assert "allow" in response.headers
+    assert not [name for name in response.headers if name.startswith("access-control")]
 
 
-def test_a_preflight_of_what_is_not_there_is_a_404(connect: Connect):
+def test_a_preflight_of_an_unknown_path_is_a_404(connect: Connect):
     assert connect(Service()).options("/nowhere", headers=preflight("GET")).status_code == 404
 
 
@@ -127,11 +127,11 @@ def test_the_allowed_headers_name_the_services_token_key(connect: Connect):
         async def get(self):
             return "in"
 
-    answer = connect(Keyed()).options("/", headers=preflight("GET", "x-api-key"))
-    assert answer.headers["access-control-allow-headers"] == "X-Api-Key, Content-Type, *"
+    response = connect(Keyed()).options("/", headers=preflight("GET", "x-api-key"))
+    assert response.headers["access-control-allow-headers"] == "X-Api-Key, Content-Type, *"
 
 
-def test_the_preflight_is_answered_where_there_is_an_options_entry_too(connect: Connect):
+def test_the_preflight_takes_precedence_over_an_options_entry(connect: Connect):
     class Explicit(TechMicroService):
         @entry(no_cors=False)
         async def get(self):
@@ -142,13 +142,13 @@ def test_the_preflight_is_answered_where_there_is_an_options_entry_too(connect: 
             return "mine"
 
     client = connect(Explicit())
-    asked = client.options("/", headers=preflight("GET"))
-    assert (asked.status_code, asked.headers["access-control-allow-methods"]) == (204, "GET, HEAD")
+    requested = client.options("/", headers=preflight("GET"))
+    assert (requested.status_code, requested.headers["access-control-allow-methods"]) == (204, "GET, HEAD")
     assert client.options("/").text == "mine"
     assert client.options("/", headers=preflight("DELETE")).text == "mine"
 
 
-def test_where_two_entries_could_answer_the_one_that_does_decides(connect: Connect):
+def test_of_two_matching_entries_the_one_that_would_run_decides(connect: Connect):
     class Overlapping(TechMicroService):
         @entry(no_auth=True)
         async def get_items_new(self):

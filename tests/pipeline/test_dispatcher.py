@@ -1,4 +1,4 @@
-"""Where every request comes in: what is refused before an entry, and what an adapter may tell it."""
+"""The dispatcher: invalid paths, declaration errors in Lambda, and authorization by an adapter."""
 
 import logging
 
@@ -19,10 +19,10 @@ class Echo(TechMicroService):
 
 @differs("http-path")
 @pytest.mark.parametrize("path", ["/%ff", "/a%c3", "/%e9t%e9"])
-def test_a_path_that_is_no_utf_8_is_refused(connect: Connect, path: str):
-    answer = connect(Echo()).get(path)
-    assert answer.status_code == 400
-    assert answer.json()["detail"] == "The path is not UTF-8."
+def test_a_path_that_is_not_utf_8_is_a_400(connect: Connect, path: str):
+    response = connect(Echo()).get(path)
+    assert response.status_code == 400
+    assert response.json()["detail"] == "The path is not UTF-8."
 
 
 def test_a_replacement_character_that_was_sent_is_bound(connect: Connect):
@@ -40,17 +40,17 @@ class Anything(TechMicroService):
 
 
 @pytest.mark.parametrize("name", ["function", "func", "args", "kwargs", "scope", "hook"])
-def test_no_name_of_ours_is_in_the_way_of_a_clients(connect: Connect, name: str):
+def test_internal_parameter_names_are_available_to_clients(connect: Connect, name: str):
     client = connect(Anything())
     assert client.get("/", params={name: "1"}).json() == {name: "1"}
     assert client.post("/", params={name: "1"}).json() == {name: "1"}
 
 
 @pytest.mark.parametrize("name", ["this", "self"])
-def test_the_name_of_the_receiver_is_refused_by_name(connect: Connect, name: str):
-    answer = connect(Anything()).get("/", params={name: "1"})
-    assert answer.status_code == 422
-    assert [error["name"] for error in answer.json()["errors"]] == [name]
+def test_the_name_of_the_receiver_is_rejected(connect: Connect, name: str):
+    response = connect(Anything()).get("/", params={name: "1"})
+    assert response.status_code == 422
+    assert [error["name"] for error in response.json()["errors"]] == [name]
 
 
 def test_a_hook_may_read_the_form_before_the_entry_does(connect: Connect):
@@ -71,7 +71,7 @@ def test_a_hook_may_read_the_form_before_the_entry_does(connect: Connect):
     assert client.post("/", data={"size": "3"}, files={"kind": (None, b"x")}).json() == [3, "x"]
 
 
-def test_a_mistake_that_only_lambda_finds_late_is_a_500_of_that_entry_alone(
+def test_in_lambda_a_declaration_error_is_a_500_of_that_entry_only(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "late")
@@ -87,13 +87,13 @@ def test_a_mistake_that_only_lambda_finds_late_is_a_500_of_that_entry_alone(
 
     client = TestClient(Late())
     with caplog.at_level(logging.ERROR):
-        answer = client.get("/wrong")
-    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+        response = client.get("/wrong")
+    assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")
     assert "value" in caplog.text
     assert client.get("/right").text == "right"
 
 
-def test_debug_set_later_shows_nothing_in_lambda_either(monkeypatch: pytest.MonkeyPatch):
+def test_debug_set_later_has_no_effect_in_lambda(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "late")
 
     class Service(TechMicroService):
@@ -103,12 +103,12 @@ def test_debug_set_later_shows_nothing_in_lambda_either(monkeypatch: pytest.Monk
 
     app = Service()
     app.debug = True
-    answer = TestClient(app, raise_server_exceptions=False).get("/")
-    assert answer.status_code == 500
-    assert "secret" not in answer.text
+    response = TestClient(app, raise_server_exceptions=False).get("/")
+    assert response.status_code == 500
+    assert "secret" not in response.text
 
 
-def test_whom_an_adapter_tells_of_is_let_in_by_that_service_alone():
+def test_an_adapters_authorization_applies_only_to_its_service():
     class Inner(TechMicroService):
         async def token_authorizer(self, token: str) -> bool:
             return False
@@ -133,16 +133,16 @@ def test_whom_an_adapter_tells_of_is_let_in_by_that_service_alone():
 
 
 @pytest.mark.parametrize("token_key", ["", "X Token", "Tokén", None])
-def test_a_token_key_that_is_no_headers_name_is_refused_when_the_service_is_built(token_key: str):
+def test_an_invalid_token_key_is_a_declaration_error(token_key: str):
     class Service(TechMicroService):
         pass
 
     Service.token_key = token_key
-    with pytest.raises(DeclarationError, match=r"Service.token_key is .*, which is no header's name"):
+    with pytest.raises(DeclarationError, match=r"Service.token_key: .* is not a valid header name"):
         Service()
 
 
-def test_a_parameter_of_any_name_can_be_put_into_a_url():
+def test_url_for_accepts_a_parameter_named_endpoint():
     class Service(TechMicroService):
         @entry
         async def get(self, endpoint: str) -> str:
@@ -151,28 +151,28 @@ def test_a_parameter_of_any_name_can_be_put_into_a_url():
     assert Service().url_for("get", endpoint="a b") == "/a%20b"
 
 
-class Unmade(Blueprint):
+class Uninitialized(Blueprint):
     def __init__(self) -> None:
-        """Forgets its base's."""
+        """Does not call super().__init__()."""
 
 
-@pytest.mark.parametrize("blueprint", [Blueprint, Unmade(), None, "items"])
-def test_what_is_no_blueprint_is_refused(blueprint: Blueprint):
-    with pytest.raises(DeclarationError, match="takes a Blueprint's instance"):
+@pytest.mark.parametrize("blueprint", [Blueprint, Uninitialized(), None, "items"])
+def test_registering_something_else_than_a_blueprint_is_an_error(blueprint: Blueprint):
+    with pytest.raises(DeclarationError, match="is not an initialized Blueprint instance"):
         TechMicroService().register_blueprint(blueprint)
 
 
-def test_a_prefix_that_is_no_string_is_refused():
+def test_a_prefix_that_is_not_a_string_is_an_error():
     prefix: str = None  # type: ignore[assignment]
-    with pytest.raises(DeclarationError, match="which is no string"):
+    with pytest.raises(DeclarationError, match="must be a string"):
         TechMicroService().register_blueprint(Blueprint(), prefix)
 
 
-def test_a_path_parameter_has_an_ascii_name():
+def test_a_path_parameter_must_have_an_ascii_name():
     class Service(TechMicroService):
         @entry
         async def get(self, numéro: int) -> int:
             return numéro
 
-    with pytest.raises(DeclarationError, match=r"Service.get: the parameter 'numéro' stands in the path"):
+    with pytest.raises(DeclarationError, match="parameter 'numéro' is a path segment, whose name must be ASCII"):
         Service()

@@ -1,64 +1,71 @@
-"""The pages about requests and answers say what is true: their code runs, and their requests are answered so."""
+"""The pages about requests and responses are correct: their code runs, and their requests get these responses."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient as StarletteTestClient
 from starlette.websockets import WebSocketDisconnect
 
+from coworks_async.testing import TestClient
 from tests.clients import Connect
 from tests.differences import differs
 
 DOCS = Path(__file__).parents[2] / "docs"
-STARLETTE = (DOCS / "starlette.md").read_text()
 
+# A block of code, or the row of a table with a request and its response.
 BLOCK = re.compile(
     r"^```python\n(?P<code>.*?)^```$"
     r"|^\| `(?P<method>[A-Z]+) (?P<url>\S+)`(?: with `(?P<body>[^`]*)`)?(?:, token `(?P<token>[^`]*)`)?"
-    r" \| (?P<status>\d{3})? ?(?:`(?P<answer>[^\n]*)`)? \|$",
+    r" \| (?P<status>\d{3})? ?(?:`(?P<text>[^\n]*)`)? \|$",
     re.MULTILINE | re.DOTALL,
 )
 
 
-PAGES = [
-    pytest.param("answers", marks=differs("rest-no-such-route")),
-    "authorization",
-    pytest.param("hooks", marks=differs("rest-no-such-route")),
-    "request",
-    pytest.param("starlette", marks=differs("rest-no-such-route")),
-]
+PAGES = ["answers", "authorization", "binding", "hooks", "request", "starlette"]
+WITH_405 = ("answers", "hooks", "starlette")
 
 
-@pytest.mark.parametrize("page", PAGES)
+def run_code(code: str, name: str) -> dict[str, Any]:
+    """Run a page's code and return its module namespace."""
+    module: dict[str, Any] = {"__name__": name}
+    exec(code, module)  # noqa: S102
+    return module
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=differs("rest-no-such-route")) if page in WITH_405 else page for page in PAGES]
+)
 def test_the_page_is_true(connect: Connect, page: str):
-    client, asked = None, 0
+    client, count = None, 0
     for block in BLOCK.finditer((DOCS / f"{page}.md").read_text()):
         if block["code"]:
-            module: dict[str, Any] = {"__name__": page}
-            exec(block["code"], module)  # noqa: S102
-            client = connect(module["app"])
+            client = connect(run_code(block["code"], page)["app"])
             continue
         assert client is not None
         headers = {"authorization": block["token"]} if block["token"] else {}
         response = client.request(block["method"], block["url"], content=block["body"], headers=headers)
         assert response.status_code == int(block["status"] or 200), block[0]
-        if block["answer"] is not None:
-            assert response.text == block["answer"], block[0]
-        asked += 1
-    assert asked >= 3
+        if block["text"] is not None:
+            assert response.text == block["text"], block[0]
+        count += 1
+    assert count >= 3
 
 
-def test_every_python_block_and_every_request_of_the_pages_is_tried():
-    for page in ("answers", "authorization", "hooks", "request", "starlette"):
-        text = (DOCS / f"{page}.md").read_text()
-        rows = re.findall(r"^\| `[A-Z]+ /", text, re.MULTILINE)
-        assert len(list(BLOCK.finditer(text))) == len(rows) + text.count("```python")
+@pytest.mark.parametrize("page", PAGES)
+def test_every_python_block_and_request_of_the_page_is_tested(page: str):
+    text = (DOCS / f"{page}.md").read_text()
+    rows = re.findall(r"^\| `[A-Z]+ /", text, re.MULTILINE)
+    assert len(list(BLOCK.finditer(text))) == len(rows) + text.count("```python")
+
+
+# --- starlette.md
 
 
 @pytest.mark.parametrize(
-    ("returned", "lets"),
+    ("returned", "is_allowed"),
     [
         (True, True),
         ({}, True),
@@ -72,27 +79,69 @@ def test_every_python_block_and_every_request_of_the_pages_is_tried():
         (["dev"], False),
     ],
 )
-def test_the_websocket_of_the_page_is_guarded_as_an_entry_is(returned: object, lets: bool):
-    code = next(block["code"] for block in BLOCK.finditer(STARLETTE) if "WebSocketRoute" in (block["code"] or ""))
-    module: dict[str, Any] = {"__name__": "starlette"}
-    exec(code, module)  # noqa: S102
-    client = TestClient(module["app"])
+def test_the_websocket_of_the_page_is_authorized_as_an_entry(returned: object, is_allowed: bool):
+    blocks = BLOCK.finditer((DOCS / "starlette.md").read_text())
+    code = next(block["code"] for block in blocks if "WebSocketRoute" in (block["code"] or ""))
+    module = run_code(code, "starlette")
+    client = StarletteTestClient(module["app"])
     with client.websocket_connect("/prices", headers={"Authorization": "token"}) as socket:
         assert socket.receive_text() == "1.50"
     for headers in ({}, {"Authorization": "other"}):
-        assert not lets_in(client, headers)
+        assert not accepts_websocket(client, headers)
 
-    async def rule(self: object, token: str) -> object:
+    async def authorize(self: object, token: str) -> object:
         return returned
 
-    module["Prices"].token_authorizer = rule
-    assert lets_in(client, {"Authorization": "any"}) is lets
+    module["Prices"].token_authorizer = authorize
+    assert accepts_websocket(client, {"Authorization": "any"}) is is_allowed
 
 
-def lets_in(client: TestClient, headers: dict[str, str]) -> bool:
-    """Tell whether a WebSocket is opened, or closed before it is."""
+def accepts_websocket(client: StarletteTestClient, headers: dict[str, str]) -> bool:
+    """Return whether the WebSocket is accepted, not closed before."""
     try:
         with client.websocket_connect("/prices", headers=headers) as socket:
             return socket.receive_text() == "1.50"
     except WebSocketDisconnect:
         return False
+
+
+# --- binding.md
+
+
+def test_the_upload_of_the_binding_page_works(connect: Connect):
+    text = (DOCS / "binding.md").read_text()
+    [code] = [block["code"] for block in BLOCK.finditer(text) if "UploadFile" in (block["code"] or "")]
+    [(name, file, title, printed)] = re.findall(
+        r"^\$ curl -F (\w+)=@(\S+) -F title=(\w+) \S+\n(.*)$", text, re.MULTILINE
+    )
+    content = b"x" * json.loads(printed)["bytes"]
+    client = connect(run_code(code, "binding")["app"])
+    assert client.post("/", files={name: (file, content)}, data={"title": title}).text == printed
+
+
+# --- background.md
+
+BACKGROUND = (DOCS / "background.md").read_text()
+BACKGROUND_ROW = re.compile(r"^\| `([A-Z]+) (\S+)` \| (?:none|`(\S+): (\S+)`) \| (\d{3})(?: `(.*)`)? \|$", re.MULTILINE)
+
+
+def background_module() -> dict[str, Any]:
+    """Run all examples of the page as one module."""
+    return run_code("".join(re.findall(r"^```python\n(.*?)^```$", BACKGROUND, re.MULTILINE | re.DOTALL)), "background")
+
+
+def test_store_response_of_the_background_page_prints_the_response(capsys: pytest.CaptureFixture[str]):
+    with TestClient(background_module()["Loud"]()) as client:
+        headers = {"Authorization": "token", "InvocationType": "Event"}
+        assert client.post("/report/2026", headers=headers).status_code == 202
+    assert capsys.readouterr().out == '200 {"year":2026,"total":12}\n'
+
+
+def test_the_background_page_is_true(connect: Connect):
+    client = connect(background_module()["app"])
+    rows = BACKGROUND_ROW.findall(BACKGROUND)
+    assert len(rows) == BACKGROUND.count("\n| `GET /") + BACKGROUND.count("\n| `POST /") == 5
+    for method, path, name, value, status, body in rows:
+        response = client.request(method, path, headers={"Authorization": "token"} | ({name: value} if name else {}))
+        assert response.status_code == int(status), response.text
+        assert re.fullmatch(re.escape(body).replace("…", ".*"), response.text) or not body

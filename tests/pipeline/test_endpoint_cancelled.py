@@ -1,4 +1,4 @@
-"""What is cancelled within a request is a failure of its own; a request that is cancelled itself is not answered."""
+"""Awaiting a cancelled task is a failure; a request that is itself cancelled gets no response."""
 
 import asyncio
 import threading
@@ -11,12 +11,12 @@ from starlette.routing import Route
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
-from tests.pipeline.checks import assert_hidden_500, scope_of, warnings_and_worse
+from tests.pipeline.checks import assert_hidden_500, create_scope, warnings_and_worse
 from tests.tools import PATIENCE
 
 
 async def await_cancelled() -> None:
-    """Await a task that was cancelled, as a library does whose connection is closed."""
+    """Await a cancelled task, as a library may after its connection was closed."""
     task = asyncio.ensure_future(asyncio.sleep(9))
     task.cancel()
     await task
@@ -49,40 +49,40 @@ PATHS = {"/entry": "Service.get_entry", "/stream": "Service.get_stream", "/sync"
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_an_entry_that_awaits_what_is_cancelled_is_a_500_with_all_the_hooks_logged_once(
+def test_an_entry_that_awaits_a_cancelled_task_is_a_500_logged_once_with_all_hooks(
     connect: Connect, caplog: pytest.LogCaptureFixture, path: str
 ):
-    app, told, ended = Service(), [], threading.Event()
+    app, seen, ended = Service(), [], threading.Event()
 
     @app.after_request
-    def mark(response):
+    def add_header(response):
         response.headers["x-after"] = "1"
         return response
 
     @app.teardown_request
     def keep(error):
-        told.append(type(error))
+        seen.append(type(error))
         ended.set()
 
-    answer = connect(app).get(path)
-    assert_hidden_500(answer)
-    assert answer.headers["x-after"] == "1"
+    response = connect(app).get(path)
+    assert_hidden_500(response)
+    assert response.headers["x-after"] == "1"
     [record] = warnings_and_worse(caplog)
     assert record.getMessage() == f"GET {path} ({PATHS[path]}) failed"
     assert "CancelledError" in caplog.text
     assert ended.wait(PATIENCE)
-    assert told == [RuntimeError]
+    assert seen == [RuntimeError]
 
 
-def test_an_error_handler_answers_for_it(connect: Connect):
+def test_an_error_handler_handles_a_cancelled_task(connect: Connect):
     app = Service()
 
     @app.errorhandler(Exception)
     def sorry(error):
         return f"{type(error.__cause__).__name__}", 503
 
-    answer = connect(app).get("/entry")
-    assert (answer.status_code, answer.text) == (503, "CancelledError")
+    response = connect(app).get("/entry")
+    assert (response.status_code, response.text) == (503, "CancelledError")
 
 
 async def before():
@@ -101,15 +101,15 @@ async def handler(error):
     ("register", "path", "what"),
     [
         (lambda app: app.before_request(before), "/", "GET / (Service.get) failed"),
-        (lambda app: app.after_request(after), "/", "an after_request hook of GET / (Service.get) failed"),
+        (lambda app: app.after_request(after), "/", "after_request hook of GET / (Service.get) failed"),
         (
             lambda app: app.errorhandler(LookupError)(handler),
             "/failing",
-            "the error handler for GET /failing (Service.get_failing) failed",
+            "Error handler for GET /failing (Service.get_failing) failed",
         ),
     ],
 )
-def test_a_hook_and_an_error_handler_fail_by_it_as_by_anything_else(
+def test_a_hook_or_error_handler_that_awaits_a_cancelled_task_fails(
     connect: Connect, caplog: pytest.LogCaptureFixture, register: Any, path: str, what: str
 ):
     app = Service()
@@ -119,7 +119,9 @@ def test_a_hook_and_an_error_handler_fail_by_it_as_by_anything_else(
     assert record.getMessage() == what
 
 
-def test_a_teardown_that_fails_by_it_leaves_the_answer(connect: Connect, caplog: pytest.LogCaptureFixture):
+def test_a_teardown_hook_that_awaits_a_cancelled_task_does_not_change_the_response(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
     app, ended = Service(), threading.Event()
 
     @app.teardown_request
@@ -133,7 +135,7 @@ def test_a_teardown_that_fails_by_it_leaves_the_answer(connect: Connect, caplog:
     assert connect(app).get("/").text == "whole"
     assert ended.wait(PATIENCE)
     assert [record.getMessage() for record in warnings_and_worse(caplog)] == [
-        "a teardown_request hook of GET / (Service.get) failed"
+        "teardown_request hook of GET / (Service.get) failed"
     ]
 
 
@@ -155,7 +157,7 @@ async def plain(request: Any) -> None:
     ("path", "options"),
     [("/plain", {"routes": [Route("/plain", plain)]}), ("/", {"middleware": [Middleware(Failing)]})],
 )
-def test_a_plain_route_and_a_middleware_that_await_what_is_cancelled_are_a_500(
+def test_a_plain_route_or_middleware_that_awaits_a_cancelled_task_is_a_500(
     connect: Connect, caplog: pytest.LogCaptureFixture, path: str, options: dict[str, Any]
 ):
     assert_hidden_500(connect(Service(**options)).get(path))
@@ -164,7 +166,7 @@ def test_a_plain_route_and_a_middleware_that_await_what_is_cancelled_are_a_500(
 
 
 def waiting(wait_at: Callable[[str], Awaitable[None]]) -> TechMicroService:
-    """Build a service that calls `wait_at` with the name of each place that a request comes to."""
+    """Create a service that calls `wait_at` with the name of each step of a request."""
 
     class Waiting(TechMicroService):
         @entry(no_auth=True)
@@ -172,7 +174,7 @@ def waiting(wait_at: Callable[[str], Awaitable[None]]) -> TechMicroService:
             await wait_at("entry")
 
             async def parts():
-                yield "begun"
+                yield "reached"
                 await wait_at("stream")
 
             return parts()
@@ -202,13 +204,13 @@ def waiting(wait_at: Callable[[str], Awaitable[None]]) -> TechMicroService:
     return app
 
 
-@pytest.mark.parametrize("place", ["before", "entry", "after", "stream", "route", "middleware"])
-async def test_a_request_that_is_cancelled_is_not_answered_and_not_logged(caplog: pytest.LogCaptureFixture, place: str):
-    begun, sent = asyncio.Event(), []
+@pytest.mark.parametrize("step", ["before", "entry", "after", "stream", "route", "middleware"])
+async def test_a_cancelled_request_gets_no_response_and_is_not_logged(caplog: pytest.LogCaptureFixture, step: str):
+    reached, sent = asyncio.Event(), []
 
-    async def wait_at(here: str) -> None:
-        if here == place:
-            begun.set()
+    async def wait_at(current: str) -> None:
+        if current == step:
+            reached.set()
             await asyncio.Event().wait()
 
     async def send(message: MutableMapping[str, Any]) -> None:
@@ -219,12 +221,12 @@ async def test_a_request_that_is_cancelled_is_not_answered_and_not_logged(caplog
         return {"type": "http.disconnect"}
 
     app = waiting(wait_at)
-    task = asyncio.create_task(app(scope_of(path="/route" if place == "route" else "/"), receive, send))
-    await begun.wait()
+    task = asyncio.create_task(app(create_scope(path="/route" if step == "route" else "/"), receive, send))
+    await reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert [message["type"] for message in sent] == (
-        ["http.response.start", "http.response.body"] if place == "stream" else []
+        ["http.response.start", "http.response.body"] if step == "stream" else []
     )
     assert warnings_and_worse(caplog) == []

@@ -1,4 +1,4 @@
-"""Errors: which handler answers, what it may return, and what becomes of its own mistakes."""
+"""Error handlers: which one is chosen, what it may return, and its failures; debug mode."""
 
 import threading
 import traceback
@@ -31,8 +31,8 @@ ERRORS = {
     "key": KeyError("why"),
     "402": HTTPException(402),
     "403": HTTPException(403, "No."),
-    "409": Problem(409, "Twice."),
-    "500": HTTPException(500, "Told."),
+    "409": Problem(409, "Exists."),
+    "500": HTTPException(500, "Detail."),
 }
 
 
@@ -60,8 +60,8 @@ class Service(TechMicroService):
         return number
 
 
-def say(text: str):
-    """Return an error handler that answers this."""
+def respond_with(text: str):
+    """Create an error handler that returns this text and the name of the exception's class."""
 
     async def handler(error):
         return f"{text} {type(error).__name__}"
@@ -69,29 +69,29 @@ def say(text: str):
     return handler
 
 
-def test_a_handler_by_status_or_by_class_answers_with_200_unless_it_says_otherwise(connect: Connect):
+def test_handlers_by_status_and_by_class_respond_with_200_by_default(connect: Connect):
     app = Service()
-    app.errorhandler(403)(say("status"))
-    app.errorhandler(Base)(say("class"))
+    app.errorhandler(403)(respond_with("status"))
+    app.errorhandler(Base)(respond_with("class"))
     client = connect(app)
     for path, text in [("/403", "status HTTPException"), ("/base", "class Base"), ("/near", "class Near")]:
-        answer = client.get(path)
-        assert (answer.status_code, answer.text) == (200, text)
-    assert_problem(client.get("/409"), 409, "Conflict", "Twice.")
+        response = client.get(path)
+        assert (response.status_code, response.text) == (200, text)
+    assert_problem(client.get("/409"), 409, "Conflict", "Exists.")
 
 
 @differs("rest-no-such-route")
-def test_the_nearest_class_above_wins_and_a_status_wins_over_a_class(connect: Connect):
+def test_the_nearest_base_class_wins_and_a_status_wins_over_a_class(connect: Connect):
     app = Service()
-    app.errorhandler(Exception)(say("any"))
-    app.errorhandler(Base)(say("base"))
-    app.errorhandler(Near)(say("near"))
-    app.errorhandler(HTTPException)(say("http"))
-    app.errorhandler(Problem)(say("problem"))
-    app.errorhandler(403)(say("403"))
+    app.errorhandler(Exception)(respond_with("any"))
+    app.errorhandler(Base)(respond_with("base"))
+    app.errorhandler(Near)(respond_with("near"))
+    app.errorhandler(HTTPException)(respond_with("http"))
+    app.errorhandler(Problem)(respond_with("problem"))
+    app.errorhandler(403)(respond_with("403"))
     client = connect(app)
-    told = {path: client.get(f"/{path}").text.split(" ")[0] for path in ERRORS}
-    assert told == {
+    texts = {path: client.get(f"/{path}").text.split(" ")[0] for path in ERRORS}
+    assert texts == {
         "base": "base",
         "near": "near",
         "key": "any",
@@ -103,25 +103,25 @@ def test_the_nearest_class_above_wins_and_a_status_wins_over_a_class(connect: Co
     assert client.get("/nowhere/x").text == "http HTTPException"
 
 
-def test_exception_and_500_are_for_what_nothing_else_expects(connect: Connect):
+def test_handlers_of_exception_and_500_get_only_unexpected_errors(connect: Connect):
     for key in (Exception, 500):
         app = Service()
-        app.errorhandler(key)(say("bug"))
+        app.errorhandler(key)(respond_with("bug"))
         client = connect(app)
         assert client.get("/key").text == "bug KeyError"
         assert client.get("/object").text == "bug ReturnError"
-        assert_problem(client.get("/409"), 409, "Conflict", "Twice.")
+        assert_problem(client.get("/409"), 409, "Conflict", "Exists.")
         assert client.get("/nowhere/x").status_code == 404
         assert (client.get("/500").text == "bug HTTPException") == (key == 500)
 
 
-def test_the_handlers_of_a_blueprint_come_before_the_apps(connect: Connect):
+def test_a_blueprints_handlers_come_before_the_apps(connect: Connect):
     app, extra = Service(), Extra()
-    extra.errorhandler(Base)(say("blueprint"))
-    extra.app_errorhandler(KeyError)(say("blueprint's for the app"))
-    extra.errorhandler(404)(say("never"))
-    app.errorhandler(Near)(say("app"))
-    app.errorhandler(402)(say("app"))
+    extra.errorhandler(Base)(respond_with("blueprint"))
+    extra.app_errorhandler(KeyError)(respond_with("blueprint's for the app"))
+    extra.errorhandler(404)(respond_with("never"))
+    app.errorhandler(Near)(respond_with("app"))
+    app.errorhandler(402)(respond_with("app"))
     app.register_blueprint(extra, url_prefix="/extra")
     client = connect(app)
     assert client.get("/extra/near").text == "blueprint Near"
@@ -142,7 +142,7 @@ def test_starlettes_exception_handlers_come_last_and_get_the_request(connect: Co
 
     app = Service(exception_handlers={Base: handle, 404: handle})
     app.add_exception_handler(KeyError, handle_in_a_thread)
-    app.errorhandler(Near)(say("own"))
+    app.errorhandler(Near)(respond_with("own"))
     client = connect(app)
     assert (client.get("/base").status_code, client.get("/base").text) == (418, "/base Base")
     assert client.get("/nowhere/x").text == "/nowhere/x HTTPException"
@@ -152,7 +152,7 @@ def test_starlettes_exception_handlers_come_last_and_get_the_request(connect: Co
 
 RETURNED = {
     "text": ("text", 200, "text"),
-    "told": (({"a": 1}, 410, {"x-kind": "told"}), 410, '{"a":1}'),
+    "tuple": (({"a": 1}, 410, {"x-kind": "tuple"}), 410, '{"a":1}'),
     "response": (Response("made", 203), 203, "made"),
     "none": (None, 204, ""),
 }
@@ -164,9 +164,9 @@ def test_a_handler_returns_what_an_entry_may(connect: Connect):
     app.errorhandler(404)(lambda error: RETURNED[request.url.path.rpartition("/")[2]][0])
     client = connect(app)
     for path, (_, status, text) in RETURNED.items():
-        answer = client.get(f"/nowhere/{path}")
-        assert (answer.status_code, answer.text) == (status, text)
-    assert client.get("/nowhere/told").headers["x-kind"] == "told"
+        response = client.get(f"/nowhere/{path}")
+        assert (response.status_code, response.text) == (status, text)
+    assert client.get("/nowhere/tuple").headers["x-kind"] == "tuple"
 
 
 def test_a_handler_gets_the_exception_and_may_use_request(connect: Connect):
@@ -187,38 +187,38 @@ def test_a_handler_gets_the_exception_and_may_use_request(connect: Connect):
     assert seen == [ERRORS["near"], ERRORS["near"]]
 
 
-def test_a_422_and_a_413_have_handlers_too(connect: Connect):
+def test_a_422_and_a_413_can_have_handlers(connect: Connect):
     app = Service(max_body_size=10)
 
     @app.errorhandler(UnprocessableContent)
-    def refuse(error):
-        return [fault.name for fault in error.errors], 400
+    def reject(error):
+        return [each.name for each in error.errors], 400
 
     @app.errorhandler(ContentTooLarge)
     async def shorten(error):
         return error.detail, 413
 
     client = connect(app)
-    answer = client.post("/?nope=1")
-    assert (answer.status_code, answer.json()) == (400, ["nope"])
-    answer = client.post("/", content=b"1" * 11)
-    assert (answer.status_code, answer.text) == (413, "The body is over the limit of 10 bytes.")
+    response = client.post("/?nope=1")
+    assert (response.status_code, response.json()) == (400, ["nope"])
+    response = client.post("/", content=b"1" * 11)
+    assert (response.status_code, response.text) == (413, "The body is over the limit of 10 bytes.")
 
 
-def test_a_401_and_a_403_of_the_authorizer_have_no_handler(connect: Connect):
+def test_the_authorizers_401_and_403_ignore_handlers(connect: Connect):
     app = Service()
-    app.errorhandler(401)(say("handled"))
-    app.errorhandler(403)(say("handled"))
+    app.errorhandler(401)(respond_with("handled"))
+    app.errorhandler(403)(respond_with("handled"))
     client = connect(app)
     assert client.get("/closed").status_code == 401
     assert client.get("/closed", headers={"authorization": "any"}).status_code == 403
     assert client.get("/403").text == "handled HTTPException"
 
 
-def test_what_a_handler_of_its_class_answers_is_not_logged_as_a_bug(connect: Connect, caplog: pytest.LogCaptureFixture):
+def test_an_exception_with_a_handler_of_its_class_is_not_logged(connect: Connect, caplog: pytest.LogCaptureFixture):
     app = Service()
-    app.errorhandler(Base)(say("expected"))
-    app.errorhandler(500)(say("bug"))
+    app.errorhandler(Base)(respond_with("expected"))
+    app.errorhandler(500)(respond_with("bug"))
     client = connect(app)
     client.get("/near")
     client.get("/409")
@@ -234,22 +234,22 @@ def test_a_handler_that_fails_is_a_500_and_logged(connect: Connect, caplog: pyte
     app.errorhandler(404)(handler)
     assert_hidden_500(connect(app).get("/nowhere/x"))
     [record] = warnings_and_worse(caplog)
-    assert record.getMessage().startswith("the error handler for the answer to an unknown route")
+    assert record.getMessage().startswith("Error handler for an unmatched request")
     assert record.exc_info is not None
     assert record.exc_info[0] in (ReturnError, ZeroDivisionError)
 
 
 @differs("hop-by-hop")
-def test_a_413_closes_the_connection_whose_body_is_unread(connect: Connect):
+def test_a_413_closes_the_connection(connect: Connect):
     client = connect(Service(max_body_size=10))
     for _ in range(2):
-        answer = client.post("/", content=b"1" * 100_000)
-        assert_problem(answer, 413, "Content Too Large", "The body is over the limit of 10 bytes.")
-        assert answer.headers["connection"] == "close"
+        response = client.post("/", content=b"1" * 100_000)
+        assert_problem(response, 413, "Content Too Large", "The body is over the limit of 10 bytes.")
+        assert response.headers["connection"] == "close"
     assert client.post("/", content=b"1").text == "1"
 
 
-def test_an_instance_that_is_raised_again_gathers_no_frames(connect: Connect):
+def test_an_instance_that_is_raised_again_collects_no_frames(connect: Connect):
     depths: list[int] = []
     measured = threading.Event()
     app = Service()
@@ -269,8 +269,8 @@ def test_an_instance_that_is_raised_again_gathers_no_frames(connect: Connect):
 
 
 @pytest.mark.parametrize("key", [200, 399, 600, True, "404", BaseException, KeyError("x"), None], ids=repr)
-def test_a_key_that_is_no_error_is_a_declaration_error(key):
-    with pytest.raises(DeclarationError, match="takes a status from 400 to 599 or a class of exceptions"):
+def test_an_invalid_errorhandler_key_is_a_declaration_error(key):
+    with pytest.raises(DeclarationError, match="must be a status from 400 to 599 or an exception class"):
         Service().errorhandler(key)
 
 
@@ -282,19 +282,19 @@ def test_debug_shows_the_traceback_and_logs_it(connect: Connect, caplog: pytest.
         raise KeyError("plain why")
 
     client = connect(Service(debug=True, routes=[Route("/plain/key", plain)]))
-    answer = client.get("/key")
-    assert (answer.status_code, answer.headers["content-type"]) == (500, "text/plain; charset=utf-8")
-    assert "raise ERRORS[name]" in answer.text
-    assert "KeyError: 'why'" in answer.text
+    response = client.get("/key")
+    assert (response.status_code, response.headers["content-type"]) == (500, "text/plain; charset=utf-8")
+    assert "raise ERRORS[name]" in response.text
+    assert "KeyError: 'why'" in response.text
     assert_logged_once(caplog, "GET /{name} (Service.get) failed", KeyError)
     page = client.get("/plain/key", headers={"accept": "text/html"})
     assert (page.status_code, page.headers["content-type"]) == (500, "text/html; charset=utf-8")
     assert "plain why" in page.text
-    assert_problem(client.get("/409"), 409, "Conflict", "Twice.")
+    assert_problem(client.get("/409"), 409, "Conflict", "Exists.")
 
 
-def test_debug_is_refused_in_lambda(monkeypatch: pytest.MonkeyPatch):
+def test_debug_is_rejected_in_lambda(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "pens-dev")
-    with pytest.raises(DeclarationError, match=r"pens: debug=True shows tracebacks .* it is refused in Lambda"):
+    with pytest.raises(DeclarationError, match=r"pens: debug=True shows tracebacks .* It is not allowed in Lambda"):
         Service(name="pens", debug=True)
     assert Service(name="pens").debug is False

@@ -1,4 +1,4 @@
-"""The author's own routes beside entries, as if all stood in one table."""
+"""The user's routes next to entries, as if all were in one table."""
 
 from pathlib import Path
 
@@ -14,17 +14,23 @@ from starlette.types import Message
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
 from tests.differences import differs
-from tests.pipeline.beside import Items, folder, plain
-from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, scope_of, warnings_and_worse
+from tests.pipeline.checks import (
+    assert_hidden_500,
+    assert_logged_once,
+    assert_problem,
+    create_scope,
+    warnings_and_worse,
+)
+from tests.pipeline.mount_services import Items, folder, plain
 
 __all__ = ["folder"]
 
 
-def test_a_plain_route_is_as_open_as_its_author_made_it(connect: Connect):
+def test_a_plain_route_requires_no_token(connect: Connect):
     app = Items()
     app.add_route("/plain/{name}", plain)
-    answer = connect(app).get("/plain/x")
-    assert (answer.status_code, answer.text) == (200, "plain /plain/x {'name': 'x'}")
+    response = connect(app).get("/plain/x")
+    assert (response.status_code, response.text) == (200, "plain /plain/x {'name': 'x'}")
 
 
 def test_routes_may_be_given_to_the_constructor_and_added_at_any_time(connect: Connect):
@@ -44,9 +50,9 @@ def test_allow_is_the_union_of_entries_and_plain_routes(connect: Connect):
     client = connect(app)
     assert client.get("/items").text == "items"
     assert client.put("/items").text == client.delete("/items").text == "plain /items {}"
-    refused = client.patch("/items")
-    assert_problem(refused, 405, "Method Not Allowed")
-    assert refused.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PUT"
+    rejected = client.patch("/items")
+    assert_problem(rejected, 405, "Method Not Allowed")
+    assert rejected.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PUT"
     options = client.options("/items")
     assert (options.status_code, options.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, PUT")
 
@@ -67,7 +73,7 @@ def test_a_trailing_slash_is_accepted_by_plain_routes_too(connect: Connect):
     assert client.get("/slashed").text == client.get("/slashed/").text == "plain /slashed/ {}"
 
 
-def test_a_static_path_wins_over_parameters_whoever_made_it(connect: Connect, folder: Path):
+def test_a_static_path_wins_over_parameters_of_entries_and_routes(connect: Connect, folder: Path):
     app = Items(routes=[Route("/about", plain), Route("/pages/home", plain), Route("/pages/{name}", plain)])
     app.mount("/static", StaticFiles(directory=folder))
     client = connect(app)
@@ -75,32 +81,32 @@ def test_a_static_path_wins_over_parameters_whoever_made_it(connect: Connect, fo
     assert client.get("/pages/home").text == "plain /pages/home {}"
     assert client.get("/static/app.js").text == "alert()"
     assert client.get("/elsewhere/app.js").text == "rest elsewhere/app.js"
-    # Where both have as long a static path, the entry answers, and asks for its token.
+    # With static paths of equal length, the entry takes the request and requires its token.
     assert client.get("/pages/other").status_code == 401
     assert client.get("/pages/other", headers={"authorization": "token"}).text == "page other"
 
 
-def test_a_class_of_starlette_is_an_endpoint(connect: Connect):
+def test_a_starlette_endpoint_class_can_be_a_route(connect: Connect):
     class Page(HTTPEndpoint):
         async def get(self, request: Request) -> Response:
             return PlainTextResponse("page")
 
     client = connect(Items(routes=[Route("/page", Page)]))
     assert client.get("/page").text == "page"
-    refused = client.post("/page")
-    assert_problem(refused, 405, "Method Not Allowed")
-    assert refused.headers["allow"] == "GET, HEAD"
+    rejected = client.post("/page")
+    assert_problem(rejected, 405, "Method Not Allowed")
+    assert rejected.headers["allow"] == "GET, HEAD"
 
 
-def test_what_a_plain_route_raises_is_answered_and_logged_once(connect: Connect, caplog: pytest.LogCaptureFixture):
+def test_an_error_of_a_plain_route_is_a_500_and_logged_once(connect: Connect, caplog: pytest.LogCaptureFixture):
     async def fail(request: Request) -> Response:
         raise ValueError("secret")
 
     assert_hidden_500(connect(Items(routes=[Route("/fail", fail)])).get("/fail"))
-    assert_logged_once(caplog, "a route at GET '/fail' failed", ValueError)
+    assert_logged_once(caplog, "Route at GET '/fail' failed", ValueError)
 
 
-def test_the_body_of_a_plain_route_is_limited_as_an_entrys_is(connect: Connect):
+def test_the_body_of_a_plain_route_or_mount_is_limited(connect: Connect):
     async def size(request: Request) -> Response:
         return PlainTextResponse(str(len(await request.body())))
 
@@ -109,14 +115,14 @@ def test_the_body_of_a_plain_route_is_limited_as_an_entrys_is(connect: Connect):
     client = connect(app)
     assert client.post("/size", content=b"x" * 1000).text == "1000"
     assert client.post("/mounted/size", content=b"x" * 1000).text == "1000"
-    told = client.post("/size", content=b"x" * 1001)
-    assert_problem(told, 413, "Content Too Large", "The body is over the limit of 1000 bytes.")
+    too_large = client.post("/size", content=b"x" * 1001)
+    assert_problem(too_large, 413, "Content Too Large", "The body is over the limit of 1000 bytes.")
     chunked = client.post("/size", content=iter([b"x" * 600, b"x" * 600]))
     assert_problem(chunked, 413, "Content Too Large", "The body is over the limit of 1000 bytes.")
     assert client.post("/mounted/size", content=b"x" * 1001).status_code == 413
 
 
-def test_a_head_of_a_plain_route_that_streams_has_no_body(connect: Connect):
+def test_a_head_of_a_streaming_plain_route_has_no_body(connect: Connect):
     async def lines(request: Request) -> Response:
         return StreamingResponse(iter(["a", "b"]), headers={"x-kind": "lines"})
 
@@ -126,7 +132,7 @@ def test_a_head_of_a_plain_route_that_streams_has_no_body(connect: Connect):
     assert client.get("/lines").text == "ab"
 
 
-async def test_a_client_that_leaves_a_plain_route_in_mid_body_gets_no_answer(caplog: pytest.LogCaptureFixture):
+async def test_a_client_that_disconnects_from_a_plain_route_gets_no_response(caplog: pytest.LogCaptureFixture):
     async def read(request: Request) -> Response:
         return PlainTextResponse(await request.body())
 
@@ -138,6 +144,6 @@ async def test_a_client_that_leaves_a_plain_route_in_mid_body_gets_no_answer(cap
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await Items(routes=[Route("/read", read, methods=["POST"])])(scope_of("POST", "/read"), receive, send)
+    await Items(routes=[Route("/read", read, methods=["POST"])])(create_scope("POST", "/read"), receive, send)
     assert sent == []
     assert warnings_and_worse(caplog) == []

@@ -1,11 +1,10 @@
-"""Mounts and hosts beside entries: who answers what, and what each leaves to the other."""
+"""Mounts and hosts next to entries: which one takes a request, and whose `Allow` a response has."""
 
 from pathlib import Path
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
-from starlette.endpoints import HTTPEndpoint
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -14,15 +13,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from coworks_async import TechMicroService, entry
-from coworks_async import request as service_request
 from tests.clients import Connect
-from tests.pipeline.beside import Items, folder, plain
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem
+from tests.pipeline.mount_services import Items, folder, plain
 
 __all__ = ["folder"]
 
 
-def test_a_mount_is_reached_without_its_slash_by_a_redirect(connect: Connect, folder: Path):
+def test_a_mount_without_its_slash_is_a_redirect(connect: Connect, folder: Path):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
@@ -31,8 +29,8 @@ def test_a_mount_is_reached_without_its_slash_by_a_redirect(connect: Connect, fo
     app = Service()
     app.mount("/static", StaticFiles(directory=folder, html=True))
     client = connect(app)
-    answer = client.get("/static?a=1", follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (307, f"{client.base_url}/static/?a=1")
+    response = client.get("/static?a=1", follow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (307, f"{client.base_url}/static/?a=1")
     assert client.get("/static/").text == "<p>"
     assert client.head("/static/app.js").headers["content-length"] == "7"
     assert_problem(client.get("/static/none.js"), 404, "Not Found")
@@ -54,7 +52,7 @@ def test_a_mount_at_the_root_takes_what_no_entry_takes(connect: Connect):
     assert client.get("/nowhere").text == "Not Found"
 
 
-def test_a_host_route_is_asked_after_the_entries(connect: Connect):
+def test_a_host_route_comes_after_the_entries(connect: Connect):
     class Only(TechMicroService):
         @entry(no_auth=True)
         async def get_items(self):
@@ -68,29 +66,28 @@ def test_a_host_route_is_asked_after_the_entries(connect: Connect):
     assert client.get("/own").status_code == 404
 
 
-def test_a_mounted_service_answers_its_errors_itself(connect: Connect):
-    async def refuse(request: Request) -> Response:
+def test_a_mounted_service_handles_its_own_errors(connect: Connect):
+    async def fail(request: Request) -> Response:
         raise ValueError
 
-    inner = Items(routes=[Route("/refuse", refuse), Mount("/deeper", Starlette())])
+    inner = Items(routes=[Route("/fail", fail), Mount("/deeper", Starlette())])
 
     @inner.errorhandler(ValueError)
     def handle(error):
         return "handled", 418
 
     client = connect(Starlette(routes=[Mount("/inner", inner)]))
-    assert (client.get("/inner/refuse").status_code, client.get("/inner/refuse").text) == (418, "handled")
+    assert (client.get("/inner/fail").status_code, client.get("/inner/fail").text) == (418, "handled")
     assert client.get("/inner/items").text == "items"
     assert_problem(client.put("/inner/items"), 405, "Method Not Allowed")
     assert client.get("/inner/about").text == "rest about"
 
 
-class Jobs(TechMicroService):
-    """Entries below a mount, at its root, and beside it."""
+# --- entries and a mount at the same path
 
-    @entry(no_auth=True)
-    async def post_m_made(self):
-        return "made"
+
+class Jobs(TechMicroService):
+    """Entries below a mount at `/m`, at its root, and for any path."""
 
     @entry(no_auth=True)
     async def post_m_job(self):
@@ -98,7 +95,7 @@ class Jobs(TechMicroService):
 
     @entry(no_auth=True)
     async def delete_m_x(self):
-        return "gone"
+        return "deleted"
 
     @entry(no_auth=True)
     async def put_m(self):
@@ -109,72 +106,56 @@ class Jobs(TechMicroService):
         return f"rest {'/'.join(path)}"
 
 
-async def read(scope: Scope, receive: Receive, send: Send) -> None:
-    body = await Request(scope, receive).body()
-    await PlainTextResponse(body, 404)(scope, receive, send)
-
-
 def jobs() -> Jobs:
-    inner = [
-        Route("/x", plain, methods=["GET", "PATCH"]),
-        Route("/", plain),
-    ]
+    inner = [Route("/x", plain, methods=["GET", "PATCH"]), Route("/", plain)]
     return Jobs(routes=[Route("/m/x", plain, methods=["LINK"]), Mount("/m", Starlette(routes=inner))])
 
 
-def assert_allowed(client: httpx2.Client, path: str, method: str, allowed: str) -> None:
-    """Expect a 405 of the service's, and the automatic OPTIONS, which tell the same."""
-    refused, options = client.request(method, path), client.options(path)
-    assert_problem(refused, 405, "Method Not Allowed")
-    assert refused.headers["allow"] == options.headers["allow"] == allowed
-    assert (options.status_code, options.content) == (204, b"")
+def assert_options(client: httpx2.Client, path: str, allowed: str) -> None:
+    """Assert that OPTIONS gets the service's response, with this `Allow`."""
+    response = client.options(path)
+    assert (response.status_code, response.content, response.headers["allow"]) == (204, b"", allowed)
 
 
-def test_a_mount_hides_neither_the_405_nor_the_options_of_an_entry_below_it(connect: Connect):
+def test_each_entry_takes_its_method_and_the_mount_all_others(connect: Connect):
     client = connect(jobs())
-    for path in ("/m/made", "/m/made/"):
-        assert client.post(path).text == "made"
-        assert_allowed(client, path, "GET", "OPTIONS, POST")
-        assert client.head(path).status_code == 405
-
-
-def test_allow_is_the_union_of_entries_plain_routes_and_a_mount(connect: Connect):
-    client = connect(jobs())
+    for path in ("/m/job", "/m/job/"):
+        assert client.post(path).text == "job"
+    assert client.delete("/m/x").text == "deleted"
     assert client.get("/m/x").text == client.patch("/m/x").text == "plain /m/x {}"
-    assert client.delete("/m/x").text == "gone"
-    assert_allowed(client, "/m/x", "PUT", "DELETE, GET, HEAD, LINK, OPTIONS, PATCH")
 
 
-def test_what_a_mount_answers_itself_stands_a_404_too_where_it_has_read_the_body(connect: Connect):
-    client = connect(Jobs(routes=[Mount("/m", read)]))
-    answer = client.patch("/m/job", content=b"body")
-    assert (answer.status_code, answer.text) == (404, "body")
+def test_a_405_of_a_mount_is_the_mounts_own(connect: Connect):
+    rejected = connect(jobs()).put("/m/x")
+    assert (rejected.status_code, rejected.text) == (405, "Method Not Allowed")
+    assert set(rejected.headers["allow"].split(", ")) == {"GET", "HEAD", "PATCH"}
 
 
-def test_a_404_of_a_route_inside_a_mount_stands(connect: Connect):
-    async def lost(request: Request) -> Response:
-        return PlainTextResponse("no such item", 404)
-
-    class Lost(HTTPEndpoint):
-        async def get(self, request: Request) -> Response:
-            return await lost(request)
-
-    class Items(TechMicroService):
-        @entry(no_auth=True)
-        async def post_m(self, *path):
-            return "/".join(path)
-
-    nested = Mount("/n", Starlette(routes=[Route("/c", lost)]))
-    client = connect(Items(routes=[Mount("/m", Starlette(routes=[Route("/a", lost), Route("/b", Lost), nested]))]))
-    for name in ("a", "b", "n/c"):
-        assert (client.get(f"/m/{name}").status_code, client.get(f"/m/{name}").text) == (404, "no such item")
-        assert client.post(f"/m/{name}").text == name
-        assert_allowed(client, f"/m/{name}", "PUT", "GET, HEAD, OPTIONS, POST")
-    for name in ("d", "n/d"):
-        assert_allowed(client, f"/m/{name}", "GET", "OPTIONS, POST")
+def test_a_404_of_a_mount_is_the_mounts_own(connect: Connect):
+    client = connect(jobs())
+    for path in ("/m/job", "/m/none"):
+        assert (client.get(path).status_code, client.get(path).text) == (404, "Not Found")
+    assert client.get("/none").text == "rest none"
 
 
-def test_at_the_root_of_a_mount_only_a_page_that_no_entry_has_is_redirected(connect: Connect):
+def test_options_at_a_path_with_entries_gets_the_services_response(connect: Connect):
+    client = connect(jobs())
+    assert_options(client, "/m/job", "OPTIONS, POST")
+    assert_options(client, "/m/job/", "OPTIONS, POST")
+    assert_options(client, "/m/x", "DELETE, LINK, OPTIONS")
+    assert_options(client, "/m", "OPTIONS, PUT")
+    # An entry with a shorter static path than the mount does not count.
+    assert client.options("/m/none").text == "Not Found"
+
+
+def test_a_mount_without_entries_handles_options_itself(connect: Connect, folder: Path):
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(f"{scope['method']} of the mount")(scope, receive, send)
+
+    assert connect(Items(routes=[Mount("/own", app)])).options("/own/x").text == "OPTIONS of the mount"
+
+
+def test_at_the_root_of_a_mount_only_pages_without_an_entry_are_redirected(connect: Connect):
     class Root(TechMicroService):
         @entry(no_auth=True)
         async def put_m(self):
@@ -184,7 +165,8 @@ def test_at_the_root_of_a_mount_only_a_page_that_no_entry_has_is_redirected(conn
     assert client.put("/m").text == client.put("/m/").text == "put"
     assert (client.get("/m", follow_redirects=False).status_code, client.get("/m/").text) == (307, "plain /m/ {}")
     for path in ("/m", "/m/"):
-        assert_allowed(client, path, "DELETE", "GET, HEAD, OPTIONS, PUT")
+        assert_options(client, path, "OPTIONS, PUT")
+        assert set(client.delete(path, follow_redirects=False).headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
 def test_an_entry_that_takes_the_path_of_a_mount_is_not_redirected(connect: Connect, folder: Path):
@@ -198,24 +180,14 @@ def test_an_entry_that_takes_the_path_of_a_mount_is_not_redirected(connect: Conn
     app.mount("/dog", StaticFiles(directory=folder, html=True))
     client = connect(app)
     assert client.get("/cat", follow_redirects=False).text == client.get("/cat/app.js").text == "cat"
-    assert_allowed(client, "/cat/app.js", "POST", "GET, HEAD, OPTIONS")
-    # Without its slash a mount is not longer than an entry that takes any path.
+    assert_options(client, "/cat/app.js", "GET, HEAD, OPTIONS")
+    assert_problem(client.post("/cat/app.js"), 405, "Method Not Allowed")
+    # Without its slash, a mount is not longer than an entry that takes any path.
     assert client.get("/dog", follow_redirects=False).text == "rest dog"
     assert client.get("/dog/").text == "<p>"
 
 
-def test_a_miss_of_a_mount_stands_where_the_entries_have_a_shorter_static_path(connect: Connect, folder: Path):
-    app = jobs()
-    app.mount("/static", StaticFiles(directory=folder))
-    client = connect(app)
-    assert_problem(client.get("/static/none.js"), 404, "Not Found")
-    refused = client.post("/static/app.js")
-    assert_problem(refused, 405, "Method Not Allowed")
-    assert client.get("/m/none").text == "Not Found"
-    assert client.get("/none").text == "rest none"
-
-
-def test_a_file_that_a_mount_lacks_is_a_405_where_an_entry_has_its_path(connect: Connect, folder: Path):
+def test_a_missing_file_of_a_mount_is_a_404_at_the_path_of_an_entry(connect: Connect, folder: Path):
     class Uploads(TechMicroService):
         @entry(no_auth=True)
         async def put_static(self, name):
@@ -226,20 +198,20 @@ def test_a_file_that_a_mount_lacks_is_a_405_where_an_entry_has_its_path(connect:
     client = connect(app)
     assert client.put("/static/none.js").text == "none.js"
     assert client.get("/static/app.js").text == "alert()"
-    refused = client.get("/static/none.js")
-    assert_problem(refused, 405, "Method Not Allowed")
-    assert refused.headers["allow"] == "OPTIONS, PUT"
+    assert_problem(client.get("/static/none.js"), 404, "Not Found")
+    assert_options(client, "/static/none.js", "OPTIONS, PUT")
 
 
-def test_a_host_hides_no_405_of_an_entry(connect: Connect):
+def test_a_host_takes_the_methods_that_no_entry_takes(connect: Connect):
     tenants = Starlette(routes=[Route("/m/x", plain)])
     client = connect(Jobs(routes=[Host("{name}.example.org", tenants)]))
     client.headers["host"] = "a.example.org"
     assert client.post("/m/job").text == "job"
-    assert_allowed(client, "/m/job", "PATCH", "GET, HEAD, OPTIONS, POST")
+    assert client.patch("/m/job").text == "Not Found"
+    assert_options(client, "/m/job", "GET, HEAD, OPTIONS, POST")
 
 
-def test_what_a_mount_raises_is_answered_beside_an_entry_as_elsewhere(
+def test_an_error_of_a_mount_next_to_an_entry_is_handled_as_elsewhere(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ):
     async def fail(scope: Scope, receive: Receive, send: Send) -> None:
@@ -248,15 +220,4 @@ def test_what_a_mount_raises_is_answered_beside_an_entry_as_elsewhere(
     client = connect(Jobs(routes=[Mount("/m", fail)]))
     assert client.put("/m/job").status_code == 418
     assert_hidden_500(client.get("/m/job"))
-    assert_logged_once(caplog, "a route at GET '/m/job' failed", ValueError)
-
-
-def test_hooks_of_the_answer_for_all_see_the_services_own_request(connect: Connect):
-    app = jobs()
-
-    @app.after_request
-    def told(response):
-        response.headers["x-seen"] = f"{service_request.url.path} {service_request.app is app}"
-        return response
-
-    assert connect(app).get("/m/job").headers["x-seen"] == "/m/job True"
+    assert_logged_once(caplog, "Route at GET '/m/job' failed", ValueError)

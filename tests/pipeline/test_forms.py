@@ -8,7 +8,7 @@ from starlette.datastructures import UploadFile
 from coworks_async import TechMicroService, entry, request
 from tests.clients import Connect, in_process
 from tests.differences import differs
-from tests.sending import assert_bound, assert_refused, shown
+from tests.http_requests import assert_bound, assert_refused, shown
 
 UPLOADED: list[UploadFile] = []
 
@@ -32,14 +32,14 @@ class Files(TechMicroService):
         return shown({name: value if isinstance(value, str) else await value.read() for name, value in fields.items()})
 
 
-def assert_bad_request(answer: httpx2.Response, detail: str) -> None:
-    assert answer.json() == {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": detail}
-    assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/problem+json"
+def assert_bad_request(response: httpx2.Response, detail: str) -> None:
+    assert response.json() == {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": detail}
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 def multipart(*parts: bytes, end: bytes = b"--x--\r\n") -> bytes:
-    """Return a body of parts, each its headers, an empty line and its content."""
+    """Return a multipart body; each part has its headers, an empty line and its content."""
     return b"".join(b"--x\r\n" + part + b"\r\n" for part in parts) + end
 
 
@@ -52,42 +52,42 @@ MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
 
 def test_a_file_comes_with_its_name_type_and_size(connect: Connect):
     client = connect(Files())
-    answer = client.post("/", data={"title": "a", "count": "2"}, files={"file": ("é.txt", b"\x00\xff", "text/x")})
-    assert_bound(answer, ("é.txt", "text/x", 2, b"\x00\xff"), "a", 2)
+    response = client.post("/", data={"title": "a", "count": "2"}, files={"file": ("é.txt", b"\x00\xff", "text/x")})
+    assert_bound(response, ("é.txt", "text/x", 2, b"\x00\xff"), "a", 2)
     assert_bound(client.post("/", files={"file": ("empty", b"")}), ("empty", "application/octet-stream", 0, b""), "", 0)
     assert_bound(client.post("/", data={"title": "a"}), None, "a", 0)
 
 
 @differs("alb-sizes")
-def test_a_large_file_and_a_large_field_come_whole(connect: Connect):
+def test_a_large_file_and_a_large_field_are_complete(connect: Connect):
     client = connect(Files())
     large = b"0123456789abcdef" * 128 * 1024
-    answer = client.post("/", data={"title": "x" * 1_500_000}, files={"file": ("f", large, "text/x")})
-    assert_bound(answer, ("f", "text/x", len(large), large), "x" * 1_500_000, 0)
+    response = client.post("/", data={"title": "x" * 1_500_000}, files={"file": ("f", large, "text/x")})
+    assert_bound(response, ("f", "text/x", len(large), large), "x" * 1_500_000, 0)
 
 
 def test_several_files_are_a_list(connect: Connect):
     client = connect(Files())
-    answer = client.put("/", files=[("files", ("a", b"1")), ("files", ("b", b"2"))])
-    assert_bound(answer, [("a", b"1"), ("b", b"2")], "")
+    response = client.put("/", files=[("files", ("a", b"1")), ("files", ("b", b"2"))])
+    assert_bound(response, [("a", b"1"), ("b", b"2")], "")
     assert_bound(client.put("/", files=[("files", ("a", b"1"))]), [("a", b"1")], "")
 
 
-def test_a_file_is_refused_where_none_is_wanted_and_wanted_where_none_is_sent(connect: Connect):
+def test_files_and_other_values_are_not_interchangeable(connect: Connect):
     client = connect(Files())
     file = ("f", b"secret")
     assert_refused(
         client.post("/", files=[("title", file), ("count", file), ("nope", file)]),
         ("body", "title", "str", "Expected `str`, got `UploadFile`"),
         ("body", "count", "int", "Expected `int`, got `UploadFile`"),
-        ("body", "nope", "nothing", "Unknown name; known here: file, title, count"),
+        ("body", "nope", "nothing", "Unknown name; accepted names: file, title, count"),
     )
     assert_refused(
         client.post("/", files=[("file", file), ("file", file)]),
         ("body", "file", "UploadFile | None", "Given more than once"),
     )
-    for answer in (client.patch("/", data={"file": "x"}), client.patch("/", json={"file": "x"})):
-        assert_refused(answer, ("body", "file", "UploadFile", "Expected a file, got `str`"))
+    for response in (client.patch("/", data={"file": "x"}), client.patch("/", json={"file": "x"})):
+        assert_refused(response, ("body", "file", "UploadFile", "Expected a file, got `str`"))
     assert_refused(client.patch("/", json={}), ("body", "file", "UploadFile", "Missing"))
     assert_refused(client.patch("/"), ("body", "file", "UploadFile", "Missing"))
     assert_refused(client.put("/"), ("body", "files", "list[UploadFile]", "Missing"))
@@ -98,29 +98,29 @@ def test_a_file_is_refused_where_none_is_wanted_and_wanted_where_none_is_sent(co
 
 
 def test_without_an_annotation_a_file_stays_a_file(connect: Connect):
-    answer = connect(Files()).request("DELETE", "/", files=[("a", ("f", b"1")), ("b", (None, "2"))])
-    assert_bound(answer, {"a": b"1", "b": "2"})
+    response = connect(Files()).request("DELETE", "/", files=[("a", ("f", b"1")), ("b", (None, "2"))])
+    assert_bound(response, {"a": b"1", "b": "2"})
 
 
-def test_a_name_in_a_form_and_in_the_query_is_refused(connect: Connect):
-    answer = connect(Files()).post("/?title=a", data={"title": "b"}, files={"file": ("f", b"")})
-    assert_refused(answer, ("query", "title", "str", "Given in the query and in the body"))
+def test_a_name_in_both_a_form_and_the_query_is_a_duplicate(connect: Connect):
+    response = connect(Files()).post("/?title=a", data={"title": "b"}, files={"file": ("f", b"")})
+    assert_refused(response, ("query", "title", "str", "Given in both the query and the body"))
 
 
-def test_a_form_in_json_or_a_form_in_the_query_is_no_difference_to_the_entry(connect: Connect):
+def test_form_json_and_query_bind_the_same_values(connect: Connect):
     client = connect(Files())
-    for answer in (
+    for response in (
         client.post("/", json={"title": "a", "count": 2}),
         client.post("/?title=a&count=2"),
         client.post("/", data={"title": "a", "count": "2"}),
         client.post("/", content=multipart(field(b"title", b"a"), field(b"count", b"2")), headers=MULTIPART),
     ):
-        assert_bound(answer, None, "a", 2)
+        assert_bound(response, None, "a", 2)
 
 
 def test_a_multipart_form_without_parts_is_an_empty_form(connect: Connect):
-    answer = connect(Files()).post("/", content=multipart(), headers=MULTIPART)
-    assert_bound(answer, None, "", 0)
+    response = connect(Files()).post("/", content=multipart(), headers=MULTIPART)
+    assert_bound(response, None, "", 0)
 
 
 UNPARSED = [
@@ -138,57 +138,57 @@ UNPARSED = [
 def test_a_multipart_form_that_cannot_be_parsed_is_a_400(connect: Connect):
     client = connect(Files())
     for content_type, body, why in UNPARSED:
-        answer = client.post("/", content=body, headers={"content-type": content_type})
-        assert_bad_request(answer, f"The form cannot be parsed: {why}")
+        response = client.post("/", content=body, headers={"content-type": content_type})
+        assert_bad_request(response, f"The form cannot be parsed: {why}")
 
 
-def test_a_multipart_form_that_is_cut_off_is_a_400(connect: Connect):
-    """The part that has no end would be dropped."""
+def test_a_multipart_form_without_its_end_is_a_400(connect: Connect):
+    """Starlette's parser would drop the unfinished part."""
     client = connect(Files())
     for end in (b"", b"--x\r\n", b"--x\r\n" + field(b"count", b"2"), b"--x-"):
-        answer = client.post("/", content=multipart(field(b"title", b"a"), end=end), headers=MULTIPART)
-        assert_bad_request(answer, "The form cannot be parsed: it has no end.")
+        response = client.post("/", content=multipart(field(b"title", b"a"), end=end), headers=MULTIPART)
+        assert_bad_request(response, "The form cannot be parsed: the closing boundary is missing.")
 
 
-def test_what_is_no_utf_8_in_a_multipart_form_is_a_400(connect: Connect):
+def test_invalid_utf_8_in_a_multipart_form_is_a_400(connect: Connect):
     client = connect(Files())
     for part in (field(b"title", b"\xe9"), field(b"\xe9", b"a")):
-        answer = client.post("/", content=multipart(field(b"count", b"1"), part), headers=MULTIPART)
-        assert_bad_request(answer, "The form is not in the charset that it says.")
+        response = client.post("/", content=multipart(field(b"count", b"1"), part), headers=MULTIPART)
+        assert_bad_request(response, "The form is not encoded in its declared charset.")
 
 
-def test_what_is_utf_8_in_a_multipart_form_is_read_and_files_are_any_bytes(connect: Connect):
+def test_text_of_a_multipart_form_is_utf_8_and_files_are_any_bytes(connect: Connect):
     client = connect(Files())
     file = (
         b'content-disposition: form-data; name="file"; filename="\xc3\xa9"\r\ncontent-type: text/x\r\n\r\n\xe9\r\n\r\n'
     )
     body = multipart(field(b"title", "é".encode()), file)
     for charset in ("", "; charset=utf-8", "; charset=UTF8"):
-        answer = client.post("/", content=body, headers={"content-type": MULTIPART["content-type"] + charset})
-        assert_bound(answer, ("é", "text/x", 5, b"\xe9\r\n\r\n"), "é", 0)
+        response = client.post("/", content=body, headers={"content-type": MULTIPART["content-type"] + charset})
+        assert_bound(response, ("é", "text/x", 5, b"\xe9\r\n\r\n"), "é", 0)
 
 
-def test_a_multipart_form_that_says_to_be_ascii_is_held_to_it(connect: Connect):
+def test_a_multipart_form_declared_as_ascii_must_be_ascii(connect: Connect):
     client = connect(Files())
     headers = {"content-type": f"{MULTIPART['content-type']}; charset=US-ASCII"}
     assert_bound(client.post("/", content=multipart(field(b"title", b"a")), headers=headers), None, "a", 0)
-    answer = client.post("/", content=multipart(field(b"title", "é".encode())), headers=headers)
-    assert_bad_request(answer, "The form is not in the charset that it says.")
+    response = client.post("/", content=multipart(field(b"title", "é".encode())), headers=headers)
+    assert_bad_request(response, "The form is not encoded in its declared charset.")
 
 
 def test_a_multipart_form_in_another_charset_is_a_415(connect: Connect):
     client = connect(Files())
     for charset, detail in (
-        ("latin-1", "A multipart form is read as UTF-8 alone."),
-        ("utf-7", "The charset of the body is not read."),
+        ("latin-1", "A multipart form must be UTF-8."),
+        ("utf-7", "The charset of the body is not supported."),
     ):
         headers = {"content-type": f"{MULTIPART['content-type']}; charset={charset}"}
-        answer = client.post("/", content=multipart(field(b"title", b"a")), headers=headers)
-        assert answer.status_code == 415
-        assert answer.json()["detail"] == detail
+        response = client.post("/", content=multipart(field(b"title", b"a")), headers=headers)
+        assert response.status_code == 415
+        assert response.json()["detail"] == detail
 
 
-def test_files_are_closed_after_the_answer():
+def test_files_are_closed_after_the_response():
     UPLOADED.clear()
     with in_process(Files()) as client:
         for size in (10, 2_000_000):
@@ -196,7 +196,7 @@ def test_files_are_closed_after_the_answer():
     assert [file.file.closed for file in UPLOADED] == [True, True]
 
 
-def test_files_are_closed_after_an_error_too():
+def test_files_are_closed_after_an_error():
     class Failing(TechMicroService):
         @entry(no_auth=True)
         async def post(self, *, file: UploadFile, number: int = 0):
@@ -206,9 +206,9 @@ def test_files_are_closed_after_an_error_too():
     service = Failing()
 
     @service.errorhandler(422)
-    async def refused(error: Exception):
+    async def rejected(error: Exception):
         UPLOADED.append((await request.form())["file"])  # type: ignore[arg-type]
-        return "refused", 422
+        return "rejected", 422
 
     UPLOADED.clear()
     with in_process(service) as client:
@@ -228,5 +228,5 @@ def test_a_structured_parameter_takes_a_whole_form(connect: Connect):
         async def post(self, upload: Upload):
             return shown(upload.title, [await file.read() for file in upload.files])
 
-    answer = connect(Uploads()).post("/", data={"title": "a"}, files=[("files", ("f", b"1")), ("files", ("g", b"2"))])
-    assert_bound(answer, "a", [b"1", b"2"])
+    response = connect(Uploads()).post("/", data={"title": "a"}, files=[("files", ("f", b"1")), ("files", ("g", b"2"))])
+    assert_bound(response, "a", [b"1", b"2"])

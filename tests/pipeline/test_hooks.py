@@ -1,4 +1,4 @@
-"""Hooks: what may be done before, after and at the end of a request, and what becomes of their mistakes."""
+"""Hooks before, after and at the end of a request, and their failures."""
 
 import threading
 
@@ -12,7 +12,13 @@ from coworks_async import DeclarationError, TechMicroService, entry, request
 from coworks_async.exceptions import ReturnError
 from tests.clients import Connect
 from tests.differences import differs
-from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, scope_of, warnings_and_worse
+from tests.pipeline.checks import (
+    assert_hidden_500,
+    assert_logged_once,
+    assert_problem,
+    create_scope,
+    warnings_and_worse,
+)
 from tests.tools import PATIENCE
 
 
@@ -26,7 +32,7 @@ class Service(TechMicroService):
         return number
 
 
-def test_before_request_sees_who_asks_and_has_the_body_unread(connect: Connect):
+def test_before_request_can_use_auth_and_the_body(connect: Connect):
     class Echo(TechMicroService):
         async def token_authorizer(self, token: str):
             return {"name": token}
@@ -42,12 +48,12 @@ def test_before_request_sees_who_asks_and_has_the_body_unread(connect: Connect):
     async def look():
         seen.extend([request.auth, await request.body()])
 
-    answer = connect(app).post("/1", json={}, headers={"authorization": "ann"})
-    assert answer.json() == 1
+    response = connect(app).post("/1", json={}, headers={"authorization": "ann"})
+    assert response.json() == 1
     assert seen == [{"name": "ann"}, b"{}"]
 
 
-ANSWERS = [
+RETURNED = [
     ("from the hook", 200, "from the hook"),
     (("later", 503, {"retry-after": "1"}), 503, "later"),
     ({}, 200, "{}"),
@@ -57,13 +63,13 @@ ANSWERS = [
 
 
 @differs("rest-no-such-route")
-def test_what_a_before_request_returns_answers_the_request(connect: Connect):
+def test_a_value_from_before_request_is_the_response(connect: Connect):
     app = Service()
     reached: list[str] = []
 
     @app.before_request
-    def answer():
-        return ANSWERS[int(request.query_params["n"])][0]
+    def respond():
+        return RETURNED[int(request.query_params["n"])][0]
 
     @app.before_request
     def later():
@@ -75,10 +81,10 @@ def test_what_a_before_request_returns_answers_the_request(connect: Connect):
         return response
 
     client = connect(app)
-    for number, (_, status, text) in enumerate(ANSWERS):
+    for number, (_, status, text) in enumerate(RETURNED):
         for path in ("/", "/number/x", "/nowhere"):
-            answered = client.get(f"{path}?n={number}")
-            assert (answered.status_code, answered.text) == (status, text)
+            response = client.get(f"{path}?n={number}")
+            assert (response.status_code, response.text) == (status, text)
     assert reached == ["after"] * 15
 
 
@@ -93,19 +99,19 @@ def test_an_after_request_may_change_the_response_or_return_another(connect: Con
         return response
 
     @app.after_request
-    def mark(response):
-        response.headers["x-kind"] = "marked"
+    def add_header(response):
+        response.headers["x-kind"] = "added"
         response.set_cookie("a", "1")
         return response
 
     client = connect(app)
     for path, status in (("/", 200), ("/nowhere", 404)):
-        answer = client.get(path)
-        assert (answer.status_code, answer.headers["x-kind"], answer.cookies["a"]) == (status, "marked", "1")
-    answer = client.get("/number/7")
-    assert (answer.status_code, answer.text) == (203, "seven, not b'7'")
-    assert "x-kind" not in answer.headers
-    # A list of headers is never shared between two answers.
+        response = client.get(path)
+        assert (response.status_code, response.headers["x-kind"], response.cookies["a"]) == (status, "added", "1")
+    response = client.get("/number/7")
+    assert (response.status_code, response.text) == (203, "seven, not b'7'")
+    assert "x-kind" not in response.headers
+    # Two responses never share a list of headers.
     assert client.get("/").headers.get_list("set-cookie") == ["a=1; Path=/; SameSite=lax"]
 
 
@@ -117,13 +123,13 @@ def test_an_after_request_that_returns_no_response_is_a_500(
     app.after_request(lambda response: returned)
     assert_hidden_500(connect(app).get("/"))
     message = (
-        "an after_request hook of GET / (Service.get): "
-        f"an after_request hook returned {type(returned).__name__} and not the response"
+        "after_request hook of GET / (Service.get): "
+        f"returned {type(returned).__name__}; an after_request hook must return a Response"
     )
     assert_logged_once(caplog, message, ReturnError)
 
 
-def test_an_after_request_that_sets_what_no_header_can_hold_is_a_500(connect: Connect):
+def test_an_after_request_that_sets_an_invalid_header_is_a_500(connect: Connect):
     app = Service()
 
     @app.after_request
@@ -131,19 +137,19 @@ def test_an_after_request_that_sets_what_no_header_can_hold_is_a_500(connect: Co
         response.headers["x-kind"] = "a\r\nset-cookie: b=1"
         return response
 
-    answer = connect(app).get("/")
-    assert_hidden_500(answer)
-    assert "set-cookie" not in answer.headers
+    response = connect(app).get("/")
+    assert_hidden_500(response)
+    assert "set-cookie" not in response.headers
 
 
-def test_a_before_request_that_fails_is_answered_as_the_entrys_own_failure(
+def test_a_failing_before_request_is_handled_as_a_failure_of_the_entry(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ):
     app = Service()
     after: list[int] = []
 
     @app.before_request
-    async def refuse():
+    async def reject():
         if request.url.path == "/":
             raise HTTPException(402, "Pay first.")
         raise ValueError
@@ -169,10 +175,12 @@ def test_an_after_request_that_fails_is_a_500_and_logged_once(connect: Connect, 
         raise ValueError("secret")
 
     assert_hidden_500(connect(app).get("/"))
-    assert_logged_once(caplog, "an after_request hook of GET / (Service.get) failed", ValueError)
+    assert_logged_once(caplog, "after_request hook of GET / (Service.get) failed", ValueError)
 
 
-def test_a_teardown_that_fails_changes_nothing_and_stops_no_other(connect: Connect, caplog: pytest.LogCaptureFixture):
+def test_a_failing_teardown_does_not_affect_the_response_or_other_hooks(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
     app = Service()
     ended = threading.Event()
 
@@ -186,22 +194,22 @@ def test_a_teardown_that_fails_changes_nothing_and_stops_no_other(connect: Conne
 
     assert connect(app).get("/").text == "home"
     assert ended.wait(PATIENCE)
-    assert_logged_once(caplog, "a teardown_request hook of GET / (Service.get) failed", ValueError)
+    assert_logged_once(caplog, "teardown_request hook of GET / (Service.get) failed", ValueError)
 
 
-async def nothing() -> Message:
-    """Receive what never comes."""
+async def receive_nothing() -> Message:
+    """Wait forever."""
     await anyio.sleep_forever()
     raise AssertionError
 
 
-async def test_teardown_runs_to_its_end_where_the_request_is_cancelled():
+async def test_teardown_completes_when_the_request_is_cancelled():
     ended: list[str] = []
 
     class Slow(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
-            asked.cancel()
+            client.cancel()
             await anyio.sleep_forever()
 
     app = Slow()
@@ -220,14 +228,14 @@ async def test_teardown_runs_to_its_end_where_the_request_is_cancelled():
     async def send(message: Message) -> None:
         sent.append(message)
 
-    with anyio.CancelScope() as asked:
-        await app(scope_of(), nothing, send)
+    with anyio.CancelScope() as client:
+        await app(create_scope(), receive_nothing, send)
     assert ended == ["/ CancelledError", "/ CancelledError"]
     assert sent == []
     assert not request
 
 
-async def test_a_client_that_leaves_in_mid_body_runs_the_teardown_and_gets_no_answer(caplog: pytest.LogCaptureFixture):
+async def test_a_disconnect_during_the_body_runs_teardown_and_sends_nothing(caplog: pytest.LogCaptureFixture):
     ended: list[object] = []
 
     class Reading(TechMicroService):
@@ -250,23 +258,25 @@ async def test_a_client_that_leaves_in_mid_body_runs_the_teardown_and_gets_no_an
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await app(scope_of("POST"), receive, send)
+    await app(create_scope("POST"), receive, send)
     assert (sent, ended) == ([], [None])
     assert warnings_and_worse(caplog) == []
 
 
-def test_a_hook_that_comes_after_the_first_request_is_an_error(connect: Connect):
+def test_registering_a_hook_after_the_first_request_is_an_error(connect: Connect):
     app = Service()
     connect(app).get("/")
     for register in (app.before_request, app.after_request, app.teardown_request, app.errorhandler(404)):
-        with pytest.raises(DeclarationError, match="comes after the first request; register hooks where the app is"):
+        with pytest.raises(DeclarationError, match="registered after the first request"):
             register(lambda *args: None)
 
 
-def test_a_hook_with_other_parameters_is_an_error_at_once():
+def test_a_hook_with_wrong_parameters_is_an_error():
     app = Service()
-    with pytest.raises(DeclarationError, match=r"before_request .* is called with no argument; change its parameters"):
+    with pytest.raises(
+        DeclarationError, match=r"before_request .* is called with no arguments\. Change its parameters"
+    ):
         app.before_request(lambda request: None)
     for register in (app.after_request, app.teardown_request, app.errorhandler(404)):
-        with pytest.raises(DeclarationError, match="is called with one argument; change its parameters"):
+        with pytest.raises(DeclarationError, match=r"is called with one argument\. Change its parameters"):
             register(lambda: None)

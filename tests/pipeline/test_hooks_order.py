@@ -1,4 +1,4 @@
-"""The order of hooks: authorize, before, bind, call, after, teardown; and which requests run them."""
+"""The order of hooks, and which requests run them."""
 
 import threading
 
@@ -30,7 +30,7 @@ class Service(TechMicroService):
         return number
 
     @entry(no_auth=True)
-    async def get_refused(self):
+    async def get_forbidden(self):
         raise HTTPException(403)
 
     @entry(no_auth=True)
@@ -42,65 +42,65 @@ class Service(TechMicroService):
         return "in"
 
 
-class Steps:
-    """The lines that the hooks of a request wrote, and the end of it."""
+class HookLog:
+    """Lines written by the hooks of a request, and an event for its end."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.ended = threading.Event()
 
-    def of(self, client: httpx2.Client, path: str) -> list[str]:
+    def get(self, client: httpx2.Client, path: str) -> list[str]:
         self.lines.clear()
         self.ended.clear()
         client.get(path)
-        # What ran before the answer is known by now; where a gateway answered alone there is no end to wait for.
+        # The hooks before the response have run by now. There are none if a gateway responds itself.
         assert self.lines
         assert self.ended.wait(PATIENCE)
         return self.lines
 
 
-def hooked(steps: Steps) -> TechMicroService:
-    """Return a service with hooks of each kind in each place, half of them sync."""
+def hooked(log: HookLog) -> TechMicroService:
+    """Create a service with all kinds of hooks in each registry, half of them sync."""
     app, extra = Service(), Extra()
-    lines = steps.lines
+    lines = log.lines
 
     @app.teardown_request
     def ended(error):
         lines.append(f"app teardown {type(error).__name__}")
-        steps.ended.set()
+        log.ended.set()
 
-    for place, before, after, teardown in [
+    for owner, before, after, teardown in [
         ("app", app.before_request, app.after_request, app.teardown_request),
         ("bp-app", extra.before_app_request, extra.after_app_request, extra.teardown_app_request),
         ("bp", extra.before_request, extra.after_request, extra.teardown_request),
     ]:
-        register(lines, place, before, after, teardown)
+        register(lines, owner, before, after, teardown)
     app.register_blueprint(extra, url_prefix="/extra")
     return app
 
 
-def register(lines: list[str], place: str, before, after, teardown) -> None:
+def register(lines: list[str], owner: str, before, after, teardown) -> None:
     @before
     async def first():
-        lines.append(f"{place} before 1")
+        lines.append(f"{owner} before 1")
 
     @before
     def second():
-        lines.append(f"{place} before 2")
+        lines.append(f"{owner} before 2")
 
     @after
     def late(response):
-        lines.append(f"{place} after 1")
+        lines.append(f"{owner} after 1")
         return response
 
     @after
     async def early(response):
-        lines.append(f"{place} after 2 {response.status_code}")
+        lines.append(f"{owner} after 2 {response.status_code}")
         return response
 
     @teardown
     async def end(error):
-        lines.append(f"{place} teardown")
+        lines.append(f"{owner} teardown")
 
 
 APP_BEFORE = ["app before 1", "app before 2", "bp-app before 1", "bp-app before 2"]
@@ -111,15 +111,15 @@ def app_after(status: int) -> list[str]:
     return [f"bp-app after 2 {status}", "bp-app after 1", f"app after 2 {status}", "app after 1"]
 
 
-def test_hooks_run_before_in_order_and_after_the_last_registered_first(connect: Connect):
-    steps = Steps()
-    client = connect(hooked(steps))
-    assert steps.of(client, "/") == [*APP_BEFORE, *app_after(200), *APP_TEARDOWN, "app teardown NoneType"]
+def test_before_hooks_run_in_order_and_after_hooks_in_reverse_order(connect: Connect):
+    log = HookLog()
+    client = connect(hooked(log))
+    assert log.get(client, "/") == [*APP_BEFORE, *app_after(200), *APP_TEARDOWN, "app teardown NoneType"]
 
 
-def test_the_hooks_of_a_blueprint_run_inside_of_the_apps_and_for_its_own_entries(connect: Connect):
-    steps = Steps()
-    assert steps.of(connect(hooked(steps)), "/extra") == [
+def test_a_blueprints_hooks_run_inside_the_apps_for_its_own_entries(connect: Connect):
+    log = HookLog()
+    assert log.get(connect(hooked(log)), "/extra") == [
         *APP_BEFORE,
         "bp before 1",
         "bp before 2",
@@ -133,32 +133,32 @@ def test_the_hooks_of_a_blueprint_run_inside_of_the_apps_and_for_its_own_entries
 
 
 @differs("rest-no-such-route")
-def test_errors_run_all_the_hooks_too(connect: Connect):
-    steps = Steps()
-    client = connect(hooked(steps))
+def test_errors_run_all_hooks(connect: Connect):
+    log = HookLog()
+    client = connect(hooked(log))
     for path, status, error in [
         ("/nowhere", 404, "HTTPException"),
-        ("/refused", 403, "HTTPException"),
+        ("/forbidden", 403, "HTTPException"),
         ("/number/x", 422, "UnprocessableContent"),
         ("/broken", 500, "KeyError"),
     ]:
-        assert steps.of(client, path) == [*APP_BEFORE, *app_after(status), *APP_TEARDOWN, f"app teardown {error}"]
+        assert log.get(client, path) == [*APP_BEFORE, *app_after(status), *APP_TEARDOWN, f"app teardown {error}"]
 
 
 @differs("rest-no-such-route")
 def test_a_405_runs_the_apps_hooks(connect: Connect):
-    steps = Steps()
-    assert connect(hooked(steps)).post("/extra").status_code == 405
-    assert steps.ended.wait(PATIENCE)
-    assert steps.lines == [*APP_BEFORE, *app_after(405), *APP_TEARDOWN, "app teardown HTTPException"]
+    log = HookLog()
+    assert connect(hooked(log)).post("/extra").status_code == 405
+    assert log.ended.wait(PATIENCE)
+    assert log.lines == [*APP_BEFORE, *app_after(405), *APP_TEARDOWN, "app teardown HTTPException"]
 
 
-def test_a_refusal_of_the_authorizer_runs_no_hook(connect: Connect):
-    steps = Steps()
-    client = connect(hooked(steps))
+def test_a_rejection_by_the_authorizer_runs_no_hook(connect: Connect):
+    log = HookLog()
+    client = connect(hooked(log))
     for headers in ({}, {"authorization": "other"}):
         assert client.get("/closed", headers=headers).status_code in (401, 403)
     assert client.options("/closed").status_code == 204
-    assert steps.lines == []
+    assert log.lines == []
     assert client.get("/closed", headers={"authorization": "token"}).text == "in"
-    assert steps.lines[0] == "app before 1"
+    assert log.lines[0] == "app before 1"

@@ -1,4 +1,4 @@
-"""How much a request may hold: each limit, and what is over it."""
+"""Limits of a request: the body, the fields and the files of a form."""
 
 import socket
 import tracemalloc
@@ -11,9 +11,9 @@ import pytest
 from coworks_async import Request, TechMicroService, entry
 from tests.clients import Connect, on_a_socket
 from tests.differences import differs
-from tests.pipeline.checks import at_once
-from tests.pipeline.test_body import scope
-from tests.sending import FORM, JSON, assert_bound, shown
+from tests.http_requests import FORM, JSON, assert_bound, shown
+from tests.pipeline.checks import takes_no_second
+from tests.pipeline.test_body import post_scope
 from tests.tools import PATIENCE
 
 
@@ -27,28 +27,28 @@ class Sized(TechMicroService):
         return shown()
 
     @entry(no_auth=True)
-    async def put(self, asked: Request, value: str = ""):
-        return shown(await asked.body())
+    async def put(self, given: Request, value: str = ""):
+        return shown(await given.body())
 
     @entry(no_auth=True)
     async def post_all(self, **names):
         return shown(len(names))
 
 
-def assert_too_large(answer: httpx2.Response, detail: str) -> None:
-    assert answer.json() == {"type": "about:blank", "title": "Content Too Large", "status": 413, "detail": detail}
-    assert answer.status_code == 413
-    assert answer.headers["content-type"] == "application/problem+json"
+def assert_too_large(response: httpx2.Response, detail: str) -> None:
+    assert response.json() == {"type": "about:blank", "title": "Content Too Large", "status": 413, "detail": detail}
+    assert response.status_code == 413
+    assert response.headers["content-type"] == "application/problem+json"
 
 
-def pieces(body: bytes, size: int = 100) -> Iterator[bytes]:
-    """Send a body in chunks, without its length."""
+def chunks(body: bytes, size: int = 100) -> Iterator[bytes]:
+    """Yield a body in chunks; it is sent without a length."""
     for start in range(0, len(body), size):
         yield body[start : start + size]
 
 
 def json_of(size: int) -> bytes:
-    """Return a body of so many bytes."""
+    """Return a JSON body of this many bytes."""
     return b'{"value": "' + b"x" * (size - 13) + b'"}'
 
 
@@ -69,37 +69,37 @@ def test_a_body_over_the_limit_is_a_413(connect: Connect):
     assert_too_large(client.put("/", content=json_of(1001)), over)
 
 
-def test_a_body_whose_length_is_not_told_is_held_to_the_limit_too(connect: Connect):
+def test_a_body_without_a_length_is_limited(connect: Connect):
     client = connect(Sized(max_body_size=1000))
-    assert_bound(client.post("/", content=pieces(json_of(1000)), headers=JSON), 987)
-    assert_bound(client.post("/", content=pieces(json_of(1000), 1000), headers=JSON), 987)
+    assert_bound(client.post("/", content=chunks(json_of(1000)), headers=JSON), 987)
+    assert_bound(client.post("/", content=chunks(json_of(1000), 1000), headers=JSON), 987)
     for size in (100, 1001):
-        answer = client.post("/", content=pieces(json_of(1001), size), headers=JSON)
-        assert_too_large(answer, "The body is over the limit of 1000 bytes.")
+        response = client.post("/", content=chunks(json_of(1001), size), headers=JSON)
+        assert_too_large(response, "The body is over the limit of 1000 bytes.")
 
 
 @differs("sizes")
-def test_the_limit_is_six_megabytes_unless_told_otherwise(connect: Connect):
+def test_the_default_limit_is_six_megabytes(connect: Connect):
     mega = 1024 * 1024
     client = connect(Sized())
     assert_bound(client.post("/", content=json_of(6 * mega), headers=JSON), 6 * mega - 13)
     client = connect(Sized(max_body_size=None))
     assert_bound(client.post("/", content=json_of(6 * mega + 1), headers=JSON), 6 * mega - 12)
-    assert_bound(client.post("/", content=pieces(json_of(7 * mega), mega), headers=JSON), 7 * mega - 13)
+    assert_bound(client.post("/", content=chunks(json_of(7 * mega), mega), headers=JSON), 7 * mega - 13)
 
 
-def test_a_body_of_100_megabytes_is_refused_before_it_is_sent():
+def test_a_body_of_100_megabytes_is_rejected_before_it_is_sent():
     with on_a_socket(Sized()) as client, socket.create_connection((client.base_url.host, client.base_url.port)) as raw:
-        # Who waited for more would wait for ever.
+        # A server that waited for the rest would never respond.
         raw.settimeout(PATIENCE)
         raw.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n" + b"x" * 1000)
-        answer = b"".join(iter(lambda: raw.recv(65536), b""))
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert b"\r\nconnection: close\r\n" in answer.lower()
-    assert b"The body is over the limit of 6291456 bytes." in answer
+        response = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert response.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nconnection: close\r\n" in response.lower()
+    assert b"The body is over the limit of 6291456 bytes." in response
 
 
-async def test_a_body_of_100_megabytes_in_chunks_is_read_to_the_limit_and_not_further():
+async def test_a_body_of_100_megabytes_in_chunks_is_read_only_to_the_limit():
     chunk = b"x" * 65536
     read = 0
     sent: list[MutableMapping[str, Any]] = []
@@ -113,7 +113,7 @@ async def test_a_body_of_100_megabytes_in_chunks_is_read_to_the_limit_and_not_fu
         sent.append(message)
 
     tracemalloc.start()
-    await Sized()(scope({}), receive, send)
+    await Sized()(post_scope({}), receive, send)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sent[0]["status"] == 413
@@ -121,7 +121,7 @@ async def test_a_body_of_100_megabytes_in_chunks_is_read_to_the_limit_and_not_fu
     assert peak < 1_000_000 + 6 * 1024 * 1024
 
 
-async def test_a_length_that_is_no_number_does_not_break_the_limit():
+async def test_an_invalid_content_length_does_not_bypass_the_limit():
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> dict[str, object]:
@@ -131,20 +131,20 @@ async def test_a_length_that_is_no_number_does_not_break_the_limit():
         sent.append(message)
 
     for length in (b"many", b"-1", b"", b"9" * 5000):
-        await Sized(max_body_size=1000)(scope({b"content-length": length}), receive, send)
+        await Sized(max_body_size=1000)(post_scope({b"content-length": length}), receive, send)
         assert sent[0]["status"] == 413
         sent.clear()
 
 
-def test_a_form_of_10_000_fields_is_refused_at_once(connect: Connect):
+def test_a_form_of_10_000_fields_is_rejected_quickly(connect: Connect):
     client = connect(Sized())
     fields = [(f"f{number}", "1") for number in range(10_000)]
     form = "&".join(f"{name}={value}" for name, value in fields)
-    with at_once():
-        answer = client.post("/all", content=form, headers=FORM)
-    assert_too_large(answer, "The form has over 1000 fields.")
-    answer = client.post("/all", files=[(name, (None, value)) for name, value in fields])
-    assert_too_large(answer, "Too many fields. Maximum number of fields is 1000.")
+    with takes_no_second():
+        response = client.post("/all", content=form, headers=FORM)
+    assert_too_large(response, "The form has over 1000 fields.")
+    response = client.post("/all", files=[(name, (None, value)) for name, value in fields])
+    assert_too_large(response, "Too many fields. Maximum number of fields is 1000.")
 
 
 def test_a_service_sets_its_own_limits_of_a_form(connect: Connect):

@@ -1,4 +1,4 @@
-"""Problems: every error is problem+json, and says the same on every Python."""
+"""Problems: every error is problem+json, the same on every Python version."""
 
 import http.client
 import logging
@@ -8,14 +8,14 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from coworks_async import Problem, TechMicroService, entry
-from coworks_async.pipeline.problems import status_title
+from coworks_async.pipeline.errors import status_title
 from tests.clients import Connect
 from tests.differences import differs
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, warnings_and_worse
 
 
 def raising(*errors: Exception) -> TechMicroService:
-    """Return a service that raises each of these errors by its number."""
+    """Create a service that raises each of these errors at its index."""
 
     class Raising(TechMicroService):
         @entry(no_auth=True)
@@ -26,7 +26,7 @@ def raising(*errors: Exception) -> TechMicroService:
 
 
 class Closed(TechMicroService):
-    """One entry that asks for a token, one that takes a number."""
+    """An entry that requires a token, and one with a number."""
 
     async def token_authorizer(self, token: str):
         if token == "broken":
@@ -58,19 +58,19 @@ def test_each_status_of_the_contract_is_a_problem(connect: Connect):
         (client.post("/", content=b'{"number": "x"}', headers=json), 422, "Unprocessable Content"),
         (client.get("/", headers={"authorization": "broken"}), 500, "Internal Server Error"),
     ]
-    for answer, status, title in cases:
-        assert answer.status_code == status
-        assert answer.headers["content-type"] == "application/problem+json"
-        problem = answer.json()
+    for response, status, title in cases:
+        assert response.status_code == status
+        assert response.headers["content-type"] == "application/problem+json"
+        problem = response.json()
         assert (problem["type"], problem["title"], problem["status"]) == ("about:blank", title, status)
         assert set(problem) <= {"type", "title", "status", "detail", "errors"}
         assert ("errors" in problem) == (status == 422)
 
 
 def test_a_422_lists_where_name_expected_and_detail(connect: Connect):
-    answer = connect(Closed()).post("/?nope=1", json={"number": "x"})
-    assert (answer.status_code, answer.json()["detail"]) == (422, "Refused: number, nope.")
-    errors = answer.json()["errors"]
+    response = connect(Closed()).post("/?nope=1", json={"number": "x"})
+    assert (response.status_code, response.json()["detail"]) == (422, "Invalid: number, nope.")
+    errors = response.json()["errors"]
     assert [(error["where"], error["name"], error["expected"]) for error in errors] == [
         ("body", "number", "int"),
         ("query", "nope", "nothing"),
@@ -86,18 +86,18 @@ def test_a_problem_is_raised_with_its_status_and_detail(connect: Connect):
 
 def test_an_http_exception_is_a_problem_with_its_headers(connect: Connect):
     error = HTTPException(503, "Later, please.", headers={"Retry-After": "30", "x-kind": "busy"})
-    answer = connect(raising(error)).get("/0")
-    assert_problem(answer, 503, "Service Unavailable", "Later, please.")
-    assert (answer.headers["retry-after"], answer.headers["x-kind"]) == ("30", "busy")
+    response = connect(raising(error)).get("/0")
+    assert_problem(response, 503, "Service Unavailable", "Later, please.")
+    assert (response.headers["retry-after"], response.headers["x-kind"]) == ("30", "busy")
 
 
-def test_an_http_exception_is_no_bug_to_be_logged(connect: Connect, caplog: pytest.LogCaptureFixture):
+def test_an_http_exception_is_not_logged(connect: Connect, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.WARNING)
-    connect(raising(HTTPException(500, "Told."), Problem(404))).get("/0")
+    connect(raising(HTTPException(500, "Detail."), Problem(404))).get("/0")
     assert warnings_and_worse(caplog) == []
 
 
-def test_the_phrase_of_the_status_is_no_detail(connect: Connect):
+def test_the_phrase_of_the_status_is_not_repeated_as_detail(connect: Connect):
     statuses = [400, 404, 413, 414, 416, 418, 422, 451, 500, 503]
     client = connect(raising(*(HTTPException(status, http.client.responses[status]) for status in statuses)))
     for number, status in enumerate(statuses):
@@ -105,18 +105,18 @@ def test_the_phrase_of_the_status_is_no_detail(connect: Connect):
 
 
 @differs("rest-content-type")
-def test_a_status_without_a_body_is_sent_without(connect: Connect):
+def test_a_bodiless_status_has_no_body(connect: Connect):
     client = connect(raising(*(HTTPException(status, headers={"x-kind": "a"}) for status in (204, 205, 304))))
     for number, status in enumerate((204, 205, 304)):
-        answer = client.get(f"/{number}")
-        assert (answer.status_code, answer.content, answer.headers["x-kind"]) == (status, b"", "a")
-        assert "content-type" not in answer.headers
+        response = client.get(f"/{number}")
+        assert (response.status_code, response.content, response.headers["x-kind"]) == (status, b"", "a")
+        assert "content-type" not in response.headers
 
 
-def test_an_unknown_status_is_a_problem_too(connect: Connect):
+def test_an_unknown_status_is_a_problem(connect: Connect):
     client = connect(raising(HTTPException(499, "Gone away."), HTTPException(299, "Strange.")))
     assert_problem(client.get("/0"), 499, "Error", "Gone away.")
-    assert_problem(client.get("/1"), 299, "Answer", "Strange.")
+    assert_problem(client.get("/1"), 299, "Response", "Strange.")
 
 
 def test_an_http_exception_that_cannot_be_sent_is_a_logged_500(connect: Connect, caplog: pytest.LogCaptureFixture):
@@ -138,9 +138,9 @@ def test_an_http_exception_that_cannot_be_sent_is_a_logged_500(connect: Connect,
 
 
 def test_a_500_never_shows_the_text_of_the_exception(connect: Connect):
-    answer = connect(raising(ValueError("postgres://user:secret@db"))).get("/0")
-    assert_hidden_500(answer)
-    assert "secret" not in answer.text + str(answer.headers)
+    response = connect(raising(ValueError("postgres://user:secret@db"))).get("/0")
+    assert_hidden_500(response)
+    assert "secret" not in response.text + str(response.headers)
 
 
 def test_a_bug_is_logged_once_with_its_traceback(connect: Connect, caplog: pytest.LogCaptureFixture):
@@ -160,8 +160,8 @@ def test_the_problem_of_a_head_has_no_body_and_the_same_length(connect: Connect)
     assert head.headers["content-length"] == get.headers["content-length"]
 
 
-def test_the_titles_are_those_of_the_newest_python():
-    """RFC 9110 renamed four of them, and Python followed with 3.13."""
+def test_the_titles_are_the_same_on_every_python():
+    """RFC 9110 renamed four of them; Python follows since 3.13."""
     renamed = {
         413: "Content Too Large",
         414: "URI Too Long",

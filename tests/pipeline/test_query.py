@@ -1,4 +1,4 @@
-"""Query strings and forms are read as the URL standard has it for forms, and strictly."""
+"""Query strings and forms are parsed as in the URL standard, but strictly."""
 
 from urllib.parse import parse_qs, urlencode
 
@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from coworks_async import TechMicroService, entry
 from coworks_async.exceptions import BadRequest
-from coworks_async.pipeline.query import parse_query
+from coworks_async.pipeline.parse import parse_query
 from tests.clients import Connect
 from tests.differences import differs
-from tests.sending import FORM, assert_bound, assert_refused, shown
+from tests.http_requests import FORM, assert_bound, assert_refused, shown
 
 
 class Echo(TechMicroService):
@@ -60,23 +60,23 @@ PAIRS = [
 def test_escapes_plus_signs_and_empty_values(connect: Connect):
     client = connect(Echo())
     for pairs, value in PAIRS:
-        for answer in both(client, pairs):
-            assert_bound(answer, value, None)
+        for response in both(client, pairs):
+            assert_bound(response, value, None)
 
 
-def test_what_was_sent_unencoded_is_utf_8(connect: Connect):
-    answer = connect(Echo()).post("/", content="q=é😀".encode(), headers=FORM)
-    assert_bound(answer, "é😀", None)
+def test_unencoded_text_is_utf_8(connect: Connect):
+    response = connect(Echo()).post("/", content="q=é😀".encode(), headers=FORM)
+    assert_bound(response, "é😀", None)
 
 
 @differs("rest-query")
-def test_what_is_no_utf_8_is_a_400(connect: Connect):
+def test_invalid_utf_8_is_a_400(connect: Connect):
     client = connect(Echo())
     for pairs in ("q=%ff", "%ff=1", "q=%C3", "q=a&n=%ed%a0%80"):
-        for what, answer in zip(("query string", "form"), both(client, pairs), strict=True):
-            assert answer.status_code == 400
-            assert answer.headers["content-type"] == "application/problem+json"
-            assert answer.json() == {
+        for what, response in zip(("query string", "form"), both(client, pairs), strict=True):
+            assert response.status_code == 400
+            assert response.headers["content-type"] == "application/problem+json"
+            assert response.json() == {
                 "type": "about:blank",
                 "title": "Bad Request",
                 "status": 400,
@@ -85,25 +85,25 @@ def test_what_is_no_utf_8_is_a_400(connect: Connect):
 
 
 def test_a_repeated_name_keeps_its_order(connect: Connect):
-    for answer in both(connect(Echo()), "b=2&a=1&b=1&b=", "/all"):
-        assert_bound(answer, {"b": ["2", "1", ""], "a": "1"})
+    for response in both(connect(Echo()), "b=2&a=1&b=1&b=", "/all"):
+        assert_bound(response, {"b": ["2", "1", ""], "a": "1"})
 
 
 def test_a_name_may_be_anything(connect: Connect):
-    for answer in both(connect(Echo()), "a.b=1&c%5Bd%5D=2&é=3&=4&+=5", "/all"):
-        assert_bound(answer, {"a.b": "1", "c[d]": "2", "é": "3", "": "4", " ": "5"})
+    for response in both(connect(Echo()), "a.b=1&c%5Bd%5D=2&é=3&=4&+=5", "/all"):
+        assert_bound(response, {"a.b": "1", "c[d]": "2", "é": "3", "": "4", " ": "5"})
 
 
-def test_an_empty_name_is_refused_like_any_other(connect: Connect):
-    for where, answer in zip(("query", "body"), both(connect(Echo()), "=1"), strict=True):
-        assert_refused(answer, (where, "", "nothing", "Unknown name; known here: q, n"))
+def test_an_empty_name_is_rejected_like_any_other(connect: Connect):
+    for where, response in zip(("query", "body"), both(connect(Echo()), "=1"), strict=True):
+        assert_refused(response, (where, "", "nothing", "Unknown name; accepted names: q, n"))
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(st.lists(st.tuples(NAMES, NAMES), min_size=1))
-def test_what_was_encoded_is_read_back(pairs: list[tuple[str, str]]):
+def test_encoded_pairs_are_parsed_back(pairs: list[tuple[str, str]]):
     names: dict[str, list[str]] = {}
     for name, value in pairs:
         names.setdefault(name, []).append(value)
@@ -111,13 +111,13 @@ def test_what_was_encoded_is_read_back(pairs: list[tuple[str, str]]):
 
 
 @given(st.lists(st.tuples(NAMES, NAMES), max_size=3))
-def test_what_was_sent_raw_is_read_like_what_was_encoded(pairs: list[tuple[str, str]]):
+def test_raw_pairs_are_parsed_as_by_the_standard_library(pairs: list[tuple[str, str]]):
     raw = "&".join(f"{name}={value}" for name, value in pairs)
     assert parse_query(raw.encode()) == parse_qs(raw, keep_blank_values=True, separator="&", max_num_fields=None)
 
 
 @given(st.binary())
-def test_no_bytes_are_replaced_or_fail_otherwise(query_string: bytes):
+def test_bytes_are_parsed_exactly_or_rejected(query_string: bytes):
     try:
         names = parse_query(query_string)
     except BadRequest:

@@ -1,4 +1,4 @@
-"""`request`: the current request wherever the code stands, and nowhere else."""
+"""`request` and `Request`: where they are available, and what they add to Starlette's request."""
 
 import asyncio
 import copy
@@ -17,10 +17,10 @@ from tests.clients import Connect
 from tests.differences import differs
 from tests.tools import PATIENCE
 
-NOT_HERE = r"There is no request here: use `request` in an entry, a hook or an error handler\."
+NO_REQUEST = r"There is no current request: use `request` in an entry, a hook or an error handler\."
 
 
-def test_outside_of_a_request_it_raises_with_the_reason():
+def test_outside_a_request_every_use_raises_with_the_reason():
     for use in (
         lambda: request.method,
         lambda: request["path"],
@@ -32,19 +32,19 @@ def test_outside_of_a_request_it_raises_with_the_reason():
         lambda: setattr(request, "mark", 1),
         lambda: delattr(request, "mark"),
     ):
-        with pytest.raises(RequestContextError, match=NOT_HERE):
+        with pytest.raises(RequestContextError, match=NO_REQUEST):
             use()
     assert not request
-    assert repr(request) == "<request: none here>"
+    assert repr(request) == "<request: no current request>"
 
 
 class Everything(TechMicroService):
-    """Does with the request here what may be done with Starlette's, and tells what came of it."""
+    """Uses the proxy in every way that Starlette's request can be used, and returns the results."""
 
     @entry(no_auth=True)
     async def post(self, injected: Request, number: int = 0):
         request.mark = "set"  # type: ignore[attr-defined]
-        marked = injected.mark  # type: ignore[attr-defined]
+        value = injected.mark  # type: ignore[attr-defined]
         del request.mark  # type: ignore[attr-defined]
         return {
             "bool": bool(request),
@@ -55,7 +55,7 @@ class Everything(TechMicroService):
             "len": len(request) == len(injected),
             "equal": [request == injected, request == request, request == 1],
             "hash": hash(request) == hash(injected),
-            "set": marked,
+            "set": value,
             "deleted": not hasattr(injected, "mark"),
             "kind": isinstance(injected, StarletteRequest),
             "query": request.query_params["number"],
@@ -66,9 +66,9 @@ class Everything(TechMicroService):
         }
 
 
-def test_in_a_request_it_is_starlettes_request_in_all_it_does(connect: Connect):
-    answer = connect(Everything()).post("/?number=3", json={"a": 1}, headers={"cookie": "b=2"})
-    assert answer.json() == {
+def test_the_proxy_behaves_as_starlettes_request(connect: Connect):
+    response = connect(Everything()).post("/?number=3", json={"a": 1}, headers={"cookie": "b=2"})
+    assert response.json() == {
         "bool": True,
         "repr": "<request: POST />",
         "item": "/",
@@ -88,24 +88,24 @@ def test_in_a_request_it_is_starlettes_request_in_all_it_does(connect: Connect):
     }
 
 
-def test_it_cannot_be_copied_or_pickled(connect: Connect):
+def test_the_proxy_cannot_be_copied_or_pickled(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
-            refused = []
+            rejected = []
             for use in (copy.copy, copy.deepcopy, pickle.dumps):
                 try:
                     use(request)
                 except TypeError as error:
-                    refused.append(str(error))
-            return refused
+                    rejected.append(str(error))
+            return rejected
 
-    told = "`request` stands for the current request and cannot be pickled or copied."
-    assert connect(Service()).get("/").json() == [told] * 3
+    message = "`request` is a proxy for the current request and cannot be pickled or copied."
+    assert connect(Service()).get("/").json() == [message] * 3
 
 
 @differs("in-lambda")
-def test_it_knows_the_stage_and_that_no_lambda_is_there(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+def test_outside_lambda_there_is_a_stage_but_no_event(connect: Connect, monkeypatch: pytest.MonkeyPatch):
     class Service(TechMicroService):
         @entry(no_auth=True)
         def get(self):
@@ -119,19 +119,19 @@ def test_it_knows_the_stage_and_that_no_lambda_is_there(connect: Connect, monkey
     assert client.get("/").json()[0] == "dev"
 
 
-def where() -> str:
-    """What code far from the entry sees."""
+def describe_request() -> str:
+    """Return what code outside the entry sees."""
     return f"{request.method} {request.url.path} {request.path_params}"
 
 
 class Extra(Blueprint):
     @entry(no_auth=True)
     def get(self, name):
-        return where()
+        return describe_request()
 
 
-class Places(TechMicroService):
-    """Tells what is seen from a task, a thread and an error handler."""
+class Contexts(TechMicroService):
+    """Returns what a task, a thread and an error handler see."""
 
     @entry(no_auth=True)
     async def get_task(self, name):
@@ -139,36 +139,36 @@ class Places(TechMicroService):
 
     async def later(self):
         await asyncio.sleep(0)
-        return where()
+        return describe_request()
 
     @entry(no_auth=True)
     async def get_thread(self, name):
-        return await asyncio.to_thread(where)
+        return await asyncio.to_thread(describe_request)
 
     @entry(no_auth=True)
     def get_fail(self, name):
         raise KeyError
 
 
-def test_it_is_there_in_entries_hooks_handlers_tasks_and_threads(connect: Connect):
-    app = Places()
+def test_request_is_available_in_entries_hooks_handlers_tasks_and_threads(connect: Connect):
+    app = Contexts()
     seen: list[str] = []
     torn = threading.Event()
     app.register_blueprint(Extra(), url_prefix="extra")
-    app.before_request(lambda: seen.append(where()))
+    app.before_request(lambda: seen.append(describe_request()))
 
     @app.after_request
     async def after(response):
-        seen.append(where())
+        seen.append(describe_request())
         return response
 
     @app.errorhandler(KeyError)
     def handle(error):
-        return where()
+        return describe_request()
 
     @app.teardown_request
     def tear(error):
-        seen.append(where())
+        seen.append(describe_request())
         torn.set()
 
     client = connect(app)
@@ -180,11 +180,11 @@ def test_it_is_there_in_entries_hooks_handlers_tasks_and_threads(connect: Connec
         seen.clear()
 
 
-def test_it_is_its_own_again_after_a_call_of_another_service(connect: Connect):
+def test_request_is_restored_after_a_call_of_another_service(connect: Connect):
     class Inner(TechMicroService):
         @entry(no_auth=True)
         def get(self, name):
-            return f"{where()} {request.app.name}"
+            return f"{describe_request()} {request.app.name}"
 
     inner = Inner()
 
@@ -192,10 +192,10 @@ def test_it_is_its_own_again_after_a_call_of_another_service(connect: Connect):
         @entry(no_auth=True)
         async def get(self, name):
             transport = httpx2.ASGITransport(app=inner)
-            before = where()
+            before = describe_request()
             async with httpx2.AsyncClient(transport=transport, base_url="http://inner") as client:
-                answer = await client.get("/other")
-            return [before, answer.text, f"{where()} {request.app.name}"]
+                response = await client.get("/other")
+            return [before, response.text, f"{describe_request()} {request.app.name}"]
 
     assert connect(Outer()).get("/own").json() == [
         "GET /own {'name': 'own'}",
@@ -204,7 +204,7 @@ def test_it_is_its_own_again_after_a_call_of_another_service(connect: Connect):
     ]
 
 
-def test_it_is_not_there_in_a_plain_route(connect: Connect):
+def test_request_is_not_available_in_a_plain_route(connect: Connect):
     async def plain(given: StarletteRequest) -> Response:
         return JSONResponse([given.url.path, bool(request)])
 
@@ -212,7 +212,7 @@ def test_it_is_not_there_in_a_plain_route(connect: Connect):
     assert connect(app).get("/plain").json() == ["/plain", False]
 
 
-def test_request_state_is_the_requests_own_and_starts_as_the_lifespans(connect: Connect):
+def test_request_state_is_not_shared_between_requests(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
@@ -223,18 +223,18 @@ def test_request_state_is_the_requests_own_and_starts_as_the_lifespans(connect: 
     assert [client.get("/").json() for _ in range(3)] == [1, 1, 1]
 
 
-def test_a_parameter_of_starlettes_own_type_gets_the_request_too(connect: Connect):
+def test_a_parameter_of_starlettes_request_type_receives_the_request(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def post(self, given: StarletteRequest):
             form = await given.form()
             return {"own": isinstance(given, Request), "form": dict(form), "query": dict(given.query_params)}
 
-    answer = connect(Service()).post("/?free=1", data={"a": "b"})
-    assert answer.json() == {"own": True, "form": {"a": "b"}, "query": {"free": "1"}}
+    response = connect(Service()).post("/?free=1", data={"a": "b"})
+    assert response.json() == {"own": True, "form": {"a": "b"}, "query": {"free": "1"}}
 
 
-def test_the_body_may_be_read_again_and_streamed(connect: Connect):
+def test_the_body_can_be_read_again_and_streamed(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def post(self, given: Request):
@@ -255,7 +255,7 @@ def test_the_body_may_be_read_again_and_streamed(connect: Connect):
 
 
 @differs("sizes")
-def test_what_an_entry_reads_for_itself_is_limited(connect: Connect):
+def test_a_body_that_an_entry_reads_itself_is_limited(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def post(self, given: Request):
@@ -268,7 +268,7 @@ def test_what_an_entry_reads_for_itself_is_limited(connect: Connect):
     assert connect(Service(max_body_size=None)).post("/", content=b"x" * 7_000_000).json() == 7_000_000
 
 
-async def test_the_limit_of_a_request_alone_is_the_default_one():
+async def test_a_request_without_a_service_has_the_default_limit():
     async def receive():
         return {"type": "http.request", "body": b"x" * 7_000_000, "more_body": False}
 
@@ -294,3 +294,23 @@ def test_a_service_in_a_service_has_its_own_app_and_path(connect: Connect):
     path = "/outer/tenants/a/items/1"
     params = {"tenant": "a", "key": "1"}
     assert client.get(path).json() == ["inner", path, "/outer/tenants/a", params]
+
+
+class Seen(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self):
+        return request.headers.getlist("x-seen")
+
+    @entry(no_auth=True)
+    async def get_cookies(self):
+        return request.cookies
+
+
+def test_a_repeated_header_keeps_both_values_in_order(connect: Connect):
+    response = connect(Seen()).get("/", headers=[("X-Seen", "2"), ("X-Seen", "1")])
+    assert ",".join(response.json()).replace(" ", "") == "2,1"
+
+
+@pytest.mark.parametrize("sent", [[("cookie", "a=1; b=2")], [("cookie", "a=1"), ("cookie", "b=2")]])
+def test_cookies_in_one_or_two_headers_are_all_available(connect: Connect, sent: list[tuple[str, str]]):
+    assert connect(Seen()).get("/cookies", headers=sent).json() == {"a": "1", "b": "2"}

@@ -1,4 +1,4 @@
-"""What an entry returns becomes an answer: one test a line of the table, and what stands in no line."""
+"""Returned values and their responses: one test for each line of the table, and values that cannot be sent."""
 
 import math
 from collections import Counter, OrderedDict
@@ -12,11 +12,12 @@ import msgspec
 import pydantic
 import pytest
 
+from coworks_async import TechMicroService, entry
 from coworks_async.exceptions import ReturnError
 from coworks_async.pipeline.responses import encode_value
 from tests.clients import Connect
 from tests.differences import differs
-from tests.pipeline.checks import answers, assert_hidden_500, returning, warnings_and_worse
+from tests.pipeline.checks import assert_hidden_500, assert_logged_once, get_responses, returning, warnings_and_worse
 
 
 class Colour(Enum):
@@ -63,28 +64,28 @@ class Model(pydantic.BaseModel):
     made_on: date = pydantic.Field(serialization_alias="madeOn", default=date(2024, 2, 29))
 
 
-# --- the table
+# --- values that can be sent
 
 
 def test_a_str_is_text(connect: Connect):
-    answer = connect(returning("Grüße, 世界\n")).get("/")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert answer.content == "Grüße, 世界\n".encode()
-    assert answer.headers["content-length"] == str(len(answer.content))
+    response = connect(returning("Grüße, 世界\n")).get("/")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert response.content == "Grüße, 世界\n".encode()
+    assert response.headers["content-length"] == str(len(response.content))
 
 
 def test_an_empty_str_is_an_empty_text(connect: Connect):
-    answer = connect(returning("")).get("/")
-    assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", "0")
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    response = connect(returning("")).get("/")
+    assert (response.status_code, response.content, response.headers["content-length"]) == (200, b"", "0")
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
 def test_bytes_are_an_octet_stream(connect: Connect):
-    answer = connect(returning(bytes(range(256)))).get("/")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/octet-stream"
-    assert answer.content == bytes(range(256))
+    response = connect(returning(bytes(range(256)))).get("/")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/octet-stream"
+    assert response.content == bytes(range(256))
 
 
 JSON = [
@@ -107,19 +108,19 @@ JSON = [
 ]
 
 
-def test_a_dict_a_list_a_number_a_bool_or_a_structure_is_json(connect: Connect):
-    for (_, body), (value, answer) in zip(JSON, answers(connect, [value for value, _ in JSON]), strict=True):
-        assert (answer.status_code, answer.text) == (200, body), value
-        assert answer.headers["content-type"] == "application/json"
-        assert answer.headers["content-length"] == str(len(answer.content))
+def test_dicts_lists_numbers_bools_and_structures_are_json(connect: Connect):
+    for (_, body), (value, response) in zip(JSON, get_responses(connect, [value for value, _ in JSON]), strict=True):
+        assert (response.status_code, response.text) == (200, body), value
+        assert response.headers["content-type"] == "application/json"
+        assert response.headers["content-length"] == str(len(response.content))
 
 
 @differs("rest-content-type")
 def test_none_is_a_204_without_body_type_or_length(connect: Connect):
-    answer = connect(returning(None)).get("/")
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert "content-type" not in answer.headers
-    assert "content-length" not in answer.headers
+    response = connect(returning(None)).get("/")
+    assert (response.status_code, response.content) == (204, b"")
+    assert "content-type" not in response.headers
+    assert "content-length" not in response.headers
 
 
 BEYOND_JSON = [
@@ -141,9 +142,9 @@ BEYOND_JSON = [
 ]
 
 
-def test_what_python_has_beyond_json_is_written_as_a_reader_expects(connect: Connect):
-    answer = connect(returning([value for value, _ in BEYOND_JSON])).get("/")
-    assert answer.json() == [plain for _, plain in BEYOND_JSON]
+def test_python_types_beyond_json_have_their_usual_form(connect: Connect):
+    response = connect(returning([value for value, _ in BEYOND_JSON])).get("/")
+    assert response.json() == [plain for _, plain in BEYOND_JSON]
 
 
 SUBCLASSES = [
@@ -158,15 +159,17 @@ SUBCLASSES = [
 ]
 
 
-def test_a_subclass_is_answered_as_its_base(connect: Connect):
-    for expected, (_, answer) in zip(SUBCLASSES, answers(connect, [value[0] for value in SUBCLASSES]), strict=True):
-        assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, *expected[1:])
+def test_a_subclass_is_sent_as_its_base_class(connect: Connect):
+    for expected, (_, response) in zip(
+        SUBCLASSES, get_responses(connect, [value[0] for value in SUBCLASSES]), strict=True
+    ):
+        assert (response.status_code, response.headers["content-type"], response.content) == (200, *expected[1:])
 
 
-# --- what no answer can be made of
+# --- values that cannot be sent
 
 
-WITHOUT_ANSWER = [
+INVALID_VALUES = [
     object(),
     {1, 2},
     frozenset(),
@@ -189,8 +192,8 @@ WITHOUT_ANSWER = [
 
 
 def test_anything_else_is_a_500(connect: Connect):
-    for _, answer in answers(connect, WITHOUT_ANSWER):
-        assert_hidden_500(answer)
+    for _, response in get_responses(connect, INVALID_VALUES):
+        assert_hidden_500(response)
 
 
 NANS = [
@@ -210,16 +213,16 @@ NANS = [
 
 
 def test_a_nan_or_an_infinity_anywhere_is_a_500(connect: Connect):
-    for _, answer in answers(connect, NANS):
-        assert_hidden_500(answer)
+    for _, response in get_responses(connect, NANS):
+        assert_hidden_500(response)
 
 
-def test_what_only_looks_like_a_nan_is_sent(connect: Connect):
-    for value, answer in answers(connect, [["NaN", "null", None], {"Infinity": None}, [None, 1.0]]):
-        assert answer.json() == value
+def test_text_that_looks_like_nan_is_sent(connect: Connect):
+    for value, response in get_responses(connect, [["NaN", "null", None], {"Infinity": None}, [None, 1.0]]):
+        assert response.json() == value
 
 
-def test_what_is_nested_deeply_is_sent_and_what_holds_itself_is_a_500(connect: Connect):
+def test_deeply_nested_data_is_sent_and_recursive_data_is_a_500(connect: Connect):
     deep: list[object] = [None]
     for _ in range(400):
         deep = [deep]
@@ -229,32 +232,44 @@ def test_what_is_nested_deeply_is_sent_and_what_holds_itself_is_a_500(connect: C
     assert_hidden_500(connect(returning(endless)).get("/"))
 
 
-TOLD = [
-    (object(), "returned object, of which no answer can be made"),
-    ({"deep": object()}, "returned dict, which cannot be encoded: no JSON for object"),
-    ([math.nan], "returned list, which holds a NaN or an infinity, as JSON cannot"),
+LOG_MESSAGES = [
+    (object(), "returned object, which cannot be sent. Return str, bytes, JSON data, "),
+    ({"deep": object()}, "returned dict, which cannot be encoded: object has no JSON form"),
+    ([math.nan], "returned list containing NaN or infinity, which JSON does not allow"),
     ("\ud800", "returned str, which cannot be encoded"),
-    ((object(), 200), "returned object, of which no answer can be made"),
-    (("a", "b", "c"), "a tuple is (body, status), (body, headers) or (body, status, headers)"),
-    (("a", 99), "99 is no final status"),
-    (("a", {"x": "\n"}), "'x' is no header's name, or its value is not of one line"),
-    (("a", {"x": 1}), "headers map names to values, both strings of latin-1"),
+    ((object(), 200), "returned object, which cannot be sent"),
+    (("a", "b", "c"), "a tuple must be (body, status), (body, headers) or (body, status, headers)"),
+    (("a", 99), "status 99 is not between 200 and 599"),
+    (("a", {"x": "\n"}), "invalid header 'x': a name is a token; a value has no line break"),
+    (("a", {"x": 1}), "headers must map names to values, both latin-1 strings. To return a JSON array, use a list"),
 ]
 
 
-def test_the_log_of_what_cannot_be_sent_names_the_entry_and_the_type(
-    connect: Connect, caplog: pytest.LogCaptureFixture
-):
-    answers(connect, [value for value, _ in TOLD])
+def test_the_log_names_the_entry_and_the_type_of_an_invalid_value(connect: Connect, caplog: pytest.LogCaptureFixture):
+    get_responses(connect, [value for value, _ in LOG_MESSAGES])
     records = warnings_and_worse(caplog)
-    for record, (_, told) in zip(records, TOLD, strict=True):
+    for record, (_, message) in zip(records, LOG_MESSAGES, strict=True):
         where = "GET /value/{number} (returning.<locals>.Returning.get_value)"
-        assert record.getMessage().startswith(f"{where}: {told}")
+        assert record.getMessage().startswith(f"{where}: {message}")
         assert record.exc_info is not None
         assert record.exc_info[0] is ReturnError
 
 
-def test_the_headers_of_each_answer_are_a_list_of_its_own():
+def test_a_forgotten_await_is_a_500_and_named_in_the_log(connect: Connect, caplog: pytest.LogCaptureFixture):
+    class Service(TechMicroService):
+        async def load(self):
+            return "loaded"
+
+        @entry(no_auth=True)
+        async def get(self):
+            return self.load()
+
+    assert_hidden_500(connect(Service()).get("/"))
+    message = f"GET / ({Service.__qualname__}.get): returned a coroutine. Did you forget 'await'?"
+    assert_logged_once(caplog, message, ReturnError)
+
+
+def test_each_response_has_a_new_list_of_headers():
     first, second = encode_value("same"), encode_value("same")
     assert first == second
     assert first[1] is not second[1]

@@ -1,4 +1,4 @@
-"""Generators: streamed as they come; what fails before the first chunk is an answer of its own."""
+"""Generators are streamed; a failure before the first chunk is an error response."""
 
 import asyncio
 import threading
@@ -43,13 +43,13 @@ def test_an_async_and_a_sync_generator_are_streamed(connect: Connect):
         body = b"".join(chunk.encode() if isinstance(chunk, str) else bytes(chunk) for chunk in chunks)
         is_text = bool(chunks) and isinstance(chunks[0], str)
         for kind in ("async", "sync", "made"):
-            answer = client.get(f"/{kind}/{number}")
-            assert (answer.status_code, answer.content) == (200, body)
+            response = client.get(f"/{kind}/{number}")
+            assert (response.status_code, response.content) == (200, body)
             expected = "text/plain; charset=utf-8" if is_text else "application/octet-stream"
-            assert answer.headers["content-type"] == expected
+            assert response.headers["content-type"] == expected
 
 
-def test_a_generator_may_come_with_a_status_and_headers(connect: Connect):
+def test_a_generator_can_have_a_status_and_headers(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
@@ -59,10 +59,10 @@ def test_a_generator_may_come_with_a_status_and_headers(connect: Connect):
             yield "a;b\n"
             yield "1;2\n"
 
-    answer = connect(Service()).get("/")
-    assert (answer.status_code, answer.text) == (202, "a;b\n1;2\n")
-    assert answer.headers.get_list("content-type") == ["text/csv"]
-    assert answer.headers["x-kind"] == "lines"
+    response = connect(Service()).get("/")
+    assert (response.status_code, response.text) == (202, "a;b\n1;2\n")
+    assert response.headers.get_list("content-type") == ["text/csv"]
+    assert response.headers["x-kind"] == "lines"
 
 
 def test_a_first_chunk_that_fails_is_a_500(connect: Connect, caplog: pytest.LogCaptureFixture):
@@ -85,14 +85,14 @@ def test_a_first_chunk_that_fails_is_a_500(connect: Connect, caplog: pytest.LogC
     assert_logged_once(caplog, f"GET /sync ({Service.__qualname__}.get_sync) failed", KeyError)
 
 
-def test_a_problem_before_the_first_chunk_is_the_answer(connect: Connect, caplog: pytest.LogCaptureFixture):
+def test_a_problem_before_the_first_chunk_is_the_response(connect: Connect, caplog: pytest.LogCaptureFixture):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
-            raise Problem(409, "Twice.")
+            raise Problem(409, "Exists.")
             yield
 
-    assert_problem(connect(Service()).get("/"), 409, "Conflict", "Twice.")
+    assert_problem(connect(Service()).get("/"), 409, "Conflict", "Exists.")
     assert warnings_and_worse(caplog) == []
 
 
@@ -118,7 +118,7 @@ def test_a_first_chunk_of_a_wrong_type_is_a_500_and_closes_the_generator(
 
     client = connect(Service())
     assert_hidden_500(client.get("/"))
-    message = f"GET / ({Service.__qualname__}.get): a stream of str or bytes yielded dict"
+    message = f"GET / ({Service.__qualname__}.get): yielded dict; a stream yields str or bytes"
     assert_logged_once(caplog, message, ReturnError)
     assert_hidden_500(client.get("/sync"))
     assert closed == ["closed", "closed"]
@@ -128,47 +128,47 @@ def breaking_later() -> TechMicroService:
     class Breaking(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
-            yield "begun"
+            yield "started"
             raise KeyError("secret")
 
         @entry(no_auth=True)
         def get_sync(self):
-            yield "begun"
+            yield "started"
             raise KeyError("secret")
 
         @entry(no_auth=True)
         async def get_wrong(self):
-            yield "begun"
+            yield "started"
             yield 1
 
     return Breaking()
 
 
 @pytest.mark.parametrize("path", ["/", "/sync", "/wrong"])
-def test_a_later_failure_truncates_the_answer_over_a_socket(path: str, caplog: pytest.LogCaptureFixture):
-    with on_a_socket(breaking_later()) as client, client.stream("GET", path) as answer:
-        assert answer.status_code == 200
+def test_a_later_failure_truncates_the_response(path: str, caplog: pytest.LogCaptureFixture):
+    with on_a_socket(breaking_later()) as client, client.stream("GET", path) as response:
+        assert response.status_code == 200
         received: list[str] = []
         with pytest.raises(httpx2.RemoteProtocolError, match="incomplete chunked read"):
-            received.extend(answer.iter_text())
-        assert "".join(received) == "begun"
+            received.extend(response.iter_text())
+        assert "".join(received) == "started"
     traced = [record for record in warnings_and_worse(caplog) if record.exc_info]
     assert len(traced) == 1
     assert traced[0].name == "breaking"
-    # The server's own line, which has no traceback.
+    # The second one is the server's, without a traceback.
     assert len(warnings_and_worse(caplog)) == 2
 
 
 @pytest.mark.parametrize("path", ["/", "/sync", "/wrong"])
 def test_a_later_failure_is_logged_once(path: str, caplog: pytest.LogCaptureFixture):
     with in_process(breaking_later()) as client:
-        assert client.get(path).text == "begun"
+        assert client.get(path).text == "started"
     [record] = warnings_and_worse(caplog)
-    assert "its answer begun," in record.getMessage()
+    assert " after the response had started" in record.getMessage()
     assert record.exc_info is not None
 
 
-def test_the_request_is_there_to_the_end_of_a_generator(connect: Connect):
+def test_request_is_available_to_the_end_of_a_generator(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)
         async def get(self, name: str = ""):
@@ -208,7 +208,7 @@ def test_an_error_handler_may_return_a_generator(connect: Connect):
         assert (client.get(path).status_code, client.get(path).text) == (200, "one\ntwo\n")
 
 
-def test_a_stream_leaves_at_once_chunk_by_chunk():
+def test_a_stream_is_sent_chunk_by_chunk():
     release = threading.Event()
 
     class Service(TechMicroService):
@@ -219,8 +219,8 @@ def test_a_stream_leaves_at_once_chunk_by_chunk():
             yield "second\n"
 
     app: Starlette = Service()
-    with on_a_socket(app) as client, client.stream("GET", "/") as answer:
-        lines = answer.iter_lines()
+    with on_a_socket(app) as client, client.stream("GET", "/") as response:
+        lines = response.iter_lines()
         assert next(lines) == "first"
         release.set()
         assert next(lines) == "second"

@@ -1,4 +1,4 @@
-"""Generators are closed whatever becomes of the answer."""
+"""Generators are always closed."""
 
 import asyncio
 import threading
@@ -11,12 +11,12 @@ from starlette.types import Message
 
 from coworks_async import TechMicroService, entry, request
 from tests.clients import Connect, in_process, on_a_socket
-from tests.pipeline.checks import assert_logged_once, scope_of, warnings_and_worse
+from tests.pipeline.checks import assert_logged_once, create_scope, warnings_and_worse
 from tests.tools import PATIENCE
 
 
 class Log:
-    """What happened, and an event to wait for it."""
+    """Lines written by a generator, and an event for its end."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -27,7 +27,7 @@ class Log:
         self.closed.set()
 
 
-def test_a_head_closes_the_generator_and_runs_the_background(connect: Connect):
+def test_a_head_closes_the_generator_and_runs_the_background_task(connect: Connect):
     log = Log()
     ran = threading.Event()
 
@@ -55,7 +55,7 @@ def test_a_head_closes_the_generator_and_runs_the_background(connect: Connect):
     assert ran.wait(PATIENCE)
 
 
-def test_a_status_without_body_closes_the_generator(connect: Connect):
+def test_a_bodiless_status_closes_the_generator(connect: Connect):
     log = Log()
 
     class Service(TechMicroService):
@@ -69,8 +69,8 @@ def test_a_status_without_body_closes_the_generator(connect: Connect):
             finally:
                 log.close()
 
-    answer = connect(Service()).get("/")
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = connect(Service()).get("/")
+    assert (response.status_code, response.content) == (204, b"")
     assert log.lines == ["closed"]
 
 
@@ -98,17 +98,17 @@ def endless(log: Log) -> TechMicroService:
 
 @pytest.mark.parametrize("transport", [in_process, on_a_socket])
 @pytest.mark.parametrize("path", ["/", "/sync"])
-def test_a_client_that_leaves_closes_the_generator(transport, path: str, caplog: pytest.LogCaptureFixture):
+def test_a_disconnect_closes_the_generator(transport, path: str, caplog: pytest.LogCaptureFixture):
     log = Log()
     with transport(endless(log)) as client:
-        with client.stream("GET", path) as answer:
-            assert next(answer.iter_text()).startswith("more\n")
+        with client.stream("GET", path) as response:
+            assert next(response.iter_text()).startswith("more\n")
         assert log.closed.wait(PATIENCE)
     assert log.lines == ["closed"]
     assert warnings_and_worse(caplog) == []
 
 
-def test_a_generator_whose_answer_an_after_request_replaces_is_closed(connect: Connect):
+def test_a_generator_whose_response_is_replaced_by_after_request_is_closed(connect: Connect):
     log = Log()
 
     class Service(TechMicroService):
@@ -160,11 +160,11 @@ def test_a_generator_that_fails_at_its_end_is_logged_once(connect: Connect, capl
 
     connect(app).head("/")
     assert torn.wait(PATIENCE)
-    assert_logged_once(caplog, f"the end of the generator of GET / ({Service.__qualname__}.get) failed", KeyError)
+    assert_logged_once(caplog, f"Closing the generator of GET / ({Service.__qualname__}.get) failed", KeyError)
 
 
-async def test_a_server_that_tells_of_the_leave_by_an_error_gets_the_generator_closed(caplog: pytest.LogCaptureFixture):
-    """As ASGI has it since 2.4: sending to a client that left is an OSError."""
+async def test_a_disconnect_reported_by_send_closes_the_generator(caplog: pytest.LogCaptureFixture):
+    """Since ASGI 2.4, sending to a disconnected client raises OSError."""
     log = Log()
 
     async def receive() -> Message:
@@ -175,6 +175,6 @@ async def test_a_server_that_tells_of_the_leave_by_an_error_gets_the_generator_c
         if message["type"] == "http.response.body":
             raise OSError
 
-    await endless(log)(scope_of(asgi={"spec_version": "2.4"}), receive, send)
+    await endless(log)(create_scope(asgi={"spec_version": "2.4"}), receive, send)
     assert log.lines == ["http.response.start", "http.response.body", "closed"]
     assert warnings_and_worse(caplog) == []

@@ -1,4 +1,4 @@
-"""`url_for`: the URL of an entry, which leads back to it with the same values."""
+"""`url_for`: the URL of an entry, from which the same values are bound."""
 
 import socket
 import threading
@@ -69,24 +69,24 @@ def shop() -> Shop:
     return app
 
 
-def test_an_endpoint_is_the_methods_name_after_its_blueprints():
+def test_an_endpoint_is_the_method_name_with_the_blueprint_name():
     app = shop()
     assert app.url_for("get") == "/"
     assert app.url_for("get_pens", key="blue") == "/pens/blue"
     assert app.url_for("admin.get_route") == "/admin/route"
 
 
-def test_what_the_path_does_not_take_becomes_the_query():
+def test_parameters_that_are_not_in_the_path_become_the_query():
     url = shop().url_for("get_pens", key="b", q="a&b", new="x y", several=["1", "2"], none=None, empty=[], flag=True)
     assert url == "/pens/b?q=a%26b&new=x+y&several=1&several=2&flag=true"
 
 
-def test_a_parameter_is_written_by_the_name_that_a_client_uses():
+def test_a_parameter_has_the_name_that_a_client_uses():
     url = shop().url_for("get_pens", key="b", page__number__=3, filter__={"a.b": "c", "d": "e"})
     assert url == "/pens/b?page%5Bnumber%5D=3&filter%5Ba.b%5D=c&filter%5Bd%5D=e"
 
 
-def test_the_rest_of_a_path_is_a_sequence_or_a_string():
+def test_the_rest_of_a_path_can_be_a_sequence_or_a_string():
     app = shop()
     assert app.url_for("get_files") == "/files"
     assert app.url_for("get_files", path=["a", "b c"]) == app.url_for("get_files", path="a/b c") == "/files/a/b%20c"
@@ -98,12 +98,12 @@ def test_segments_are_encoded():
 
 
 @differs("http-question-mark")
-def test_a_url_leads_back_to_the_entry_with_the_same_values(connect: Connect):
+def test_a_url_leads_to_the_entry_with_the_same_values(connect: Connect):
     app = shop()
     client = connect(app)
     values: dict[str, Any] = {"key": "a b?é%", "page__number__": 3, "filter__": {"a.b": "c&d"}, "q": "+ %20"}
-    answer = client.get(app.url_for("get_pens", **values)).json()
-    assert answer == {"key": "a b?é%", "page": 3, "filter": {"a.b": "c&d"}, "q": "+ %20"}
+    response = client.get(app.url_for("get_pens", **values)).json()
+    assert response == {"key": "a b?é%", "page": 3, "filter": {"a.b": "c&d"}, "q": "+ %20"}
     moment = datetime(2024, 2, 29, 12, 30, 0, 5, tzinfo=UTC)
     ident = UUID("12345678-1234-5678-1234-567812345678")
     path: dict[str, Any] = {"on": moment.date(), "colour": Colour.DARK_RED, "flag": False}
@@ -114,7 +114,7 @@ def test_a_url_leads_back_to_the_entry_with_the_same_values(connect: Connect):
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1).filter(
-    lambda text: text not in (".", "..")  # a client takes these away
+    lambda text: text not in (".", "..")  # removed by clients
 )
 
 
@@ -122,9 +122,9 @@ names = st.from_regex("[a-z.]+", fullmatch=True)
 
 
 @given(texts, st.integers(-(2**63), 2**63), st.dictionaries(names, texts), texts)
-def test_any_values_come_back_as_they_were(key: str, page: int, filters: dict[str, str], q: str):
-    answer = CLIENT.get(APP.url_for("get_pens", key=key, page__number__=page, filter__=filters, q=q))
-    assert answer.json() == {"key": key, "page": page, "filter": filters or None, "q": q}
+def test_all_values_are_received_unchanged(key: str, page: int, filters: dict[str, str], q: str):
+    response = CLIENT.get(APP.url_for("get_pens", key=key, page__number__=page, filter__=filters, q=q))
+    assert response.json() == {"key": key, "page": page, "filter": filters or None, "q": q}
 
 
 APP = shop()
@@ -134,15 +134,15 @@ CLIENT = TestClient(APP)
 @pytest.mark.parametrize(
     ("endpoint", "params", "message"),
     [
-        ("get_nothing", {}, r"No entry has the endpoint 'get_nothing'; there are: admin\.get_route, get, get_files, "),
-        ("get_route", {}, "No entry has the endpoint 'get_route'"),
-        ("get_pens", {}, r"The path of 'get_pens' takes key\."),
-        ("get_kinds", {"on": 1}, r"The path of 'get_kinds' takes colour, flag\."),
-        ("get_pens", {"key": ""}, r"The path of 'get_pens' takes one segment as key, not ''\."),
-        ("get_pens", {"key": "a/b"}, r"The path of 'get_pens' takes one segment as key, not 'a/b'\."),
+        ("get_nothing", {}, r"Unknown endpoint 'get_nothing'\. Endpoints: admin\.get_route, get, get_files, "),
+        ("get_route", {}, "Unknown endpoint 'get_route'"),
+        ("get_pens", {}, r"The path of 'get_pens' requires: key\."),
+        ("get_kinds", {"on": 1}, r"The path of 'get_kinds' requires: colour, flag\."),
+        ("get_pens", {"key": ""}, r"key='' is not one segment of the path of 'get_pens'\."),
+        ("get_pens", {"key": "a/b"}, r"key='a/b' is not one segment of the path of 'get_pens'\."),
     ],
 )
-def test_what_leads_nowhere_is_an_error(endpoint: str, params: dict[str, Any], message: str):
+def test_an_invalid_endpoint_or_path_parameter_is_an_error(endpoint: str, params: dict[str, Any], message: str):
     with pytest.raises(UnknownEndpoint, match=message):
         shop().url_for(endpoint, **params)
 
@@ -155,12 +155,12 @@ def test_an_external_url_has_the_scheme_and_host_of_the_request(connect: Connect
     assert client.get("/", headers={"host": "shop.example:8080"}).json()[1] == "http://shop.example:8080/"
 
 
-def test_an_external_url_outside_of_a_request_is_an_error():
-    with pytest.raises(RequestContextError, match="There is no request here"):
+def test_an_external_url_outside_a_request_is_an_error():
+    with pytest.raises(RequestContextError, match="There is no current request"):
         shop().url_for("get", _external=True)
 
 
-def test_a_mounted_service_knows_where_it_is(connect: Connect):
+def test_url_for_includes_the_mount_of_the_service(connect: Connect):
     client = connect(Starlette(routes=[Mount("/out/{name}", Starlette(routes=[Mount("/in", shop())]))]))
     base = str(client.base_url).rstrip("/")
     root = "/out/a%20b/in"
@@ -168,7 +168,7 @@ def test_a_mounted_service_knows_where_it_is(connect: Connect):
     assert client.get(f"{root}/urls").json()[:2] == [f"{root}/pens/a", f"{base}{root}/admin/route"]
 
 
-def test_the_root_path_of_the_server_is_kept():
+def test_url_for_includes_the_root_path_of_the_server():
     config = uvicorn.Config(shop(), log_config=None, root_path="/api")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(config)
@@ -184,7 +184,7 @@ def test_the_root_path_of_the_server_is_kept():
             thread.join()
 
 
-def test_starlettes_own_url_for_works_too(connect: Connect):
+def test_starlettes_url_for_works(connect: Connect):
     app = shop()
     client = connect(app)
     base = str(client.base_url).rstrip("/")

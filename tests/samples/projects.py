@@ -6,7 +6,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from coworks_async.cli.commands.new import new
-from tests.cli.serving import run_cws
+from tests.cli.processes import run_cws
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "docs"
 

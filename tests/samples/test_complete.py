@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.serving import Served, serving, until
+from tests.cli.processes import ServerProcess, start_server, until
 from tests.samples.projects import SAMPLES
 from tests.tools import PATIENCE, requires_tool
 
@@ -22,7 +22,7 @@ JSON = ("-H", "Content-Type: application/json")
 
 
 @contextmanager
-def make_run(app: str, folder: Path) -> Iterator[Served]:
+def make_run(app: str, folder: Path) -> Iterator[ServerProcess]:
     """Serve a sample with `make run` on a free port, in the current environment, without installing anything."""
     venv = os.path.relpath(sys.prefix, ROOT)
     command = ["make", "--old-file", f"{venv}/.run", "run", f"APP={app}", f"VENV={venv}"]
@@ -35,7 +35,7 @@ def make_run(app: str, folder: Path) -> Iterator[Served]:
     try:
         until(lambda: "(Press CTRL+C to quit)\n" in out.read_text() or process.poll() is not None)
         assert process.poll() is None, err.read_text()
-        yield Served(process, out.read_text().partition(" * Running on ")[2].partition(" (Press")[0], out, err)
+        yield ServerProcess(process, out.read_text().partition(" * Running on ")[2].partition(" (Press")[0], out, err)
     finally:
         os.killpg(process.pid, signal.SIGINT)
         process.wait(PATIENCE)
@@ -53,7 +53,7 @@ def test_make_run_serves_the_sample_and_the_profile_is_of_the_previous_request(t
 @requires_tool("curl")
 @pytest.mark.parametrize("options", [(), ("--lambda",)], ids=["asgi", "lambda"])
 def test_the_responses_are_those_of_the_quickstart(options: tuple[str, ...]):
-    with serving("-A", "complete", "run", "--port", "0", *options, cwd=SAMPLES) as served:
+    with start_server("-A", "complete", "run", "--port", "0", *options, cwd=SAMPLES) as served:
         assert "401" in served.curl("/", "-I")
         assert "403" in served.curl("/", "-I", "-H", "Authorization:any")
         assert served.curl("/", *AUTHORIZED) == "Stored value 0.\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.serving import serving
+from tests.cli.processes import start_server
 from tests.openapi.schemathesis_runner import run_schemathesis
 from tests.samples.projects import Project, create_project, get_sample
 
@@ -34,7 +34,7 @@ def test_responses_match_the_document_with_and_without_a_token(
     project: Project, options: tuple[str, ...], schemathesis_options: tuple[str, ...], cases: int, tmp_path: Path
 ):
     document = project.write_document(tmp_path / "openapi.json")
-    with serving("-A", project.app, "run", "--port", "0", *options, cwd=project.folder) as served:
+    with start_server("-A", project.app, "run", "--port", "0", *options, cwd=project.folder) as served:
         denied = run_schemathesis(document, served.url, *schemathesis_options, cases=FEW)
         allowed = run_schemathesis(document, served.url, *schemathesis_options, cases=cases, token=project.token)
     assert denied["warnings"]["missing_auth"] == get_secured_operations(document)

@@ -18,7 +18,7 @@ from coworks_async.aws.event_formats.base import (
     multi_headers,
     multi_pairs,
 )
-from coworks_async.pipeline.limits import ALB_PAYLOAD_LIMIT
+from coworks_async.pipeline.body import ALB_PAYLOAD_LIMIT
 from coworks_async.types import Scope
 
 

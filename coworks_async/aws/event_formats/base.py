@@ -15,9 +15,8 @@ from urllib.parse import quote_plus
 
 from mangum.types import LambdaConfig
 
-from coworks_async.types import Scope
+from coworks_async.types import Event, Scope
 
-Event = dict[str, Any]
 RawHeaders = list[tuple[bytes, bytes]]
 RequestHeaders = tuple[RawHeaders, dict[bytes, bytes]]
 """The headers of a request as ASGI has them, and by name, the last of those that were sent several times."""

@@ -21,7 +21,7 @@ from coworks_async.aws.event_formats.base import (
     single_headers,
 )
 from coworks_async.aws.event_formats.rest import split_stage
-from coworks_async.pipeline.limits import LAMBDA_PAYLOAD_LIMIT
+from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT
 from coworks_async.types import Scope
 
 

@@ -8,7 +8,6 @@ from mangum.handlers import APIGateway
 from mangum.types import Response as Answer
 
 from coworks_async.aws.event_formats.base import (
-    Event,
     create_scope,
     decode_body,
     encode_body,
@@ -18,8 +17,8 @@ from coworks_async.aws.event_formats.base import (
     multi_headers,
     multi_pairs,
 )
-from coworks_async.pipeline.limits import LAMBDA_PAYLOAD_LIMIT
-from coworks_async.types import Scope
+from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT
+from coworks_async.types import Event, Scope
 
 _PARAMETER = r"\{([^{}+]+)\+?\}"
 

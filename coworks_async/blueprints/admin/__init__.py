@@ -1,4 +1,4 @@
-"""`Admin`: a service shows its entries, to programs as JSON, to people as a page where each can be tried."""
+"""`Admin`: shows a service's entries, as JSON for programs and as a page for people."""
 
 from coworks_async.blueprints.admin.blueprint import Admin
 

@@ -1,4 +1,4 @@
-"""The page for people and its parts, which are the same for every service."""
+"""The page and its static files, which are the same for every service."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ PAGE = "index.html"
 
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
-HEADERS: Mapping[str, str] = {
+PAGE_HEADERS: Mapping[str, str] = {
     "cache-control": "no-cache",
-    # Images may be anywhere, as documentation shows badges; https://www.w3.org/TR/CSP3/
+    # Images from any host, because documentation shows badges.
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' http: https:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -26,15 +26,21 @@ HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
 }
 
-FOREVER: Mapping[str, str] = {
+ASSET_HEADERS: Mapping[str, str] = {
     "cache-control": "public, max-age=31536000, immutable",
     "x-content-type-options": "nosniff",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the page was asked for: the request's path, what of it is above the service, and the entry's own path."""
+class PageLocation:
+    """The location of the page in a request, to which its relative URLs refer.
+
+    Attributes:
+        path: the request's path.
+        root_path: the part of it above the service.
+        entry_path: the path of the page's entry.
+    """
 
     path: str
     root_path: str
@@ -42,10 +48,10 @@ class Place:
 
     @property
     def base(self) -> str:
-        """The address of what is below the page, relative to the page's own, which may end in a slash or not.
+        """URL of the path below the page, relative to the page, with or without a trailing slash.
 
-        It is right behind whatever hides a part of the path from the service. At the service's very root, where a
-        gateway hides the slash itself, it is absolute.
+        It stays correct behind a proxy that hides a part of the path. At the root of the service it is absolute,
+        because a gateway may hide the slash.
         """
         if self.entry_path == "/":
             return quote(f"{self.root_path.rstrip('/')}/")
@@ -53,41 +59,37 @@ class Place:
 
     @property
     def root(self) -> str:
-        """The address of the service, relative to `base`."""
+        """URL of the service, relative to `base`."""
         return "../" * self.entry_path.rstrip("/").count("/") or "./"
 
 
-def page(place: Place, token_key: str) -> str:
-    """Return the page's HTML.
-
-    Parameters:
-        token_key: the header that the token goes in.
-    """
-    values = {"base": place.base, "root": place.root, "token_key": token_key, "version": version()}
-    return _template().substitute({name: escape(value) for name, value in values.items()})
+def render_page(location: PageLocation, token_key: str) -> str:
+    """Return the page's HTML. `token_key` is the header of the token."""
+    values = {"base": location.base, "root": location.root, "token_key": token_key, "version": get_version()}
+    return _get_template().substitute({name: escape(value) for name, value in values.items()})
 
 
-def asset(wanted: str, name: str) -> tuple[bytes, str] | None:
-    """Return a part of the page with its media type, None where there is no such part in the version wanted."""
-    content = _assets().get(name) if wanted == version() else None
+def get_asset(version: str, name: str) -> tuple[bytes, str] | None:
+    """Return the content and media type of a static file, or None if there is no such file in this version."""
+    content = _read_assets().get(name) if version == get_version() else None
     return None if content is None else (content, MEDIA_TYPES[Path(name).suffix])
 
 
 @cache
-def version() -> str:
-    """Return what names the parts as they are: another content has another version."""
+def get_version() -> str:
+    """Return a digest of the static files, which is part of their URLs."""
     digest = hashlib.sha256()
-    for name, content in _assets().items():
+    for name, content in _read_assets().items():
         digest.update(f"{name} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()[:16]
 
 
 @cache
-def _assets() -> dict[str, bytes]:
+def _read_assets() -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in MEDIA_TYPES}
 
 
 @cache
-def _template() -> Template:
+def _get_template() -> Template:
     return Template((STATIC / PAGE).read_text("utf-8"))

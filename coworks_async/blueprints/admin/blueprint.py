@@ -1,32 +1,56 @@
-"""The entries of the blueprint: the page and its assets are open and tell nothing; what they load asks for a token."""
+"""The entries of `Admin`. The page and its assets are open and contain no service data; all others require a token."""
 
-from collections.abc import Collection
+import inspect
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, ClassVar
+from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
 from starlette.responses import HTMLResponse, Response
 
-from coworks_async.blueprints.admin.assets import FOREVER, HEADERS, Place, asset, page
-from coworks_async.blueprints.admin.markdown import doc_of, to_html
-from coworks_async.blueprints.admin.masking import masked
-from coworks_async.blueprints.admin.routes import Route, routes_of
+from coworks_async.blueprints.admin.assets import ASSET_HEADERS, PAGE_HEADERS, PageLocation, get_asset, render_page
 from coworks_async.entries.blueprints import Blueprint
 from coworks_async.entries.decorators import entry
+from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import Problem
 from coworks_async.pipeline.request import current_request, current_stage
 from coworks_async.service import TechMicroService
+from coworks_async.types import Function
 
-NEEDED = ("docstring_parser", "markdown_it", "nh3")
-"""What the extra `admin` brings; loaded when the page's data are first asked for."""
+REQUIRED_MODULES = ("docstring_parser", "markdown_it", "nh3")
+"""Modules of the extra `admin`. They are imported when an entry first needs them, to keep cold starts short."""
+
+MASK = "***"
+
+_SECRET = re.compile(
+    r"auth|cookie|token|secret|passw|pwd|signature|credential|session|jwt|^code$|(api|access|private)[-_]?key",
+    re.IGNORECASE,
+)
+
+# A name and a value in a query string, or in a URL in a header.
+_PAIR = re.compile(r"([^?&;=\s]+)=([^&;\s]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class RouteInfo:
+    """An entry in `/route`. `auth` is whether it requires a token."""
+
+    endpoint: str
+    signature: str
+    doc: str | None
+    auth: bool
+    blueprint: str | None
 
 
 class Admin(Blueprint):
     """Shows a service: its entries, its documentation, its OpenAPI document, and a page to try it.
 
-    Parameters:
-        name: what its endpoints start with, `admin` by default.
-        event_stages: the stage where `/event` exists, or several; none at all with `()`.
+    Args:
+        name: the blueprint's name, `admin` by default.
+        event_stages: the stage or stages where `/event` exists; `()` for none.
 
     Raises:
         ImportError: a package of the extra `admin` is not installed.
@@ -38,70 +62,173 @@ class Admin(Blueprint):
     instance_attributes: ClassVar[frozenset[str]] = Blueprint.instance_attributes | {"documents"}
 
     def __init__(self, name: str | None = None, *, event_stages: str | Collection[str] = ("dev",)) -> None:
-        missing = [module for module in NEEDED if find_spec(module) is None]
+        missing = [module for module in REQUIRED_MODULES if find_spec(module) is None]
         if missing:
             raise ImportError(f"Admin needs {missing[0]}: pip install 'coworks-async[admin]'", name=missing[0])
         super().__init__(name)
         self.documents: WeakKeyDictionary[TechMicroService, dict[str, Any]] = WeakKeyDictionary()
-        stages = {event_stages} if isinstance(event_stages, str) else set(event_stages)
-        if current_stage() not in stages:
-            # Which entries there are is told by the class; so an instance with fewer has a class of its own.
-            own = type(self)
-            told = {"__doc__": own.__doc__, "__module__": own.__module__, "__qualname__": own.__qualname__}
-            self.__class__ = type(own.__name__, (own,), {**told, "get_event": None})
+        if current_stage() not in ({event_stages} if isinstance(event_stages, str) else event_stages):
+            self.get_event = None  # type: ignore[assignment, method-assign]  # removes the entry
 
     @entry(no_auth=True)
     async def get(self) -> HTMLResponse:
-        """Show the page for people. It holds nothing of the service: it asks for a token and loads the rest with it."""
+        """Return the page for people. It contains no service data: it loads the other entries with a token."""
         request = current_request()
         entry_path = request.scope["route"].entry.path
-        place = Place(request.scope["path"], request.scope.get("root_path", ""), entry_path)
-        return HTMLResponse(page(place, request.app.token_key), headers=HEADERS)
+        location = PageLocation(request.scope["path"], request.scope.get("root_path", ""), entry_path)
+        return HTMLResponse(render_page(location, request.app.token_key), headers=PAGE_HEADERS)
 
     @entry(no_auth=True)
     async def get_assets(self, version: str, name: str) -> Response:
-        """Give a part of the page; a part never changes, since another version has another address."""
-        found = asset(version, name)
-        if found is None:
-            raise Problem(404, "The page has no such part in this version.")
-        content, media_type = found
-        return Response(content, media_type=media_type, headers=FOREVER)
+        """Return a static file of the page. Its content never changes: each version has its own URL."""
+        asset = get_asset(version, name)
+        if asset is None:
+            raise Problem(404, "There is no such asset in this version of the page.")
+        content, media_type = asset
+        return Response(content, media_type=media_type, headers=ASSET_HEADERS)
 
     @entry
     async def get_doc(self) -> HTMLResponse:
-        """Give the service's own documentation as HTML: `doc_md`, else `DOC_MD`, else its class's docstring."""
-        return HTMLResponse(to_html(doc_of(current_request().app)), headers=HEADERS)
+        """Return the service's documentation as HTML: `doc_md`, else `DOC_MD`, else the docstring of its class."""
+        return HTMLResponse(render_markdown(get_documentation(current_request().app)), headers=PAGE_HEADERS)
 
     @entry
-    async def get_route(self, prefix: str = "", blueprint: str | None = None) -> dict[str, dict[str, Route]]:
-        """List all the routes of the service, with the signatures of the methods behind them.
+    async def get_route(self, prefix: str = "", blueprint: str | None = None) -> dict[str, dict[str, RouteInfo]]:
+        """List the routes of the service with the signatures of their methods.
 
-        :param prefix: what the paths start with
-        :param blueprint: the name of the blueprint that the entries stand in; empty for the service's own
+        :param prefix: start of the paths
+        :param blueprint: name of the blueprint; empty for the service's own entries
         """
-        return routes_of(current_request().app.entries, prefix, blueprint)
+        return list_routes(current_request().app.entries, prefix, blueprint)
 
     @entry
     async def get_event(self) -> dict[str, Any]:
-        """Give the event that brought this very request to Lambda; tokens, cookies and other secrets are masked."""
+        """Return the Lambda event of this request, with tokens, cookies and other secrets masked."""
         request = current_request()
         if request.aws_event is None:
-            raise Problem(404, "No event brought this request: it did not come through Lambda.")
-        return masked(request.aws_event, request.app.token_key)
+            raise Problem(404, "This request did not come through Lambda, so it has no event.")
+        return mask_secrets(request.aws_event, request.app.token_key)
 
 
 @entry
 def get_openapi(self: Admin) -> dict[str, Any]:
-    """Give the OpenAPI document of the service."""
-    from coworks_async.openapi import openapi
+    """Return the OpenAPI document of the service."""
+    from coworks_async.openapi import openapi  # late, as `REQUIRED_MODULES`
 
     request = current_request()
     document = self.documents.get(request.app)
     if document is None:
-        # Two threads may both make it, which is the same twice.
+        # Concurrent requests may both create it, with the same result.
         document = self.documents[request.app] = openapi(request.app)
     return {**document, "servers": [{"url": request.scope.get("root_path") or "/"}]}
 
 
-# The name is the route, and no name in a class's body holds a dot.
+# The name of an entry is its route, and a name with a dot cannot be written in a class body.
 setattr(Admin, "get_openapi.json", get_openapi)
+
+
+def list_routes(
+    entries: Sequence[Entry], prefix: str = "", blueprint: str | None = None
+) -> dict[str, dict[str, RouteInfo]]:
+    """Return the entries by path and method.
+
+    Args:
+        entries: the entries of a service.
+        prefix: start of the paths, with or without the leading slash.
+        blueprint: name of a blueprint, None for all entries, empty for the service's own.
+    """
+    start = "/" + prefix.removeprefix("/")
+    routes: dict[str, dict[str, RouteInfo]] = {}
+    for each in sorted(entries, key=lambda each: (each.path, each.method)):
+        if each.path.startswith(start) and blueprint in (None, each.blueprint or ""):
+            routes.setdefault(each.path, {})[each.method] = RouteInfo(
+                endpoint=each.endpoint,
+                signature=format_signature(each.function),
+                doc=inspect.getdoc(each.function),
+                auth=not each.no_auth,
+                blueprint=each.blueprint,
+            )
+    return routes
+
+
+class _Unquoted(str):
+    """A string annotation, shown without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def format_signature(method: Function) -> str:
+    """Return the signature of a bound method as it is written, without `self`.
+
+    Example:
+        >>> format_signature(app.get_items)
+        '(item_id: int, lang: str = "en")'
+    """
+
+    def unquote_annotation(annotation: object) -> object:
+        return _Unquoted(annotation) if isinstance(annotation, str) else annotation
+
+    signature = inspect.signature(method)
+    parameters = [
+        parameter.replace(annotation=unquote_annotation(parameter.annotation))
+        for parameter in signature.parameters.values()
+    ]
+    returns = unquote_annotation(signature.return_annotation)
+    return str(signature.replace(parameters=parameters, return_annotation=returns))
+
+
+def get_documentation(app: Any) -> str:
+    """Return the Markdown of a service: its `doc_md`, else its class's `DOC_MD`, else its class's docstring."""
+    text = getattr(app, "doc_md", None) or getattr(app, "DOC_MD", None) or vars(type(app)).get("__doc__") or ""
+    return inspect.cleandoc(text)
+
+
+def render_markdown(text: str) -> str:
+    """Render CommonMark with tables and strikethrough as sanitized HTML.
+
+    HTML in the text is kept, except scripts, styles, forms, frames, and links other than http, https and mailto.
+
+    Example:
+        >>> render_markdown("A *shop*.<script>alert()</script>")
+        '<p>A <em>shop</em>.</p>\\n'
+    """
+    import nh3
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    return nh3.clean(markdown.render(text), url_schemes={"http", "https", "mailto"})
+
+
+def mask_secrets(event: Mapping[str, Any], token_key: str) -> dict[str, Any]:
+    """Return a Lambda event with secrets masked, by the names of headers, cookies, parameters and fields.
+
+    The authorizer's result is masked too.
+
+    Args:
+        event: the event; it is not changed.
+        token_key: header of the token.
+
+    Example:
+        >>> mask_secrets({"headers": {"Authorization": "token", "Host": "example.com"}}, "Authorization")
+        {'headers': {'Authorization': '***', 'Host': 'example.com'}}
+    """
+
+    def is_secret(name: str) -> bool:
+        plain = unquote(name)
+        return plain.lower() == token_key.lower() or _SECRET.search(plain) is not None
+
+    def mask(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {
+                name: MASK if item is not None and is_secret(str(name)) else mask(item) for name, item in value.items()
+            }
+        if isinstance(value, list):
+            return [mask(item) for item in value]
+        if isinstance(value, str):
+            return _PAIR.sub(lambda pair: f"{pair[1]}={MASK}" if is_secret(pair[1]) else pair[0], value)
+        return value
+
+    return {**mask(event)}

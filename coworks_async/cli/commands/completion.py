@@ -1,12 +1,15 @@
-"""`cws completion`: what makes a shell complete the words of `cws`."""
+"""`cws completion`: print the completion script of a shell."""
 
 import click
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from coworks_async.exceptions import CommandError
 
 PROGRAM = "cws"
 
-# Where each shell reads it; `source` in bash is slow enough to be noticed, a file is not.
+SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+
+# A file, because running `cws` in each new shell would delay its start.
 INSTALL = {
     "bash": "cws completion bash > ~/.cws-complete.bash && echo '. ~/.cws-complete.bash' >> ~/.bashrc",
     "zsh": "cws completion zsh > ~/.cws-complete.zsh && echo '. ~/.cws-complete.zsh' >> ~/.zshrc  # after compinit",
@@ -15,18 +18,14 @@ INSTALL = {
 
 
 @click.command()
-@click.argument("shell", metavar="[bash|zsh|fish]", required=False)
+@click.argument("shell", type=click.Choice(tuple(SHELLS)), required=False)
 @click.pass_context
 def completion(context: click.Context, shell: str | None) -> None:
-    """Print what has your shell complete the words of `cws`.
+    """Print a script that completes commands, options and values in your shell.
 
-    The last lines of `cws completion bash` tell how to install it.
+    The last lines of `cws completion bash` show how to install it.
     """
-    from click.shell_completion import BashComplete, FishComplete, ZshComplete
-
-    shells = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
-    if shell not in shells:
-        given = f"{shell!r} is no shell that it can complete in" if shell is not None else "Name your shell"
-        raise CommandError(f"{given}: bash, zsh or fish, as in 'cws completion bash'.")
-    click.echo(shells[shell](context.find_root().command, {}, PROGRAM, "_CWS_COMPLETE").source().rstrip())
-    click.echo(f"\n# To have it in each new {shell}:\n#   {INSTALL[shell]}")
+    if shell is None:
+        raise CommandError("Expected a shell: bash, zsh or fish, as in 'cws completion bash'.")
+    click.echo(SHELLS[shell](context.find_root().command, {}, PROGRAM, "_CWS_COMPLETE").source().rstrip())
+    click.echo(f"\n# To install it in {shell}:\n#   {INSTALL[shell]}")

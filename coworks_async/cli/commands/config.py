@@ -1,4 +1,4 @@
-"""`cws config`: what each option is, and where that stands."""
+"""`cws config`: show the value of each option and where it is set."""
 
 import json
 from collections.abc import Mapping
@@ -7,81 +7,83 @@ from typing import Any
 
 import click
 
-from coworks_async.cli.config_file import Configuration
-from coworks_async.cli.errors import unknown
-from coworks_async.cli.main import CommandGroup, configuration_of
-from coworks_async.cli.option_sources import Effective, check_values, effective, settings_of
-from coworks_async.cli.plugins import Unloadable
-from coworks_async.cli.project import Project, stage_of
+from coworks_async.cli.config_file import ConfigFile
+from coworks_async.cli.errors import BrokenCommand, unknown_name
+from coworks_async.cli.main import CommandGroup, get_config
+from coworks_async.cli.option_sources import EffectiveOption, check_values, resolve_options
+from coworks_async.cli.project import Project, find_stage
 from coworks_async.exceptions import CommandError
+
+Options = Mapping[str, Mapping[str, EffectiveOption]]
+"""Options by command and name."""
 
 
 @click.command()
 @click.argument("command", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def config(context: click.Context, command: str | None, as_json: bool) -> None:
-    """Print each option's value and where it stands.
+    """Show the value of each option and where it is set.
 
-    Of all commands, or of the one that is named: `cws config run`. It is what holds when the command line says
-    nothing else; the whole project file is checked, and so are the variables.
+    Show the options of all commands or of one: `cws config run`. A value on the command line overrides them. The config
+    file and the variables are checked.
     """
     parent = context.parent
     if parent is None or not isinstance(parent.command, CommandGroup):
         raise CommandError("'config' is a command of cws.")
     project: Project = context.obj
-    stage, configuration = stage_of(project), configuration_of(parent)
-    group = parent.command
-    names = [command] if command is not None else group.list_commands(parent)
-    found = {name: _options(group, parent, name, configuration, stage) for name in names}
-    click.echo(_as_json(found, configuration, stage) if as_json else _as_text(found, configuration, stage))
+    stage, file = find_stage(project), get_config(parent) or ConfigFile()
+    names = [command] if command is not None else parent.command.list_commands(parent)
+    found = {name: _resolve(parent.command, parent, name, file, stage) for name in names}
+    click.echo(_format_json(found, file, stage) if as_json else _format_text(found, file, stage))
 
 
-def _options(
-    group: CommandGroup, parent: click.Context, name: str, configuration: Configuration, stage: str
-) -> dict[str, Effective]:
+def _resolve(
+    group: CommandGroup, parent: click.Context, name: str, file: ConfigFile, stage: str
+) -> dict[str, EffectiveOption]:
     command = group.get_command(parent, name)
     if command is None:
-        raise CommandError(unknown("There is no command", name, group.list_commands(parent)))
-    if isinstance(command, Unloadable):
+        raise CommandError(unknown_name("No such command", name, group.list_commands(parent)))
+    if isinstance(command, BrokenCommand):
         raise command.reason
-    settings = settings_of(command, name, configuration, stage)
-    check_values(click.Context(command, parent, name), name, configuration, stage)
-    return effective(command, settings)
+    options = resolve_options(command, name, file, stage)
+    check_values(click.Context(command, parent, name), name, file, stage)
+    return options
 
 
-def _as_json(found: Mapping[str, Mapping[str, Effective]], configuration: Configuration, stage: str) -> str:
-    commands = {name: {key: asdict(one) for key, one in options.items()} for name, options in found.items()}
-    return json.dumps({"stage": stage, "file": configuration.file, "commands": commands}, indent=2, default=str)
+def _format_json(found: Options, file: ConfigFile, stage: str) -> str:
+    commands = {name: {key: asdict(option) for key, option in options.items()} for name, options in found.items()}
+    return json.dumps({"stage": stage, "file": file.file, "commands": commands}, indent=2, default=str)
 
 
-def _as_text(found: Mapping[str, Mapping[str, Effective]], configuration: Configuration, stage: str) -> str:
-    lines = [f"stage {stage}, {configuration.file or 'no project file'}"]
-    rows = [
-        (name, key.replace("_", "-"), _shown(one.value), _origin(one, stage))
-        for name, options in found.items()
-        for key, one in options.items()
-    ]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in (1, 2)]
-    for name, options in found.items():
-        lines += ["", name if options else f"{name}: no options"]
-        lines += [
-            f"  {key:{widths[0]}}  {value:{widths[1]}}  {origin}" for of, key, value, origin in rows if of == name
+def _format_text(found: Options, file: ConfigFile, stage: str) -> str:
+    tables = {
+        name: [
+            (key.replace("_", "-"), _format_value(option.value), _format_source(option, stage))
+            for key, option in options.items()
         ]
+        for name, options in found.items()
+    }
+    rows = [row for table in tables.values() for row in table]
+    first, second = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+    lines = [f"stage {stage}, {file.file or 'no config file'}"]
+    for name, table in tables.items():
+        lines += ["", name if table else f"{name}: no options"]
+        lines += [f"  {key:{first}}  {value:{second}}  {source}" for key, value, source in table]
     return "\n".join(lines)
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None or value in ((), []):
         return "-"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return ", ".join(map(_shown, value))
+        return ", ".join(map(_format_value, value))
     return str(value)
 
 
-def _origin(one: Effective, stage: str) -> str:
-    if one.place is None:
-        return one.source
-    return f"{one.place} (workspace {stage})" if one.source == "workspace" else one.place
+def _format_source(option: EffectiveOption, stage: str) -> str:
+    if option.location is None:
+        return option.source
+    return f"{option.location} (workspace {stage})" if option.source == "workspace" else option.location

@@ -15,7 +15,7 @@ from coworks_async.cli.deploy_options import (
     terraform_directory,
     terraform_options,
 )
-from coworks_async.cli.errors import interruptions
+from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.options import TEXT, NameValue, archive_options, create_archive_options
 from coworks_async.cli.project import Project
 from coworks_async.deploy.deployer import NO_CHANGES, Deployer, Deployment
@@ -57,7 +57,7 @@ ARCHIVE_ONLY = ("ignore", "layer_provides", "module_name")
 @click.option("--dry", is_flag=True, help="Build and validate without credentials; upload and change nothing.")
 @click.option("--plan", is_flag=True, help="Show what would change, and change nothing.")
 @click.pass_obj
-@interruptions(NO_CHANGES)
+@on_interrupt(NO_CHANGES)
 def deploy(
     project: Project,
     /,

@@ -14,7 +14,7 @@ from coworks_async.cli.deploy_options import (
     terraform_directory,
     terraform_options,
 )
-from coworks_async.cli.errors import interruptions
+from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.project import Project
 from coworks_async.deploy.deployer import Deployer
 from coworks_async.deploy.options import DeployOptions
@@ -25,7 +25,7 @@ from coworks_async.deploy.options import DeployOptions
 @terraform_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
-@interruptions("Nothing was deleted.")
+@on_interrupt("Nothing was deleted.")
 def destroy(
     project: Project,
     /,

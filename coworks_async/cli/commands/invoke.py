@@ -1,94 +1,73 @@
-"""`cws invoke`: one request through a gateway's event and the Lambda handler, or an event from a file."""
+"""`cws invoke`: send one request, or an event from a file, to the Lambda handler."""
 
 import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import click
 from click.core import ParameterSource
 
+from coworks_async.cli.app_loader import load_service
 from coworks_async.cli.options import NonEmptyPath, UnsplitText
+from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import Project
-from coworks_async.cli.service import load_service
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway.messages import VIAS, HttpRequest, HttpResponse, Via
+from coworks_async.gateway import VIAS, Gateway, Via, print_error, to_http_response
+from coworks_async.gateway.messages import HttpRequest, HttpResponse
 
-if TYPE_CHECKING:
-    from coworks_async.gateway import Gateway
-    from coworks_async.service import TechMicroService
-
-# What a path may hold as it is (RFC 3986, section 3.3), `%` since it may be encoded already.
+# Characters that a path may contain unencoded (RFC 3986, section 3.3), and `%`: it may be encoded already.
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
 
-# What a method and a header's name are made of (RFC 9110, section 5.6.2).
+# A method or a header name (RFC 9110, section 5.6.2).
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
-# What would end a header, or the head (RFC 9110, section 5.5).
-_BREAKS = re.compile(r"[\r\n\0]")
+# Characters that would end a header or the head (RFC 9110, section 5.5).
+_LINE_BREAK = re.compile(r"[\r\n\0]")
 
-_OF_A_REQUEST = {"query": "-q", "header": "-H", "data": "-d", "via": "--via"}
-"""The options that say something of a request; an event says it itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where the answer goes, and nothing else: what the service prints meanwhile goes to stderr."""
-
-    stream: TextIO
-    include: bool
-    raw: bool
-
-    def answer(self, answer: HttpResponse) -> None:
-        """Print an answer as curl does: the body's bytes, and with `-i` the head before them."""
-        if self.include:
-            head = [f"HTTP/1.1 {answer.status}", *(f"{name}: {value}" for name, value in answer.headers), ""]
-            click.echo("\n".join(head), self.stream)
-        self.stream.flush()
-        self.stream.buffer.write(answer.body)
-        self.stream.buffer.flush()
-
-    def json(self, value: Any) -> None:
-        """Print a value as JSON."""
-        click.echo(json.dumps(value, indent=2), self.stream)
+_REQUEST_OPTIONS = {"query": "-q", "header": "-H", "data": "-d", "via": "--via"}
+"""The options that describe a request, and so cannot be combined with `--event`."""
 
 
-def _one(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> str | None:
-    """Take the one value; of two, click would drop one in silence."""
+Result = tuple[Any, HttpResponse | None]
+"""What the handler returned, and the HTTP response unless the event was not a request."""
+
+
+def _take_one(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> str | None:
+    """Reject a second value, which click would silently prefer to the first."""
     if len(values) > 1:
-        raise CommandError(f"-d is the whole body: it comes once, not {len(values)} times.")
+        raise CommandError(f"-d can be given only once, not {len(values)} times.")
     return values[0] if values else None
 
 
 @click.command()
 @click.argument("method", required=False)
 @click.argument("path", required=False, default="/")
-@click.option("-q", "--query", metavar="NAME=VALUE", multiple=True, help="A parameter of the query; may come again.")
-@click.option("-H", "--header", metavar="NAME:VALUE", multiple=True, help="A header; may come again.")
+@click.option("-q", "--query", metavar="NAME=VALUE", multiple=True, help="A query parameter. Repeatable.")
+@click.option("-H", "--header", metavar="NAME:VALUE", multiple=True, help="A header. Repeatable.")
 @click.option(
     "-d",
     "--data",
     type=UnsplitText(),
     multiple=True,
-    callback=_one,
-    help="The body; '@file' is what a file holds, '@-' the standard input.",
+    callback=_take_one,
+    help="The body. '@file' reads it from a file, '@-' from stdin.",
 )
-@click.option("--via", type=click.Choice(VIAS), default=VIAS[0], show_default=True, help="The gateway in between.")
+@click.option("--via", type=click.Choice(VIAS), default=VIAS[0], show_default=True, help="The simulated gateway.")
 @click.option(
     "--event",
     type=NonEmptyPath(exists=True, dir_okay=False, allow_dash=True),
-    help="A file that holds an event in JSON, for the handler itself; '-' is the standard input.",
+    help="A JSON file with an event to send to the handler. '-' is stdin.",
 )
 @click.option("-i", "--include", is_flag=True, help="Print the status and the headers too.")
-@click.option("--json", "raw", is_flag=True, help="Print what the Lambda returned, as it is.")
-@click.pass_obj
+@click.option("--json", "raw", is_flag=True, help="Print what the Lambda handler returned.")
+@click.pass_context
 def invoke(
-    project: Project,
+    context: click.Context,
     method: str | None,
     path: str,
     query: Sequence[str],
@@ -101,86 +80,63 @@ def invoke(
 ) -> None:
     """Call the Lambda handler once: `cws invoke GET /items/3`.
 
-    The exit code is 0 for an answer of 2xx and 3xx, and 1 for any other and for an event that fails.
+    The exit code is 1 for a 4xx or 5xx response and for an event that fails, else 0.
     """
     if (method is None) == (event is None):
-        raise CommandError("Name a method and a path, as in 'cws invoke GET /', or a file with --event.")
+        raise CommandError("Expected a method and a path, as in 'cws invoke GET /', or --event.")
     if raw and include:
-        raise CommandError("--json has the status and the headers in it, as the Lambda returned them: leave out -i.")
-    if event is not None:
-        _check_alone(click.get_current_context())
-    # Read before the service is, so that what is wrong with them is told first.
-    request = _request(method, path, query, header, data) if method is not None else None
-    given = _read_event(event) if event is not None else None
-    output = Output(sys.stdout, include, raw)
+        raise CommandError("--json cannot be combined with -i: it includes the status and the headers.")
+    # Parsed before the service is loaded, so that errors come at once.
+    request = _create_request(method, path, query, header, data) if method is not None else None
+    payload = _read_event(context, event) if event is not None else None
+    # Only the result goes to stdout, not what the service prints.
     with redirect_stdout(sys.stderr):
-        done = _call(project, via, request, given, output)
-    sys.exit(0 if done else 1)
+        result = _invoke(context.obj, via, request, payload)
+    if result is None:
+        context.exit(1)
+    returned, response = result
+    if response is None or raw:
+        click.echo(json.dumps(returned, indent=2))
+    else:
+        _print_response(response, include=include)
+    context.exit(1 if response is not None and response.status >= 400 else 0)
 
 
-def _check_alone(context: click.Context) -> None:
-    """Check that nothing of a request is typed beside an event; what a project's file has for requests may stay."""
-    typed = [
-        option
-        for name, option in _OF_A_REQUEST.items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]
-    if typed:
-        raise CommandError(f"--event is a whole event: it goes with no {', '.join(typed)}.")
-
-
-def _call(project: Project, via: Via, request: HttpRequest | None, event: Any, output: Output) -> bool:
-    """Call the handler with a request or an event, print what comes, and tell whether it is a good answer."""
-    from coworks_async.gateway import Gateway
-
-    service = _service(project)
-    gateway = Gateway(service, via)
-    try:
-        return _ask(gateway, request, output) if request is not None else _send(gateway, event, output)
-    finally:
-        service.lambda_handler.container.close()
-
-
-def _service(project: Project) -> "TechMicroService":
-    from coworks_async.cli.logs import configure_service_log
-
+def _invoke(project: Project, via: Via, request: HttpRequest | None, event: Any) -> Result | None:
+    """Send a request or an event. Return None if the event fails, after printing the error."""
     service, _, _ = load_service(project)
     configure_service_log()
-    return service
+    gateway = Gateway(service, via)
+    try:
+        if request is not None:
+            return _send_request(gateway, request)
+        return _send_event(gateway, event)
+    finally:
+        service.lambda_handler.close()
 
 
-def _ask(gateway: "Gateway", request: HttpRequest, output: Output) -> bool:
-    """Send a request through the gateway, print its answer, and tell whether it is a good one."""
-    answer = gateway.answer(request)
-    if output.raw:
-        # Where the gateway answers alone nothing was returned; its answer is told in the same form.
-        alone = {"statusCode": answer.status, "headers": dict(answer.headers), "body": answer.body.decode("latin-1")}
-        output.json(answer.raw if answer.raw is not None else alone)
-    else:
-        output.answer(answer)
-    return answer.status < 400
+def _send_request(gateway: Gateway, request: HttpRequest) -> Result:
+    response = gateway.answer(request)
+    returned = response.raw
+    if returned is None:
+        # The gateway responded by itself, without the handler.
+        body = response.body.decode("latin-1")
+        returned = {"statusCode": response.status, "headers": dict(response.headers), "body": body}
+    return returned, response
 
 
-def _send(gateway: "Gateway", event: Any, output: Output) -> bool:
-    """Give an event to the handler, print what it returns, and tell whether it is a good answer."""
-    from coworks_async.gateway import print_error, to_http_response
-
-    via = _via_of(event)
+def _send_event(gateway: Gateway, event: Any) -> Result | None:
+    via = _detect_gateway(event)
     try:
         returned = gateway.invoke(event, "invoke")
-        answer = to_http_response(via, "", returned) if via is not None else None
+        return returned, to_http_response(via, "", returned) if via is not None else None
     except Exception as error:
         print_error(error)
-        return False
-    if answer is None or output.raw:
-        output.json(returned)
-    else:
-        output.answer(answer)
-    return answer is None or answer.status < 400
+        return None
 
 
-def _via_of(event: Any) -> Via | None:
-    """Tell which gateway takes the answer to an event, None where it is no request."""
+def _detect_gateway(event: Any) -> Via | None:
+    """Return the kind of gateway that sends such a request, or None for any other event."""
     context = event.get("requestContext") if isinstance(event, Mapping) else None
     if not isinstance(context, Mapping) or "type" in event:
         return None
@@ -189,59 +145,77 @@ def _via_of(event: Any) -> Via | None:
     return "http" if "http" in context else "rest"
 
 
-def _request(method: str, path: str, query: Sequence[str], header: Sequence[str], data: str | None) -> HttpRequest:
+def _print_response(response: HttpResponse, *, include: bool) -> None:
+    if include:
+        head = [f"HTTP/1.1 {response.status}", *(f"{name}: {value}" for name, value in response.headers), ""]
+        click.echo("\n".join(head))
+    click.echo(response.body, nl=False)
+
+
+def _create_request(
+    method: str, path: str, query: Sequence[str], header: Sequence[str], data: str | None
+) -> HttpRequest:
     if not _TOKEN.fullmatch(method):
-        raise CommandError(f"The method {method!r} is none: expected one like GET.")
+        raise CommandError(f"Invalid method {method!r}. Expected a method such as GET.")
     path, _, sent = path.partition("?")
     if not path.startswith("/"):
-        raise CommandError(f"The path {path!r} does not start with a slash.")
-    pairs = [f"{quote_plus(name)}={quote_plus(value)}" for name, value in (_pair("-q", text, "=") for text in query)]
-    headers = [_header(text) for text in header]
+        raise CommandError(f"Invalid path {path!r}. It must start with '/'.")
+    pairs = [f"{quote_plus(name)}={quote_plus(value)}" for name, value in (_split("-q", text, "=") for text in query)]
+    headers = [_parse_header(text) for text in header]
     if not any(name.lower() == "host" for name, _ in headers):
         headers.insert(0, ("Host", "localhost"))
+    body = (data or "").encode()
+    if data is not None and data.startswith("@"):
+        body = _read(data[1:])
     return HttpRequest(
         method=method.upper(),
         path=quote(path, safe=_PATH_SAFE),
         query="&".join(filter(None, [sent, *pairs])),
         headers=tuple(headers),
-        body=_body(data) if data is not None else b"",
+        body=body,
     )
 
 
-def _header(text: str) -> tuple[str, str]:
-    name, value = _pair("-H", text, ":")
+def _parse_header(text: str) -> tuple[str, str]:
+    name, value = _split("-H", text, ":")
     if not _TOKEN.fullmatch(name):
-        raise CommandError(f"-H: {name!r} is no name of a header.")
+        raise CommandError(f"-H: invalid header name {name!r}.")
     value = value.strip()
-    if _BREAKS.search(value):
-        raise CommandError(f"-H: the value of {name!r} has a line's end in it, or a NUL.")
+    if _LINE_BREAK.search(value):
+        raise CommandError(f"-H: the value of {name!r} contains a line break or a NUL character.")
     return name, value
 
 
-def _pair(option: str, text: str, separator: str) -> tuple[str, str]:
+def _split(option: str, text: str, separator: str) -> tuple[str, str]:
     name, found, value = text.partition(separator)
     if not found or not name.strip():
-        # What stands after the separator may be a token: it is not repeated.
-        raise CommandError(f"{option}: {name!r} is no NAME{separator}VALUE.")
+        # The value is not shown: it may be a token.
+        raise CommandError(f"{option}: expected NAME{separator}VALUE, got {name!r}.")
     return name.strip(), value
 
 
-def _body(data: str) -> bytes:
-    if not data.startswith("@"):
-        return data.encode()
-    if data == "@-":
-        return sys.stdin.buffer.read()
+def _read_event(context: click.Context, path: Path) -> Any:
+    # Options in the config file may stay: they are for requests.
+    typed = [
+        option
+        for name, option in _REQUEST_OPTIONS.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if typed:
+        raise CommandError(f"--event cannot be combined with {', '.join(typed)}.")
+    shown = "on stdin" if str(path) == "-" else str(path)
     try:
-        return Path(data[1:]).read_bytes()
-    except OSError as error:
-        raise CommandError(f"The file {data[1:]!r} cannot be read: {error.strerror}.") from error
-
-
-def _read_event(path: Path) -> Any:
-    shown = "of the standard input" if str(path) == "-" else str(path)
-    try:
-        return json.loads(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise CommandError(f"The event {shown} is no JSON: {error}.") from error
+        return json.loads(_read(str(path)))
+    except ValueError as error:
+        raise CommandError(f"The event {shown} is not valid JSON: {error}.") from error
     except RecursionError as error:
         raise CommandError(f"The event {shown} is nested too deeply.") from error
+
+
+def _read(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise CommandError(f"Cannot read {name!r}: {error.strerror}.") from error

@@ -1,41 +1,23 @@
-"""`cws routes`: the entries of a service as a table, as JSON, or as an OpenAPI document."""
+"""`cws routes`: list the entries of a service as a table or as JSON, or write its OpenAPI document."""
 
 import json
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any
 
 import click
+import yaml
+from rich.console import Console
+from rich.table import Table
 
+from coworks_async.cli.app_loader import load_service
 from coworks_async.cli.options import TEXT
 from coworks_async.cli.project import Project
-from coworks_async.cli.service import load_service
+from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import CommandError
-
-if TYPE_CHECKING:
-    from coworks_async.entries.entry import Entry
-    from coworks_async.service import TechMicroService
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What is told of an entry; `stage` names the stages where it exists, and is empty where that is all."""
-
-    method: str
-    path: str
-    endpoint: str
-    auth: bool
-    stage: tuple[str, ...]
-    blueprint: str | None
-
-    def cells(self) -> tuple[str, ...]:
-        """Return it as text, column by column."""
-        auth = "token" if self.auth else "open"
-        return self.method, self.path, self.endpoint, auth, ",".join(self.stage) or "all", self.blueprint or "-"
-
+from coworks_async.openapi import openapi
 
 COLUMNS = ("method", "path", "endpoint", "auth", "stage", "blueprint")
 
@@ -44,85 +26,82 @@ COLUMNS = ("method", "path", "endpoint", "auth", "stage", "blueprint")
 @click.option(
     "--sort", type=click.Choice(COLUMNS), default="path", show_default=True, help="The column to sort the rows by."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the entries as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--openapi",
     "document",
     type=TEXT,
     metavar="FILE",
-    help="Write an OpenAPI document instead: JSON, or YAML for a .yaml or .yml file; '-' is the standard output.",
+    help="Write an OpenAPI document instead: YAML to a .yaml or .yml file, else JSON. '-' is stdout.",
 )
 @click.pass_obj
 def routes(project: Project, sort: str, as_json: bool, document: str | None) -> None:
     """List the entries of the service: `cws routes --sort endpoint`.
 
-    With --openapi the document that describes them is written: `cws routes --openapi openapi.json`.
+    With --openapi, write its OpenAPI document: `cws routes --openapi openapi.json`.
     """
     if as_json and document is not None:
-        raise CommandError("--json lists the entries, --openapi describes them: take one of the two.")
-    output = sys.stdout
-    # What the service prints while it is imported is no part of the table.
+        raise CommandError("--json cannot be combined with --openapi.")
+    # Only the result goes to stdout, not what the service prints.
     with redirect_stdout(sys.stderr):
         service, _, _ = load_service(project, "entries")
     if document is not None:
-        _write_document(service, document, output)
+        _write_document(openapi(service), document)
         return
-    rows = sorted(map(_row, service.entries), key=lambda row: _order(row, sort))
+    column = COLUMNS.index(sort)
+    entries = sorted(service.entries, key=lambda entry: (_get_columns(entry)[column], entry.path, entry.method))
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows], indent=2), output)
+        click.echo(_format_json(entries))
+    elif sys.stdout.isatty():
+        _print_table(list(map(_get_columns, entries)))
     else:
-        _print_table([row.cells() for row in rows], output)
+        _print_columns([COLUMNS, *map(_get_columns, entries)])
 
 
-def _row(entry: "Entry") -> Row:
-    return Row(
-        method=entry.method,
-        path=entry.path,
-        endpoint=entry.endpoint,
-        auth=not entry.no_auth,
-        stage=tuple(sorted(entry.options.stages or ())),
-        blueprint=entry.blueprint,
-    )
+def _get_columns(entry: Entry) -> tuple[str, ...]:
+    auth = "open" if entry.no_auth else "token"
+    stages = ",".join(sorted(entry.options.stages or ())) or "all"
+    return entry.method, entry.path, entry.endpoint, auth, stages, entry.blueprint or "-"
 
 
-def _order(row: Row, column: str) -> tuple[str, ...]:
-    return row.cells()[COLUMNS.index(column)], row.path, row.method
+def _format_json(entries: Sequence[Entry]) -> str:
+    rows = [
+        {
+            "method": entry.method,
+            "path": entry.path,
+            "endpoint": entry.endpoint,
+            "auth": not entry.no_auth,
+            "stage": sorted(entry.options.stages or ()),
+            "blueprint": entry.blueprint,
+        }
+        for entry in entries
+    ]
+    return json.dumps(rows, indent=2)
 
 
-def _print_table(rows: Sequence[Sequence[str]], output: TextIO) -> None:
-    """Print a table that fits the terminal; where there is none, plain columns that a program can read."""
-    if output.isatty():
-        from rich.console import Console
-        from rich.table import Table
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    table = Table(*(name.capitalize() for name in COLUMNS), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row, style="yellow" if row[COLUMNS.index("auth")] == "open" else None)
+    Console(markup=False, highlight=False).print(table)
 
-        table = Table(*(name.capitalize() for name in COLUMNS), box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*row, style="yellow" if row[COLUMNS.index("auth")] == "open" else None)
-        Console(file=output, markup=False, highlight=False).print(table)
-        return
-    lines = [COLUMNS, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+
+def _print_columns(lines: Sequence[Sequence[str]]) -> None:
+    """Print columns that other programs can read."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(cells).rstrip(), output)
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _write_document(service: "TechMicroService", name: str, output: TextIO) -> None:
-    from coworks_async.openapi import openapi
-
-    text = _encoded(openapi(service), name)
+def _write_document(document: dict[str, Any], name: str) -> None:
+    if name.lower().endswith((".yaml", ".yml")):
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    else:
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     if name == "-":
-        click.echo(text, output, nl=False)
+        click.echo(text, nl=False)
         return
     try:
         Path(name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise CommandError(f"The document {name!r} cannot be written: {error.strerror}.") from error
-
-
-def _encoded(document: dict[str, Any], name: str) -> str:
-    if name.lower().endswith((".yaml", ".yml")):
-        import yaml
-
-        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        raise CommandError(f"Cannot write {name!r}: {error.strerror}.") from error

@@ -1,11 +1,14 @@
-"""`cws run`: the service on this machine."""
+"""`cws run`: serve an app on this machine."""
 
 import click
 
+from coworks_async.cli.app_loader import load_project_app
 from coworks_async.cli.options import TEXT, IntRange
-from coworks_async.cli.project import Project, load_environment
+from coworks_async.cli.output import configure_service_log
+from coworks_async.cli.project import Project
+from coworks_async.cli.server import configure_uvicorn_log, create_server, format_url, listen, wrap_in_gateway
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway.messages import VIAS, Via
+from coworks_async.gateway import VIAS, Via
 
 
 @click.command()
@@ -16,52 +19,42 @@ from coworks_async.gateway.messages import VIAS, Via
     metavar="PORT",
     default="5000",
     show_default=True,
-    help="The port; 0 takes a free one.",
+    help="The port. 0 selects a free one.",
 )
-@click.option("--reload", is_flag=True, help="Start again whenever a Python file of the project changes.")
+@click.option("--reload", is_flag=True, help="Restart when a Python file of the project changes.")
 @click.option(
     "--workers",
     type=IntRange(1, 999),
     metavar="NUMBER",
     default="1",
     show_default=True,
-    help="How many processes share the port.",
+    help="The number of processes.",
 )
 @click.option(
     "--lambda",
     "in_lambda",
     is_flag=True,
-    help="Send each request through a gateway's event and the Lambda handler, one at a time per worker.",
+    help="Send each request through a simulated gateway and the Lambda handler, one at a time per worker.",
 )
-@click.option(
-    "--via",
-    type=click.Choice(VIAS),
-    help="With --lambda: which gateway stands in between.  [default: rest]",
-)
+@click.option("--via", type=click.Choice(VIAS), help=f"With --lambda: the simulated gateway.  [default: {VIAS[0]}]")
 @click.pass_obj
 def run(project: Project, host: str, port: int, reload: bool, workers: int, in_lambda: bool, via: Via | None) -> None:
     """Serve the app over HTTP until Ctrl-C: `cws -A simple run --reload`."""
     if reload and workers > 1:
-        raise CommandError("--reload and --workers exclude each other.")
+        raise CommandError("--reload cannot be combined with --workers.")
     if via is not None and not in_lambda:
-        raise CommandError("--via names the gateway of --lambda, which is missing.")
-    from coworks_async.cli.app_loader import load_app, locate
-    from coworks_async.cli.logs import configure_service_log
-    from coworks_async.cli.server import behind_gateway, configure_logging, listen, prepare, url
-
-    stage = load_environment(project)
-    location = locate(project.app_spec(), project.directory)
-    # First of all, so that the service's own module has the last word on the logs.
-    configure_logging()
-    # Here too when child processes will serve: what is wrong with the app is told once, by this process.
-    app = load_app(location)
+        raise CommandError("--via requires --lambda.")
+    # First, so that the service's own logging configuration overrides it.
+    configure_uvicorn_log()
+    # Even if child processes serve the app: errors are then reported once, by this process.
+    app, location, stage = load_project_app(project)
     configure_service_log()
-    name = getattr(app, "name", location.spec)
+    name, mode = getattr(app, "name", location.spec), ""
     if in_lambda:
-        app = behind_gateway(app, location, via or VIAS[0])
+        via = via or VIAS[0]
+        app, mode = wrap_in_gateway(app, location, via), f", through Lambda by {via} events"
     with listen(host, port) as listener:
-        through = f", through Lambda by {via or VIAS[0]} events" if in_lambda else ""
-        banner = (
-            f" * Service {name} (stage {stage}){through}\n * Running on {url(host, listener)} (Press CTRL+C to quit)"
-        )
-        prepare(app, location, listener, banner, reload=reload, workers=workers)()
+        url = format_url(host, listener)
+        banner = f" * Service {name} (stage {stage}){mode}\n * Running on {url} (Press CTRL+C to quit)"
+        serve = create_server(app, location, listener, banner, reload=reload, workers=workers)
+        serve()

@@ -1,6 +1,7 @@
-"""`cws shell`: Python with the service loaded, and `await` at its prompt."""
+"""`cws shell`: start a Python prompt with the service loaded and top-level `await`."""
 
 import ast
+import asyncio
 import code
 import inspect
 import logging
@@ -8,48 +9,41 @@ import platform
 from contextlib import suppress
 from importlib.util import find_spec
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from coworks_async.cli.project import Project, load_environment
-
-if TYPE_CHECKING:
-    import asyncio
-
-IPYTHON = "IPython"
+from coworks_async.cli.app_loader import load_project_app
+from coworks_async.cli.output import configure_service_log
+from coworks_async.cli.project import Project
+from coworks_async.testing import TestClient
 
 
 @click.command()
-@click.option("--plain", is_flag=True, help="Take Python's own prompt, even where IPython is installed.")
+@click.option("--plain", is_flag=True, help="Use Python's own prompt even if IPython is installed.")
 @click.pass_obj
 def shell(project: Project, plain: bool) -> None:
-    """Start Python with the service loaded: `cws -A simple shell`.
+    """Start a Python prompt with the service loaded: `cws -A simple shell`.
 
-    It has `app` and its `client`, a TestClient: `client.get("/")`, or `await app.get()`. It is IPython where that is
-    installed. The service's lifespan runs meanwhile.
+    The prompt has `app` and `client`, a TestClient: `client.get("/")`, or `await app.get()`. It is IPython if that is
+    installed. The service's lifespan runs until you exit.
     """
-    from coworks_async.cli.app_loader import load_app, locate
-    from coworks_async.cli.logs import configure_service_log
-    from coworks_async.testing import TestClient
-
-    stage = load_environment(project)
-    location = locate(project.app_spec(), project.directory)
-    app = load_app(location)
+    app, location, stage = load_project_app(project)
     configure_service_log()
-    # The answers are seen as they come.
+    # The user sees the responses.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     name = getattr(app, "name", location.spec)
     banner = f"Service {name} (stage {stage}), Python {platform.python_version()}: app, client; await works."
     with TestClient(app) as client:
         names = {"__name__": "__main__", "app": app, "client": client}
-        if find_spec(IPYTHON) is not None and not plain:
-            _ipython(names, banner)
+        if find_spec("IPython") is not None and not plain:
+            _run_ipython(names, banner)
         else:
-            _python(names, banner)
+            _run_python(names, banner)
 
 
-def _ipython(names: dict[str, Any], banner: str) -> None:
+def _run_ipython(names: dict[str, Any], banner: str) -> None:
+    # Optional.
     from IPython import start_ipython
     from traitlets.config import Config
 
@@ -58,10 +52,8 @@ def _ipython(names: dict[str, Any], banner: str) -> None:
     start_ipython(argv=[], user_ns=names, config=config)
 
 
-def _python(names: dict[str, Any], banner: str) -> None:
-    import asyncio
-
-    # Some builds of Python have no readline: there a line is typed without its comforts.
+def _run_python(names: dict[str, Any], banner: str) -> None:
+    # Some builds of Python have no readline.
     with suppress(ImportError):
         import readline
         import rlcompleter
@@ -69,22 +61,21 @@ def _python(names: dict[str, Any], banner: str) -> None:
         readline.set_completer(rlcompleter.Completer(names).complete)
         readline.parse_and_bind("tab: complete")
     with asyncio.Runner() as runner:
-        AwaitingConsole(names, runner).interact(banner, exitmsg="")
+        AsyncConsole(names, runner).interact(banner, exitmsg="")
 
 
-class AwaitingConsole(code.InteractiveConsole):
-    """Python's console, where `await` may stand outside of a function.
+class AsyncConsole(code.InteractiveConsole):
+    """Python's console with top-level `await`.
 
-    The loop runs while something is awaited, as IPython's does; tasks that were started go on at the next `await`.
+    As in IPython, the event loop runs only during an `await`: background tasks continue at the next one.
     """
 
-    def __init__(self, names: dict[str, Any], runner: "asyncio.Runner") -> None:
+    def __init__(self, names: dict[str, Any], runner: asyncio.Runner) -> None:
         super().__init__(names)
         self.runner = runner
         self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
     def runcode(self, code: CodeType) -> None:
-        """Run what was typed; what it raises is shown, except for what ends the console."""
         try:
             result = FunctionType(code, self.locals)()
             if inspect.iscoroutine(result):

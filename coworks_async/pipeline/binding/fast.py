@@ -1,8 +1,6 @@
-"""Bind: from what a request brings to the arguments of its entry.
+"""Fast binding of plain requests: one decoder for JSON, or one loop over strings.
 
-Nothing that a client sends is dropped: each name is bound or is a fault, and one answer lists all the faults. What is
-plain takes a short road (one decoder, or one loop over strings); where that road fails, or does not lead, the long one
-binds value by value and says what is wrong.
+Whatever fast binding cannot handle goes to full binding, which also reports errors.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,64 +9,64 @@ from typing import Any
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from coworks_async.entries.plan import BindingPlan, json_decoder
+from coworks_async.entries.plan import BindingPlan, compile_json_decoder
 from coworks_async.entries.signature import REQUIRED
-from coworks_async.pipeline.body import is_plain_json, may_have_body, receive_body
-from coworks_async.pipeline.limits import Limits
+from coworks_async.pipeline.body import Limits, is_plain_json, may_have_body, read_body
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
+"""Positional and keyword arguments of an entry."""
+
 Bind = Callable[[Scope, Receive, Send], Awaitable[Arguments]]
 BindSync = Callable[[Scope], Arguments | None]
 
 
 class Binder(Struct, frozen=True):
-    """How an entry is bound.
+    """Binds requests to the arguments of one entry.
 
-    `now` binds what needs no waiting, or returns None; then, or where it is None itself, `bind` takes any request.
+    Attributes:
+        bind_sync: binds without waiting; returns None if `bind` is needed.
+        bind: binds any request.
     """
 
-    now: BindSync | None
+    bind_sync: BindSync | None
     bind: Bind
 
 
-def binder(plan: BindingPlan, method: str, limits: Limits) -> Binder:
-    """Return the binder of an entry: the shortest road that its plan allows, before the long one."""
-    long = full_binder(plan, method, limits)
+def create_binder(plan: BindingPlan, method: str, limits: Limits) -> Binder:
+    """Create the fastest binder that a plan allows."""
+    bind = full_binding(plan, method, limits)
     if not plan.is_positional:
-        return Binder(None, long)
+        return Binder(None, bind)
     if method != "GET":
-        return Binder(None, json_binder(plan, limits, long))
+        return Binder(None, _json_binding(plan, limits, bind))
     if not plan.slots:
-        return Binder(bind_empty, long)
-    return Binder(scalar_binder(plan) if plan.is_scalar else None, long)
+        return Binder(_bind_nothing, bind)
+    return Binder(_scalar_binding(plan) if plan.is_scalar else None, bind)
 
 
 _NO_ARGUMENTS: Arguments = ((), {})
 
 
-def bind_empty(scope: Scope) -> Arguments | None:
-    """Bind nothing, where nothing was sent."""
+def _bind_nothing(scope: Scope) -> Arguments | None:
     return None if scope["query_string"] or may_have_body(scope) else _NO_ARGUMENTS
 
 
-def scalar_binder(plan: BindingPlan) -> BindSync:
-    """Bind strings alone: those of the path and of a query that gives each name once, in one pass over it."""
+def _scalar_binding(plan: BindingPlan) -> BindSync:
+    """Bind path segments and query values in one pass. A bit mask records which parameters have a value."""
     slots = [*plan.path, *plan.named.values()]
     path = [(index, slot.name, slot.converter.parse_string) for index, slot in enumerate(plan.path)]
     named = {slot.alias: (1 << index, index, slot.converter.parse_string) for index, slot in enumerate(slots)}
     defaults = [slot.parameter.default for slot in slots]
-    required = (
-        sum(1 << index for index, default in enumerate(defaults) if default is REQUIRED) >> len(path) << len(path)
-    )
-    keywords = [slot.name for slot in slots if slot.parameter.keyword]
-    of_path = (1 << len(path)) - 1
+    path_mask = (1 << len(path)) - 1
+    required_mask = sum(1 << index for index, default in enumerate(defaults) if default is REQUIRED) & ~path_mask
+    keywords = [slot.name for slot in slots if slot.parameter.keyword_only]
 
-    def bind_text(scope: Scope) -> Arguments | None:
+    def bind_sync(scope: Scope) -> Arguments | None:
         query_string, values = scope["query_string"], scope["path_params"]
         if may_have_body(scope):
             return None
         args = defaults.copy()
-        seen = of_path
+        seen = path_mask
         try:
             for index, name, convert in path:
                 args[index] = convert(values[name])
@@ -84,31 +82,30 @@ def scalar_binder(plan: BindingPlan) -> BindSync:
                 args[index] = convert(value)
         except (KeyError, ValueError):
             return None
-        if seen & required != required:
+        if seen & required_mask != required_mask:
             return None
-        return (args, _NO_KEYWORDS) if not keywords else split_keywords(args, keywords)
+        return (args, _NO_KEYWORDS) if not keywords else _split_keywords(args, keywords)
 
-    return bind_text
+    return bind_sync
 
 
 _NO_KEYWORDS: dict[str, Any] = {}
 
 
-def split_keywords(args: list[Any], keywords: list[str]) -> Arguments:
-    """Split the last arguments off, which are passed by name."""
+def _split_keywords(args: list[Any], keywords: list[str]) -> Arguments:
     return args[: -len(keywords)], dict(zip(keywords, args[-len(keywords) :], strict=True))
 
 
-def json_binder(plan: BindingPlan, limits: Limits, long: Bind) -> Bind:
-    """Bind a JSON body by the one decoder of the plan, beside a path of strings."""
-    decode = json_decoder(plan)
+def _json_binding(plan: BindingPlan, limits: Limits, bind_fully: Bind) -> Bind:
+    """Bind a JSON body with one decoder, and path segments."""
+    decode = compile_json_decoder(plan)
     if decode is None or not all(slot.converter.parse_string for slot in plan.path):
-        return long
+        return bind_fully
     path = [(slot.name, slot.converter.parse_string) for slot in plan.path]
 
     async def bind(scope: Scope, receive: Receive, send: Send) -> Arguments:
         if not scope["query_string"] and is_plain_json(scope):
-            body = await receive_body(scope, receive, limits)
+            body = await read_body(scope, receive, limits)
             if body:
                 try:
                     args, kwargs = decode(body)
@@ -117,18 +114,15 @@ def json_binder(plan: BindingPlan, limits: Limits, long: Bind) -> Bind:
                         args = (*[convert(values[name]) for name, convert in path], *args)
                     return args, kwargs
                 except (ValueError, RecursionError):
-                    pass  # the long road says what is wrong
-        return await long(scope, receive, send)
+                    pass  # full binding reports the errors
+        return await bind_fully(scope, receive, send)
 
     return bind
 
 
-def full_binder(plan: BindingPlan, method: str, limits: Limits) -> Bind:
-    """Return the binder that takes any request, and tells all that is wrong with one."""
-
+def full_binding(plan: BindingPlan, method: str, limits: Limits) -> Bind:
     async def bind(scope: Scope, receive: Receive, send: Send) -> Arguments:
-        # What a container's first requests may never need is not loaded before (a tenth of all that is ours).
-        from coworks_async.pipeline.binding.full import bind_request
+        from coworks_async.pipeline.binding.full import bind_request  # Lambda cold start: plain requests need none
 
         return await bind_request(plan, method, limits, scope, receive, send)
 

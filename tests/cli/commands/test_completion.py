@@ -1,4 +1,4 @@
-"""`cws completion`: what it prints makes a shell complete the words of `cws`."""
+"""`cws completion`: its script works in each shell."""
 
 import os
 import subprocess
@@ -8,13 +8,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from coworks_async.cli.main import cws
-from tests.cli.serving import CWS
+from tests.cli.processes import CWS
 from tests.tools import find_tool, requires_tool
 
 SHELLS = ("bash", "zsh", "fish")
 
-# What a press of the tabulator does in each shell, once the words are typed.
-PRESS = {
+# The code that completes a command line in each shell.
+COMPLETE = {
     "bash": "COMP_WORDS=({words}); COMP_CWORD={last}; _cws_completion cws; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
     "fish": "complete --do-complete '{words}'",
 }
@@ -25,42 +25,44 @@ def completion(*arguments: str) -> Result:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_script_comes_with_how_to_install_it(shell: str):
+def test_the_script_ends_with_the_command_to_install_it(shell: str):
     result = completion(shell)
     assert (result.exit_code, result.stderr) == (0, "")
     assert f"_CWS_COMPLETE={shell}_complete" in result.stdout
     *_, title, line = result.stdout.splitlines()
-    assert title == f"# To have it in each new {shell}:"
+    assert title == f"# To install it in {shell}:"
     assert line.startswith(f"#   cws completion {shell} > ")
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_shell_itself_takes_the_script(shell: str, tmp_path: Path):
+def test_the_script_is_valid_in_its_shell(shell: str, tmp_path: Path):
     script = tmp_path / "script"
     script.write_text(completion(shell).stdout)
     done = subprocess.run([find_tool(shell), "-n", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("shell", PRESS)
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("shell", COMPLETE)
 @pytest.mark.parametrize(
     ("words", "expected"), [("cws ro", ["routes"]), ("cws run --po", ["--port"]), ("cws new --template cr", ["crud"])]
 )
 def test_the_shell_completes_commands_options_and_values(shell: str, words: str, expected: list[str]):
-    press = PRESS[shell].format(words=words, last=len(words.split()) - 1)
+    code = COMPLETE[shell].format(words=words, last=len(words.split()) - 1)
     environment = os.environ | {"PATH": f"{Path(CWS).parent}{os.pathsep}{os.environ['PATH']}"}
-    command = [find_tool(shell), "-c", f"{completion(shell).stdout}\n{press}"]
+    command = [find_tool(shell), "-c", f"{completion(shell).stdout}\n{code}"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     completed = [line.partition("\t")[0] for line in done.stdout.splitlines()]
     assert (completed[: len(expected)], done.stderr) == (expected, "")
 
 
 @requires_tool("bash")
-def test_the_line_that_installs_it_in_bash_works(tmp_path: Path):
+def test_the_command_to_install_it_in_bash_works(tmp_path: Path):
     line = completion("bash").stdout.splitlines()[-1].removeprefix("#   ")
     environment = {"HOME": str(tmp_path), "PATH": f"{Path(CWS).parent}{os.pathsep}{os.environ['PATH']}"}
     subprocess.run(["bash", "-ec", line], env=environment, check=True, timeout=60)
-    told = subprocess.run(
+    shown = subprocess.run(
         ["bash", "--rcfile", tmp_path / ".bashrc", "-ic", "complete -p cws"],
         env=environment,
         capture_output=True,
@@ -68,11 +70,10 @@ def test_the_line_that_installs_it_in_bash_works(tmp_path: Path):
         check=True,
         timeout=60,
     )
-    assert told.stdout == "complete -o nosort -F _cws_completion cws\n"
+    assert shown.stdout == "complete -o nosort -F _cws_completion cws\n"
 
 
-def test_the_shell_has_to_be_named():
-    told = "bash, zsh or fish, as in 'cws completion bash'.\n"
-    assert completion().stderr == f"Error: Name your shell: {told}"
-    assert completion("tcsh").stderr == f"Error: 'tcsh' is no shell that it can complete in: {told}"
+def test_a_missing_or_unsupported_shell_is_a_one_line_error():
+    assert completion().stderr == "Error: Expected a shell: bash, zsh or fish, as in 'cws completion bash'.\n"
+    assert "'tcsh' is not one of 'bash', 'zsh', 'fish'." in completion("tcsh").stderr
     assert completion().exit_code == completion("tcsh").exit_code == 2

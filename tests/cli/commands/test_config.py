@@ -1,4 +1,4 @@
-"""`cws config`: each option's value, and where it stands."""
+"""`cws config`: the value of each option and where it is set."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ def rows(result: Result) -> dict[str, list[str]]:
     return {line.split()[0]: line.split(maxsplit=2)[1:] for line in result.output.splitlines() if line[:2] == "  "}
 
 
-def test_each_option_is_told_with_its_source(write: Write) -> None:
+def test_each_option_is_shown_with_its_source(write: Write) -> None:
     write("project.cws.yml", FILE)
     result = invoke("config", "run", CWS_STAGE="prod", CWS_RUN_WORKERS="2")
     assert result.output.startswith("stage prod, project.cws.yml\n\nrun\n  host ")
@@ -53,34 +53,34 @@ def test_each_option_is_told_with_its_source(write: Write) -> None:
     }
 
 
-def test_without_a_file_the_defaults_hold() -> None:
+def test_without_a_file_defaults_are_shown() -> None:
     result = invoke("config")
-    assert result.output.startswith("stage dev, no project file\n")
+    assert result.output.startswith("stage dev, no config file\n")
     for words in ("\nconfig\n", "\ninvoke\n", "\nrun\n"):
         assert words in result.output
     assert rows(invoke("config", "run"))["port"] == ["5000", "default"]
 
 
-def test_a_list_is_shown_in_one_line(write: Write) -> None:
+def test_a_list_is_shown_on_one_line(write: Write) -> None:
     write("project.cws.yml", "commands: {invoke: {header: ['A:1', 'B:2'], query: []}}")
     shown = invoke("config", "invoke").output
     assert "  header   A:1, B:2  project.cws.yml:1\n" in shown
     assert "  query    -         project.cws.yml:1\n" in shown
 
 
-def test_json_says_the_same(write: Write) -> None:
+def test_json_contains_the_same_values(write: Write) -> None:
     write("project.cws.yml", FILE)
-    told = json.loads(invoke("-s", "prod", "config", "run", "--json").output)
-    assert (told["stage"], told["file"], list(told["commands"])) == ("prod", "project.cws.yml", ["run"])
-    assert told["commands"]["run"]["port"] == {
+    shown = json.loads(invoke("-s", "prod", "config", "run", "--json").output)
+    assert (shown["stage"], shown["file"], list(shown["commands"])) == ("prod", "project.cws.yml", ["run"])
+    assert shown["commands"]["run"]["port"] == {
         "value": "9000",
         "source": "workspace",
-        "place": "project.cws.yml:10",
+        "location": "project.cws.yml:10",
     }
-    assert told["commands"]["run"]["lambda"] == {"value": False, "source": "default", "place": None}
+    assert shown["commands"]["run"]["lambda"] == {"value": False, "source": "default", "location": None}
 
 
-def test_the_environment_files_choose_the_stage_and_are_not_shown(write: Write) -> None:
+def test_the_environment_files_set_the_stage_and_are_not_shown(write: Write) -> None:
     write("project.cws.yml", FILE)
     write(".env", "CWS_STAGE=prod\nTOKEN=s3cr3t\nCWS_RUN_HOST=s3cr3t\n")
     result = invoke("config")
@@ -90,15 +90,15 @@ def test_the_environment_files_choose_the_stage_and_are_not_shown(write: Write) 
 
 def test_the_options_of_every_command_are_checked(write: Write) -> None:
     write("project.cws.yml", "commands:\n  invoke: {via: rest}\n  run:\n    prot: 1\n")
-    told = "Error: project.cws.yml:4: 'run' has no option 'prot': did you mean 'port'?\n"
-    assert (invoke("config").exit_code, invoke("config").stderr) == (2, told)
+    message = "Error: project.cws.yml:4: Command 'run' has no option 'prot'. Did you mean 'port'?\n"
+    assert (invoke("config").exit_code, invoke("config").stderr) == (2, message)
     assert invoke("config", "invoke").exit_code == 0
 
 
 def test_the_values_of_every_stage_are_checked(write: Write) -> None:
     write("project.cws.yml", "workspaces:\n  prod:\n    commands:\n      run:\n        port: abc\n")
-    told = "Error: project.cws.yml:5: Invalid value for '--port': 'abc' is not a number from 0 to 65535.\n"
-    assert (invoke("config").exit_code, invoke("config").stderr) == (2, told)
+    message = "Error: project.cws.yml:5: Invalid value for '--port': 'abc' is not a number from 0 to 65535.\n"
+    assert (invoke("config").exit_code, invoke("config").stderr) == (2, message)
     assert invoke("config", "invoke").exit_code == 0
 
 
@@ -114,22 +114,22 @@ def test_the_values_of_the_variables_are_checked() -> None:
         assert result.stderr.count("\n") == 1
 
 
-def test_an_argument_is_no_option(write: Write) -> None:
+def test_an_argument_cannot_be_set(write: Write) -> None:
     write("project.cws.yml", "commands:\n  new:\n    name: fromfile\n")
-    told = "Error: project.cws.yml:3: 'new' has no option 'name'. Known: force, template.\n"
-    assert (invoke("config", "new").exit_code, invoke("config", "new").stderr) == (2, told)
-    assert invoke("new").stderr == told
+    message = "Error: project.cws.yml:3: Command 'new' has no option 'name'. Choose from: force, template.\n"
+    assert (invoke("config", "new").exit_code, invoke("config", "new").stderr) == (2, message)
+    assert invoke("new").stderr == message
 
 
-def test_an_unknown_command_is_one_line() -> None:
+def test_an_unknown_command_is_a_one_line_error() -> None:
     result = invoke("config", "rum")
-    assert (result.exit_code, result.stderr) == (2, "Error: There is no command 'rum': did you mean 'run'?\n")
+    assert (result.exit_code, result.stderr) == (2, "Error: No such command 'rum'. Did you mean 'run'?\n")
 
 
-def test_it_is_a_command_of_cws_alone() -> None:
+def test_it_works_only_as_a_command_of_cws() -> None:
     result = CliRunner().invoke(config, [])
     assert str(result.exception) == "'config' is a command of cws."
 
 
-def test_a_command_without_options_says_so() -> None:
+def test_a_command_without_options_is_listed() -> None:
     assert invoke("config", "completion").output.splitlines()[-1] == "completion: no options"

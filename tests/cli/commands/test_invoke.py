@@ -1,7 +1,6 @@
-"""`cws invoke`: one request through the Lambda handler, printed as curl would."""
+"""`cws invoke`: one request or event for the Lambda handler, printed as curl would."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from click.testing import CliRunner, Result
 
 from coworks_async.cli.main import cws
 from tests.cli.conftest import Write
-from tests.cli.serving import CWS
 
 SAMPLES = Path(__file__).parents[3] / "samples" / "docs"
 
@@ -74,44 +72,41 @@ def invoke(*arguments: str, stdin: str | None = None) -> Result:
     return call("invoke", *arguments, stdin=stdin)
 
 
-def test_the_first_example_as_a_process():
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [CWS, "-A", "first", "invoke", *arguments]
-        return subprocess.run(command, cwd=SAMPLES, capture_output=True, text=True, check=False)
-
-    good = run("GET", "/", "-H", "Authorization:token")
-    assert (good.returncode, good.stdout, good.stderr) == (0, "Stored value 0.\n", "")
-    refused = run("GET", "/")
-    assert (refused.returncode, json.loads(refused.stdout)["status"]) == (1, 401)
+def test_the_first_example(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(SAMPLES)
+    allowed = call("-A", "first", "invoke", "GET", "/", "-H", "Authorization:token")
+    assert (allowed.exit_code, allowed.stdout, allowed.stderr) == (0, "Stored value 0.\n", "")
+    denied = call("-A", "first", "invoke", "GET", "/")
+    assert (denied.exit_code, json.loads(denied.stdout)["status"]) == (1, 401)
 
 
 @pytest.mark.usefixtures("service")
 @pytest.mark.parametrize("via", ["rest", "http", "http-stage", "alb", "url"])
-def test_query_and_headers_go_through_each_gateway(via: str):
+def test_query_and_headers_pass_each_gateway(via: str):
     token = ("-H", "Authorization: token")
-    done = invoke("get", "/items/3", "-q", "a=1", "-q", "a=é &", *token, "--via", via)
-    assert (done.exit_code, json.loads(done.stdout)) == (0, [3, ["1", "é &"], "Ann", "dict"])
+    result = invoke("get", "/items/3", "-q", "a=1", "-q", "a=é &", *token, "--via", via)
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [3, ["1", "é &"], "Ann", "dict"])
 
 
 @pytest.mark.usefixtures("service")
-def test_the_host_is_localhost_unless_a_header_names_it():
+def test_the_host_is_localhost_unless_a_header_sets_it():
     assert invoke("GET", "/url").stdout == "https://localhost/stage"
     assert invoke("GET", "/url", "-H", "host: api.example").stdout == "https://api.example/stage"
 
 
 @pytest.mark.usefixtures("service")
 def test_a_query_in_the_path_is_kept():
-    done = invoke("GET", "/items/3?a=1", "-q", "a=2", "-H", "Authorization:token")
-    assert json.loads(done.stdout)[1] == ["1", "2"]
+    result = invoke("GET", "/items/3?a=1", "-q", "a=2", "-H", "Authorization:token")
+    assert json.loads(result.stdout)[1] == ["1", "2"]
 
 
 @pytest.mark.usefixtures("service")
-def test_a_path_may_be_encoded_or_not():
+def test_a_path_can_be_encoded_or_not():
     assert invoke("GET", "/names/a b/c%20d/é").stdout == "a b/c d/é"
 
 
 @pytest.mark.usefixtures("service")
-def test_a_body_is_given_or_read_from_a_file_or_from_the_standard_input(tmp_path: Path):
+def test_a_body_is_an_argument_or_read_from_a_file_or_stdin(tmp_path: Path):
     (tmp_path / "body.json").write_text('{"b": 2}')
     assert json.loads(invoke("POST", "/", "-d", '{"a": 1}').stdout) == {"a": 1}
     assert json.loads(invoke("POST", "/", "-d", f"@{tmp_path}/body.json").stdout) == {"b": 2}
@@ -134,12 +129,12 @@ def test_the_exit_code_is_0_for_2xx_and_3xx_and_1_otherwise(arguments: tuple[str
 
 
 @pytest.mark.usefixtures("service")
-def test_the_bytes_of_the_body_are_printed_as_they_are():
+def test_a_binary_body_is_printed_unchanged():
     assert invoke("GET", "/binary").stdout_bytes == b"\xff\x00"
 
 
 @pytest.mark.usefixtures("service")
-def test_with_include_status_and_headers_come_first():
+def test_include_prints_status_and_headers_before_the_body():
     head, _, body = invoke("GET", "/moved", "-i").stdout.partition("\n\n")
     assert head.startswith("HTTP/1.1 302\n")
     assert "location: /elsewhere" in head.splitlines()
@@ -147,20 +142,20 @@ def test_with_include_status_and_headers_come_first():
 
 
 @pytest.mark.usefixtures("service")
-def test_json_prints_what_the_lambda_returned():
-    answer = json.loads(invoke("GET", "/stage", "--json", "--via", "url").stdout)
-    assert (answer["statusCode"], answer["body"], answer["isBase64Encoded"]) == (200, "dev", False)
+def test_json_prints_what_the_handler_returned():
+    returned = json.loads(invoke("GET", "/stage", "--json", "--via", "url").stdout)
+    assert (returned["statusCode"], returned["body"], returned["isBase64Encoded"]) == (200, "dev", False)
 
 
 @pytest.mark.usefixtures("service")
-def test_json_tells_what_a_gateway_answers_alone_in_the_same_form():
-    done = invoke("GET", "/items/3", "--json")
-    assert done.exit_code == 1
-    assert json.loads(done.stdout)["statusCode"] == 401
+def test_json_prints_a_response_of_the_gateway_itself_in_the_same_form():
+    result = invoke("GET", "/items/3", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["statusCode"] == 401
 
 
 @pytest.mark.usefixtures("service")
-def test_the_stage_and_its_environment_are_those_of_the_project():
+def test_the_stage_option_is_applied():
     assert call("-s", "v1", "invoke", "GET", "/stage", "--via", "http-stage").stdout == "v1"
 
 
@@ -184,51 +179,51 @@ ALB: dict[str, Any] = {"httpMethod": "GET", "path": "/nowhere", "headers": {}, "
     [(REST, "dev", 0), (HTTP, "dev", 0), (ALB, '{"type":"about:blank","title":"Not Found","status":404}', 1)],
     ids=["rest", "http", "alb"],
 )
-def test_a_requests_event_is_answered_as_a_request(event: Any, output: str, code: int, tmp_path: Path):
-    done = invoke("--event", event_file(tmp_path, event))
-    assert (done.exit_code, done.stdout) == (code, output)
+def test_the_event_of_a_request_prints_the_response(event: Any, output: str, code: int, tmp_path: Path):
+    result = invoke("--event", event_file(tmp_path, event))
+    assert (result.exit_code, result.stdout) == (code, output)
 
 
 @pytest.mark.usefixtures("service")
-def test_an_event_is_read_from_the_standard_input():
-    done = invoke("--event", "-", stdin=json.dumps(REST))
-    assert (done.exit_code, done.stdout) == (0, "dev")
-    done = invoke("--event", "-", stdin="{")
-    assert (done.exit_code, done.stderr[:46]) == (2, "Error: The event of the standard input is no J")
+def test_an_event_is_read_from_stdin():
+    result = invoke("--event", "-", stdin=json.dumps(REST))
+    assert (result.exit_code, result.stdout) == (0, "dev")
+    result = invoke("--event", "-", stdin="{")
+    assert (result.exit_code, result.stderr[:38]) == (2, "Error: The event on stdin is not valid")
 
 
 @pytest.mark.usefixtures("service")
-def test_what_the_project_file_has_for_requests_does_not_stand_in_the_way_of_an_event(write: Write):
+def test_options_for_requests_in_the_config_file_are_ignored_for_an_event(write: Write):
     write("project.cws.yml", "commands: {invoke: {header: 'Authorization: token', via: url}}")
     assert json.loads(invoke("GET", "/items/3").stdout)[3] == "dict"
-    done = invoke("--event", "-", stdin=json.dumps(REST))
-    assert (done.exit_code, done.stdout) == (0, "dev")
+    result = invoke("--event", "-", stdin=json.dumps(REST))
+    assert (result.exit_code, result.stdout) == (0, "dev")
 
 
 @pytest.mark.usefixtures("service")
-def test_a_body_of_the_environment_is_one_whatever_blanks_it_has(monkeypatch: pytest.MonkeyPatch):
+def test_a_body_in_a_variable_can_contain_spaces(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CWS_INVOKE_DATA", '{"a": "b c"}')
     assert json.loads(invoke("POST", "/").stdout) == {"a": "b c"}
 
 
 @pytest.mark.usefixtures("service")
-def test_json_prints_the_raw_answer_to_an_event(tmp_path: Path):
+def test_json_prints_what_the_handler_returned_for_an_event(tmp_path: Path):
     assert json.loads(invoke("--event", event_file(tmp_path, REST), "--json").stdout)["statusCode"] == 200
 
 
 @pytest.mark.usefixtures("service")
 @pytest.mark.parametrize("event", [{"source": "aws.events"}, {"requestContext": None}])
-def test_any_other_event_prints_the_result_as_json(event: Any, tmp_path: Path):
-    done = invoke("--event", event_file(tmp_path, event))
-    assert (done.exit_code, json.loads(done.stdout)) == (0, {"got": event})
+def test_another_event_prints_the_result_as_json(event: Any, tmp_path: Path):
+    result = invoke("--event", event_file(tmp_path, event))
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"got": event})
 
 
 @pytest.mark.usefixtures("service")
-def test_an_authorizers_event_prints_the_policy(tmp_path: Path):
+def test_an_authorizer_event_prints_the_policy(tmp_path: Path):
     arn = "arn:aws:execute-api:eu-west-1:123456789012:abcdef123/dev/GET/"
     event = {"type": "TOKEN", "authorizationToken": "token", "methodArn": arn}
-    done = invoke("--event", event_file(tmp_path, event))
-    [statement] = json.loads(done.stdout)["policyDocument"]["Statement"]
+    result = invoke("--event", event_file(tmp_path, event))
+    [statement] = json.loads(result.stdout)["policyDocument"]["Statement"]
     assert (statement["Effect"], statement["Resource"]) == (
         "Allow",
         "arn:aws:execute-api:eu-west-1:123456789012:abcdef123/dev/*",
@@ -236,40 +231,40 @@ def test_an_authorizers_event_prints_the_policy(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("service")
-def test_an_event_that_fails_is_told_on_stderr_with_exit_code_1(tmp_path: Path):
-    done = invoke("--event", event_file(tmp_path, {"fail": True}))
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr.startswith("[ERROR] RuntimeError: it failed\n")
+def test_an_event_that_fails_prints_the_error_and_has_exit_code_1(tmp_path: Path):
+    result = invoke("--event", event_file(tmp_path, {"fail": True}))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("[ERROR] RuntimeError: it failed\n")
 
 
-# A wrong use.
+# Usage errors.
 
 
 @pytest.mark.usefixtures("service")
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ((), "Name a method and a path, as in 'cws invoke GET /', or a file with --event."),
-        (("GET", "items"), "The path 'items' does not start with a slash."),
-        (("GET", "/", "-q", "a"), "-q: 'a' is no NAME=VALUE."),
-        (("GET", "/", "-H", ":secret"), "-H: '' is no NAME:VALUE."),
-        (("POST", "/", "-d", "@absent.json"), "The file 'absent.json' cannot be read: No such file or directory."),
+        ((), "Expected a method and a path, as in 'cws invoke GET /', or --event."),
+        (("GET", "items"), "Invalid path 'items'. It must start with '/'."),
+        (("GET", "/", "-q", "a"), "-q: expected NAME=VALUE, got 'a'."),
+        (("GET", "/", "-H", ":secret"), "-H: expected NAME:VALUE, got ''."),
+        (("POST", "/", "-d", "@absent.json"), "Cannot read 'absent.json': No such file or directory."),
         (("GET", "/", "--via", "v1"), "Invalid value for '--via': 'v1' is not one of"),
         (("--event", "absent.json"), "Invalid value for '--event': File 'absent.json' does not exist."),
-        (("--event", "app.py"), "The event app.py is no JSON:"),
-        (("--event", "app.py", "-q", "a=1"), "--event is a whole event: it goes with no -q."),
+        (("--event", "app.py"), "The event app.py is not valid JSON:"),
+        (("--event", "app.py", "-q", "a=1"), "--event cannot be combined with -q."),
     ],
 )
-def test_a_wrong_use_is_one_line(arguments: tuple[str, ...], line: str):
-    done = invoke(*arguments)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"Error: {line}")
-    assert done.stderr.count("\n") == 1
+def test_a_usage_error_is_one_line(arguments: tuple[str, ...], line: str):
+    result = invoke(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"Error: {line}")
+    assert result.stderr.count("\n") == 1
 
 
-def test_an_app_that_is_no_service_is_one_line(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch):
+def test_another_asgi_app_is_a_one_line_error(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(project)
     write("app.py", "from starlette.applications import Starlette\napp = Starlette()")
-    done = invoke("GET", "/")
-    assert done.exit_code == 2
-    assert done.stderr == "Error: The app 'app:app' is a Starlette; only a TechMicroService has a Lambda handler.\n"
+    result = invoke("GET", "/")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: App 'app:app' is a Starlette. Only a TechMicroService has a Lambda handler.\n"

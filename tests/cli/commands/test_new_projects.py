@@ -1,4 +1,4 @@
-"""What `cws new` makes runs, passes its own tests, and can be deployed."""
+"""A project created by `cws new` passes its own tests, runs, and can be deployed."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from coworks_async.cli.commands.new import TEMPLATES
 from coworks_async.cli.main import cws
-from tests.cli.serving import CWS, serving
+from tests.cli.processes import CWS, start_server
 from tests.deploy.conftest import toolchain
 from tests.deploy.toolchain import Toolchain
 from tests.tools import requires_tool
@@ -23,35 +23,38 @@ template = pytest.mark.parametrize("template", TEMPLATES)
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder."""
-    folder = tmp_path / "place"
+    """Make an empty directory the current one."""
+    folder = tmp_path / "current"
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
 
 
-def made(*arguments: str) -> None:
+def create(*arguments: str) -> None:
     result = CliRunner().invoke(cws, ["new", *arguments])
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-def outside() -> dict[str, str]:
-    """The environment of a process that shall not know of these tests."""
+def clean_environment() -> dict[str, str]:
+    """Return the environment without the variables of pytest and `cws`."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CWS_"))}
 
 
+@pytest.mark.end_to_end
 @template
 def test_a_project_passes_its_own_tests(template: str, folder: Path):
-    made("shop", "--template", template)
+    create("shop", "--template", template)
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, cwd=folder / "shop", env=outside(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder / "shop", env=clean_environment(), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^\d+ passed", done.stdout, re.MULTILINE)
 
 
 @template
-def test_a_project_is_as_linters_want_it(template: str, folder: Path):
-    made("shop", "--template", template)
+def test_a_project_passes_ruff(template: str, folder: Path):
+    create("shop", "--template", template)
     for words in (["check", "--isolated", "--select", "E,F,I,UP,B"], ["format", "--isolated", "--check"]):
         command = [sys.executable, "-m", "ruff", *words, "--line-length", "120", "--no-cache", "."]
         done = subprocess.run(command, cwd=folder / "shop", capture_output=True, text=True, check=False)
@@ -60,17 +63,19 @@ def test_a_project_is_as_linters_want_it(template: str, folder: Path):
 
 @pytest.mark.end_to_end
 @requires_tool("make")
-def test_make_tests_the_project_and_lists_its_commands(folder: Path):
-    made("shop", "-t", "complete")
+def test_make_runs_the_tests_and_lists_its_targets(folder: Path):
+    create("shop", "-t", "complete")
     command = ["make", "test", f"PYTHON={sys.executable}"]
-    done = subprocess.run(command, cwd=folder / "shop", env=outside(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder / "shop", env=clean_environment(), capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert " passed" in done.stdout
     listed = subprocess.run(["make"], cwd=folder / "shop", capture_output=True, text=True, check=True).stdout
     assert "make test: run the tests" in listed
 
 
-ANSWERS = {
+RESPONSES = {
     "hello": ["Hello world.", "Hello ann."],
     "crud": [
         '{"number":1,"name":"pen","price":1.5}',
@@ -85,24 +90,24 @@ ANSWERS = {
 @pytest.mark.end_to_end
 @requires_tool("curl")
 @template
-def test_the_readme_of_a_project_that_is_served_is_true(template: str, folder: Path):
-    made("shop", "--template", template)
+def test_the_requests_in_the_readme_work(template: str, folder: Path):
+    create("shop", "--template", template)
     readme = (folder / "shop" / "README.md").read_text()
     [session] = [block for block in readme.split("```") if "curl" in block]
-    with serving("run", "--port", "0", cwd=folder / "shop") as served:
-        script = session.replace("http://127.0.0.1:5000", served.url).replace("curl ", "curl -sS -w '\\n' ")
+    with start_server("run", "--port", "0", cwd=folder / "shop") as server:
+        script = session.replace("http://127.0.0.1:5000", server.url).replace("curl ", "curl -sS -w '\\n' ")
         done = subprocess.run(["sh", "-ec", script], cwd=folder / "shop", capture_output=True, text=True, check=True)
-    answers = [line for line in done.stdout.splitlines() if line]
-    # Below these the profiler tells of times.
-    assert answers[: len(ANSWERS[template])] == ANSWERS[template]
-    assert template == "complete" or len(answers) == len(ANSWERS[template])
+    responses = [line for line in done.stdout.splitlines() if line]
+    # The profile continues with times.
+    assert responses[: len(RESPONSES[template])] == RESPONSES[template]
+    assert template == "complete" or len(responses) == len(RESPONSES[template])
 
 
 @pytest.mark.end_to_end
 @template
-def test_a_project_is_ready_to_be_deployed(template: str, folder: Path, toolchain: Toolchain):
-    made("shop", "--template", template)
-    # The provider that is at hand is the one of an emulator, which need not run for this.
+def test_a_project_can_be_deployed(template: str, folder: Path, toolchain: Toolchain):
+    create("shop", "--template", template)
+    # Tests have the provider version for an emulator, which need not run for --dry.
     command = [CWS, "deploy", "--bucket", "archives", "--dry", "--local"]
     done = subprocess.run(
         command, cwd=folder / "shop", env=toolchain.environment(), capture_output=True, text=True, check=False

@@ -1,11 +1,6 @@
-"""`cws routes` lists the entries of a service, for people and for programs, and writes what describes them."""
+"""`cws routes`: a table, JSON, and an OpenAPI document."""
 
 import json
-import os
-import pty
-import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +9,7 @@ from click.testing import CliRunner, Result
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from coworks_async.cli.main import cws
-from tests.cli.conftest import Write
+from tests.cli.conftest import Terminal, Write
 
 SHOP = """
 from coworks_async import Blueprint, TechMicroService, entry
@@ -61,13 +56,13 @@ def endpoints(result: Result) -> list[str]:
     return [row["endpoint"] for row in json.loads(result.stdout)]
 
 
-def test_without_a_terminal_the_table_is_plain_and_nothing_else_is_printed(shop: Path):
+def test_without_a_terminal_stdout_contains_only_a_plain_table(shop: Path):
     result = routes(shop)
     assert (result.exit_code, result.stdout) == (0, TABLE)
     assert result.stderr == "imported\n"
 
 
-def test_json_tells_the_same(shop: Path):
+def test_json_contains_the_same_values(shop: Path):
     assert json.loads(routes(shop, "--json").stdout)[0] == {
         "method": "POST",
         "path": "/",
@@ -93,7 +88,7 @@ def test_rows_are_sorted_by_a_column_then_by_path(shop: Path, column: str, order
     assert endpoints(routes(shop, "--json", "--sort", column)) == order
 
 
-def test_a_service_without_entries_has_a_table_without_rows(write: Write, project: Path):
+def test_the_table_of_a_service_without_entries_has_no_rows(write: Write, project: Path):
     write("empty.py", "from coworks_async import TechMicroService\napp = TechMicroService()")
     assert routes(project, app="empty").stdout == "method  path  endpoint  auth  stage  blueprint\n"
     assert json.loads(routes(project, "--json", app="empty").stdout) == []
@@ -104,7 +99,7 @@ def test_only_the_entries_of_the_stage_are_listed(shop: Path, monkeypatch: pytes
     assert endpoints(routes(shop, "--json")) == ["get_a_b", "items.get_"]
 
 
-def test_a_document_goes_to_the_standard_output(shop: Path):
+def test_a_document_is_written_to_stdout(shop: Path):
     document = json.loads(routes(shop, "--openapi", "-").stdout)
     OpenAPIV31SpecValidator(document).validate()
     assert set(document["paths"]) == {"/", "/a/b", "/items/{name}"}
@@ -128,60 +123,55 @@ def test_a_document_is_written_as_json_or_as_yaml(shop: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        (["--json", "--openapi", "x"], "--json lists the entries, --openapi describes them: take one of the two."),
+        (["--json", "--openapi", "x"], "--json cannot be combined with --openapi."),
         (
             ["--openapi", "{}/none/x.json"],
-            "The document '{}/none/x.json' cannot be written: No such file or directory.",
+            "Cannot write '{}/none/x.json': No such file or directory.",
         ),
-        (["--openapi", "{}"], "The document '{}' cannot be written: Is a directory."),
+        (["--openapi", "{}"], "Cannot write '{}': Is a directory."),
     ],
 )
-def test_a_wrong_use_is_one_line(shop: Path, args: list[str], line: str):
+def test_a_usage_error_is_one_line(shop: Path, args: list[str], line: str):
     result = routes(shop, *[arg.format(shop) for arg in args])
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.removeprefix("imported\n") == f"Error: {line.format(shop, shop)}\n"
 
 
-def test_an_unknown_column_is_one_line(shop: Path):
+def test_an_unknown_column_is_a_one_line_error(shop: Path):
     result = routes(shop, "--sort", "size")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert "'size' is not one of 'method', 'path'" in result.stderr
 
 
-def test_another_app_has_no_entries(write: Write, project: Path):
+def test_another_asgi_app_is_a_one_line_error(write: Write, project: Path):
     write("other.py", "from starlette.applications import Starlette\napp = Starlette()")
     result = routes(project, app="other")
     assert result.exit_code == 2
-    assert result.stderr == "Error: The app 'other' is a Starlette; only a TechMicroService has entries.\n"
+    assert result.stderr == "Error: App 'other' is a Starlette. Only a TechMicroService has entries.\n"
 
 
-def on_a_terminal(project: Path, columns: int, **environment: str) -> str:
-    """Run the command as a process on a terminal, and return what it shows."""
-    controller, terminal = pty.openpty()
-    code = "from coworks_async.cli import main; main()"
-    own = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
-    variables = {**own, "COLUMNS": str(columns), "TERM": "xterm-256color", **environment}
-    args = [sys.executable, "-c", code, "-p", str(project), "-A", "shop", "routes"]
-    subprocess.run(args, stdout=terminal, stderr=subprocess.DEVNULL, env=variables, check=True)
-    os.close(terminal)
-    shown = b""
-    with suppress(OSError):  # Linux tells the end so
-        while chunk := os.read(controller, 4096):
-            shown += chunk
-    os.close(controller)
-    return shown.decode().replace("\r\n", "\n")
+def routes_on_terminal(project: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run the command on a terminal and return what it shows."""
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", terminal.file)
+        cws.main(["-p", str(project), "-A", "shop", "routes"], standalone_mode=False)
+    return terminal.read().replace("\r\n", "\n")
 
 
-def test_on_a_terminal_the_table_fits_it(shop: Path):
-    shown = on_a_terminal(shop, 44)
-    assert "\x1b[1mMethod" in shown
-    plain = on_a_terminal(shop, 44, NO_COLOR="1")
+def test_the_table_fits_the_terminal(shop: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "44")
+    assert "\x1b[1mMethod" in routes_on_terminal(shop, terminal, monkeypatch)
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = routes_on_terminal(shop, terminal, monkeypatch)
     assert max(map(len, plain.replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines())) <= 44
     assert "items" in plain
 
 
-def test_what_is_open_has_a_colour_unless_no_color_says_none(shop: Path):
+def test_open_entries_have_a_color_unless_no_color_is_set(
+    shop: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+):
     yellow = "\x1b[33m"
-    [line] = [line for line in on_a_terminal(shop, 80).splitlines() if yellow in line]
+    [line] = [line for line in routes_on_terminal(shop, terminal, monkeypatch).splitlines() if yellow in line]
     assert "items.get_" in line
-    assert yellow not in on_a_terminal(shop, 80, NO_COLOR="1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert yellow not in routes_on_terminal(shop, terminal, monkeypatch)

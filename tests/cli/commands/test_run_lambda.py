@@ -1,4 +1,4 @@
-"""`cws run --lambda`: uvicorn in front, each request through a gateway's event and the Lambda handler."""
+"""`cws run --lambda`: each request passes a simulated gateway and the Lambda handler."""
 
 import re
 import signal
@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from coworks_async.cli.main import cws
 from tests.cli.conftest import Write
-from tests.cli.serving import mode, run_cws, serving, until
+from tests.cli.processes import mode, start_server, until
 from tests.tools import PATIENCE, requires_tool
 
 SAMPLES = Path(__file__).parents[3] / "samples" / "docs" / "tech"
@@ -58,83 +58,82 @@ app = Service(name="small", lifespan=lifespan)
 
 
 @requires_tool("curl")
-def test_the_transcript_of_the_page_is_unchanged():
+def test_the_example_of_the_quickstart_is_unchanged():
     token = ("-H", "Authorization:token")
-    with serving("run", "--lambda", "--port", "0", cwd=SAMPLES, FLASK_APP="first") as served:
-        assert served.curl("/", "-I").startswith("HTTP/1.1 401 ")
-        assert served.curl("/", "-I", "-H", "Authorization:any").startswith("HTTP/1.1 403 ")
-        assert served.curl("/", *token) == "Stored value 0.\n"
-        stored = served.curl("/", "-X", "POST", "-d", '{"value":20}', "-H", "Content-Type: application/json", *token)
+    with start_server("run", "--lambda", "--port", "0", cwd=SAMPLES, FLASK_APP="first") as server:
+        assert server.curl("/", "-I").startswith("HTTP/1.1 401 ")
+        assert server.curl("/", "-I", "-H", "Authorization:any").startswith("HTTP/1.1 403 ")
+        assert server.curl("/", *token) == "Stored value 0.\n"
+        stored = server.curl("/", "-X", "POST", "-d", '{"value":20}', "-H", "Content-Type: application/json", *token)
         assert stored == "Value stored (20).\n"
-        assert served.curl("/", *token) == "Stored value 20.\n"
+        assert server.curl("/", *token) == "Stored value 20.\n"
 
 
 @requires_tool("curl")
 @mode
-def test_each_request_comes_by_the_events_of_the_chosen_gateway(mode: list[str], write: Write, project: Path):
+def test_each_request_is_an_event_of_the_chosen_gateway(mode: list[str], write: Write, project: Path):
     write("app.py", SERVICE)
-    with serving("run", "--lambda", "--via", "alb", "--port", "0", *mode, cwd=project) as served:
-        assert served.out.read_text().startswith(" * Service small (stage dev), through Lambda by alb events\n")
-        assert served.curl("/") == "elb\n"
-        assert served.curl("/url") == f"{served.url}/slow\n"
+    with start_server("run", "--lambda", "--via", "alb", "--port", "0", *mode, cwd=project) as server:
+        assert server.out.read_text().startswith(" * Service small (stage dev), through Lambda by alb events\n")
+        assert server.curl("/") == "elb\n"
+        assert server.curl("/url") == f"{server.url}/slow\n"
 
 
 @requires_tool("curl")
-def test_one_event_is_answered_at_a_time(write: Write, project: Path):
+def test_events_are_handled_one_at_a_time(write: Write, project: Path):
     write("app.py", SERVICE)
-    with serving("run", "--lambda", "--port", "0", cwd=project) as served:
-        waiting = [served.curl_later("/slow") for _ in range(3)]
-        answers = []
+    with start_server("run", "--lambda", "--port", "0", cwd=project) as server:
+        waiting = [server.start_curl("/slow") for _ in range(3)]
+        responses = []
         for curl in waiting:
             with curl:
-                answers.append(curl.communicate(timeout=PATIENCE)[0])
-        assert answers == ["1\n"] * 3
+                responses.append(curl.communicate(timeout=PATIENCE)[0])
+        assert responses == ["1\n"] * 3
 
 
 @requires_tool("curl")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_the_lifespan_starts_at_the_first_event_and_ends_with_the_server(number: int, write: Write, project: Path):
     write("app.py", SERVICE)
-    with serving("run", "--lambda", "--port", "0", cwd=project) as served:
+    with start_server("run", "--lambda", "--port", "0", cwd=project) as server:
         assert list(project.glob("started-*")) == []
-        served.curl("/")
+        server.curl("/")
         until(lambda: len(list(project.glob("started-*"))) == 1)
-        assert served.stop(number) == 0
-        assert "Traceback" not in served.err.read_text()
+        assert server.stop(number) == 0
+        assert "Traceback" not in server.err.read_text()
     assert len(list(project.glob("ended-*"))) == 1
 
 
 def peak_memory(pid: int) -> int:
-    """The megabytes that a process has had at once."""
+    """Return the peak memory of a process in megabytes."""
     [size] = re.findall(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(size) // 1024
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of another process")
-@pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
-def test_a_body_of_a_hundred_megabytes_is_a_413_that_takes_no_memory(chunked: bool, write: Write, project: Path):
+@pytest.mark.end_to_end
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the peak memory of another process")
+@pytest.mark.parametrize("chunked", [False, True], ids=["content-length", "chunked"])
+def test_a_body_of_a_hundred_megabytes_is_a_413_and_is_not_held_in_memory(chunked: bool, write: Write, project: Path):
     write("app.py", SERVICE)
     headers = {} if chunked else {"Content-Length": str(100 * 1024 * 1024)}
-    with serving("run", "--lambda", "--port", "0", cwd=project) as served:
-        before = peak_memory(served.process.pid)
-        connection = HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE)
+    with start_server("run", "--lambda", "--port", "0", cwd=project) as server:
+        before = peak_memory(server.process.pid)
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
         parts = (b"x" * 1024 * 1024 for _ in range(100))
         connection.request("POST", "/", parts, headers, encode_chunked=chunked)
-        with connection.getresponse() as answer:
-            assert (answer.status, answer.read()) == (413, b'{"message": "Request Too Long"}')
+        with connection.getresponse() as response:
+            assert (response.status, response.read()) == (413, b'{"message": "Request Too Long"}')
         connection.close()
-        assert peak_memory(served.process.pid) - before < 60
+        assert peak_memory(server.process.pid) - before < 60
 
 
-def test_an_app_that_is_no_service_is_one_line(write: Write, project: Path):
+def test_another_asgi_app_is_a_one_line_error(write: Write, project: Path):
     write("app.py", "from starlette.applications import Starlette\napp = Starlette()")
-    done = run_cws("run", "--lambda", "--port", "0", cwd=project)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "Error: The app 'app:app' is a Starlette; only a TechMicroService has a Lambda handler.\n"
+    result = CliRunner().invoke(cws, ["-p", str(project), "run", "--lambda", "--port", "0"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "Error: App 'app:app' is a Starlette. Only a TechMicroService has a Lambda handler.\n"
 
 
-def test_via_goes_with_lambda_alone(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(project)
-    write("app.py", SERVICE)
-    done = CliRunner().invoke(cws, ["run", "--via", "http"])
-    assert (done.exit_code, done.stderr) == (2, "Error: --via names the gateway of --lambda, which is missing.\n")
+def test_via_requires_lambda():
+    result = CliRunner().invoke(cws, ["run", "--via", "http"])
+    assert (result.exit_code, result.stderr) == (2, "Error: --via requires --lambda.\n")

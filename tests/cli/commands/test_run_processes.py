@@ -1,4 +1,4 @@
-"""`cws run` as processes: signals, workers, reloading, and a service that fails to start."""
+"""`cws run` as one or more processes: signals, workers, reloading, and a lifespan that fails."""
 
 import signal
 from functools import partial
@@ -7,64 +7,66 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Write
-from tests.cli.serving import MODES, SERVICE, mode, run_cws, serving, until, until_reloaded
+from tests.cli.processes import MODES, SERVICE, change_until, mode, run_cws, start_server, until
 from tests.tools import PATIENCE, requires_tool
+
+pytestmark = pytest.mark.end_to_end
 
 
 @requires_tool("curl")
 @mode
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_a_signal_ends_it_after_the_requests_in_flight(
+def test_a_signal_stops_the_server_after_the_requests_in_flight(
     mode: list[str], number: int, write: Write, project: Path
 ) -> None:
     write("app.py", SERVICE)
-    with serving("run", "--port", "0", *mode, cwd=project) as served:
-        with served.curl_later("/slow") as waiting:
-            until((project / "asked").exists)
-            served.send(number)
-            until(lambda: "Waiting for connections to close. (CTRL+C to force quit)" in served.err.read_text())
+    with start_server("run", "--port", "0", *mode, cwd=project) as server:
+        with server.start_curl("/slow") as waiting:
+            until((project / "received").exists)
+            server.send(number)
+            until(lambda: "Waiting for connections to close. (CTRL+C to force quit)" in server.err.read_text())
             (project / "go").touch()
-            answer, _ = waiting.communicate(timeout=PATIENCE)
-        assert answer == "answered\n"
-        assert served.process.wait(PATIENCE) == 0
-        assert "Traceback" not in served.err.read_text()
+            response, _ = waiting.communicate(timeout=PATIENCE)
+        assert response == "done\n"
+        assert server.process.wait(PATIENCE) == 0
+        assert "Traceback" not in server.err.read_text()
 
 
 @requires_tool("curl")
 def test_workers_share_one_port(write: Write, project: Path) -> None:
     write("app.py", SERVICE)
-    with serving("run", "--port", "0", "--workers", "2", cwd=project) as served:
+    with start_server("run", "--port", "0", "--workers", "2", cwd=project) as server:
         pids: set[str] = set()
         for _ in range(50):
-            # Each answer holds its process up, so that the other has to take the next.
-            waiting = [served.curl_later("/pid") for _ in range(4)]
+            # Each request blocks its process, so that the other one has to accept the next.
+            waiting = [server.start_curl("/pid") for _ in range(4)]
             for curl in waiting:
                 with curl:
                     pids.add(curl.communicate(timeout=PATIENCE)[0])
             if len(pids) == 2:
                 break
         assert len(pids) == 2
-        assert f"{served.process.pid}\n" not in pids
+        assert f"{server.process.pid}\n" not in pids
 
 
 @requires_tool("curl")
-def test_reload_serves_what_was_changed(write: Write, project: Path) -> None:
+def test_reload_serves_a_changed_module(write: Write, project: Path) -> None:
     write("app.py", SERVICE)
     token = ("-H", "Authorization: s3cr3t-token")
-    with serving("run", "--port", "0", "--reload", cwd=project) as served:
-        assert served.curl("/", *token) == "Hello world.\n"
-        again = partial(write, "app.py", SERVICE.replace("Hello world.", "Hello again."))
-        until_reloaded(again, lambda: served.answers("Hello again.\n", *token))
+    with start_server("run", "--port", "0", "--reload", cwd=project) as server:
+        assert server.curl("/", *token) == "Hello world.\n"
+        change = partial(write, "app.py", SERVICE.replace("Hello world.", "Hello again."))
+        change_until(change, lambda: server.responds("Hello again.\n", *token))
         line = "Error: Cannot import 'app': ModuleNotFoundError: No module named 'absent_dependency'\n"
         broken = partial(write, "app.py", SERVICE + "import absent_dependency\n")
-        until_reloaded(broken, lambda: line in served.err.read_text())
-        mended = partial(write, "app.py", SERVICE.replace("Hello world.", "Hello at last."))
-        until_reloaded(mended, lambda: served.answers("Hello at last.\n", *token))
-        assert served.stop() == 0
+        change_until(broken, lambda: line in server.err.read_text())
+        repaired = partial(write, "app.py", SERVICE.replace("Hello world.", "Hello at last."))
+        change_until(repaired, lambda: server.responds("Hello at last.\n", *token))
+        assert server.stop() == 0
 
 
 @pytest.mark.parametrize("mode", MODES[:2], ids=["one", "workers"])
-def test_a_lifespan_that_fails_is_shown_and_ends_it(mode: list[str], write: Write, project: Path) -> None:
+def test_a_lifespan_that_fails_stops_the_server(mode: list[str], write: Write, project: Path) -> None:
     write(
         "app.py",
         """
@@ -102,29 +104,29 @@ app = TechMicroService(name="small", lifespan=lifespan)
 
 
 @mode
-def test_the_banner_comes_once_the_service_has_started(mode: list[str], write: Write, project: Path) -> None:
+def test_the_banner_is_printed_when_the_service_has_started(mode: list[str], write: Write, project: Path) -> None:
     write("app.py", STARTING)
-    with serving("run", "--port", "0", *mode, cwd=project) as served:
-        assert served.out.read_text().replace("started\n", "") == (
-            f" * Service small (stage dev)\n * Running on {served.url} (Press CTRL+C to quit)\n"
+    with start_server("run", "--port", "0", *mode, cwd=project) as server:
+        assert server.out.read_text().replace("started\n", "") == (
+            f" * Service small (stage dev)\n * Running on {server.url} (Press CTRL+C to quit)\n"
         )
-        assert served.out.read_text().startswith("started\n")
-        assert served.stop() == 0
-        assert served.out.read_text().count("Running on") == 1
+        assert server.out.read_text().startswith("started\n")
+        assert server.stop() == 0
+        assert server.out.read_text().count("Running on") == 1
 
 
-def test_with_reload_the_banner_comes_with_the_change_that_starts(write: Write, project: Path) -> None:
-    failing = STARTING.replace("    yield", "    yield (Path('mended').exists() or 1 / 0) and None")
+def test_with_reload_the_banner_is_printed_after_the_first_start_that_works(write: Write, project: Path) -> None:
+    failing = STARTING.replace("    yield", "    yield (Path('repaired').exists() or 1 / 0) and None")
     write("app.py", failing)
-    with serving("run", "--port", "0", "--reload", cwd=project, until_started=False) as served:
-        until(lambda: "ZeroDivisionError" in served.err.read_text())
-        assert "Running on" not in served.out.read_text()
+    with start_server("run", "--port", "0", "--reload", cwd=project, until_started=False) as server:
+        until(lambda: "ZeroDivisionError" in server.err.read_text())
+        assert "Running on" not in server.out.read_text()
 
-        write("mended", "")
-        until_reloaded(partial(write, "app.py", STARTING), lambda: "Running on" in served.out.read_text())
+        write("repaired", "")
+        change_until(partial(write, "app.py", STARTING), lambda: "Running on" in server.out.read_text())
 
 
-def test_an_app_that_fails_in_the_workers_alone_ends_it(write: Write, project: Path) -> None:
+def test_an_app_that_fails_only_in_the_workers_stops_the_server(write: Write, project: Path) -> None:
     write(
         "app.py",
         """

@@ -1,4 +1,4 @@
-"""`cws shell`: Python with the service loaded, and `await` at its prompt."""
+"""`cws shell`: a Python prompt with the service loaded and top-level `await`."""
 
 import os
 import pty
@@ -9,9 +9,11 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from click.testing import CliRunner, Result
 
+from coworks_async.cli.main import cws
 from tests.cli.conftest import Write
-from tests.cli.serving import CWS
+from tests.cli.processes import CWS, reset_sigint
 from tests.tools import PATIENCE
 
 SERVICE = """
@@ -45,9 +47,6 @@ class Shop(TechMicroService):
 app = Shop(name="shop", lifespan=lifespan)
 """
 
-PLAIN = ["--plain"]
-kinds = pytest.mark.parametrize("kind", [PLAIN, []], ids=["python", "ipython"])
-
 
 @pytest.fixture
 def shop(write: Write, project: Path) -> Path:
@@ -56,13 +55,20 @@ def shop(write: Write, project: Path) -> Path:
     return project
 
 
-def typed(folder: Path, text: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with what stands in for a keyboard."""
+def plain_shell(project: Path, lines: str, **environment: str) -> Result:
+    """Run lines in Python's own prompt, in this process."""
+    runner = CliRunner(env=environment)
+    return runner.invoke(cws, ["-p", str(project), "-A", "shop", "shell", "--plain"], input=dedent(lines))
+
+
+def ipython_shell(project: Path, lines: str) -> subprocess.CompletedProcess[str]:
+    """Run lines in IPython, in a process."""
+    environment = {"IPYTHONDIR": str(project / "ipython"), "NO_COLOR": "1", "HOME": str(project)}
     return subprocess.run(
-        [CWS, "-A", "shop", "shell", *options],
-        cwd=folder,
-        env=os.environ | {"IPYTHONDIR": str(folder / "ipython"), "NO_COLOR": "1", "HOME": str(folder)} | environment,
-        input=dedent(text),
+        [CWS, "-A", "shop", "shell"],
+        cwd=project,
+        env=os.environ | environment,
+        input=dedent(lines),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -70,34 +76,37 @@ def typed(folder: Path, text: str, *options: str, **environment: str) -> subproc
     )
 
 
-@kinds
-def test_the_app_and_a_client_are_there_and_await_works(shop: Path, kind: list[str]):
-    if not kind:
-        pytest.importorskip("IPython")
-    done = typed(
-        shop,
-        """\
-        print("client:", client.get("/").text, client.get("/pool").text)
-        print("app:", app.name, await app.get())
-        print("file:", await app.get_env())
-        """,
-        *kind,
-    )
+LINES = """\
+    print("client:", client.get("/").text, client.get("/pool").text)
+    print("app:", app.name, await app.get())
+    print("file:", await app.get_env())
+    """
+EXPECTED = ("client: Hello world. open", "app: shop Hello world.", "file: hi", "started", "ended")
+
+
+def test_the_prompt_has_the_app_and_a_client_and_await_works(shop: Path):
+    result = plain_shell(shop, LINES)
+    assert result.exit_code == 0, result.stderr
+    for line in EXPECTED:
+        assert line in result.stdout
+    assert "Service shop (stage dev), Python 3." in result.output
+    assert "HTTP Request" not in result.stderr
+    assert "In [1]: " not in result.stdout
+
+
+@pytest.mark.end_to_end
+def test_ipython_is_used_if_it_is_installed(shop: Path):
+    pytest.importorskip("IPython")
+    done = ipython_shell(shop, LINES)
     assert done.returncode == 0, done.stderr
-    for line in ("client: Hello world. open", "app: shop Hello world.", "file: hi", "started", "ended"):
+    for line in (*EXPECTED, "In [1]: "):
         assert line in done.stdout
     assert "Service shop (stage dev), Python 3." in done.stdout + done.stderr
     assert "HTTP Request" not in done.stderr
 
 
-def test_it_is_ipython_where_that_is_installed(shop: Path):
-    pytest.importorskip("IPython")
-    assert "In [1]: " in typed(shop, "").stdout
-    assert "In [1]: " not in typed(shop, "", *PLAIN).stdout
-
-
-def test_what_a_line_raises_is_shown_and_the_next_line_runs(shop: Path):
-    done = typed(
+def test_an_error_is_shown_and_the_next_line_runs(shop: Path):
+    result = plain_shell(
         shop,
         """\
         1 / 0
@@ -108,17 +117,16 @@ def test_what_a_line_raises_is_shown_and_the_next_line_runs(shop: Path):
         def
         6 * 7
         """,
-        *PLAIN,
     )
-    assert done.returncode == 0
-    assert "42\n" in done.stdout
+    assert result.exit_code == 0
+    assert "42\n" in result.stdout
     for error in ("ZeroDivisionError", "KeyError: 'absent'", "TypeError", "SyntaxError"):
-        assert error in done.stderr
-    assert "coworks_async" not in done.stderr
+        assert error in result.stderr
+    assert "coworks_async" not in result.stderr
 
 
-def test_one_loop_serves_every_line(shop: Path):
-    done = typed(
+def test_all_lines_share_one_event_loop(shop: Path):
+    result = plain_shell(
         shop,
         """\
         import asyncio
@@ -133,49 +141,48 @@ def test_one_loop_serves_every_line(shop: Path):
         task = await start()
         await task
         """,
-        *PLAIN,
     )
-    assert "same: True" in done.stdout
-    assert "ran later" in done.stdout
+    assert "same: True" in result.stdout
+    assert "ran later" in result.stdout
 
 
-def test_exit_ends_it_with_its_code(shop: Path):
-    done = typed(shop, "raise SystemExit(3)\nprint('never')\n", *PLAIN)
-    assert done.returncode == 3
-    assert "never" not in done.stdout
-    assert "ended" in done.stdout
+def test_exit_ends_the_shell_with_its_code(shop: Path):
+    result = plain_shell(shop, "raise SystemExit(3)\nprint('never')\n")
+    assert result.exit_code == 3
+    assert "never" not in result.stdout
+    assert "ended" in result.stdout
 
 
-def test_the_stage_is_the_one_of_the_option(shop: Path):
+def test_the_environment_of_the_stage_is_loaded(shop: Path):
     (shop / ".env.v1").write_text("GREETING=hi from v1")
-    done = typed(shop, "import os; print(os.environ['GREETING'], os.environ['CWS_STAGE'])\n", *PLAIN, CWS_STAGE="v1")
-    assert "hi from v1 v1\n" in done.stdout
-    assert "(stage v1)" in done.stderr
+    result = plain_shell(shop, "import os; print(os.environ['GREETING'], os.environ['CWS_STAGE'])\n", CWS_STAGE="v1")
+    assert "hi from v1 v1\n" in result.stdout
+    assert "(stage v1)" in result.stderr
 
 
-def test_control_c_ends_an_await_and_not_the_shell(shop: Path):
+@pytest.mark.end_to_end
+def test_ctrl_c_ends_an_await_but_not_the_shell(shop: Path):
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
-        [CWS, "-A", "shop", "shell", *PLAIN],
+        [CWS, "-A", "shop", "shell", "--plain"],
         cwd=shop,
         env=os.environ | {"TERM": "dumb", "HOME": str(shop)},
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
         start_new_session=True,
-        # A shell that starts these tests in the background has them ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=reset_sigint,
     )
     os.close(terminal)
     try:
         read(controller, ">>> ")
-        # Printed by the loop, and so while it is awaited.
+        # Printed by the loop, and so during the await.
         os.write(controller, b"import asyncio; asyncio.get_running_loop().call_soon(print, 'wait' + 'ing')")
         os.write(controller, b"; await asyncio.Event().wait()\n")
         read(controller, "waiting\r\n")
         os.killpg(process.pid, signal.SIGINT)
         read(controller, ">>> ", after="KeyboardInterrupt")
-        # As from a keyboard: the tabulator completes the name.
+        # The tab key completes the name.
         os.write(controller, b"await clie\t.__class__; 6 * 7\n")
         assert "TypeError" in read(controller, ">>> ")
         os.write(controller, b"\x04")
@@ -188,7 +195,7 @@ def test_control_c_ends_an_await_and_not_the_shell(shop: Path):
 
 
 def read(controller: int, end: str, after: str = "") -> str:
-    """Read what a terminal shows until it shows `end`, and `after` somewhere before."""
+    """Read from a terminal until it shows `end`, with `after` somewhere before."""
     shown = ""
     while not (shown.endswith(end) and after in shown):
         assert select.select([controller], [], [], PATIENCE)[0], shown

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from coworks_async.cli.main import cws
 from tests.cli.conftest import Write
-from tests.cli.serving import CWS, until
+from tests.cli.processes import CWS, until
 from tests.tools import PATIENCE
 
 SAMPLES = Path(__file__).parents[3] / "samples" / "docs"

@@ -1,16 +1,16 @@
-"""Bodies without names, and entries that read for themselves."""
+"""Bodies without fields, and entries that take the request."""
 
 import pytest
 
 from coworks_async import Request, TechMicroService, entry, request
 from tests.clients import Connect, in_process
+from tests.http_requests import JSON, assert_bound, assert_refused, shown
 from tests.pipeline.checks import assert_problem
-from tests.sending import JSON, assert_bound, assert_refused, shown
 
-TWICE = "Given in the query and in the body"
+DUPLICATE = "Given in both the query and the body"
 
 
-class Sole(TechMicroService):
+class Single(TechMicroService):
     @entry(no_auth=True)
     async def post(self, items: list[int] | None = None, note: str = ""):
         return shown(items, note)
@@ -28,8 +28,8 @@ class Sole(TechMicroService):
         return shown()
 
 
-def test_a_body_that_is_no_object_goes_to_the_one_parameter_that_can_take_it(connect: Connect):
-    client = connect(Sole())
+def test_json_that_is_not_an_object_binds_to_the_only_parameter_that_accepts_it(connect: Connect):
+    client = connect(Single())
     assert_bound(client.post("/", json=["1", 2]), [1, 2], "")
     assert_bound(client.post("/", json="text"), None, "text")
     assert_bound(client.post("/?note=x", json=[1]), [1], "x")
@@ -37,12 +37,12 @@ def test_a_body_that_is_no_object_goes_to_the_one_parameter_that_can_take_it(con
     assert_bound(client.patch("/", json="5"), 5)
 
 
-def test_a_body_that_is_no_object_is_refused_where_none_or_several_can_take_it(connect: Connect):
-    client = connect(Sole())
-    none = ("body", "", "a JSON object", "No parameter can take it")
-    assert_refused(client.post("/", json=5), none)
-    assert_refused(client.request("DELETE", "/", json=[1]), none)
-    assert_refused(client.put("/", json=5), ("body", "", "a JSON object", "More than one parameter could take it"))
+def test_json_that_is_not_an_object_is_rejected_if_no_or_several_parameters_accept_it(connect: Connect):
+    client = connect(Single())
+    error = ("body", "", "a JSON object", "No parameter accepts it")
+    assert_refused(client.post("/", json=5), error)
+    assert_refused(client.request("DELETE", "/", json=[1]), error)
+    assert_refused(client.put("/", json=5), ("body", "", "a JSON object", "More than one parameter accepts it"))
     assert_bound(client.put("/?low=1", json=5), 1, 5)
     assert_refused(client.patch("/", json=[1]), ("body", "number", "int", "Expected `int`, got `array`"))
     assert_refused(client.patch("/", json="x"), ("body", "number", "int", "Expected `int`, got `str`"))
@@ -50,69 +50,71 @@ def test_a_body_that_is_no_object_is_refused_where_none_or_several_can_take_it(c
 
 class Reading(TechMicroService):
     @entry(no_auth=True)
-    async def get(self, asked: Request, limit: int = 1):
-        return shown(limit, dict(asked.query_params), await asked.body())
+    async def get(self, given: Request, limit: int = 1):
+        return shown(limit, dict(given.query_params), await given.body())
 
     @entry(no_auth=True)
-    async def post(self, asked: Request, *, limit: int = 1, note: str = ""):
-        return shown(limit, note, (await asked.body()).decode())
+    async def post(self, given: Request, *, limit: int = 1, note: str = ""):
+        return shown(limit, note, (await given.body()).decode())
 
     @entry(no_auth=True)
-    async def put(self, asked: Request):
-        return shown([chunk async for chunk in asked.stream() if chunk])
+    async def put(self, given: Request):
+        return shown([chunk async for chunk in given.stream() if chunk])
 
 
-def test_an_entry_that_takes_the_request_reads_for_itself(connect: Connect):
+def test_an_entry_that_takes_the_request_accepts_any_query_and_body(connect: Connect):
     client = connect(Reading())
     assert_bound(client.get("/?limit=2&other=x"), 2, {"limit": "2", "other": "x"}, b"")
     assert_bound(client.request("GET", "/?other=x", content=b"abc"), 1, {"other": "x"}, b"abc")
     for sent in (b"abc", b"[1]", b'"x"', b'{"other": 1}', b"{", b"[" * 5000):
-        answer = client.post("/?other=x", content=sent, headers=JSON)
-        assert answer.status_code == 200
-        assert answer.text.endswith(shown(sent.decode()))
+        response = client.post("/?other=x", content=sent, headers=JSON)
+        assert response.status_code == 200
+        assert response.text.endswith(shown(sent.decode()))
     assert_bound(client.post("/", content=b"abc", headers={"content-type": "application/pdf"}), 1, "", "abc")
     assert_bound(client.put("/?other=x", content=b"abc"), [b"abc"])
 
 
-def test_an_entry_that_takes_the_request_reads_a_text_that_is_not_in_its_charset(connect: Connect):
+def test_an_entry_that_takes_the_request_accepts_undecodable_text(connect: Connect):
     class Raw(TechMicroService):
         @entry(no_auth=True)
-        async def post(self, asked: Request, note: str = ""):
-            return shown(note, await asked.body())
+        async def post(self, given: Request, note: str = ""):
+            return shown(note, await given.body())
 
         @entry(no_auth=True)
-        async def put(self, asked: Request, *, note: str):
-            return shown(note, await asked.body())
+        async def put(self, given: Request, *, note: str):
+            return shown(note, await given.body())
 
     client = connect(Raw())
     plain = {"content-type": "text/plain"}
     assert_bound(client.post("/", content=b"\xff", headers=plain), "", b"\xff")
-    detail = "The body is not in the charset that it says."
+    detail = "The body is not encoded in its declared charset."
     assert_problem(client.put("/", content=b"\xff", headers=plain), 400, "Bad Request", detail)
     assert_bound(client.put("/?note=x", content=b"\xff", headers=plain), "x", b"\xff")
 
 
-def test_what_an_entry_that_takes_the_request_names_is_bound_and_checked(connect: Connect):
+def test_named_parameters_of_an_entry_that_takes_the_request_are_validated(connect: Connect):
     client = connect(Reading())
     assert_bound(client.post("/?other=1", content=b'{"limit": "3", "other": 1}'), 3, "", '{"limit": "3", "other": 1}')
     assert_bound(client.post("/", content=b"abc", headers={"content-type": "text/plain"}), 1, "abc", "abc")
     assert_refused(client.get("/?limit=x&other=1"), ("query", "limit", "int", "Expected `int`, got `str`"))
-    assert_refused(client.post("/?limit=1&other=1", json={"limit": 1, "other": 1}), ("query", "limit", "int", TWICE))
+    assert_refused(
+        client.post("/?limit=1&other=1", json={"limit": 1, "other": 1}), ("query", "limit", "int", DUPLICATE)
+    )
     assert_refused(
         client.post("/", json={"limit": "x", "other": 1}), ("body", "limit", "int", "Expected `int`, got `str`")
     )
 
 
-def test_an_entry_that_takes_the_request_gets_no_body_unread_that_a_parameter_has_to_come_from(connect: Connect):
+def test_an_unparsable_body_is_rejected_if_a_required_parameter_must_come_from_it(connect: Connect):
     class Needing(TechMicroService):
         @entry(no_auth=True)
-        async def post(self, asked: Request, *, number: int):
-            return shown(number, (await asked.body()).decode())
+        async def post(self, given: Request, *, number: int):
+            return shown(number, (await given.body()).decode())
 
     client = connect(Needing())
-    answer = client.post("/", content=b"{", headers=JSON)
-    detail = "The body is not JSON: Input data was truncated."
-    assert_problem(answer, 400, "Bad Request", detail)
+    response = client.post("/", content=b"{", headers=JSON)
+    detail = "The body is not valid JSON: Input data was truncated."
+    assert_problem(response, 400, "Bad Request", detail)
     assert_refused(client.post("/", json={}), ("body", "number", "int", "Missing"))
     assert_bound(client.post("/?number=5", content=b"{", headers=JSON), 5, "{")
 
@@ -134,7 +136,7 @@ def test_a_hook_that_reads_the_body_leaves_it_for_the_entry(connect: Connect):
     assert_bound(client.post("/", data={"value": 5}), 5, "value=5")
 
 
-def test_a_hook_that_takes_the_stream_of_the_body_leaves_none_for_the_entry(caplog: pytest.LogCaptureFixture):
+def test_a_hook_that_consumes_the_stream_makes_binding_fail(caplog: pytest.LogCaptureFixture):
     class Hooked(TechMicroService):
         @entry(no_auth=True)
         async def post(self, value: int = 0):
@@ -148,4 +150,4 @@ def test_a_hook_that_takes_the_stream_of_the_body_leaves_none_for_the_entry(capl
 
     with in_process(service) as client:
         assert client.post("/", json={"value": 5}).status_code == 500
-    assert "A hook took the body by request.stream(); let it use `await request.body()`" in caplog.text
+    assert "A hook consumed the body with request.stream(). Use await request.body()" in caplog.text

@@ -1,16 +1,16 @@
-"""From what a request brings to the arguments of its entry: bound, or refused by name."""
+"""Binding of path, query and body to parameters, and its errors."""
 
 from datetime import date
 from typing import Any
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
-from tests.sending import assert_bound, assert_refused, shown
+from tests.http_requests import assert_bound, assert_refused, shown
 
 SENTINEL = object()
-SEVERAL = [1, 2]
-NOTHING_TAKEN = ("nothing", "Nothing is taken here")
-TWICE = "Given in the query and in the body"
+MANY = [1, 2]
+NO_NAMES = ("nothing", "Unknown name; no names are accepted")
+DUPLICATE = "Given in both the query and the body"
 
 
 class Search(TechMicroService):
@@ -26,14 +26,14 @@ class Search(TechMicroService):
 def test_parameters_without_a_default_come_from_the_path_and_the_others_from_the_query(connect: Connect):
     client = connect(Search())
     assert_bound(client.get("/paris"), "paris", 10, None, False)
-    answer = client.get("/paris?limit=5&exact=yes&day=2024-02-29")
-    assert_bound(answer, "paris", 5, date(2024, 2, 29), True)
+    response = client.get("/paris?limit=5&exact=yes&day=2024-02-29")
+    assert_bound(response, "paris", 5, date(2024, 2, 29), True)
 
 
 def test_the_body_and_the_query_fill_the_same_parameters(connect: Connect):
     client = connect(Search())
     values = {"limit": "5", "day": "2024-02-29", "exact": "yes"}
-    for answer in (
+    for response in (
         client.post("/paris", json=values),
         client.post("/paris", data=values),
         client.post("/paris", files=[(name, (None, value)) for name, value in values.items()]),
@@ -41,7 +41,7 @@ def test_the_body_and_the_query_fill_the_same_parameters(connect: Connect):
         client.post("/paris", params={"limit": "5"}, json={"day": "2024-02-29", "exact": "yes"}),
         client.post("/paris", params={"exact": "yes"}, data={"limit": "5", "day": "2024-02-29"}),
     ):
-        assert_bound(answer, "paris", 5, date(2024, 2, 29), True)
+        assert_bound(response, "paris", 5, date(2024, 2, 29), True)
 
 
 def test_a_keyword_only_parameter_without_a_default_is_required(connect: Connect):
@@ -62,26 +62,26 @@ def test_a_required_parameter_of_a_get_is_missing_in_the_query(connect: Connect)
     assert_refused(client.get("/"), ("query", "day", "date", "Missing"))
 
 
-def test_a_get_binds_from_the_query_alone_and_refuses_a_body(connect: Connect):
+def test_a_get_binds_only_from_the_query_and_rejects_a_body(connect: Connect):
     client = connect(Search())
-    refused = ("body", "", "nothing", "A GET takes no body")
-    assert_refused(client.request("GET", "/paris", json={"limit": 5}), refused)
-    assert_refused(client.request("GET", "/paris?limit=5", content=b"x"), refused)
+    error = ("body", "", "nothing", "A GET request has no body")
+    assert_refused(client.request("GET", "/paris", json={"limit": 5}), error)
+    assert_refused(client.request("GET", "/paris?limit=5", content=b"x"), error)
     assert client.request("HEAD", "/paris", json={"limit": 5}).status_code == 422
     assert_bound(client.request("GET", "/paris", content=b""), "paris", 10, None, False)
 
 
-def test_a_get_lists_what_else_is_wrong_beside_its_body(connect: Connect):
-    answer = connect(Search()).request("GET", "/paris?limit=x&nope=1", json={})
+def test_a_get_with_a_body_lists_all_errors(connect: Connect):
+    response = connect(Search()).request("GET", "/paris?limit=x&nope=1", json={})
     assert_refused(
-        answer,
-        ("body", "", "nothing", "A GET takes no body"),
+        response,
+        ("body", "", "nothing", "A GET request has no body"),
         ("query", "limit", "int", "Expected `int`, got `str`"),
-        ("query", "nope", "nothing", "Unknown name; known here: limit, day, exact"),
+        ("query", "nope", "nothing", "Unknown name; accepted names: limit, day, exact"),
     )
 
 
-def test_a_get_without_parameters_takes_nothing(connect: Connect):
+def test_a_get_without_parameters_rejects_all_input(connect: Connect):
     class Plain(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
@@ -89,12 +89,12 @@ def test_a_get_without_parameters_takes_nothing(connect: Connect):
 
     client = connect(Plain())
     assert_bound(client.get("/"))
-    assert_refused(client.get("/?a=1"), ("query", "a", *NOTHING_TAKEN))
-    assert_refused(client.get("/?="), ("query", "", *NOTHING_TAKEN))
-    assert_refused(client.request("GET", "/", content=b"x"), ("body", "", "nothing", "A GET takes no body"))
+    assert_refused(client.get("/?a=1"), ("query", "a", *NO_NAMES))
+    assert_refused(client.get("/?="), ("query", "", *NO_NAMES))
+    assert_refused(client.request("GET", "/", content=b"x"), ("body", "", "nothing", "A GET request has no body"))
 
 
-def test_every_method_but_get_takes_a_body(connect: Connect):
+def test_every_method_except_get_accepts_a_body(connect: Connect):
     class Verbs(TechMicroService):
         @entry(no_auth=True)
         async def post(self, value: int = 0):
@@ -109,51 +109,51 @@ def test_every_method_but_get_takes_a_body(connect: Connect):
         assert_bound(client.request(method, "/"), 0)
 
 
-def test_a_name_in_the_query_and_in_the_body_is_refused(connect: Connect):
+def test_a_name_in_both_the_query_and_the_body_is_rejected(connect: Connect):
     client = connect(Search())
-    refused = [("query", "limit", "int", TWICE), ("query", "exact", "bool", TWICE)]
+    errors = [("query", "limit", "int", DUPLICATE), ("query", "exact", "bool", DUPLICATE)]
     sent = {"limit": 5, "day": "2024-02-29", "exact": True}
-    assert_refused(client.post("/paris?limit=5&exact=on", json=sent), *refused)
-    assert_refused(client.post("/paris?exact=on&limit=5", data={**sent, "exact": "on"}), *reversed(refused))
+    assert_refused(client.post("/paris?limit=5&exact=on", json=sent), *errors)
+    assert_refused(client.post("/paris?exact=on&limit=5", data={**sent, "exact": "on"}), *reversed(errors))
     assert_refused(
         client.post("/paris?day=x&nope=1", json={"day": "y", "nope": 1}),
-        ("query", "day", "date", TWICE),
-        ("query", "nope", "nothing", "Unknown name; known here: limit, day, exact"),
-        ("body", "nope", "nothing", "Unknown name; known here: limit, day, exact"),
+        ("query", "day", "date", DUPLICATE),
+        ("query", "nope", "nothing", "Unknown name; accepted names: limit, day, exact"),
+        ("body", "nope", "nothing", "Unknown name; accepted names: limit, day, exact"),
     )
 
 
-def test_an_unknown_name_is_refused_by_name_wherever_it_stands(connect: Connect):
+def test_unknown_names_are_rejected_in_query_and_body(connect: Connect):
     client = connect(Search())
-    unknown = ("nothing", "Unknown name; known here: limit, day, exact")
+    unknown = ("nothing", "Unknown name; accepted names: limit, day, exact")
     assert_refused(client.get("/paris?nope=1"), ("query", "nope", *unknown))
     assert_refused(
         client.get("/paris?limit=1&nope=1&nope=2&Limit=1"), ("query", "nope", *unknown), ("query", "Limit", *unknown)
     )
-    for answer in (
+    for response in (
         client.post("/paris", json={"day": "2024-02-29", "nope": None}),
         client.post("/paris", data={"day": "2024-02-29", "nope": ""}),
         client.post("/paris", files=[("day", (None, "2024-02-29")), ("nope", (None, ""))]),
     ):
-        assert_refused(answer, ("body", "nope", *unknown))
+        assert_refused(response, ("body", "nope", *unknown))
     assert_refused(client.post("/paris?nope=1", json={"day": "2024-02-29"}), ("query", "nope", *unknown))
 
 
 def test_the_name_of_a_path_parameter_is_unknown_in_the_query(connect: Connect):
-    unknown = ("nothing", "Unknown name; known here: limit, day, exact")
+    unknown = ("nothing", "Unknown name; accepted names: limit, day, exact")
     assert_refused(connect(Search()).get("/paris?place=rome"), ("query", "place", *unknown))
 
 
-def test_one_refusal_lists_all_that_is_wrong_in_path_query_and_body(connect: Connect):
+def test_one_422_lists_all_errors_in_path_query_and_body(connect: Connect):
     class Shop(TechMicroService):
         @entry(no_auth=True)
         async def post(self, shelf: int, row: bool, *, day: date, limit: int = 1, note: str = ""):
             return shown(shelf, row, day, limit, note)
 
-    answer = connect(Shop()).post("/x/y?limit=a&nope=1&note=a&note=b", json={"other": 1})
-    known = "Unknown name; known here: day, limit, note"
+    response = connect(Shop()).post("/x/y?limit=a&nope=1&note=a&note=b", json={"other": 1})
+    known = "Unknown name; accepted names: day, limit, note"
     assert_refused(
-        answer,
+        response,
         ("path", "shelf", "int", "Expected `int`, got `str`"),
         ("path", "row", "bool", "Expected `bool`, got `str`"),
         ("body", "day", "date", "Missing"),
@@ -164,17 +164,17 @@ def test_one_refusal_lists_all_that_is_wrong_in_path_query_and_body(connect: Con
     )
 
 
-def test_a_default_is_the_very_object_of_the_signature(connect: Connect):
+def test_a_default_is_the_object_of_the_signature(connect: Connect):
     class Defaults(TechMicroService):
         @entry(no_auth=True)
-        async def post(self, one: Any = SENTINEL, many: list[int] = SEVERAL, number: int = None):  # type: ignore[assignment]  # noqa: RUF013
-            return shown(one is SENTINEL, many is SEVERAL, number)
+        async def post(self, one: Any = SENTINEL, many: list[int] = MANY, number: int = None):  # type: ignore[assignment]  # noqa: RUF013
+            return shown(one is SENTINEL, many is MANY, number)
 
         get = post
 
     client = connect(Defaults())
-    for answer in (client.get("/"), client.post("/"), client.post("/", json={}), client.post("/?number=1")):
-        assert_bound(answer, True, True, 1 if answer.url.query else None)
+    for response in (client.get("/"), client.post("/"), client.post("/", json={}), client.post("/?number=1")):
+        assert_bound(response, True, True, 1 if response.url.query else None)
     assert_bound(client.post("/", json={"number": 1}), True, True, 1)
     assert_bound(client.get("/?many=1&one=1"), False, False, None)
 
@@ -192,7 +192,7 @@ def test_the_rest_of_a_path_is_a_tuple_of_segments(connect: Connect):
     assert_refused(client.get("/c/1/x/y"), wrong, wrong)
 
 
-def test_a_positional_only_parameter_binds_as_any_other(connect: Connect):
+def test_a_positional_only_parameter_is_bound(connect: Connect):
     class Positional(TechMicroService):
         @entry(no_auth=True)
         async def get(self, place: str, limit: int = 1, /, note: str = ""):
@@ -205,7 +205,7 @@ def test_a_positional_only_parameter_binds_as_any_other(connect: Connect):
     assert_bound(client.post("/paris", json={"note": "x"}), "paris", 1, "x")
 
 
-def test_a_parameter_may_have_any_name(connect: Connect):
+def test_a_parameter_can_have_any_name(connect: Connect):
     class Names(TechMicroService):
         @entry(no_auth=True)
         async def post(
@@ -221,7 +221,7 @@ def test_a_parameter_may_have_any_name(connect: Connect):
     assert_bound(client.get("/", params=values), 1, 2, 3, 4, 5, 6)
 
 
-def test_the_short_road_and_the_long_one_agree_on_a_path_number_that_is_too_long(connect: Connect):
+def test_a_number_that_is_too_long_is_the_same_error_in_fast_and_full_binding(connect: Connect):
     class Numbers(TechMicroService):
         @entry(no_auth=True)
         async def post(self, number: int, value: int = 0):

@@ -1,6 +1,6 @@
-// Elements, written as calls.
+// Helpers that create elements.
 
-// Make an element: "on…" adds a listener, true is an empty attribute, false and undefined are none.
+// Create an element. Attributes: "on…" adds a listener, true is an empty attribute, false and undefined are omitted.
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -12,17 +12,17 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-// What an author wrote in plain words, where only `code` is marked.
+// Plain text in which `code` is marked up.
 export function prose(text) {
   return text.split(/`([^`]+)`/).map((part, index) => (index % 2 ? h("code", {}, part) : part));
 }
 
-// A path or a name, which may be broken after its slashes and underscores.
+// A path or a name that may wrap after slashes and underscores.
 export function breakable(text) {
   return text.split(/(?<=[/_])/).flatMap((part, index) => (index ? [h("wbr"), part] : part));
 }
 
-// A button that puts a text on the clipboard and says that it did.
+// A button that copies a text to the clipboard and confirms it.
 export function copyButton(label, text) {
   const button = h("button", { type: "button" }, label);
   button.addEventListener("click", async () => {
@@ -30,7 +30,7 @@ export function copyButton(label, text) {
       await navigator.clipboard.writeText(text());
       button.textContent = "Copied";
     } catch {
-      // Browsers give the clipboard to https and localhost alone.
+      // Browsers allow clipboard access on https and localhost only.
       button.textContent = "Select the text to copy it";
     }
     setTimeout(() => (button.textContent = label), 1500);

@@ -1,27 +1,27 @@
-// The entries, by blueprint; each can be opened, tried, and written as a command.
-import { showAnswer, showFailure } from "./answers.js";
-import { curl, send, token, tokenKey, urlOf } from "./calls.js";
+// The entries by blueprint. Each has a form to try it, and shows the request as a curl command.
 import { breakable, copyButton, h, prose } from "./dom.js";
 import { field } from "./fields.js";
-import { example, inWords, main } from "./schemas.js";
+import { buildUrl, formatCurl, send, token, tokenKey } from "./requests.js";
+import { showFailure, showResponse } from "./responses.js";
+import { describe, example, mainSchema } from "./schemas.js";
 
 const JSON_TYPE = "application/json";
 const FORMS = { "application/x-www-form-urlencoded": "form", "multipart/form-data": "multipart" };
 
-// Yield each entry of the document, with what the list of routes says of it.
+// Yield each operation of the document with its route.
 function* entriesOf(document, routes) {
-  const told = new Map();
+  const routesByEndpoint = new Map();
   for (const [path, methods] of Object.entries(routes)) {
-    for (const route of Object.values(methods)) told.set(route.endpoint, { ...route, path });
+    for (const route of Object.values(methods)) routesByEndpoint.set(route.endpoint, { ...route, path });
   }
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
-      yield { path, method: method.toUpperCase(), operation, route: told.get(operation.operationId) };
+      yield { path, method: method.toUpperCase(), operation, route: routesByEndpoint.get(operation.operationId) };
     }
   }
 }
 
-// Return the groups to show, and what is needed to filter them: the words of each entry.
+// Return the groups: a section, and its views, whose words the filter matches.
 export function groupsView(document, routes) {
   const groups = new Map();
   const own = { name: document.info.title, description: undefined };
@@ -31,7 +31,7 @@ export function groupsView(document, routes) {
   return shown.map((group, index) => {
     const views = group.entries.map((entry) => entryView(document, entry));
     const heading = h("h2", { id: `group-${index}` }, group.name);
-    // What follows is for who registers the blueprint.
+    // Later paragraphs address those who register the blueprint.
     const [about] = (group.description ?? "").split("\n\n");
     const description = about ? h("p", { class: "about" }, prose(about)) : undefined;
     const section = h("section", { class: "group", "aria-labelledby": heading.id }, heading, description, views);
@@ -56,7 +56,7 @@ function entryView(document, entry) {
   );
   const view = h("details", { class: "entry", id: operation.operationId }, summary);
   view.dataset.words = [method, path, operation.operationId, operation.summary].join(" ").toLowerCase();
-  // A service may have a thousand entries: what is inside is made when it is looked at.
+  // Created when opened, because a service may have a thousand entries.
   view.addEventListener("toggle", () => view.children.length === 1 && view.append(panel(document, entry)));
   return view;
 }
@@ -64,18 +64,18 @@ function entryView(document, entry) {
 function panel(document, { path, method, operation, route }) {
   const rest = /\{(\w+):path\}/.exec(route?.path ?? "")?.[1];
   const parameters = operation.parameters ?? [];
-  const of = (where) =>
+  const fieldsIn = (location) =>
     parameters
-      .filter((parameter) => parameter.in === where)
+      .filter((parameter) => parameter.in === location)
       .map((parameter) => field(document, { ...parameter, required: parameter.required && parameter.name !== rest }));
-  const [segments, query, headers] = ["path", "query", "header"].map(of);
+  const [segments, query, headers] = ["path", "query", "header"].map(fieldsIn);
   const body = bodyOf(document, operation.requestBody);
   const read = (fields) => fields.flatMap((each) => each.read());
   const secured = operation.security.length > 0;
   const withToken = secured ? h("input", { type: "checkbox", checked: true }) : undefined;
-  const call = () => ({
+  const buildRequest = () => ({
     method,
-    url: urlOf(path, read(segments), rest, read(query)),
+    url: buildUrl(path, read(segments), rest, read(query)),
     headers: {
       ...(withToken?.checked ? { [tokenKey]: token.get() ?? "" } : {}),
       ...body?.headers(),
@@ -83,24 +83,24 @@ function panel(document, { path, method, operation, route }) {
     },
     body: body?.read(),
   });
-  const rows = [set("Path", segments), set("Query", query), set("Headers", headers), body?.rows];
+  const rows = [fieldset("Path", segments), fieldset("Query", query), fieldset("Headers", headers), body?.rows];
   return h(
     "div",
     { class: "panel" },
     operation.description ? h("p", { class: "about" }, prose(operation.description)) : undefined,
     h("p", {}, h("code", { class: "signature" }, `${operation.operationId}${route?.signature ?? ""}`)),
-    trial(call, rows, withToken),
+    tryForm(buildRequest, rows, withToken),
   );
 }
 
-function set(legend, fields) {
+function fieldset(legend, fields) {
   return fields.length ? h("fieldset", {}, h("legend", {}, legend), fields.map(({ row }) => row)) : undefined;
 }
 
-// The form of an entry with its command, and its answer once it is sent.
-function trial(call, rows, withToken) {
-  const answer = h("div", { class: "answer", "aria-live": "polite" });
-  const { view, write } = commandView(call, withToken !== undefined);
+// The form of an entry, its command, and the response once it is sent.
+function tryForm(buildRequest, rows, withToken) {
+  const response = h("div", { class: "response", "aria-live": "polite" });
+  const { view, update } = commandView(buildRequest, withToken !== undefined);
   const stop = h("button", { type: "button", hidden: true }, "Stop");
   const button = h("button", { class: "primary" }, "Send");
   const submit = async (event) => {
@@ -108,42 +108,42 @@ function trial(call, rows, withToken) {
     const control = new AbortController();
     stop.onclick = () => control.abort();
     [button.disabled, stop.hidden] = [true, false];
-    answer.setAttribute("aria-busy", "true");
+    response.setAttribute("aria-busy", "true");
     const started = performance.now();
     try {
-      await showAnswer(answer, await send(call(), control.signal), started);
+      await showResponse(response, await send(buildRequest(), control.signal), started);
     } catch (error) {
-      showFailure(answer, error);
+      showFailure(response, error);
     }
-    answer.removeAttribute("aria-busy");
-    // Who has gone elsewhere meanwhile is not fetched back.
-    const isHere = [document.body, stop].includes(document.activeElement);
+    response.removeAttribute("aria-busy");
+    // Do not move the focus if the user has moved it meanwhile.
+    const keepsFocus = [document.body, stop].includes(document.activeElement);
     [button.disabled, stop.hidden] = [false, true];
-    if (isHere) button.focus({ preventScroll: true });
+    if (keepsFocus) button.focus({ preventScroll: true });
   };
-  const told = withToken ? h("label", { class: "check" }, withToken, "with the token") : undefined;
-  const actions = h("p", { class: "actions" }, button, stop, told);
-  const form = h("form", { class: "trial", onsubmit: submit, oninput: write, onchange: write }, rows, actions);
-  return [form, view, answer];
+  const tokenLabel = withToken ? h("label", { class: "check" }, withToken, "with token") : undefined;
+  const actions = h("p", { class: "actions" }, button, stop, tokenLabel);
+  const form = h("form", { class: "try", onsubmit: submit, oninput: update, onchange: update }, rows, actions);
+  return [form, view, response];
 }
 
-// The command for curl, written anew by `write` when a field has changed.
-function commandView(call, secured) {
+// The curl command. `update` formats it again when a field has changed.
+function commandView(buildRequest, secured) {
   const command = h("pre", { class: "curl" });
-  const write = () => {
+  const update = () => {
     try {
-      command.textContent = curl(call());
+      command.textContent = formatCurl(buildRequest());
     } catch (error) {
       command.textContent = error.message;
     }
   };
   const copies = [copyButton("Copy", () => command.textContent)];
-  if (secured) copies.push(copyButton("Copy with the token", () => curl(call(), token.get())));
-  write();
-  return { write, view: h("div", { class: "command" }, command, h("p", { class: "actions" }, copies)) };
+  if (secured) copies.push(copyButton("Copy with token", () => formatCurl(buildRequest(), token.get())));
+  update();
+  return { update, view: h("div", { class: "command" }, command, h("p", { class: "actions" }, copies)) };
 }
 
-// The body: one of the content types, each with fields or a text of its own.
+// The body: a choice of content types, each with its own fields or text.
 function bodyOf(document, requestBody) {
   if (!requestBody) return undefined;
   const kinds = Object.entries(requestBody.content).map(([type, { schema }]) => ({
@@ -151,22 +151,22 @@ function bodyOf(document, requestBody) {
     ...(FORMS[type] ? formBody(document, type, schema) : rawBody(document, type, schema)),
   }));
   let chosen = kinds[0];
-  const holder = h("div", {}, chosen.rows);
+  const container = h("div", {}, chosen.rows);
   const names = kinds.map(({ type }) => (type === "*/*" ? "any" : type));
-  const choose = (event) => holder.replaceChildren(...(chosen = kinds[event.target.value]).rows);
+  const choose = (event) => container.replaceChildren(...(chosen = kinds[event.target.value]).rows);
   const options = names.map((name, index) => h("option", { value: index }, name));
   const select = h("select", { "aria-label": "Content type", onchange: choose }, options);
   const type = kinds.length > 1 ? select : h("p", { class: "type" }, h("code", {}, names[0]));
   const description = requestBody.description ? h("p", { class: "about" }, prose(requestBody.description)) : undefined;
   return {
-    rows: h("fieldset", {}, h("legend", {}, "Body"), description, type, holder),
+    rows: h("fieldset", {}, h("legend", {}, "Body"), description, type, container),
     read: () => chosen.read(),
     headers: () => chosen.headers(),
   };
 }
 
 function formBody(document, type, schema) {
-  const object = main(document, schema);
+  const object = mainSchema(document, schema);
   const fields = Object.entries(object.properties ?? {}).map(([name, property]) =>
     field(document, { name, schema: property, required: object.required?.includes(name) }),
   );
@@ -196,11 +196,11 @@ function rawBody(document, type, schema) {
   };
 }
 
-// What each name of a JSON object is, below the text where it is written.
+// The properties of a JSON object, described below its text.
 function propertiesView(document, schema) {
-  const { properties = {}, required = [] } = main(document, schema);
+  const { properties = {}, required = [] } = mainSchema(document, schema);
   const about = Object.entries(properties).map(([name, property]) => {
-    const words = [required.includes(name) ? "required" : "", inWords(document, property), property.description];
+    const words = [required.includes(name) ? "required" : "", describe(document, property), property.description];
     return [h("dt", {}, h("code", {}, name)), h("dd", {}, prose(words.filter(Boolean).join(" · ")))];
   });
   return about.length ? h("dl", { class: "properties" }, about.flat()) : "";

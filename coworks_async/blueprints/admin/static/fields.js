@@ -1,21 +1,21 @@
-// One parameter as a field of a form. Each field has a `row` to show, and `read()`, which gives the pairs to send.
+// A parameter as a form field: a `row` to show, and `read()`, which returns the pairs to send.
 import { breakable, h, prose } from "./dom.js";
-import { inWords, main, typeOf, typesOf } from "./schemas.js";
+import { describe, mainSchema, typeOf, typesOf } from "./schemas.js";
 
 let count = 0;
 
-// `options`: name, schema, required, description, and `holder`, the content type of the form that it is a part of.
+// `options`: name, schema, required, description, and style.
 export function field(document, options) {
-  const schema = main(document, options.schema);
+  const schema = mainSchema(document, options.schema);
   const id = `field-${(count += 1)}`;
   const { input, read, hint } = inputOf(document, schema, options, id);
-  const words = [options.required ? "required" : "", inWords(document, options.schema, input.matches("select")), hint];
+  const words = [options.required ? "required" : "", describe(document, options.schema, input.matches("select")), hint];
   const about = h("small", { id: `${id}-about` }, words.filter(Boolean).join(" · "));
   const description = options.description ?? schema.description;
-  const told = description ? h("small", { id: `${id}-told` }, prose(description)) : undefined;
-  input.setAttribute("aria-describedby", told ? `${about.id} ${told.id}` : about.id);
+  const details = description ? h("small", { id: `${id}-details` }, prose(description)) : undefined;
+  input.setAttribute("aria-describedby", details ? `${about.id} ${details.id}` : about.id);
   const name = h("div", { class: "name" }, h("label", { for: id }, breakable(options.name)), about);
-  const row = h("div", { class: "field" }, name, h("div", {}, input, told));
+  const row = h("div", { class: "field" }, name, h("div", {}, input, details));
   return { row, read };
 }
 
@@ -57,7 +57,7 @@ function fileInput(name, required, id) {
 }
 
 function linesInput(document, schema, name, required, id) {
-  const files = main(document, schema.items).format === "binary";
+  const files = mainSchema(document, schema.items).format === "binary";
   if (files) {
     const { input, read } = fileInput(name, required, id);
     input.multiple = true;
@@ -65,15 +65,15 @@ function linesInput(document, schema, name, required, id) {
   }
   const input = h("textarea", { id, name, required, rows: 2, spellcheck: "false" });
   const read = () => input.value.split("\n").filter((line) => line !== "").map((line) => [name, line]);
-  return { input, read, hint: "one a line" };
+  return { input, read, hint: "one per line" };
 }
 
-// The names of an object stand in the query themselves, or as name[key]: https://spec.openapis.org/oas/v3.1.1
+// Keys of an object are query names, or name[key] in the style deepObject: https://spec.openapis.org/oas/v3.1.1
 function objectInput({ name, required, style }, id) {
   const input = h("textarea", { id, name, required, rows: 2, spellcheck: "false", placeholder: "key=value" });
   const pairs = () => input.value.split("\n").filter((line) => line.trim() !== "").map(splitLine);
   const read = () => pairs().map(([key, value]) => [style === "deepObject" ? `${name}[${key}]` : key, value]);
-  return { input, read, hint: "key=value, one a line" };
+  return { input, read, hint: "key=value, one per line" };
 }
 
 function splitLine(line) {

@@ -1,87 +1,87 @@
-// The page: asks for a token, loads what it opens, and shows it.
-import { load, token } from "./calls.js";
+// The page: requests a token, loads the service's description with it, and shows it.
 import { groupsView } from "./entries.js";
+import { load, token } from "./requests.js";
 
-const at = (id) => document.getElementById(id);
+const byId = (id) => document.getElementById(id);
 
-// The documentation is cut where it would push the entries out of sight.
-const LONG = 480;
+// Maximum height of the documentation, which would otherwise push the entries out of sight.
+const MAX_DOC_HEIGHT = 480;
 
-function say(text, isError = false) {
-  at("message").textContent = text;
-  at("message").className = isError ? "error" : "";
+function showMessage(text, isError = false) {
+  byId("message").textContent = text;
+  byId("message").className = isError ? "error" : "";
 }
 
 async function open(value) {
-  say("Loading…");
-  at("token-form").hidden = true;
+  showMessage("Loading…");
+  byId("token-form").hidden = true;
   try {
     const [described, routes, doc] = await Promise.all(["openapi.json", "route", "doc"].map((name) => load(name, value)));
-    token.keep(value);
+    token.set(value);
     show(await described.json(), await routes.json(), await doc.text());
   } catch (error) {
-    const refused = error.status === 401 || error.status === 403;
-    if (refused) token.forget();
-    say(refused ? "The token is refused." : `The service could not be shown. ${error.message}`, true);
-    at("token-form").hidden = false;
-    at("token").focus();
+    const rejected = error.status === 401 || error.status === 403;
+    if (rejected) token.remove();
+    showMessage(rejected ? "The token was rejected." : `The service could not be loaded. ${error.message}`, true);
+    byId("token-form").hidden = false;
+    byId("token").focus();
   }
 }
 
 function show(described, routes, doc) {
   const { title, version } = described.info;
   document.title = title;
-  at("title").textContent = title;
-  at("version").textContent = version === "0.0.0" ? "" : version;
+  byId("title").textContent = title;
+  byId("version").textContent = version === "0.0.0" ? "" : version;
   const groups = groupsView(described, routes);
-  at("entries").replaceChildren(...groups.map(({ section }) => section));
-  at("filter").oninput = () => filter(groups);
+  byId("entries").replaceChildren(...groups.map(({ section }) => section));
+  byId("filter").oninput = () => filter(groups);
   filter(groups);
-  at("door").hidden = true;
-  at("kept").hidden = at("service").hidden = false;
+  byId("sign-in").hidden = true;
+  byId("signed-in").hidden = byId("service").hidden = false;
   showDoc(doc);
-  openWanted();
+  openLinkedEntry();
 }
 
 function showDoc(doc) {
-  // The service has sanitised it.
-  at("doc").innerHTML = doc;
-  at("about").hidden = doc.trim() === "";
-  at("more").hidden = at("doc").scrollHeight <= LONG;
-  at("doc").classList.toggle("cut", !at("more").hidden);
-  // What scrolls has to do so by keyboard as well.
-  for (const table of at("doc").querySelectorAll("table")) {
+  // The service has sanitized it.
+  byId("doc").innerHTML = doc;
+  byId("about").hidden = doc.trim() === "";
+  byId("more").hidden = byId("doc").scrollHeight <= MAX_DOC_HEIGHT;
+  byId("doc").classList.toggle("cut", !byId("more").hidden);
+  // A table that scrolls must be reachable by keyboard.
+  for (const table of byId("doc").querySelectorAll("table")) {
     if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;
   }
 }
 
-function showAllOfDoc() {
-  at("doc").classList.remove("cut");
-  at("more").hidden = true;
+function expandDoc() {
+  byId("doc").classList.remove("cut");
+  byId("more").hidden = true;
 }
 
 function filter(groups) {
-  const words = at("filter").value.toLowerCase().split(/\s+/);
+  const words = byId("filter").value.toLowerCase().split(/\s+/);
   let count = 0;
   for (const { section, views } of groups) {
     const shown = views.filter((view) => !(view.hidden = !words.every((word) => view.dataset.words.includes(word))));
     section.hidden = shown.length === 0;
     count += shown.length;
   }
-  at("count").textContent = count === 1 ? "1 entry" : `${count} entries`;
-  at("none").hidden = count > 0;
+  byId("count").textContent = count === 1 ? "1 entry" : `${count} entries`;
+  byId("no-match").hidden = count > 0;
 }
 
-// The address may name an entry: /admin#get_items
-function openWanted() {
-  const wanted = at(decoded(location.hash.slice(1)));
-  if (wanted instanceof HTMLDetailsElement) {
-    wanted.open = true;
-    wanted.scrollIntoView();
+// The URL may name an entry: /admin#get_items
+function openLinkedEntry() {
+  const element = byId(decodeHash(location.hash.slice(1)));
+  if (element instanceof HTMLDetailsElement) {
+    element.open = true;
+    element.scrollIntoView();
   }
 }
 
-function decoded(text) {
+function decodeHash(text) {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -89,29 +89,29 @@ function decoded(text) {
   }
 }
 
-at("token-form").addEventListener("submit", (event) => {
+byId("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  open(at("token").value);
-  at("token").value = "";
+  open(byId("token").value);
+  byId("token").value = "";
 });
-at("forget").addEventListener("click", () => {
-  token.forget();
+byId("sign-out").addEventListener("click", () => {
+  token.remove();
   location.reload();
 });
-at("more").addEventListener("click", () => {
-  showAllOfDoc();
-  at("doc").focus();
+byId("more").addEventListener("click", () => {
+  expandDoc();
+  byId("doc").focus();
 });
-// A link that is cut off is not to be gone through blindly.
-at("doc").addEventListener("focusin", showAllOfDoc);
-at("search").addEventListener("submit", (event) => event.preventDefault());
-addEventListener("hashchange", openWanted);
+// A focused link must be visible.
+byId("doc").addEventListener("focusin", expandDoc);
+byId("search").addEventListener("submit", (event) => event.preventDefault());
+addEventListener("hashchange", openLinkedEntry);
 addEventListener("keydown", (event) => {
-  if (event.key === "/" && !event.target.closest("input, textarea, select") && !at("service").hidden) {
+  if (event.key === "/" && !event.target.closest("input, textarea, select") && !byId("service").hidden) {
     event.preventDefault();
-    at("filter").focus();
+    byId("filter").focus();
   }
 });
 
-if (token.get() === null) at("token").focus();
+if (token.get() === null) byId("token").focus();
 else open(token.get());

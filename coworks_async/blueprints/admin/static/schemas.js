@@ -1,6 +1,6 @@
-// JSON Schema, as the OpenAPI document of a service has it: what a person may write, and an example of it.
+// JSON Schemas of the OpenAPI document: resolved, described in words, and an example value.
 
-// Follow references.
+// Resolve references.
 export function resolve(document, schema) {
   let found = schema ?? {};
   while (found.$ref) {
@@ -10,12 +10,12 @@ export function resolve(document, schema) {
   return found;
 }
 
-// The one schema to show of several: an object before anything else, null last.
-export function main(document, schema) {
+// The schema to show for a union: an object if there is one, and never null.
+export function mainSchema(document, schema) {
   const found = resolve(document, schema);
   const choices = found.oneOf ?? found.anyOf;
   if (!choices) return found;
-  const plain = choices.map((choice) => main(document, choice)).filter((choice) => choice.type !== "null");
+  const plain = choices.map((choice) => mainSchema(document, choice)).filter((choice) => choice.type !== "null");
   const chosen = plain.find((choice) => choice.type === "object") ?? plain[0] ?? {};
   const { oneOf, anyOf, ...about } = found;
   return { ...chosen, ...about };
@@ -25,7 +25,7 @@ export function typeOf(schema) {
   return Array.isArray(schema.type) ? schema.type.find((type) => type !== "null") : schema.type;
 }
 
-// Whether only text, or several types, may be written: a choice among strings and numbers is no number.
+// All types that a schema allows.
 export function typesOf(document, schema) {
   const found = resolve(document, schema);
   const choices = found.oneOf ?? found.anyOf;
@@ -33,14 +33,14 @@ export function typesOf(document, schema) {
   return found.type === undefined ? ["any"] : [found.type].flat();
 }
 
-// What is asked for, in a few words: "integer, at least 1, 10 by default". `chosen` when its values are shown anyway.
-export function inWords(document, schema, chosen = false) {
-  const found = main(document, schema);
+// Describe a schema in words: "integer, at least 1, 10 by default". `hasSelect`: its values are in a select element.
+export function describe(document, schema, hasSelect = false) {
+  const found = mainSchema(document, schema);
   const types = typesOf(document, schema).filter((type) => type !== "null" && type !== "any");
   if (found.format === "binary") return "file";
   const words = [types.join(" or "), found.format];
   const values = found.const !== undefined ? [found.const] : found.enum;
-  if (values) words.splice(0, 2, chosen ? "" : values.map((value) => JSON.stringify(value)).join(" or "));
+  if (values) words.splice(0, 2, hasSelect ? "" : values.map((value) => JSON.stringify(value)).join(" or "));
   if (found.minimum !== undefined) words.push(`at least ${found.minimum}`);
   if (found.maximum !== undefined) words.push(`at most ${found.maximum}`);
   if (found.exclusiveMinimum !== undefined) words.push(`over ${found.exclusiveMinimum}`);
@@ -49,7 +49,7 @@ export function inWords(document, schema, chosen = false) {
   if (found.maxLength !== undefined) words.push(`${found.maxLength} characters or fewer`);
   if (found.minItems !== undefined) words.push(`${found.minItems} items or more`);
   if (found.maxItems !== undefined) words.push(`${found.maxItems} items or fewer`);
-  if (found.pattern !== undefined) words.push(`as ${found.pattern}`);
+  if (found.pattern !== undefined) words.push(`matching ${found.pattern}`);
   if (found.default !== undefined && found.default !== null) words.push(`${JSON.stringify(found.default)} by default`);
   return words.filter(Boolean).join(", ");
 }
@@ -63,9 +63,9 @@ const FORMATS = {
   decimal: () => "1.0",
 };
 
-// A value to begin with; fields that may be left out are shown at the top alone, since types may hold themselves.
+// An example value. Optional properties are included at the top level only, because types may be recursive.
 export function example(document, schema, depth = 0) {
-  const found = main(document, schema);
+  const found = mainSchema(document, schema);
   if (found.examples?.length) return found.examples[0];
   if (found.const !== undefined) return found.const;
   if (found.default !== undefined && found.default !== null) return found.default;
