@@ -1,4 +1,4 @@
-"""The Terraform that the tests run behaves as the one that users have."""
+"""The Terraform of the tests behaves as the one that users install."""
 
 import json
 import signal
@@ -23,12 +23,12 @@ terraform {
 """
 
 
-def test_terraform_tells_a_version_that_a_deploy_takes(toolchain: Toolchain, tmp_path: Path):
-    told = json.loads(toolchain.run(tmp_path, "version", "-json").stdout)
-    assert tuple(map(int, told["terraform_version"].split("."))) >= (1, 10)
+def test_the_version_is_recent_enough(toolchain: Toolchain, tmp_path: Path):
+    output = json.loads(toolchain.run(tmp_path, "version", "-json").stdout)
+    assert tuple(map(int, output["terraform_version"].split("."))) >= (1, 10)
 
 
-def test_the_provider_is_linked_without_a_registry(toolchain: Toolchain, tmp_path: Path):
+def test_the_provider_is_installed_without_a_registry(toolchain: Toolchain, tmp_path: Path):
     (tmp_path / "main.tf").write_text(AWS)
     toolchain.run(tmp_path, "init", "-backend=false")
     assert list(tmp_path.glob(".terraform/providers/*/hashicorp/aws/3.39.0/*"))
