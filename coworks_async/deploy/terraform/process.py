@@ -6,7 +6,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
@@ -64,33 +63,34 @@ class InterruptHandler:
                 self._on_message(KILLED)
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessListener:
-    """Callbacks of a run.
-
-    Attributes:
-        on_line: called with each line of output.
-        on_tick: called every second.
-        on_message: called with messages about an interruption.
-    """
-
-    on_line: Callable[[str], None]
-    on_tick: Callable[[], None]
-    on_message: Callable[[str], None]
-
-
 def run_logged(
-    command: Sequence[str], directory: Path, environment: Mapping[str, str], log: Path, listener: ProcessListener
+    command: Sequence[str],
+    directory: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    on_line: Callable[[str], None],
+    on_tick: Callable[[], None],
+    on_message: Callable[[str], None],
 ) -> tuple[int, InterruptHandler]:
     """Run a program and append its output to an existing log file. Call it from the main thread.
 
     The program writes to the log file itself, so it runs on if this process is killed or its terminal is closed. It
     has its own session, so Ctrl-C reaches it only through the handler. Files that it creates are private to the user.
 
+    Args:
+        command: the program and its arguments.
+        directory: where it runs.
+        environment: of the program.
+        log: an existing file.
+        on_line: called with each line of output.
+        on_tick: called every second.
+        on_message: called with messages about an interruption.
+
     Returns:
         The exit code, and the handler, which knows whether the program was interrupted.
     """
-    handler = InterruptHandler(listener.on_message)
+    handler = InterruptHandler(on_message)
     with log.open("rb") as reader, log.open("ab") as writer, _install(handler):
         reader.seek(0, os.SEEK_END)
         process = subprocess.Popen(  # noqa: S603
@@ -104,7 +104,7 @@ def run_logged(
             umask=0o077,
         )
         try:
-            _follow(process, reader, handler, listener)
+            _follow(process, reader, handler, on_line, on_tick)
         except BaseException:
             # A callback failed. Let the program finish its step.
             _send(process, signal.SIGINT)
@@ -114,7 +114,11 @@ def run_logged(
 
 
 def _follow(
-    process: subprocess.Popen[bytes], reader: BinaryIO, handler: InterruptHandler, listener: ProcessListener
+    process: subprocess.Popen[bytes],
+    reader: BinaryIO,
+    handler: InterruptHandler,
+    on_line: Callable[[str], None],
+    on_tick: Callable[[], None],
 ) -> None:
     partial, last_tick = b"", time.monotonic()
     while True:
@@ -123,12 +127,12 @@ def _follow(
         has_ended = process.poll() is not None
         *lines, partial = (partial + reader.read()).split(b"\n")
         for line in [*lines, partial] if has_ended and partial else lines:
-            listener.on_line(line.decode(errors="replace"))
+            on_line(line.decode(errors="replace"))
         if has_ended:
             return
         if time.monotonic() - last_tick >= TICK_INTERVAL:
             last_tick = time.monotonic()
-            listener.on_tick()
+            on_tick()
         time.sleep(POLL_INTERVAL)
 
 

@@ -4,6 +4,7 @@ https://developer.hashicorp.com/terraform/language/syntax/json
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from coworks_async.deploy.environment import VARIABLE_NAME, built_in_variables
@@ -44,14 +45,22 @@ def create_root(stack: Stack) -> Block:
         >>> create_root(stack)["output"]["shop_id"]["value"]
         '${module.api.id}'
     """
+    tags = dict(stack.options.tags) | {SERVICE_TAG: stack.service, STAGE_TAG: stack.stage}
     blocks: Block = {
         "terraform": _terraform(stack),
-        "provider": {"aws": _provider(stack)},
-        "variable": {VARIABLE_NAME: _variable(stack)},
+        "provider": {"aws": _omit_none({"region": stack.options.region, "default_tags": {"tags": tags}})},
+        "variable": {
+            # No default: an apply by hand without the values would remove the variables from the function.
+            VARIABLE_NAME: {
+                "description": f"Environment variables of the stage {stack.stage}: a JSON object of strings.",
+                "type": "string",
+                "sensitive": True,
+            }
+        },
         "locals": _locals(stack),
         "data": _data(stack),
         "resource": _resources(stack),
-        "module": _modules(stack),
+        "module": {"api": _api(stack)} | ({"domain": _domain(stack.domain)} if stack.domain is not None else {}),
         "output": _outputs(stack),
     }
     root: Block = render({name: block for name, block in blocks.items() if block})
@@ -117,38 +126,17 @@ def _terraform(stack: Stack) -> Block:
     return block
 
 
-def _provider(stack: Stack) -> Block:
-    tags = dict(stack.options.tags) | {SERVICE_TAG: stack.service, STAGE_TAG: stack.stage}
-    return _omit_none({"region": stack.options.region, "default_tags": {"tags": tags}})
-
-
-def _variable(stack: Stack) -> Block:
-    # No default: an apply by hand without the values would remove the variables from the function.
-    return {
-        "description": f"Environment variables of the stage {stack.stage}: a JSON object of strings.",
-        "type": "string",
-        "sensitive": True,
-    }
-
-
 def _locals(stack: Stack) -> Block:
     gateway = stack.gateway
     block: Block = {
-        "routes": [
-            {"method": route.method, "path": route.path, "authorized": route.authorized} for route in gateway.routes
-        ],
+        "routes": [asdict(route) for route in gateway.routes],
         "policy": create_role_policy(stack),
         "trust": create_trust_policy(),
         "variables": built_in_variables(stack),
     }
     if gateway.kind == "rest":
         block["gateway_responses"] = [
-            {
-                "type": response.type,
-                "status": "" if response.status is None else str(response.status),
-                "headers": dict(response.headers),
-                "body": response.body,
-            }
+            asdict(response) | {"status": str(response.status or ""), "headers": dict(response.headers)}
             for response in gateway.responses
         ]
     if _needs_function_arn(stack):
@@ -156,11 +144,9 @@ def _locals(stack: Stack) -> Block:
         account = Expression("data.aws_caller_identity.current.account_id")
         region = Expression("data.aws_region.current.id")
         block["partition"] = Expression('split(":", data.aws_caller_identity.current.arn)[1]')
+        name = f":function:{stack.function_name}"
         block["function_arn"] = TemplateString(
-            (
-                *("arn:", Expression("local.partition"), ":lambda:", region, ":", account),
-                f":function:{stack.function_name}",
-            )
+            ("arn:", Expression("local.partition"), ":lambda:", region, ":", account, name)
         )
     return block
 
@@ -249,13 +235,6 @@ def _function(stack: Stack) -> Block:
     if options.tracing:
         block["tracing_config"] = {"mode": "Active"}
     return _omit_none(block)
-
-
-def _modules(stack: Stack) -> Block:
-    block: Block = {"api": _api(stack)}
-    if stack.domain is not None:
-        block["domain"] = _domain(stack.domain)
-    return block
 
 
 def _api(stack: Stack) -> Block:

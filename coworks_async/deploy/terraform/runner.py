@@ -26,7 +26,7 @@ from coworks_async.deploy.terraform.output import (
     Tick,
     ignore_events,
 )
-from coworks_async.deploy.terraform.process import ProcessListener, run_logged
+from coworks_async.deploy.terraform.process import run_logged
 from coworks_async.deploy.terraform.root_module import PROVIDER_MAJOR
 from coworks_async.deploy.terraform.workdir import OVERRIDE_FILE, ROOT_FILE
 from coworks_async.exceptions import DeployError
@@ -106,18 +106,18 @@ def find_terraform(name: str | None, environment: Mapping[str, str]) -> Program:
 
 def _read_version(path: str, environment: Mapping[str, str]) -> str:
     try:
-        completed = subprocess.run(  # noqa: S603
-            [path, "version", "-json"],
-            env=child_environment(environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=VERSION_TIMEOUT,
-            check=False,
-        )
+        completed = _capture([path, "version", "-json"], child_environment(environment), timeout=VERSION_TIMEOUT)
         return str(json.loads(completed.stdout)["terraform_version"])
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as error:
         raise DeployError(f"{path} does not print its version. Is it Terraform or OpenTofu?") from error
+
+
+def _capture(
+    command: Sequence[str], environment: Mapping[str, str], **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command without input, and capture its output."""
+    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    return subprocess.run(command, env=environment, check=False, **streams, **options)  # noqa: S603
 
 
 def _check_version(program: Program) -> None:
@@ -257,16 +257,8 @@ class Terraform:
 
     def query(self, *words: str) -> Any:
         """Run a command that prints JSON and return it. It may be secret, so it is not logged."""
-        completed = subprocess.run(  # noqa: S603
-            [str(self.program.path), *words, "-no-color"],
-            cwd=self.directory,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            umask=0o077,
-            check=False,
-        )
+        command = [str(self.program.path), *words, "-no-color"]
+        completed = _capture(command, self._environment, cwd=self.directory, umask=0o077)
         errors = self._redactor.redact(completed.stderr)
         self._append_log(f"$ {self.program.name} {' '.join(words)}\n{errors}")
         if completed.returncode != 0:
@@ -285,8 +277,15 @@ class Terraform:
         output = OutputCollector(on_event, self._seen_warnings, self._redactor)
         self._append_log(f"$ {self.program.name} {' '.join(words)}\n")
         command = [str(self.program.path), words[0], "-no-color", *words[1:]]
-        listener = ProcessListener(output.feed, lambda: on_event(Tick()), lambda text: on_event(Message(text)))
-        code, handler = run_logged(command, self.directory, self._environment, self.log, listener)
+        code, handler = run_logged(
+            command,
+            self.directory,
+            self._environment,
+            self.log,
+            on_line=output.feed,
+            on_tick=lambda: on_event(Tick()),
+            on_message=lambda text: on_event(Message(text)),
+        )
         self._redactor.redact_file(self.log)
         if handler.interrupted:
             text = output.describe_interruption(planned, killed=handler.killed, all_done=all_done)

@@ -16,7 +16,6 @@ from coworks_async.deploy.terraform.process import (
     KILLED,
     WARNING,
     InterruptHandler,
-    ProcessListener,
     run_logged,
 )
 from tests.tools import PATIENCE
@@ -39,7 +38,7 @@ def run(
     on_tick: Callable[[], None] = lambda: None,
 ) -> tuple[int, InterruptHandler]:
     command = [PYTHON, "-u", "-c", script]
-    return run_logged(command, log.parent, os.environ, log, ProcessListener(on_line, on_tick, on_message))
+    return run_logged(command, log.parent, os.environ, log, on_line=on_line, on_tick=on_tick, on_message=on_message)
 
 
 def test_each_line_of_output_and_errors_is_passed_on_once_and_logged(log: Path):
