@@ -1,1 +1,1 @@
-"""How fast CoWorks Async answers, beside hand-written Starlette, FastAPI and raw ASGI. See README.md."""
+"""Benchmarks of CoWorks Async against hand-written Starlette, FastAPI and raw ASGI. See README.md."""

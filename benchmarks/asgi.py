@@ -1,4 +1,4 @@
-"""Calls an ASGI app as a server would, without a socket, and takes the time."""
+"""Time requests to an ASGI app in process, without a socket."""
 
 import gc
 import sys
@@ -20,18 +20,18 @@ Times = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Probe:
-    """An app, and the request that it is asked."""
+    """An app and the request to send to it."""
 
     app: ASGIApp
     case: Case
 
 
 async def compare(probes: Mapping[str, Probe], rounds: int, requests: int) -> Times:
-    """Let the probes take turns, each round in another order, and return what a request of each cost, in µs."""
+    """Time the probes in turn, in another order each round, and return the µs per request of each."""
     times: Times = {name: [] for name in probes}
     names = list(probes)
     for probe in probes.values():
-        await time_requests(probe, requests)  # the interpreter specializes what it has run before
+        await time_requests(probe, requests)  # warm-up: the interpreter specializes code it has run
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
@@ -41,7 +41,7 @@ async def compare(probes: Mapping[str, Probe], rounds: int, requests: int) -> Ti
 
 
 async def time_requests(probe: Probe, requests: int) -> float:
-    """The mean processor time of a request in µs; scopes are made before, and garbage is collected as in a server."""
+    """Return the mean processor time of a request in µs. Scopes are created before; garbage collection is included."""
     scopes = [make_scope(probe.case) for _ in range(requests)]
     app, receive = probe.app, make_receive(probe.case)
     gc.collect()
@@ -51,8 +51,8 @@ async def time_requests(probe: Probe, requests: int) -> float:
     return (process_time() - start) / requests * 1e6
 
 
-async def check_answer(name: str, probe: Probe) -> None:
-    """Assert that the app answers the case as it must."""
+async def check_response(name: str, probe: Probe) -> None:
+    """Assert that the app returns the expected response."""
     messages: list[Message] = []
 
     async def keep(message: Message) -> None:
@@ -65,7 +65,7 @@ async def check_answer(name: str, probe: Probe) -> None:
 
 
 def make_scope(case: Case) -> Message:
-    """What uvicorn would hand over for the case."""
+    """Return the scope that uvicorn would create for the case."""
     path, _, query = case.target.partition("?")
     headers = [(b"host", b"127.0.0.1:5000")]
     headers += [(name.lower().encode(), value.encode()) for name, value in case.headers.items()]
@@ -94,4 +94,4 @@ def make_receive(case: Case) -> Receive:
 
 
 async def ignore(message: Message) -> None:
-    """Send nothing anywhere."""
+    """Discard a message."""

@@ -1,10 +1,10 @@
-"""What an event costs in Lambda: CoWorks Async beside Starlette and FastAPI under Mangum, in fresh processes.
+"""Time per Lambda event: CoWorks Async against Starlette and FastAPI under Mangum, in fresh processes.
 
     python benchmarks/aws.py [--rounds 7] [--events 2000] [--growth 100000] [--python PATH] [--check]
 
 Each round starts a process for each app, in another order; a ratio is the median of the rounds' ratios. A warm time is
-that of the median event, a cold one is the processor's, so that other work on the machine is in neither. Nor is a
-socket: the handler is called as Lambda's runtime calls it, with an event that was just read from JSON.
+that of the median event and a cold one is processor time, which excludes other work on the machine. There is no socket:
+the handler is called as Lambda's runtime calls it, with an event that was just parsed from JSON.
 """
 
 import sys
@@ -38,14 +38,14 @@ AT_MOST_OF_STARLETTE_SINCE_3_13 = 0.35
 AT_MOST_OF_FASTAPI = 0.25
 COLD_AT_MOST = {STARLETTE: 1.15, FASTAPI: 0.40}
 MEMORY_AT_MOST = 1.15
-# What an allocator may take between two looks, in MB.
+# Variation of the allocator between two measurements, in MB.
 GROWTH_AT_MOST = 0.5
 
-# As in Lambda: the class is that of a function, and everything was compiled before.
+# As in Lambda: the process is a function, and all modules are compiled.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 ENVIRONMENT |= {"AWS_LAMBDA_FUNCTION_NAME": "bench", "PYTHONPYCACHEPREFIX": str(Path(gettempdir(), "coworks-bench"))}
 
-# By what was measured, for each app, round by round.
+# Values by measurement and app, one per round.
 Figures = dict[str, dict[str, list[float]]]
 
 
@@ -74,7 +74,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def run(python: str, app: str, what: str, *count: str) -> tuple[dict[str, Any], float, float]:
-    """What a fresh process prints, how much processor time it has used, in ms, and its largest memory, in MB."""
+    """Return the output of a fresh process, its processor time in ms and its maximum memory in MB."""
     command = [python, str(ROOT / "benchmarks" / "lambda_process.py"), app, what, *count]
     process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, preexec_fn=pin(cores()[0]))
     assert process.stdout is not None
@@ -88,14 +88,14 @@ def run(python: str, app: str, what: str, *count: str) -> tuple[dict[str, Any], 
 
 
 def measure(options: argparse.Namespace) -> Figures:
-    """Let the apps take turns, each in a process of its own."""
+    """Measure the apps in turn, each in its own process."""
     figures: Figures = {}
 
     def add(name: str, app: str, value: float) -> None:
         figures.setdefault(name, {}).setdefault(app, []).append(value)
 
     for app in APPS:
-        run(options.python, app, "cold")  # so that all are compiled
+        run(options.python, app, "cold")  # compile all modules
     for number in range(options.rounds):
         for turn in range(COLD_STARTS):
             for app in in_turn(number + turn):
@@ -111,19 +111,19 @@ def measure(options: argparse.Namespace) -> Figures:
 
 
 def in_turn(number: int) -> tuple[str, ...]:
-    """The apps, another one first each time: what is compared runs close together, whatever else the machine does."""
+    """Return the apps with another one first each time, so that compared apps run close together."""
     first = number % len(APPS)
     return APPS[first:] + APPS[:first]
 
 
 def describe_run(options: argparse.Namespace) -> str:
-    """The machine and the versions, asked of the interpreter that is measured, and how it was measured."""
+    """Describe the machine, the versions of the measured interpreter, and the run."""
     command = [options.python, "-m", "benchmarks.machine"]
     machine = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return (
         f"{machine}Medians of {options.rounds} rounds, {options.events:,} events a turn, fresh processes on one core; "
-        f"{WITH_LIFESPAN} is Mangum(app), as Mangum is by itself; {STARLETTE} and {FASTAPI} are Mangum(app, "
-        'lifespan="off"), which no service can use that opens anything.\n'
+        f"{WITH_LIFESPAN} is Mangum(app), Mangum's default; {STARLETTE} and {FASTAPI} are Mangum(app, "
+        'lifespan="off"), which a service with connections cannot use.\n'
     )
 
 
@@ -133,24 +133,28 @@ def is_since_3_13(python: str) -> bool:
 
 
 def tables(figures: Figures) -> str:
-    """The times of warm events, and what a container costs."""
+    """Return the tables of warm times and of cold starts."""
     rows = []
-    for kind, words in (("rest", "REST API"), ("http", "HTTP API")):
+    for kind, title in (("rest", "REST API"), ("http", "HTTP API")):
         for app in APPS:
             found = [f"{median(figures[f'{kind} {case}'][app]):.1f}" for case in CASES]
-            rows.append([f"{words}, {app}", *found])
+            rows.append([f"{title}, {app}", *found])
         for other in APPS[1:]:
             rows.append(
-                [f"**{words}, {OURS} / {other}**", *(f"**{ratio(figures, kind, case, other):.2f}**" for case in CASES)]
+                [f"**{title}, {OURS} / {other}**", *(f"**{ratio(figures, kind, case, other):.2f}**" for case in CASES)]
             )
     rows.append(
         [
-            f"REST API, {OURS}, let in by the gateway",
+            f"REST API, {OURS}, authorized by the gateway",
             *(f"{median(figures[f'marked {case}'][OURS]):.1f}" for case in CASES),
         ]
     )
-    container = [[app, f"{median(figures['cold'][app]):.0f}", f"{median(figures['memory'][app]):.1f}"] for app in APPS]
-    return f"{table(['warm, µs an event', *CASES], rows)}\n\n{table(['', 'cold start, ms', 'memory, MB'], container)}\n"
+    environment = [
+        [app, f"{median(figures['cold'][app]):.0f}", f"{median(figures['memory'][app]):.1f}"] for app in APPS
+    ]
+    return (
+        f"{table(['warm, µs an event', *CASES], rows)}\n\n{table(['', 'cold start, ms', 'memory, MB'], environment)}\n"
+    )
 
 
 def ratio(figures: Figures, kind: str, case: str, other: str) -> float:

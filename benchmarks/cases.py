@@ -1,4 +1,4 @@
-"""The requests that are measured, and what every app must answer to them and to their wrong neighbours."""
+"""The measured requests, invalid variants of them, and the response that every app must return."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ TOKEN = "token"
 
 @dataclass(frozen=True)
 class Case:
-    """One request, and the answer that it must have; an error's body and media type are each app's own."""
+    """A request and its expected response. Body and media type of an error differ between apps."""
 
     name: str
     method: str
@@ -17,45 +17,45 @@ class Case:
     body: bytes = b""
     token: str | None = TOKEN
     status: int = 200
-    answer: bytes | None = None
+    expected_body: bytes | None = None
     media_type: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that any client would send with it, but for Host."""
+        """The headers of the request, except Host."""
         headers = {} if self.token is None else {"Authorization": self.token}
         if self.body:
             headers |= {"Content-Type": JSON, "Content-Length": str(len(self.body))}
         return headers
 
     def check(self, app: str, status: int, media_type: str, body: bytes) -> None:
-        """Raise an AssertionError that names the app where its answer is not the one that this request must have."""
+        """Raise an AssertionError that names the app if its response is not the expected one."""
         wrong = [
-            f"{what} {got!r} instead of {wanted!r}"
-            for what, got, wanted in (
+            f"{part} {actual!r} instead of {expected!r}"
+            for part, actual, expected in (
                 ("status", status, self.status),
                 ("media type", media_type, self.media_type),
-                ("body", body, self.answer),
+                ("body", body, self.expected_body),
             )
-            if wanted is not None and got != wanted
+            if expected is not None and actual != expected
         ]
         if wrong:
-            raise AssertionError(f"{app} answers {self.method} {self.target} ({self.name}) with {', '.join(wrong)}")
+            raise AssertionError(f"{app} returns for {self.method} {self.target} ({self.name}): {', '.join(wrong)}")
 
 
 ITEM = b'{"name":"pen","price":1.5,"quantity":3}'
 MEASURED = (
-    Case("hello", "GET", "/", answer=b"Hello world.\n", media_type=TEXT),
+    Case("hello", "GET", "/", expected_body=b"Hello world.\n", media_type=TEXT),
     Case(
         "typed",
         "GET",
         "/items/42?q=abc&limit=7",
-        answer=b'{"item_id":42,"q":"abc","limit":7}',
+        expected_body=b'{"item_id":42,"q":"abc","limit":7}',
         media_type=JSON,
     ),
-    Case("json", "POST", "/items", body=ITEM, answer=ITEM, media_type=JSON),
+    Case("json", "POST", "/items", body=ITEM, expected_body=ITEM, media_type=JSON),
 )
-REFUSED = (
+REJECTED = (
     Case("no token", "GET", "/", token=None, status=401),
     Case("another token", "GET", "/", token="another", status=403),
     Case("no token", "POST", "/items", body=ITEM, token=None, status=401),

@@ -1,4 +1,4 @@
-"""The measured requests as the gateways' events: the headers are those that a regional API adds."""
+"""The measured requests as gateway events, with the headers that a regional API adds."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ Event = dict[str, Any]
 HOST = "abcdef123.execute-api.eu-west-1.amazonaws.com"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:bench"
 
-# Starlette under Mangum as Mangum is by default, beside the one that is told of no lifespan.
+# Name of Starlette under Mangum with its default lifespan mode.
 WITH_LIFESPAN = "starlette, lifespan"
 
 _ADDED = {
@@ -27,7 +27,7 @@ _ADDED = {
 
 
 class Context:
-    """What a runtime tells of an invocation."""
+    """The Lambda context."""
 
     function_name = "bench"
     invoked_function_arn = FUNCTION
@@ -35,7 +35,7 @@ class Context:
 
 
 def rest_event(case: Case, *, marked: bool = False) -> Event:
-    """A REST API's event; `marked` as behind this service's own authorizer, whose answer comes with it."""
+    """Return a REST API's event; if `marked`, with the result of the service's own authorizer."""
     path, _, query = case.target.partition("?")
     headers = _ADDED | case.headers
     pairs = dict(parse_qsl(query))
@@ -72,7 +72,7 @@ def rest_event(case: Case, *, marked: bool = False) -> Event:
 
 
 def http_event(case: Case) -> Event:
-    """An HTTP API's event (payload 2.0), at the stage $default."""
+    """Return an HTTP API's event (payload 2.0) with the stage $default."""
     path, _, query = case.target.partition("?")
     headers = {name.lower(): value for name, value in (_ADDED | case.headers).items()}
     http = {"method": case.method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.9"}
@@ -101,6 +101,6 @@ def http_event(case: Case) -> Event:
 
 
 def copies(event: Event, number: int) -> list[Event]:
-    """The event so many times, each read from JSON as a runtime does: no string is known before."""
+    """Return copies of an event, each parsed from JSON as a runtime does, so that no string is shared."""
     text = json.dumps(event)
     return [json.loads(text) for _ in range(number)]

@@ -1,17 +1,17 @@
-"""Requests per second over HTTP: CoWorks Async beside hand-written Starlette, FastAPI and raw ASGI.
+"""Requests per second over HTTP: CoWorks Async against hand-written Starlette, FastAPI and raw ASGI.
 
     python benchmarks/http.py [--rounds 7] [--seconds 2] [--python PATH] [--check]
 
-Every app is served by one uvicorn worker on the first core, wrk drives it from the last one. The apps take turns
-within a round, so that a busy moment of the machine meets them all; a ratio is the median of the rounds' ratios.
-Ratios are of requests per second of the server's processor time: on an idle machine this is the requests per second
-that wrk saw, on a shared one it leaves out the time in which the server waited for its core, or for wrk.
+Every app is served by one uvicorn worker on the first core; wrk runs on the last one. The apps take turns within a
+round, so that other work on the machine affects all of them; a ratio is the median of the rounds' ratios. Ratios are of
+requests per second of the server's processor time. On an idle machine these are the requests per second that wrk
+measures; on a shared one they exclude the time in which the server waited for its core or for wrk.
 """
 
 import sys
 from pathlib import Path
 
-# A script's own folder stands first in the path, and this file would hide the standard library's `http`.
+# A script's folder is first in the path, so this file would hide the standard library's `http`.
 sys.path.pop(0)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -29,22 +29,22 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.apps import APPS, FASTAPI, OURS, RAW, STARLETTE
-from benchmarks.cases import MEASURED, REFUSED, Case
+from benchmarks.cases import MEASURED, REJECTED, Case
 from benchmarks.options import parser, positive
 from benchmarks.report import Goal, median_ratio, ratios, report_goals, table
 from benchmarks.server import ROOT, Server, cores, pin, serve
 
 CONNECTIONS = 32
-# The limit is raw ASGI; what that gives against the frameworks depends on the processor and is no goal.
+# Ratios to raw ASGI. Those to the frameworks depend on the processor, so they are not goals.
 AT_LEAST_OF_RAW = {"hello": 0.85, "typed": 1.0, "json": 1.0}
 
-# A server under load that has less of its core shares it with other work, or waits for a client that does.
+# A server that runs for a smaller part of the time shares its core, or waits for a client that does.
 UNDISTURBED = 0.9
 
 
 @dataclass(frozen=True)
 class Turn:
-    """The requests per second that wrk saw, and the part of the time in which the server ran."""
+    """The requests per second of wrk, and the part of the time in which the server ran."""
 
     rate: float
     busy: float
@@ -55,7 +55,7 @@ class Turn:
         return self.rate / self.busy
 
 
-# The turns of one app at one case, round by round.
+# Turns by case and app, one per round.
 Turns = dict[tuple[str, str], list[Turn]]
 
 
@@ -68,14 +68,14 @@ class Load:
     core: int | None
 
     def turn(self, server: Server, case: Case, seconds: int) -> Turn:
-        """Load a server for some seconds; where the system tells no processor time, the server counts as busy."""
+        """Load a server for some seconds. Without a known processor time the server counts as busy."""
         start, before = time.perf_counter(), server.cpu_seconds()
         rate = self.run(server, case, seconds)
         elapsed, after = time.perf_counter() - start, server.cpu_seconds()
         return Turn(rate, 1.0 if before is None or after is None else (after - before) / elapsed)
 
     def run(self, server: Server, case: Case, seconds: int) -> float:
-        """The requests per second that wrk saw; one failed request makes the number worthless, hence an error."""
+        """Run wrk and return the requests per second. A failed request is an error."""
         url = f"http://127.0.0.1:{server.port}{case.target}"
         command = [self.wrk, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(self.scripts[case.name]), url]
         done = subprocess.run(command, check=True, capture_output=True, text=True, preexec_fn=pin(self.core))
@@ -97,8 +97,8 @@ def main() -> int:
         scripts = write_scripts(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         servers = {app: stack.enter_context(serve(options.python, APPS[app], server_core)) for app in APPS}
         for app, server in servers.items():
-            check_answers(app, server)
-        print(f"The four apps agree on {len(MEASURED)} answers and {len(REFUSED)} refusals.", file=sys.stderr)
+            check_responses(app, server)
+        print(f"The four apps agree on {len(MEASURED)} responses and {len(REJECTED)} errors.", file=sys.stderr)
         load = Load(wrk, scripts, client_core)
         turns = measure(servers, load, options.rounds, options.seconds)
     print(describe_run(options, turns, server_core is not None and server_core != client_core))
@@ -114,7 +114,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def write_scripts(folder: Path) -> dict[str, Path]:
-    """One wrk script a case: method, headers and body."""
+    """Write a wrk script for each case: method, headers and body."""
     scripts = {}
     for case in MEASURED:
         lines = [f"wrk.method = {json.dumps(case.method)}"]
@@ -126,11 +126,11 @@ def write_scripts(folder: Path) -> dict[str, Path]:
     return scripts
 
 
-def check_answers(app: str, server: Server) -> None:
-    """Assert that an app answers every case as all of them must, on one connection that is kept alive."""
+def check_responses(app: str, server: Server) -> None:
+    """Assert that an app returns the expected response to every case, on one keep-alive connection."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     try:
-        for case in (*MEASURED, *REFUSED):
+        for case in (*MEASURED, *REJECTED):
             connection.request(case.method, case.target, case.body or None, case.headers)
             response = connection.getresponse()
             case.check(app, response.status, response.getheader("content-type", ""), response.read())
@@ -139,7 +139,7 @@ def check_answers(app: str, server: Server) -> None:
 
 
 def measure(servers: Mapping[str, Server], load: Load, rounds: int, seconds: int) -> Turns:
-    """Let the apps take turns, each round in another order, after a second of warm-up each."""
+    """Load the apps in turn, in another order each round, after a second of warm-up each."""
     turns: Turns = {(case.name, app): [] for case in MEASURED for app in servers}
     for case in MEASURED:
         for server in servers.values():
@@ -155,10 +155,10 @@ def measure(servers: Mapping[str, Server], load: Load, rounds: int, seconds: int
 
 
 def describe_run(options: argparse.Namespace, turns: Turns, pinned: bool) -> str:
-    """The machine and the versions, asked of the interpreter that serves, and how it was measured."""
+    """Describe the machine, the versions of the serving interpreter, and the run."""
     command = [options.python, "-m", "benchmarks.machine"]
     machine = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    where = "server and client each on a core of its own" if pinned else "server and client NOT on cores of their own"
+    where = "server and client each on its own core" if pinned else "server and client NOT on separate cores"
     busy = [turn.busy for taken in turns.values() for turn in taken]
     disturbed = sum(part < UNDISTURBED for part in busy)
     return (
@@ -168,7 +168,7 @@ def describe_run(options: argparse.Namespace, turns: Turns, pinned: bool) -> str
 
 
 def turns_table(turns: Turns) -> str:
-    """Raw requests per second, and under them the medians of the ratios with the lowest and the highest round."""
+    """Return a table of requests per second, and of the median, lowest and highest ratios."""
     cases = [case.name for case in MEASURED]
     rows = []
     for app in APPS:

@@ -1,10 +1,10 @@
-"""What a request costs without a socket: the apps are called as a server would call them, on one event loop.
+"""Time per request without a socket: the apps are called as a server calls them, on one event loop.
 
     python benchmarks/inprocess.py [--rounds 15] [--requests 1000] [--check]
 
 It compares the three requests of the HTTP benchmark, the first and the last of 1,000 routes, a `before_request` with an
-`after_request`, and a pure ASGI middleware. What is compared takes turns within a round; times are medians of the
-rounds, a ratio or a difference is the median of the rounds' own.
+`after_request`, and a pure ASGI middleware. Compared apps take turns within a round. A time is the median of the
+rounds; a ratio or a difference is the median of those of the rounds.
 """
 
 import sys
@@ -21,8 +21,8 @@ from statistics import median
 
 from benchmarks import variants
 from benchmarks.apps import APPS, FASTAPI, OURS, RAW, STARLETTE
-from benchmarks.asgi import ASGIApp, Probe, Times, check_answer, compare
-from benchmarks.cases import JSON, MEASURED, REFUSED, TEXT, Case
+from benchmarks.asgi import ASGIApp, Probe, Times, check_response, compare
+from benchmarks.cases import JSON, MEASURED, REJECTED, TEXT, Case
 from benchmarks.machine import describe
 from benchmarks.options import parser, positive
 from benchmarks.report import Goal, differences, median_ratio, report_goals, table
@@ -31,8 +31,8 @@ ROUTES = 1000
 HELLO = MEASURED[0]
 AT_MOST_OF_STARLETTE = {"hello": 0.40, "typed": 0.35, "json": 0.30}
 HOOKS_AT_MOST = 3.0
-# Two costs of about a microsecond, each a difference of two times: below this their difference is noise, and it takes
-# more rounds to come so near.
+# The costs are about a microsecond, each a difference of two times. A smaller difference between them is noise, even
+# with more rounds.
 MIDDLEWARE_NOISE = 0.2
 MIDDLEWARE_ROUNDS = 3
 
@@ -52,11 +52,11 @@ def parse_options() -> argparse.Namespace:
 
 
 async def measure(options: argparse.Namespace) -> list[Goal]:
-    """Run the comparisons one after the other; each prints its table and returns its goals."""
+    """Run the comparisons. Each prints its table and returns its goals."""
     apps = {name: import_app(spec) for name, spec in APPS.items()}
     for name, app in apps.items():
-        for case in (*MEASURED, *REFUSED):
-            await check_answer(name, Probe(app, case))
+        for case in (*MEASURED, *REJECTED):
+            await check_response(name, Probe(app, case))
     goals: list[Goal] = []
     for compared in (compare_apps, compare_routes, compare_hooks, compare_middleware):
         goals += await compared(apps, options.rounds, options.requests)
@@ -70,14 +70,14 @@ def import_app(spec: str) -> ASGIApp:
 
 
 async def compare_checked(probes: dict[str, Probe], rounds: int, requests: int) -> Times:
-    """Compare only what answers rightly."""
+    """Check the responses, then compare."""
     for name, probe in probes.items():
-        await check_answer(name, probe)
+        await check_response(name, probe)
     return await compare(probes, rounds, requests)
 
 
 async def compare_apps(apps: dict[str, ASGIApp], rounds: int, requests: int) -> list[Goal]:
-    """The three requests, all apps."""
+    """Compare all apps by the three requests."""
     times = {}
     for case in MEASURED:
         times[case.name] = await compare({name: Probe(app, case) for name, app in apps.items()}, rounds, requests)
@@ -97,7 +97,7 @@ async def compare_apps(apps: dict[str, ASGIApp], rounds: int, requests: int) -> 
 
 
 async def compare_routes(apps: dict[str, ASGIApp], rounds: int, requests: int) -> list[Goal]:
-    """The first and the last of many routes, without and with a parameter; Starlette's are there to see."""
+    """Compare the first and the last of many routes, without and with a parameter. Starlette has no goal."""
     goals, rows = [], []
     for kind, with_parameter in (("static routes", False), ("routes with a parameter", True)):
         first, last = route_case(0, with_parameter), route_case(ROUTES - 1, with_parameter)
@@ -106,7 +106,7 @@ async def compare_routes(apps: dict[str, ASGIApp], rounds: int, requests: int) -
             (STARLETTE, variants.starlette_with_routes(ROUTES, with_parameter)),
         ):
             probes = {f"{framework}, first route": Probe(app, first), f"{framework}, last route": Probe(app, last)}
-            # Starlette's last route is so far away that fewer requests tell as much.
+            # Starlette's last route is slow, so fewer requests are enough.
             times = await compare_checked(probes, rounds, requests if framework == OURS else max(requests // 10, 1))
             at_first, at_last = times.values()
             ratio = median_ratio(at_last, at_first)
@@ -120,12 +120,12 @@ async def compare_routes(apps: dict[str, ASGIApp], rounds: int, requests: int) -
 def route_case(number: int, with_parameter: bool) -> Case:
     name = f"route {number}"
     if with_parameter:
-        return Case(name, "GET", f"/r{number}/42", answer=b'{"item_id":42}', media_type=JSON)
-    return Case(name, "GET", f"/r{number}", answer=b"Hello world.\n", media_type=TEXT)
+        return Case(name, "GET", f"/r{number}/42", expected_body=b'{"item_id":42}', media_type=JSON)
+    return Case(name, "GET", f"/r{number}", expected_body=b"Hello world.\n", media_type=TEXT)
 
 
 async def compare_hooks(apps: dict[str, ASGIApp], rounds: int, requests: int) -> list[Goal]:
-    """What a `before_request` and an `after_request` add together, for each of the three requests."""
+    """Measure the cost of a `before_request` with an `after_request`, for each of the three requests."""
     hooked = variants.coworks_with_hooks()
     goals, rows = [], []
     for case in MEASURED:
@@ -140,7 +140,7 @@ async def compare_hooks(apps: dict[str, ASGIApp], rounds: int, requests: int) ->
 
 
 async def compare_middleware(apps: dict[str, ASGIApp], rounds: int, requests: int) -> list[Goal]:
-    """What a pure ASGI middleware that adds a header costs in ours and in Starlette."""
+    """Compare the cost of a pure ASGI middleware that adds a header in ours and in Starlette."""
     probes = {
         OURS: Probe(apps[OURS], HELLO),
         f"{OURS} with middleware": Probe(variants.coworks_with_middleware(), HELLO),
@@ -160,7 +160,7 @@ async def compare_middleware(apps: dict[str, ASGIApp], rounds: int, requests: in
     ]
     print(table(["pure ASGI middleware, µs a request", "without", "with", "cost"], rows) + "\n")
     more = median(differences(costs[OURS], costs[STARLETTE]))
-    return [Goal("a middleware's cost in ours less that in starlette", more, at_most=MIDDLEWARE_NOISE, unit=" µs")]
+    return [Goal("a middleware's cost in ours minus that in starlette", more, at_most=MIDDLEWARE_NOISE, unit=" µs")]
 
 
 if __name__ == "__main__":

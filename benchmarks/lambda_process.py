@@ -1,4 +1,4 @@
-"""A fresh process that plays a Lambda: it imports a handler, gives it events, and prints what that took, as JSON.
+"""A fresh process that imports a Lambda handler, passes events to it, and prints the times as JSON.
 
     python benchmarks/lambda_process.py HANDLER cold | warm EVENTS | grow EVENTS
 
@@ -26,8 +26,8 @@ Handler = Callable[[Event, Any], dict[str, Any]]
 TURNS = 5
 
 
-def make_handler(name: str) -> Handler:
-    """The handler as an author would make it; Mangum starts a lifespan at every event, or is told of none."""
+def create_handler(name: str) -> Handler:
+    """Return the handler of an app. Mangum runs the lifespan at every event, or never."""
     if name == OURS:
         from benchmarks.apps import coworks_app
 
@@ -45,15 +45,15 @@ def make_handler(name: str) -> Handler:
 
 
 def cold(name: str) -> None:
-    """Answer one event: the parent takes what this process costs from its start to its end."""
-    answer = make_handler(name)(rest_event(MEASURED[0]), Context())
-    assert answer["statusCode"] == 200
+    """Handle one event. The parent process measures this one from start to end."""
+    result = create_handler(name)(rest_event(MEASURED[0]), Context())
+    assert result["statusCode"] == 200
     print("{}", flush=True)
 
 
 def warm(name: str, number: int) -> None:
-    """Print the µs an event of each kind."""
-    handler = make_handler(name)
+    """Print the µs per event of each kind."""
+    handler = create_handler(name)
     times = {}
     for case in MEASURED:
         events = {"rest": rest_event(case), "http": http_event(case)}
@@ -66,17 +66,17 @@ def warm(name: str, number: int) -> None:
 
 
 def check(name: str, case: Case, handler: Handler, event: Event) -> None:
-    """Assert that the answer is the one that every app must give."""
-    answer = handler(event, Context())
-    headers = {key: value for key, [value] in answer.get("multiValueHeaders", {}).items()} | answer.get("headers", {})
-    body = answer["body"].encode()
-    case.check(name, answer["statusCode"], headers["content-type"], body)
+    """Assert that the response is the expected one."""
+    result = handler(event, Context())
+    headers = {key: value for key, [value] in result.get("multiValueHeaders", {}).items()} | result.get("headers", {})
+    body = result["body"].encode()
+    case.check(name, result["statusCode"], headers["content-type"], body)
 
 
 def time_events(handler: Handler, event: Event, number: int) -> float:
-    """The µs an event: the median of them all, so that what the machine does beside is not in it.
+    """Return the median µs per event, which excludes other work on the machine.
 
-    Each is read from JSON just before, as a runtime does, once the interpreter has specialized in them.
+    Each event is parsed from JSON just before, as a runtime does, after a warm-up of the interpreter.
     """
     text, context = json.dumps(event), Context()
     for _ in range(number):
@@ -93,7 +93,7 @@ def time_events(handler: Handler, event: Event, number: int) -> float:
 def grow(name: str, number: int) -> None:
     """Print the resident memory after a tenth of the events and after all of them."""
 
-    handler, context = make_handler(name), Context()
+    handler, context = create_handler(name), Context()
     kinds = [make(case) for case in MEASURED for make in (rest_event, http_event)]
     memory = []
     for turn in range(10):
@@ -107,7 +107,7 @@ def grow(name: str, number: int) -> None:
 
 
 def resident() -> float:
-    """The resident memory of this process in MB."""
+    """Return the resident memory of this process in MB."""
     status = Path("/proc/self/status")
     if status.exists():
         [line] = [line for line in status.read_text().splitlines() if line.startswith("VmRSS:")]

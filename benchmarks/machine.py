@@ -1,7 +1,4 @@
-"""What a table of numbers must name: the processor, and the versions that the measured interpreter runs.
-
-Run as a module it prints this for the interpreter that runs it.
-"""
+"""Describe the machine and the versions of this interpreter; run as a module, print the description."""
 
 import os
 import platform
@@ -12,14 +9,14 @@ PACKAGES = ("starlette", "msgspec", "mangum", "fastapi", "pydantic", "uvicorn", 
 
 
 def describe() -> str:
-    """The processor with its number of cores, Python's version and the packages', as two lines of Markdown."""
+    """Return processor, cores, and the versions of Python and the packages, as two lines of Markdown."""
     packages = ", ".join(f"{name} {found}" for name in PACKAGES if (found := package_version(name)))
     machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}."
     return f"{machine}\nPython {platform.python_version()}, {packages}."
 
 
 def package_version(name: str) -> str | None:
-    """The version of a package, or None where it is not installed (uvicorn then does without it)."""
+    """Return the version of a package, or None if it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -27,7 +24,7 @@ def package_version(name: str) -> str | None:
 
 
 def processor() -> str:
-    """The processor's model as the system names it."""
+    """Return the model of the processor."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

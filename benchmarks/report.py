@@ -1,4 +1,4 @@
-"""A table in Markdown, and the goals that its ratios are held against."""
+"""Markdown tables, and goals for the measured values."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Goal:
-    """A measured figure and the bound that the project set for it, in the unit that `unit` names."""
+    """A measured value and its bounds."""
 
     name: str
     value: float
@@ -17,42 +17,42 @@ class Goal:
 
     @property
     def met(self) -> bool:
-        """Whether the figure is within its bounds."""
+        """Whether the value is within its bounds."""
         above = self.at_least is None or self.value >= self.at_least
         return above and (self.at_most is None or self.value <= self.at_most)
 
     def __str__(self) -> str:
         bounds = [
-            f"{words} {bound:.2f}{self.unit}"
-            for words, bound in (("at least", self.at_least), ("at most", self.at_most))
+            f"{relation} {bound:.2f}{self.unit}"
+            for relation, bound in (("at least", self.at_least), ("at most", self.at_most))
             if bound is not None
         ]
-        verdict = "met" if self.met else "MISSED"
-        return f"{verdict}: {self.name}: {self.value:.2f}{self.unit} (goal: {' and '.join(bounds)})"
+        status = "met" if self.met else "MISSED"
+        return f"{status}: {self.name}: {self.value:.2f}{self.unit} (goal: {' and '.join(bounds)})"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The rows as a Markdown table whose first column is text and whose others are numbers."""
+    """Return a Markdown table with text in the first column and numbers in the others."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Each round's own ratio: what slows a whole round, slows both sides of its ratio."""
+    """Return the ratio of each round, in which other work on the machine affects both sides."""
     return [mine / other for mine, other in zip(ours, theirs, strict=True)]
 
 
 def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The median of the rounds' own ratios."""
+    """Return the median of the rounds' ratios."""
     return median(ratios(ours, theirs))
 
 
 def differences(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Each round's own difference."""
+    """Return the difference of each round."""
     return [mine - other for mine, other in zip(ours, theirs, strict=True)]
 
 
 def report_goals(goals: Sequence[Goal], check: bool) -> int:
-    """Print every goal; the exit code is 1 when `check` is set and one was missed."""
+    """Print all goals. Return exit code 1 if `check` is set and a goal is missed, else 0."""
     print(*goals, sep="\n")
     return int(check and not all(goal.met for goal in goals))

@@ -1,4 +1,4 @@
-"""Serves an app by uvicorn on a core of its own, and stops it."""
+"""Serve an app with uvicorn, pinned to a core."""
 
 import os
 import socket
@@ -15,13 +15,13 @@ START_TIMEOUT = 20.0
 
 @dataclass(frozen=True)
 class Server:
-    """A process that serves an app."""
+    """A running server process."""
 
     port: int
     pid: int
 
     def cpu_seconds(self) -> float | None:
-        """The processor time that it has used so far; None where the system has no /proc to tell it."""
+        """Return the processor time used so far, or None on a system without /proc."""
         stat = Path(f"/proc/{self.pid}/stat")
         if not stat.exists():
             return None
@@ -30,7 +30,7 @@ class Server:
 
 
 def cores() -> tuple[int | None, int | None]:
-    """The server's core and the client's; None, None where the system cannot pin a process."""
+    """Return the cores of server and client, or (None, None) if the system cannot pin processes."""
     if not hasattr(os, "sched_getaffinity"):
         return None, None
     usable = sorted(os.sched_getaffinity(0))
@@ -38,13 +38,13 @@ def cores() -> tuple[int | None, int | None]:
 
 
 def pin(core: int | None) -> Callable[[], None] | None:
-    """What a child does before it starts, to stay on its core."""
+    """Return a `preexec_fn` that pins a child process to a core."""
     return None if core is None else lambda: os.sched_setaffinity(0, {core})
 
 
 @contextmanager
 def serve(python: str, app: str, core: int | None) -> Iterator[Server]:
-    """Serve an app by one uvicorn worker on a free port of the loopback interface, and stop it in the end."""
+    """Run one uvicorn worker on a free port of the loopback interface."""
     port = free_port()
     command = [python, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--no-access-log", "--log-level", "warning"]
@@ -62,7 +62,7 @@ def serve(python: str, app: str, core: int | None) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -70,7 +70,7 @@ def free_port() -> int:
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], app: str, port: int) -> None:
-    """Wait until the port is open; raises SystemExit with a clear line when it never is."""
+    """Wait until the port is open, or raise SystemExit."""
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if process.poll() is not None:

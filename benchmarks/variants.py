@@ -1,4 +1,4 @@
-"""The measured service with one thing more: hooks, a middleware, a thousand routes."""
+"""Variants of the measured service: with hooks, with a middleware, with a thousand routes."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from coworks_async import TechMicroService, entry
 
 
 class AddHeader:
-    """A pure ASGI middleware that adds a header to each answer."""
+    """A pure ASGI middleware that adds a header to each response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -38,7 +38,7 @@ def starlette_with_middleware() -> Starlette:
 
 
 def coworks_with_hooks() -> TechMicroService:
-    """The service with a `before_request` and an `after_request` that do as little as hooks can."""
+    """Return the service with a minimal `before_request` and `after_request`."""
     service = coworks_app.Bench(name="bench")
 
     @service.before_request
@@ -53,7 +53,7 @@ def coworks_with_hooks() -> TechMicroService:
 
 
 def coworks_with_routes(number: int, with_parameter: bool) -> TechMicroService:
-    """A service of that many entries, `/r0` or `/r0/{item_id}` and so on."""
+    """Return a service with many entries: `/r0` or `/r0/{item_id}` and so on."""
 
     def make_entry(name: str) -> Any:
         async def plain(self: TechMicroService) -> str:
@@ -72,7 +72,7 @@ def coworks_with_routes(number: int, with_parameter: bool) -> TechMicroService:
 
 
 def starlette_with_routes(number: int, with_parameter: bool) -> Starlette:
-    """A Starlette app with the same routes."""
+    """Return a Starlette app with the same routes."""
 
     async def plain(request: Request) -> PlainTextResponse:
         starlette_app.check_token(request)

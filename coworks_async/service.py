@@ -131,7 +131,7 @@ class TechMicroService(HooksMixin, Starlette):
             headers: the headers of the request, without the token.
         """
         # Lambda cold start: only asynchronous calls need it.
-        from coworks_async.aws.background import store_in_s3
+        from coworks_async.aws.async_invoke import store_in_s3
 
         await store_in_s3(response, headers, self.store_in)
 

@@ -1,4 +1,4 @@
-"""The test client of a service: in this process, by ASGI or through a gateway's events and the Lambda handler.
+"""Test client for services, over ASGI or through the Lambda handler.
 
 It needs `httpx2`, as Starlette's own test client does.
 """
@@ -16,26 +16,37 @@ __all__ = ["TestClient", "Via"]
 
 
 class TestClient(StarletteTestClient):
-    """Starlette's test client, which may put a gateway and Lambda in between.
+    """Starlette's test client, optionally through a simulated AWS gateway and the Lambda handler.
 
-    Parameters:
-        app: the service; without `via` any ASGI app.
-        via: None for plain ASGI; `"rest"`, `"http"`, `"http-stage"`, `"alb"` or `"url"` for the events of a REST API,
-            of an HTTP API with the stage `$default` or a named one, of a load balancer or of a function URL.
-        base_url: its host tells how an API is called. A host of your own is a custom domain, the path its mapping;
-            `https://<id>.execute-api.<region>.amazonaws.com/<stage>` is the API's own, where a named stage comes
-            first in the path.
-        options: Starlette's.
+    Used as a context manager, it runs the lifespan. Through a gateway the lifespan starts at the first request, as in
+    Lambda.
 
-    As a context manager it starts and ends the lifespan; through a gateway the first event starts it, as in Lambda.
+    Args:
+        app: the service. Without `via`, any ASGI app.
+        via: None for plain ASGI, or the gateway whose events are sent: `"rest"` (REST API), `"http"` (HTTP API with
+            the stage `$default`), `"http-stage"` (HTTP API with a named stage), `"alb"` (load balancer), `"url"`
+            (function URL).
+        base_url: the URL at which the API is called. `https://<id>.execute-api.<region>.amazonaws.com/<stage>` is its
+            default host; any other host is a custom domain, and the path is its base path.
+        options: those of Starlette's test client.
 
     Raises:
-        TypeError: `via` is asked of an app that is no service.
-        ValueError: there is no such kind of gateway.
+        TypeError: `via` needs a TechMicroService.
+        ValueError: unknown gateway.
 
     Example:
-        >>> with TestClient(app, via="rest") as client:
-        ...     answer = client.get("/items/3", headers={"Authorization": "token"})
+        >>> class Shop(TechMicroService):
+        ...     async def token_authorizer(self, token):
+        ...         return token == "secret"
+        ...
+        ...     @entry
+        ...     async def get_items(self, number: int):
+        ...         return {"number": number}
+        >>> client = TestClient(Shop(), via="rest")
+        >>> client.get("/items/3").status_code
+        401
+        >>> client.get("/items/3", headers={"Authorization": "secret"}).json()
+        {'number': 3}
     """
 
     __test__ = False
@@ -45,7 +56,7 @@ class TestClient(StarletteTestClient):
     ) -> None:
         if via is not None:
             if not isinstance(app, TechMicroService):
-                raise TypeError(f"only a TechMicroService is called through a gateway, not {type(app).__name__}")
+                raise TypeError(f"via={via!r} needs a TechMicroService, not {type(app).__name__}")
             path = "" if ".execute-api." in base_url else urlsplit(base_url).path
             app = GatewayApp(app, via, base_path=path)
         super().__init__(app, base_url=base_url, **options)

@@ -1,4 +1,4 @@
-"""The same small service, written four times, each the way an honest author would in that framework."""
+"""The same small service in four frameworks, each written as its documentation recommends."""
 
 OURS = "coworks_async"
 STARLETTE = "starlette"

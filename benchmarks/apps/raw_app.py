@@ -1,4 +1,4 @@
-"""The service with no framework: ASGI messages, `json` and `urllib.parse`. It is the limit to measure against."""
+"""The service with no framework: ASGI messages, `json` and `urllib.parse`. It is the limit to compare with."""
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -9,12 +9,12 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Made once: json.dumps builds an encoder at every call that asks for compact separators.
+# Created once: json.dumps creates an encoder at every call with compact separators.
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-class Refused(Exception):
-    """A request that is answered with an error's status and text."""
+class Rejected(Exception):
+    """A request whose response is an error."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -37,9 +37,9 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
         elif path == "/items" and method == "POST":
             body = encode(create_item(await read_body(receive))).encode()
         else:
-            raise Refused(404, "not found")
-    except Refused as refused:
-        status, body, media_type = refused.status, refused.detail.encode(), b"text/plain; charset=utf-8"
+            raise Rejected(404, "not found")
+    except Rejected as error:
+        status, body, media_type = error.status, error.detail.encode(), b"text/plain; charset=utf-8"
     headers = [(b"content-length", b"%d" % len(body)), (b"content-type", media_type)]
     if status == 401:
         headers.append((b"www-authenticate", b"Token"))
@@ -59,9 +59,9 @@ def check_token(headers: list[tuple[bytes, bytes]]) -> None:
     for name, value in headers:
         if name == b"authorization":
             if value != b"token":
-                raise Refused(403, "forbidden")
+                raise Rejected(403, "forbidden")
             return
-    raise Refused(401, "a token is needed")
+    raise Rejected(401, "a token is needed")
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -69,7 +69,7 @@ async def read_body(receive: Receive) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Refused(400, "the client left")
+            raise Rejected(400, "the client left")
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return body
@@ -88,21 +88,21 @@ def integer(name: str, text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise Refused(422, f"{name}: not an integer") from None
+        raise Rejected(422, f"{name}: not an integer") from None
 
 
 def create_item(body: bytes) -> dict[str, Any]:
     try:
         data = json.loads(body)
     except ValueError:
-        raise Refused(400, "the body is not JSON") from None
+        raise Rejected(400, "the body is not JSON") from None
     if not isinstance(data, dict):
-        raise Refused(422, "the body is not an object")
+        raise Rejected(422, "the body is not an object")
     name, price, quantity = data.get("name"), data.get("price"), data.get("quantity")
     if not isinstance(name, str):
-        raise Refused(422, "name: not a string")
+        raise Rejected(422, "name: not a string")
     if not isinstance(price, int | float) or isinstance(price, bool):
-        raise Refused(422, "price: not a number")
+        raise Rejected(422, "price: not a number")
     if not isinstance(quantity, int) or isinstance(quantity, bool):
-        raise Refused(422, "quantity: not an integer")
+        raise Rejected(422, "quantity: not an integer")
     return {"name": name, "price": price, "quantity": quantity}

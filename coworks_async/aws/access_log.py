@@ -1,4 +1,4 @@
-"""The log of a Lambda: one structured line a request, without token, query, body or event."""
+"""Access log of a Lambda function: one structured line per request, without token, query, body or event."""
 
 import json
 import logging
@@ -9,26 +9,23 @@ from coworks_async.types import Scope
 
 
 class StructuredMessage(dict[str, Any]):
-    """A log message that is data: a formatter of text writes it as JSON, one that knows of mappings takes it apart.
-
-    Lambda's own JSON format is one of those: it keeps the members as members of `message`.
-    """
+    """A log message that is a mapping. A text formatter writes it as JSON; Lambda's JSON format keeps its members."""
 
     def __str__(self) -> str:
         return json.dumps(self)
 
 
 def log_request(logger: logging.Logger, scope: Scope, status: int, *, start: float, context: Any, cold: bool) -> None:
-    """Log a request at INFO, where the service's logger wants that level.
+    """Log a request at INFO.
 
-    Parameters:
-        start: `time.perf_counter()` when the event came.
-        context: the Lambda's, for the request id.
-        cold: it is the first event of its container.
+    Args:
+        start: `time.perf_counter()` when the event arrived.
+        context: the Lambda context, for the request id.
+        cold: whether this is the first event of the execution environment.
     """
     if not logger.isEnabledFor(logging.INFO):
         return
-    line = StructuredMessage(
+    message = StructuredMessage(
         method=scope.get("method"),
         path=scope.get("path"),
         status=status,
@@ -36,4 +33,4 @@ def log_request(logger: logging.Logger, scope: Scope, status: int, *, start: flo
         request_id=getattr(context, "aws_request_id", None),
         cold_start=cold,
     )
-    logger.info(line)
+    logger.info(message)

@@ -1,66 +1,118 @@
-"""Asynchronous calls on their way out of one invocation: the envelope, and the second invocation that it is for.
+"""Asynchronous calls: the second invocation of the function, and responses stored in S3.
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
+
+An entry with `background=True` returns 202 and invokes the function again with an envelope, an event of this form:
+
+    {"coworks.background": {"mark": "<function ARN> <stage>", "call": {…}}}
 """
 
+import importlib
 import os
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import Response
 
+from coworks_async._compat import get_route_path
 from coworks_async.aws.authorizer import create_marker
-from coworks_async.exceptions import Problem
+from coworks_async.aws.event_formats.base import ENVELOPE
+from coworks_async.entries.entry import Entry
+from coworks_async.exceptions import AsyncCallError
+from coworks_async.pipeline.async_calls import AsyncCall
+from coworks_async.pipeline.invocation import StoreIn, store_target
 from coworks_async.types import Event, Scope
 
-ENVELOPE = "coworks.background"
+FindEntry = Callable[[str, str], Entry | None]
 
 
-def is_envelope(event: Any) -> bool:
-    """Tell whether an event is an envelope: this one key and no other, as no gateway makes it."""
-    return isinstance(event, dict) and event.keys() == {ENVELOPE}
+class Envelope(msgspec.Struct, frozen=True):
+    """The value of an envelope's only key.
 
+    Attributes:
+        marker: the function and stage that made the call.
+        call: the request to run.
+    """
 
-def build_envelope(encoded: bytes, context: Any, mount: str) -> bytes:
-    """Return the envelope of an encoded call, with the mark of this function and stage, and where its service is."""
-    mark, place = msgspec.json.encode(create_marker(context)), msgspec.json.encode(mount)
-    return b'{"%s":{"mark":%s,"mount":%s,"call":%s}}' % (ENVELOPE.encode(), mark, place, encoded)
+    marker: str = msgspec.field(name="mark")
+    call: AsyncCall
 
 
 class AsyncInvoker:
-    """Invokes this function a second time; where no Lambda runs it, keeps the envelope for the handler to take.
+    """Invokes this function again with the envelope of a call; `scope[ASYNC_INVOKER]` of a request.
 
-    Parameters:
-        service: what the second invocation is given to; it finds the services that are mounted below it.
+    Attributes:
+        pending: envelopes that the handler has to process itself, because it does not run in Lambda.
     """
 
-    def __init__(self, service: Any) -> None:
-        self.service = service
-        self.kept: list[bytes] = []
-        self._lambda: Any = None
+    def __init__(self) -> None:
+        self.pending: list[Event] = []
+        self._client: Any = None
 
     async def __call__(self, encoded: bytes, scope: Scope) -> None:
-        from coworks_async.aws.background import mount_of
-
-        context, app = scope["aws.context"], scope["app"]
-        mount = mount_of(app, self.service)
-        if mount is None:
-            detail = f"{app.name} is mounted where no second invocation finds it: it takes no asynchronous calls here."
-            app.logger.error("%s What stands around it has to keep it as its attribute `app`.", detail)
-            raise Problem(500, detail)
-        payload = build_envelope(encoded, context, mount)
+        context = scope["aws.context"]
+        payload = msgspec.json.encode({ENVELOPE: {"mark": create_marker(context), "call": msgspec.Raw(encoded)}})
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             await run_in_threadpool(self._invoke, context.invoked_function_arn, payload)
         else:
-            self.kept.append(payload)
+            self.pending.append(msgspec.json.decode(payload))
 
     def _invoke(self, function: str, payload: bytes) -> None:
-        from coworks_async.aws.background import aws_client
+        self._client = self._client or _create_client("lambda")
+        self._client.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
 
-        self._lambda = self._lambda or aws_client("lambda")
-        self._lambda.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
 
-    def take(self) -> list[Event]:
-        """Return the envelopes that were kept."""
-        kept, self.kept = self.kept, []
-        return [msgspec.json.decode(payload) for payload in kept]
+def accept_envelope(event: Event, context: Any, find_entry: FindEntry) -> tuple[AsyncCall, Entry]:
+    """Return the call in an envelope, and the entry to run.
+
+    Raises:
+        AsyncCallError: the envelope is malformed, comes from another function or stage, or does not lead to the entry
+            that it names, with `background=True`.
+    """
+    try:
+        envelope = msgspec.convert(event[ENVELOPE], Envelope)
+        call = envelope.call
+        for text in (call.query_string, *(text for header in call.headers for text in header)):
+            text.encode("latin-1")
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise AsyncCallError(f"The envelope contains no valid asynchronous call ({type(error).__name__}).") from None
+    if envelope.marker != create_marker(context):
+        raise AsyncCallError(f"Asynchronous call {call}: it is for another function or stage.")
+    entry = find_entry(call.method, get_route_path({"path": call.path, "root_path": call.root_path}))
+    if entry is None or entry.endpoint != call.endpoint or not entry.background:
+        raise AsyncCallError(f"Asynchronous call {call}: no such entry with background=True.")
+    return call, entry
+
+
+async def store_in_s3(response: Response, headers: Headers, store_in: StoreIn) -> None:
+    """Store a response where its request's headers ask for it, with the status in the object's metadata.
+
+    Raises:
+        UnprocessableContent: the service does not store there.
+        Exception: the upload failed.
+    """
+    target = store_target(headers, store_in)
+    if target is not None:
+        await run_in_threadpool(_put_object, *target, response)
+
+
+def _put_object(bucket: str, key: str, response: Response) -> None:
+    optional = {
+        "ContentType": response.headers.get("content-type"),
+        "ContentEncoding": response.headers.get("content-encoding"),
+    }
+    _create_client("s3").put_object(
+        Bucket=bucket,
+        Key=key,
+        Body=bytes(response.body),
+        Metadata={"status": str(response.status_code)},
+        **{name: value for name, value in optional.items() if value},
+    )
+
+
+def _create_client(name: str) -> Any:
+    # boto3 is imported late because few services need it. Sessions are not thread-safe, so each client has its own.
+    return importlib.import_module("boto3.session").Session().client(name)

@@ -1,4 +1,4 @@
-"""The gateway asks first: authorizer events, the policy that answers them, and the mark that tells our own answer.
+"""Lambda authorizer: authorizer events, the policy they result in, and the marker of our own results.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
@@ -9,29 +9,30 @@ from typing import Any
 
 import msgspec
 
-from coworks_async.aws.event_formats.base import header_bytes
+from coworks_async.aws.event_formats.base import encode_header_value
 from coworks_async.exceptions import AuthorizerError
 from coworks_async.pipeline.request import current_stage
 from coworks_async.types import Event, Principal
 
+# Keys of the context in an authorizer's result.
 MARKER = "coworks"
 PRINCIPAL = "principal"
 
 
 def is_authorizer_event(event: Event) -> bool:
-    """Tell whether a gateway asks about a token; no request's event names an ARN."""
+    """Return whether an event is for the authorizer. The event of a request contains no method or route ARN."""
     return "type" in event and event["type"] in ("TOKEN", "REQUEST") and ("methodArn" in event or "routeArn" in event)
 
 
-def uses_simple_response(event: Event) -> bool:
-    """Tell whether an authorizer event is an HTTP API's of the payload format 2.0, for which an answer is yes or no."""
+def has_simple_result(event: Event) -> bool:
+    """Return whether the gateway expects a boolean: an HTTP API with payload format 2.0."""
     return event.get("version") == "2.0"
 
 
 def get_token(event: Event, token_key: str) -> str:
-    """Return the token that a gateway asks about, as the header of a request would hold it; empty where there is none.
+    """Return the token of an authorizer event as in a request's header, or an empty string.
 
-    Sent twice, it is one value.
+    Repeated headers are joined, as in a request.
     """
     if event["type"] == "TOKEN":
         values = [event.get("authorizationToken") or ""]
@@ -41,33 +42,31 @@ def get_token(event: Event, token_key: str) -> str:
         single = event.get("headers") or {}
         values = [value for name, listed in multi.items() if name.lower() == key for value in listed]
         values = values or [value for name, value in single.items() if name.lower() == key]
-    return ",".join([header_bytes(value).decode("latin-1") for value in values])
+    return ",".join([encode_header_value(value).decode("latin-1") for value in values])
 
 
 def create_marker(context: Any) -> str:
-    """Return the mark: this function, whatever alias it is called by, and this stage; empty where no function is."""
+    """Return the marker of this function and stage, the same for all aliases. Empty if the function is unknown."""
     arn = getattr(context, "invoked_function_arn", None)
-    return f"{_unqualified(arn)} {current_stage()}" if arn else ""
+    return f"{_remove_qualifier(arn)} {current_stage()}" if arn else ""
 
 
 @lru_cache(maxsize=16)
-def _unqualified(arn: str) -> str:
+def _remove_qualifier(arn: str) -> str:
     return ":".join(arn.split(":")[:7])
 
 
-def authorizer_response(event: Event, context: Any, principal: Principal | None) -> dict[str, Any]:
-    """Return the answer to an authorizer event, for the whole stage, so that it may be cached for all routes.
+def create_result(event: Event, context: Any, principal: Principal | None) -> dict[str, Any]:
+    """Return the result of an authorizer event. It covers the whole stage, so it may be cached for all routes.
 
-    Parameters:
-        principal: whom the rule lets in, as JSON keeps it; None for nobody.
+    Args:
+        principal: the principal that is allowed, or None to deny.
     """
-    told = (
-        {}
-        if principal is None
-        else {MARKER: create_marker(context), PRINCIPAL: msgspec.json.encode(principal).decode()}
-    )
-    if uses_simple_response(event):
-        return {"isAuthorized": principal is not None, "context": told}
+    marked: dict[str, Any] = {}
+    if principal is not None:
+        marked = {MARKER: create_marker(context), PRINCIPAL: msgspec.json.encode(principal).decode()}
+    if has_simple_result(event):
+        return {"isAuthorized": principal is not None, "context": marked}
     return {
         "principalId": MARKER,
         "policyDocument": {
@@ -76,40 +75,43 @@ def authorizer_response(event: Event, context: Any, principal: Principal | None)
                 {
                     "Action": "execute-api:Invoke",
                     "Effect": "Deny" if principal is None else "Allow",
-                    "Resource": stage_arn(event.get("methodArn") or event["routeArn"]),
+                    "Resource": to_stage_arn(event.get("methodArn") or event["routeArn"]),
                 }
             ],
         },
-        "context": told,
+        "context": marked,
     }
 
 
-def stage_arn(arn: str) -> str:
-    """Return the ARN of a method's whole stage.
+def to_stage_arn(arn: str) -> str:
+    """Return the ARN of the whole stage of a method's ARN.
 
     Raises:
-        AuthorizerError: it is no ARN of a method.
+        AuthorizerError: the ARN is not that of a method.
 
     Example:
-        >>> whole_stage("arn:aws:execute-api:eu-west-1:123456789012:abcdef123/my-stage/GET/items/3")
+        >>> to_stage_arn("arn:aws:execute-api:eu-west-1:123456789012:abcdef123/my-stage/GET/items/3")
         'arn:aws:execute-api:eu-west-1:123456789012:abcdef123/my-stage/*'
     """
-    api, slash, rest = arn.partition("/")
+    api, slash, path = arn.partition("/")
     if not slash:
-        raise AuthorizerError(f"The event asks about {arn!r}, which is no ARN of a method (<api>/<stage>/<method>/...)")
-    return f"{api}/{rest.partition('/')[0]}/*"
+        raise AuthorizerError(f"Not the ARN of a method: {arn!r}. Expected <api>/<stage>/<method>/<path>.")
+    return f"{api}/{path.partition('/')[0]}/*"
 
 
 def trusted_principal(event: Event, context: Any) -> Principal | None:
-    """Return whom our own authorizer let in with a request, by the mark of this function and stage; else None."""
-    told = event["requestContext"].get("authorizer")
-    if not told or not isinstance(told, dict):
+    """Return the principal that our own authorizer allowed, if the request has the marker of this function and stage.
+
+    Anything else in `requestContext.authorizer` returns None, so the service checks the token itself.
+    """
+    result = event["requestContext"].get("authorizer")
+    if not result or not isinstance(result, dict):
         return None
-    told = told.get("lambda", told)  # as HTTP APIs have it
-    if not isinstance(told, dict) or not told.get(MARKER) or told[MARKER] != create_marker(context):
+    result = result.get("lambda", result)  # HTTP APIs nest it
+    if not isinstance(result, dict) or not result.get(MARKER) or result[MARKER] != create_marker(context):
         return None
     try:
-        principal = msgspec.json.decode(told.get(PRINCIPAL) or "")
+        principal = msgspec.json.decode(result.get(PRINCIPAL) or "")
     except (msgspec.DecodeError, TypeError):
         return None
     return principal if isinstance(principal, dict) else None

@@ -1,26 +1,25 @@
-"""The Lambda handler: from an event to its answer."""
+"""The Lambda handler: dispatches an event by its kind and returns the result."""
 
 import logging
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine
-from inspect import isawaitable, iscoroutine
+from inspect import isawaitable
 from time import perf_counter
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from mangum.types import Response as Answer
+from mangum.types import Response as MangumResponse
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from coworks_async.aws import authorizer
 from coworks_async.aws.access_log import log_request
-from coworks_async.aws.async_invoke import AsyncInvoker, is_envelope
 from coworks_async.aws.event_formats.alb import AlbEvent
-from coworks_async.aws.event_formats.base import CONFIG, oversize
+from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_limit
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEvent
 from coworks_async.aws.event_formats.rest import RestEvent
 from coworks_async.aws.runtime import Runtime
 from coworks_async.entries.entry import Entry
-from coworks_async.exceptions import AuthorizerError, StartupError
+from coworks_async.exceptions import AuthorizerError, BadRequest, StartupError
 from coworks_async.pipeline.authorizer import AUTHORIZED, log_authorizer_failure, principal_from_result
 from coworks_async.pipeline.collector import ResponseAborted, ResponseCollector
 from coworks_async.pipeline.concurrency import ensure_async
@@ -28,14 +27,16 @@ from coworks_async.pipeline.errors import problem_response, to_exception
 from coworks_async.pipeline.invocation import ASYNC_INVOKER
 from coworks_async.types import Event, Receive, Scope, Send
 
+if TYPE_CHECKING:
+    from coworks_async.aws.async_invoke import AsyncInvoker
+
 RequestEvent = RestEvent | HttpApiEvent | AlbEvent
 
 PROCESS_EXITS = (KeyboardInterrupt, SystemExit)
-"""What ends the process, as it does elsewhere."""
 
 
 class Service(Protocol):
-    """What the handler knows of a service."""
+    """The parts of a service that the handler uses."""
 
     @property
     def token_key(self) -> str: ...
@@ -54,181 +55,191 @@ class Service(Protocol):
 
 
 class LambdaHandler:
-    """Answers events: a gateway's question about a token, a request in any format, or whatever else comes.
+    """Handles Lambda events: requests in any gateway's format, authorizer events, and all others.
 
-    Mangum's event classes read and write the formats. Its adapter is not used: that would start and end the lifespan
-    at every event.
+    A request always gets a response: an exception becomes a 500, because API Gateway would turn it into a bare 502.
+    Any other event fails with the exception that was raised.
 
-    A request is always answered: what would be raised is a 500, since a gateway makes a bare 502 of an exception. Any
-    other event fails with what is raised. What stands in `after_event` is called with the context at the end of each,
-    before the container may be frozen.
+    Mangum's event classes read and write the formats. Its adapter is not used, because it runs the lifespan at every
+    event.
+
+    Attributes:
+        runtime: the event loop and the lifespan of this execution environment.
+        after_event: functions, sync or async, called with the context at the end of each event.
     """
 
     def __init__(self, service: Service) -> None:
         self.service = service
         self.logger = service.logger
-        self.container = Runtime(service, service.logger)
-        self.cold = True
-        self.warned_of_streams = False
-        self.dispatch = AsyncInvoker(service)
+        self.runtime = Runtime(service, service.logger)
         self.after_event: list[Callable[[Any], object]] = []
+        self._is_cold = True
+        self._has_warned_of_streams = False
+        self._async_invoker: AsyncInvoker | None = None
 
     def __call__(self, event: Any, context: Any) -> Any:
         try:
-            return self.take(event, context)
+            return self.handle(event, context)
         finally:
-            for step in self.after_event:
-                self.run_after(step, context)
+            for function in self.after_event:
+                self._run_after_event(function, context)
 
-    def take(self, event: Any, context: Any) -> Any:
-        """Handle an event of any kind."""
+    def close(self) -> None:
+        """Stop the lifespan and close the event loop. The next event starts both again."""
+        self.runtime.close()
+
+    def handle(self, event: Any, context: Any) -> Any:
+        """Dispatch an event by its kind."""
         start = perf_counter()
         if isinstance(event, dict) and authorizer.is_authorizer_event(event):
-            # It comes for a request, whose line in the log is the first and tells of the cold start.
-            return self.run(lambda: self.authorize(event, context))
-        cold, self.cold = self.cold, False
-        kind = event_class(event)
-        if kind is not None:
-            answer = self.respond(kind(event, context, CONFIG), start, cold)
-            if self.dispatch.kept:
-                self.run_kept(context)
-            return answer
-        if is_envelope(event):
-            return self.run(lambda: self.run_background(event, context, start, cold))
-        return self.run(lambda: self.handle(event, context))
+            # Not logged, so it does not count as the cold start: the log line of the request after it reports that.
+            return self._run(lambda: self.authorize(event, context))
+        cold, self._is_cold = self._is_cold, False
+        event_class = infer_event_class(event)
+        if event_class is not None:
+            result = self.respond(event_class(event, context, CONFIG), start, cold)
+            if self._async_invoker is not None:
+                self._run_pending_calls(self._async_invoker, context)
+            return result
+        if isinstance(event, dict) and event.keys() == {ENVELOPE}:
+            return self._run(lambda: self.run_async_call(event, context, start, cold))
+        return self._run(lambda: self.call_on_event(event, context))
 
-    def run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """Run what no request is; whatever it raises is an error of this event, and not the end of Lambda's runtime."""
+    def respond(self, request: RequestEvent, start: float, cold: bool) -> dict[str, Any]:
+        """Return the result of a request, whatever happens."""
+        scope: Scope = {}
+        problem: MangumResponse | None = None
         try:
-            return self.container.run(work)
+            scope = request.scope
+            result = request(self._run_cycle(request, scope))
+            if size := size_over_limit(result, request.limit):
+                problem = to_problem(500, f"The response is over the limit of {request.limit} bytes.")
+                self.logger.error(
+                    "The response to %s %r has %d bytes, over the gateway's limit of %d",
+                    *(scope["method"], scope["path"], size, request.limit),
+                )
+        except PROCESS_EXITS:
+            raise
+        except BaseException as error:
+            problem = to_problem(500)
+            if isinstance(error, StartupError):
+                self.logger.error("A request failed: %s", error, exc_info=error.__cause__)
+            elif not isinstance(error, ResponseAborted):
+                self.logger.error("A request failed without a response", exc_info=error)
+        if problem is not None:
+            result = request(problem)
+        log_request(self.logger, scope, result["statusCode"], start=start, context=request.context, cold=cold)
+        return result
+
+    def _run_cycle(self, request: RequestEvent, scope: Scope) -> MangumResponse:
+        try:
+            body = request.body
+        except BadRequest as error:
+            return to_problem(error.status_code, error.detail)
+        principal = authorizer.trusted_principal(request.event, request.context)
+        if principal is not None:
+            scope[AUTHORIZED] = (self.service, principal)
+        scope[ASYNC_INVOKER] = self._invoke_async
+        collector = ResponseCollector(scope, body)
+
+        def start() -> Coroutine[Any, Any, None]:
+            scope["state"] = self.runtime.state.copy()
+            return self.service(scope, collector.receive, collector.send)
+
+        try:
+            self.runtime.run(start)
+        except Exception as error:
+            if not collector.complete:
+                raise
+            self.logger.error("The service failed after its response", exc_info=error)
+        response = to_mangum_response(*collector.response())
+        if collector.streamed and not self._has_warned_of_streams:
+            self._has_warned_of_streams = True
+            self.logger.warning("A response was streamed. In Lambda it is buffered and sent as a whole.")
+        return response
+
+    async def authorize(self, event: Event, context: Any) -> dict[str, Any]:
+        """Return the result of an authorizer event.
+
+        Raises:
+            AuthorizerError: `token_authorizer` failed. The event must fail too, because a denial would be cached.
+        """
+        token = authorizer.get_token(event, self.service.token_key)
+        if not token:
+            if authorizer.has_simple_result(event):
+                return authorizer.create_result(event, context, None)
+            # A REST API turns exactly this message into a 401.
+            raise AuthorizerError("Unauthorized")
+        try:
+            principal = principal_from_result(await ensure_async(self.service.token_authorizer)(token), self.logger)
+        except (Exception, CancelledError) as failure:
+            error = to_exception(failure)
+            log_authorizer_failure(error, self.logger)
+            # Only our own message is safe: any other may contain the token.
+            reason = str(error) if isinstance(error, AuthorizerError) else "token_authorizer failed"
+            raise AuthorizerError(f"{reason}; access denied") from None
+        return authorizer.create_result(event, context, principal)
+
+    async def call_on_event(self, event: Any, context: Any) -> Any:
+        """Pass an event that is not a request to the service's `on_event`."""
+        return await ensure_async(self.service.on_event)(event, context)
+
+    async def run_async_call(self, event: Event, context: Any, start: float, cold: bool) -> dict[str, Any]:
+        """Run the asynchronous call in an envelope. Return its request id and status.
+
+        Raises:
+            AsyncCallError: the service does not accept the call.
+            Exception: `store_response` failed.
+        """
+        # Imported late to keep cold starts fast: most functions never run an asynchronous call.
+        from coworks_async.aws.async_invoke import accept_envelope
+        from coworks_async.pipeline.async_calls import run_call
+
+        call, entry = accept_envelope(event, context, self.service.entry_at)
+        extra_scope = {"aws.event": event, "aws.context": context, "state": self.runtime.state.copy()}
+        status = await run_call(call, self.service, entry, extra_scope)
+        scope = {"method": call.method, "path": call.path}
+        log_request(self.logger, scope, status, start=start, context=context, cold=cold)
+        return {"request_id": call.request_id, "status": status}
+
+    async def _invoke_async(self, encoded: bytes, scope: Scope) -> None:
+        if self._async_invoker is None:
+            # Imported late to keep cold starts fast: most functions never make an asynchronous call.
+            from coworks_async.aws.async_invoke import AsyncInvoker
+
+            self._async_invoker = AsyncInvoker()
+        await self._async_invoker(encoded, scope)
+
+    def _run_pending_calls(self, invoker: "AsyncInvoker", context: Any) -> None:
+        pending, invoker.pending = invoker.pending, []
+        for envelope in pending:
+            try:
+                self(envelope, context)
+            except Exception as error:
+                self.logger.error("An asynchronous call failed", exc_info=error)
+
+    def _run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        try:
+            return self.runtime.run(work)
         except (Exception, *PROCESS_EXITS):
             raise
         except BaseException as error:
-            raise RuntimeError(f"The event was ended by {type(error).__name__}") from error
+            # Lambda's runtime client would end the process.
+            raise RuntimeError(f"The event failed with {type(error).__name__}") from error
 
-    def run_after(self, step: Callable[[Any], object], context: Any) -> None:
-        """Take a step that comes after an event, sync or async; what it raises is logged, and changes no answer."""
+    def _run_after_event(self, function: Callable[[Any], object], context: Any) -> None:
         try:
-            returned = step(context)
+            returned = function(context)
             if isawaitable(returned):
-                work = returned if iscoroutine(returned) else awaited(returned)
-                self.container.run(lambda: work, starts=False)
+                self.runtime.run(lambda: _to_coroutine(returned), starts=False)
         except PROCESS_EXITS:
             raise
         except BaseException as error:
             self.logger.error("A function in after_event failed", exc_info=error)
 
-    def close(self) -> None:
-        """End the lifespan and the loop, as the end of a container does; the next event would start them again."""
-        self.container.close()
 
-    async def authorize(self, event: Event, context: Any) -> dict[str, Any]:
-        """Answer a gateway that asks about a token.
-
-        Raises:
-            AuthorizerError: the rule failed; the event fails as well, since a deny would be cached.
-        """
-        token = authorizer.get_token(event, self.service.token_key)
-        if not token:
-            if authorizer.uses_simple_response(event):
-                return authorizer.authorizer_response(event, context, None)
-            # The very word of which a REST API makes a 401.
-            raise AuthorizerError("Unauthorized")
-        try:
-            principal = principal_from_result(await ensure_async(self.service.token_authorizer)(token), self.logger)
-        except (Exception, CancelledError) as failed:
-            error = to_exception(failed)
-            log_authorizer_failure(error, self.logger)
-            told = str(error) if isinstance(error, AuthorizerError) else "token_authorizer failed"
-            raise AuthorizerError(f"{told}; access denied") from None
-        return authorizer.authorizer_response(event, context, principal)
-
-    async def handle(self, event: Any, context: Any) -> Any:
-        """Hand an event that is no request to the service's `on_event`."""
-        return await ensure_async(self.service.on_event)(event, context)
-
-    async def run_background(self, event: Event, context: Any, start: float, cold: bool) -> dict[str, Any]:
-        """Run an asynchronous call, and return its request id and the status that its entry answered.
-
-        Raises:
-            BackgroundError: the envelope holds no call that this service takes.
-            Exception: what `store_response` raised.
-        """
-        # Loaded with the first call: most containers see none.
-        from coworks_async.aws.background import accept_envelope
-        from coworks_async.pipeline.async_calls import run_call
-
-        accepted = accept_envelope(event, context, self.service)
-        call = accepted.call
-        told = {"aws.event": event, "aws.context": context, "state": self.container.state.copy()}
-        status = await run_call(call, accepted.service, accepted.entry, told)
-        log_request(
-            self.logger, {"method": call.method, "path": call.path}, status, start=start, context=context, cold=cold
-        )
-        return {"request_id": call.request_id, "status": status}
-
-    def run_kept(self, context: Any) -> None:
-        """Take the second invocations that no Lambda is there to take; they are none of the first one's affair."""
-        for envelope in self.dispatch.take():
-            try:
-                self(envelope, context)
-            except Exception as error:
-                self.logger.error("An asynchronous call failed as an event", exc_info=error)
-
-    def respond(self, request: RequestEvent, start: float, cold: bool) -> dict[str, Any]:
-        """Answer a request, whatever happens."""
-        scope: Scope = {}
-        detail = None
-        try:
-            scope = request.scope
-            answer = request(self._answer(request, scope))
-            size = oversize(request.limit, answer)
-            if size:
-                detail = f"The answer is over the limit of {request.limit} bytes."
-                told = size, request.limit, scope["method"], scope["path"]
-                self.logger.error("An answer of %d bytes is over the limit of %d for its caller: %s %r", *told)
-        except StartupError as error:
-            detail = ""
-            self.logger.error("A request came before the service could start: %s", error, exc_info=error.__cause__)
-        except ResponseAborted:
-            detail = ""
-        except PROCESS_EXITS:
-            raise
-        except BaseException as error:
-            detail = ""
-            self.logger.error("A request was not answered", exc_info=error)
-        if detail is not None:
-            problem = problem_response(500, detail)
-            answer = request(mangum_response(problem.status_code, problem.raw_headers, bytes(problem.body)))
-        log_request(self.logger, scope, answer["statusCode"], start=start, context=request.context, cold=cold)
-        return answer
-
-    def _answer(self, request: RequestEvent, scope: Scope) -> Answer:
-        principal = authorizer.trusted_principal(request.event, request.context)
-        if principal is not None:
-            scope[AUTHORIZED] = (self.service, principal)
-        scope[ASYNC_INVOKER] = self.dispatch
-        cycle = ResponseCollector(scope, request.body)
-
-        def start() -> Coroutine[Any, Any, None]:
-            scope["state"] = self.container.state.copy()
-            return self.service(scope, cycle.receive, cycle.send)
-
-        try:
-            self.container.run(start)
-        except Exception as error:
-            if not cycle.complete:
-                raise
-            self.logger.error("The service failed after its answer", exc_info=error)
-        answer = cycle.response()
-        if cycle.streamed and not self.warned_of_streams:
-            self.warned_of_streams = True
-            self.logger.warning("An answer was streamed; in Lambda it is sent when it is whole.")
-        return mangum_response(*answer)
-
-
-def event_class(event: Any) -> type[RequestEvent] | None:
-    """Return the format of a request's event, None for any other event."""
+def infer_event_class(event: Any) -> type[RequestEvent] | None:
+    """Return the event class of a request, or None for any other event."""
     context = event.get("requestContext") if isinstance(event, dict) else None
     if not isinstance(context, dict):
         return None
@@ -239,11 +250,14 @@ def event_class(event: Any) -> type[RequestEvent] | None:
     return None
 
 
-async def awaited(result: Awaitable[Any]) -> Any:
-    """Await what need not be a coroutine, which a task must be."""
-    return await result
+async def _to_coroutine(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
 
 
-def mangum_response(status: int, headers: Any, body: bytes) -> Answer:
-    """Return a response in the form that Mangum's event classes take."""
+def to_mangum_response(status: int, headers: Any, body: bytes) -> MangumResponse:
     return {"status": status, "headers": headers, "body": body}
+
+
+def to_problem(status: int, detail: str | None = None) -> MangumResponse:
+    response = problem_response(status, detail)
+    return to_mangum_response(response.status_code, response.raw_headers, bytes(response.body))

@@ -1,4 +1,4 @@
-"""Run a service's events on one event loop, with one lifespan, for as long as the execution environment lives."""
+"""Run events on one event loop, with one lifespan, for the lifetime of the execution environment."""
 
 import asyncio
 import atexit
@@ -21,9 +21,9 @@ T = TypeVar("T")
 class Runtime:
     """Runs coroutines one after the other on one event loop, after starting the app's lifespan.
 
-    Nothing starts before the first event, so that a snapshot (SnapStart) holds no open socket. The lifespan's state is
-    in `state`. If the lifespan fails to start, the next event tries again. The loop is never set as the current event
-    loop of a thread, so `asyncio.run` and other threads cannot interfere with it.
+    Nothing starts before the first event, so that a snapshot (SnapStart) contains no open socket. If the lifespan
+    fails to start, the next event tries again. The loop is never set as the current event loop of a thread, so
+    `asyncio.run` and other threads cannot interfere with it.
     """
 
     def __init__(self, app: ASGIApp, logger: logging.Logger) -> None:
@@ -53,21 +53,41 @@ class Runtime:
         """
         connection = current.get()
         if self.is_busy and connection is not None and connection[0].get("app") is self.app:
-            raise RuntimeError("an entry called the handler of its own service, which would wait for that entry")
+            raise RuntimeError("An entry called the handler of its own service, which would wait for that entry.")
         if _has_running_loop():
-            raise RuntimeError("the handler was called in a running event loop, which it would block")
+            raise RuntimeError("The handler was called in a running event loop, which it would block.")
         with self._lock:
             was_busy, self.is_busy = self.is_busy, True
             try:
                 runner = self._runner or self._open()
                 if starts and self.lifespan is None:
                     runner.run(self._start(), context=copy_context())
-                return runner.run(work(), context=copy_context())
+                # Not `Runner.run`: replacing the SIGINT handler for each event would take a third of the event's time.
+                loop = runner.get_loop()
+                return loop.run_until_complete(loop.create_task(work(), context=copy_context()))
             finally:
                 self.is_busy = was_busy
-                if not was_busy and self._sigterm is not None and self._sigterm.waits:
-                    # Send it again: signal handlers run in the main thread, which this need not be.
+                if not was_busy and self._sigterm is not None and self._sigterm.is_pending:
+                    # Send it again: signal handlers run in the main thread, and this may be another one.
                     os.kill(os.getpid(), signal.SIGTERM)
+
+    def close(self) -> None:
+        """Stop the lifespan and close the loop; a failure is logged. The next event starts both again."""
+        runner, lifespan = self._runner, self.lifespan
+        if runner is None or self.is_busy:
+            return
+        self._runner = self.lifespan = None
+        atexit.unregister(self.close)
+        if self._sigterm is not None and _in_main_thread():
+            self._sigterm.remove()
+            self._sigterm = None
+        try:
+            if lifespan is not None:
+                runner.run(lifespan.stop())
+        except Exception as error:
+            self.logger.error("The service failed to shut down", exc_info=error)
+        finally:
+            runner.close()
 
     def _open(self) -> asyncio.Runner:
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
@@ -78,26 +98,9 @@ class Runtime:
         lifespan = LifespanRunner(self.app)
         await lifespan.start()
         self.lifespan = lifespan
-        if self._sigterm is None and _is_main_thread():
+        # Python sets signal handlers in the main thread only.
+        if self._sigterm is None and _in_main_thread():
             self._sigterm = SigtermHandler(self)
-
-    def close(self) -> None:
-        """Stop the lifespan and close the loop; a failure is logged. The next event starts both again."""
-        runner, lifespan = self._runner, self.lifespan
-        if runner is None or self.is_busy:
-            return
-        self._runner = self.lifespan = None
-        atexit.unregister(self.close)
-        if self._sigterm is not None and _is_main_thread():
-            self._sigterm.remove()
-            self._sigterm = None
-        try:
-            if lifespan is not None:
-                runner.run(lifespan.stop())
-        except Exception as error:
-            self.logger.error("The shutdown of the service failed", exc_info=error)
-        finally:
-            runner.close()
 
 
 def _has_running_loop() -> bool:
@@ -108,28 +111,31 @@ def _has_running_loop() -> bool:
     return True
 
 
-def _is_main_thread() -> bool:
-    """Tell whether a signal's handler may be set here."""
+def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
 class SigtermHandler:
-    """Ends the container when Lambda does, which tells so only where an extension is registered.
+    """Closes the runtime at SIGTERM, then does what the signal did before.
 
+    A signal during an event takes effect at its end. Lambda sends SIGTERM only if an extension is registered:
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown
-    Then the signal does what it did before. One that comes in the midst of an event waits for its end.
+
+    Attributes:
+        is_pending: a signal arrived during an event.
+        previous: the handler of the signal before.
     """
 
-    def __init__(self, container: Runtime) -> None:
-        self.container = container
-        self.waits = False
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.is_pending = False
         self.previous = signal.signal(signal.SIGTERM, self) or signal.SIG_DFL
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        self.waits = self.container.is_busy
-        if self.waits:
+        self.is_pending = self.runtime.is_busy
+        if self.is_pending:
             return
-        self.container.close()
+        self.runtime.close()
         if callable(self.previous):
             self.previous(number, frame)
         else:
@@ -137,14 +143,14 @@ class SigtermHandler:
             signal.raise_signal(signal.SIGTERM)
 
     def remove(self) -> None:
-        """Let the signal do what it did before, where nobody has taken it since."""
-        present: object = signal.getsignal(signal.SIGTERM)
-        if present is self:
+        """Restore the previous handler, unless another one has been set since."""
+        installed: object = signal.getsignal(signal.SIGTERM)
+        if installed is self:
             signal.signal(signal.SIGTERM, self.previous)
 
 
 class LifespanRunner:
-    """The app's lifespan (https://asgi.readthedocs.io/en/latest/specs/lifespan.html), held open by a task."""
+    """Holds the app's lifespan open in a task (https://asgi.readthedocs.io/en/latest/specs/lifespan.html)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -153,17 +159,21 @@ class LifespanRunner:
         self._sent: asyncio.Queue[Message] = asyncio.Queue()
 
     async def start(self) -> None:
-        """Start; raises `StartupError`, caused by what the lifespan raised."""
+        """Start the lifespan.
+
+        Raises:
+            StartupError: the lifespan failed; its exception is the cause.
+        """
         self._task = asyncio.create_task(self._run())
-        if await self._ask("startup") != "lifespan.startup.complete":
-            # It is ending, and tells better what failed.
+        if await self._exchange("startup") != "lifespan.startup.complete":
+            # The task is ending, and its exception is clearer than the `lifespan.startup.failed` message.
             [error] = await asyncio.gather(self._task, return_exceptions=True)
-            told = f"{type(error).__name__}: {error}" if error else "it ended"
-            raise StartupError(f"The startup of the service failed ({told}); the next event tries again.") from error
+            reason = f"{type(error).__name__}: {error}" if error else "its lifespan ended early"
+            raise StartupError(f"The service failed to start ({reason}). The next event tries again.") from error
 
     async def stop(self) -> None:
-        """Stop; raises what the lifespan raised."""
-        await self._ask("shutdown")
+        """Stop the lifespan and raise its exception, if any."""
+        await self._exchange("shutdown")
         await self._task
 
     async def _run(self) -> None:
@@ -173,6 +183,7 @@ class LifespanRunner:
         finally:
             self._sent.put_nowait({"type": "lifespan.ended"})
 
-    async def _ask(self, what: str) -> str:
-        await self._received.put({"type": f"lifespan.{what}"})
+    async def _exchange(self, phase: str) -> str:
+        """Send a lifespan message to the app, and return the type of its response."""
+        await self._received.put({"type": f"lifespan.{phase}"})
         return str((await self._sent.get())["type"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway.routes import TTL, GatewayKind
+from coworks_async.gateway.routes import AUTHORIZER_TTL, GatewayKind
 
 Architecture = Literal["arm64", "x86_64"]
 
@@ -97,7 +97,7 @@ class DeployOptions:
     tracing: bool = False
     access_logs: bool = True
     log_retention: int = 30
-    authorizer_ttl: int = TTL
+    authorizer_ttl: int = AUTHORIZER_TTL
     domain: str | None = None
     certificate: str | None = None
     tf_bucket: str | None = None

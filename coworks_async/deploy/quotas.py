@@ -1,7 +1,7 @@
 """Checks of a stack against API Gateway's quotas and the limits of the Terraform modules.
 
 The gateway description already guarantees the rest: one parameter name at each position, nothing below a greedy
-segment, and only valid path segments. See `coworks_async.gateway.resources`.
+segment, and only valid path segments. See `coworks_async.gateway.routes`.
 """
 
 from collections import Counter
@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from coworks_async.deploy.stack import Stack
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway.resources import ONE, REST, Shape, covers, entry_templates
-from coworks_async.gateway.routes import GatewayRoute
+from coworks_async.gateway.routes import GatewayRoute, covers, parse_entry, parse_shape
 
 # AWS raises both quotas on request:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
@@ -59,13 +58,13 @@ def check_quotas(stack: Stack, entries: Sequence[Entry], quota: int = DEFAULT_QU
 
 
 def _check_resources(routes: Sequence[GatewayRoute], entries: Sequence[Entry], quota: int) -> None:
-    too_deep = [route.path for route in routes if len(_shape(route.path)) > MAX_DEPTH]
+    too_deep = [route.path for route in routes if len(parse_shape(route.path)) > MAX_DEPTH]
     if too_deep:
         raise CommandError(
             f"The path has more than {MAX_DEPTH} segments: {_name_entries(too_deep, entries)}. Shorten it, use a "
             "*path parameter, or deploy with --gateway http."
         )
-    shapes = [_shape(route.path) for route in routes]
+    shapes = [parse_shape(route.path) for route in routes]
     resources = {shape[:depth] for shape in shapes for depth in range(len(shape) + 1)}
     if len(resources) > quota:
         raise CommandError(
@@ -78,11 +77,6 @@ def _arn_size(stage: str, route: GatewayRoute) -> int:
     return _ARN_START + len(stage) + len(route.path)
 
 
-def _shape(path: str) -> Shape:
-    segments = path.strip("/").split("/") if path.strip("/") else []
-    return tuple(REST if part.endswith("+}") else ONE if part.startswith("{") else part for part in segments)
-
-
 def _name_entries(paths: Iterable[str], entries: Sequence[Entry]) -> str:
     """Name the entries behind the paths; a path without an entry (a plain route) stands for itself."""
     names: dict[str, None] = {}
@@ -90,7 +84,7 @@ def _name_entries(paths: Iterable[str], entries: Sequence[Entry]) -> str:
         matching = [
             f"{entry.endpoint} ({entry.path})"
             for entry in entries
-            if any(covers(template.shape, _shape(path)) for template in entry_templates(entry))
+            if any(covers(template.shape, parse_shape(path)) for template in parse_entry(entry))
         ]
         names |= dict.fromkeys(matching or [path])
     return ", ".join(names)

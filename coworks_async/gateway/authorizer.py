@@ -1,4 +1,4 @@
-"""A gateway that asks its authorizer: the identity source, the cache by token, the policy and its resources.
+"""The simulated gateway's call of its authorizer: identity source, cache by token, policy evaluation.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/configure-api-gateway-lambda-authorization-with-console.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
@@ -11,12 +11,19 @@ from typing import Any
 
 from coworks_async.gateway.events import authorizer_event, token_event
 from coworks_async.gateway.messages import HttpRequest, RouteMatch
+from coworks_async.gateway.responses import MalformedResult
 from coworks_async.gateway.routes import GatewayDescription
 from coworks_async.types import Event
 
 
 class GatewayRejection(Exception):
-    """A request that the gateway answers alone: the type of its response, the gateway's own word, the status."""
+    """A request that the gateway rejects without calling the service.
+
+    Attributes:
+        type: type of the gateway's response.
+        message: message of the gateway.
+        status: status of the response.
+    """
 
     def __init__(self, type: str, message: str, status: int) -> None:
         super().__init__(message)
@@ -26,88 +33,92 @@ class GatewayRejection(Exception):
 
 
 class AuthorizerClient:
-    """Asks a Lambda authorizer, and keeps its answers, no's too, for the plan's time.
+    """Calls a Lambda authorizer, and caches its results by token, denials included.
 
-    Parameters:
-        invoke: calls the Lambda with an event and the id of the request.
-        clock: tells the seconds.
+    Args:
+        invoke: calls the Lambda function with an event and a request id.
+        clock: returns the time in seconds.
     """
 
     def __init__(
-        self, plan: GatewayDescription, invoke: Callable[[Event, str], Any], clock: Callable[[], float]
+        self, description: GatewayDescription, invoke: Callable[[Event, str], Any], clock: Callable[[], float]
     ) -> None:
-        self.plan = plan
+        self.description = description
         self.invoke = invoke
         self.clock = clock
-        self._kept: dict[str, tuple[float, Any]] = {}
+        self._cache: dict[str, tuple[float, Any]] = {}
 
-    def authorize(self, request: HttpRequest, matched: RouteMatch) -> RouteMatch:
-        """Return what was matched, with what the authorizer told.
+    def authorize(self, request: HttpRequest, match: RouteMatch) -> RouteMatch:
+        """Return the match with the authorizer's context.
 
         Raises:
-            Refused: there is no token, or it is refused.
-            Exception: what the authorizer's event failed with, or that its answer is none; neither is kept.
+            GatewayRejection: the token is missing or denied.
+            Exception: the authorizer's event failed, or its result is malformed; neither is cached.
         """
-        token = self._token(request)
+        is_rest = self.description.kind == "rest"
+        token = self._get_token(request)
         if not token:
             raise GatewayRejection("UNAUTHORIZED", "Unauthorized", 401)
-        answer = self._answer(token, request, matched)
-        if self.plan.kind == "http":
-            allowed = answer["isAuthorized"] is True
-        else:
-            allowed = allows(answer["policyDocument"], matched.arn(request.method))
+        result = self._get_result(token, request, match)
+        allowed = (
+            allows(result["policyDocument"], match.arn(request.method)) if is_rest else result["isAuthorized"] is True
+        )
         if not allowed:
-            denied = "User is not authorized to access this resource" if self.plan.kind == "rest" else "Forbidden"
-            raise GatewayRejection("ACCESS_DENIED", denied, 403)
-        told = dict(answer.get("context") or {})
-        if self.plan.kind == "rest":
-            told["principalId"] = answer["principalId"]
-        return dataclasses.replace(matched, authorizer=told)
+            message = "User is not authorized to access this resource" if is_rest else "Forbidden"
+            raise GatewayRejection("ACCESS_DENIED", message, 403)
+        context = dict(result.get("context") or {})
+        if is_rest:
+            context["principalId"] = result["principalId"]
+        return dataclasses.replace(match, authorizer=context)
 
-    def _token(self, request: HttpRequest) -> str:
-        values = request.values(self.plan.token_key)
-        # A REST API's events have but one value of a header, the last; an HTTP API joins them.
-        return values[-1] if values and self.plan.kind == "rest" else ",".join(values)
+    def _get_token(self, request: HttpRequest) -> str:
+        values = request.values(self.description.token_key)
+        # A REST API's identity source is the last value of a header. An HTTP API joins the values.
+        return values[-1] if values and self.description.kind == "rest" else ",".join(values)
 
-    def _answer(self, token: str, request: HttpRequest, matched: RouteMatch) -> Any:
-        until, answer = self._kept.get(token, (0.0, None))
-        if answer is not None and self.clock() < until:
-            return answer
-        if self.plan.kind == "rest":
-            event = token_event(token, matched, request.method)
+    def _get_result(self, token: str, request: HttpRequest, match: RouteMatch) -> Any:
+        expires, result = self._cache.get(token, (0.0, None))
+        if result is not None and self.clock() < expires:
+            return result
+        if self.description.kind == "rest":
+            event = token_event(token, match, request.method)
         else:
-            event = authorizer_event(request, token, matched)
+            event = authorizer_event(request, token, match)
         try:
-            answer = self.invoke(event, request.id)
+            result = self.invoke(event, request.id)
         except Exception as error:
-            if self.plan.kind == "rest" and str(error) == "Unauthorized":
+            if self.description.kind == "rest" and str(error) == "Unauthorized":
                 raise GatewayRejection("UNAUTHORIZED", "Unauthorized", 401) from error
             raise
-        check_answer(self.plan, answer)
-        self._kept[token] = self.clock() + self.plan.authorizer_ttl, answer
-        return answer
+        check_result(self.description, result)
+        self._cache[token] = self.clock() + self.description.authorizer_ttl, result
+        return result
 
 
-def check_answer(plan: GatewayDescription, answer: Any) -> None:
-    """Raise ValueError for what a gateway takes for no answer of an authorizer."""
-    needed = {"isAuthorized"} if plan.kind == "http" else {"principalId", "policyDocument"}
-    if not isinstance(answer, Mapping) or not needed <= set(answer):
-        raise ValueError(f"an authorizer answers with {' and '.join(sorted(needed))}")
-    values = (answer.get("context") or {}).values()
-    if plan.kind == "rest" and not all(isinstance(value, str | int | float) for value in values):
-        raise ValueError("the context of a REST API's authorizer holds text, numbers and booleans alone")
+def check_result(description: GatewayDescription, result: Any) -> None:
+    """Check the form of an authorizer's result.
+
+    Raises:
+        MalformedResult: the gateway would not accept it.
+    """
+    required = {"isAuthorized"} if description.kind == "http" else {"principalId", "policyDocument"}
+    if not isinstance(result, Mapping) or not required <= set(result):
+        raise MalformedResult(f"the authorizer's result must contain {' and '.join(sorted(required))}")
+    values = (result.get("context") or {}).values()
+    if description.kind == "rest" and not all(isinstance(value, str | int | float) for value in values):
+        raise MalformedResult("values in a REST API authorizer's context must be strings, numbers or booleans")
 
 
 def allows(policy: Mapping[str, Any], arn: str) -> bool:
-    """Tell whether a policy allows a method: a Deny that covers it wins, and what nothing covers is denied."""
+    """Return whether a policy allows a method. A matching Deny wins, and no match is a denial."""
     effects = {statement["Effect"] for statement in policy["Statement"] if _covers(statement["Resource"], arn)}
     return effects == {"Allow"}
 
 
 def _covers(resources: Any, arn: str) -> bool:
     listed = [resources] if isinstance(resources, str) else resources
-    return any(re.fullmatch(_pattern(resource), arn, re.DOTALL) for resource in listed)
+    return any(re.fullmatch(_to_pattern(resource), arn, re.DOTALL) for resource in listed)
 
 
-def _pattern(resource: str) -> str:
+def _to_pattern(resource: str) -> str:
     return "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in resource)

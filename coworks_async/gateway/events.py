@@ -1,6 +1,6 @@
-"""The events that gateways make of requests: the other side of the classes that read them.
+"""Build the events that gateways send for a request.
 
-Held to AWS's own samples, key by key:
+Tested key by key against AWS's samples:
 
 - REST APIs: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 - HTTP APIs: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -19,39 +19,40 @@ from urllib.parse import parse_qsl, unquote
 
 from coworks_async.aws.event_formats.base import HOP_BY_HOP_HEADERS
 from coworks_async.gateway.messages import ACCOUNT, API, REGION, HttpRequest, RouteMatch
+from coworks_async.gateway.routes import DEFAULT
 from coworks_async.types import Event
 
 TARGET_GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/local/0123456789abcdef"
 
-# What HTTP APIs, function URLs and load balancers send as text; a form is not among them.
+# Media types that HTTP APIs, function URLs and load balancers send as text. Forms are not among them.
 _TEXT = re.compile(r"text/.*|application/(json|javascript|xml)")
 
 _HOP_BY_HOP = {name.decode() for name in HOP_BY_HOP_HEADERS}
 
 
-def rest_event(request: HttpRequest, matched: RouteMatch) -> Event:
-    """Return the event of a REST API, whose path comes as it was sent and whose query comes decoded."""
-    headers = _with_forwarded(request)
+def rest_event(request: HttpRequest, match: RouteMatch) -> Event:
+    """Return the event of a REST API, which decodes the query but not the path."""
+    headers = _forwarded_headers(request)
     query = parse_qsl(request.query, keep_blank_values=True)
     path = request.path or "/"
     return {
-        "resource": matched.resource,
-        "path": matched.own_path if matched.own_host else path,
+        "resource": match.resource,
+        "path": match.service_path if match.is_default_host else path,
         "httpMethod": request.method,
         "headers": dict(headers) or None,
-        "multiValueHeaders": _lists(headers) or None,
+        "multiValueHeaders": _group(headers) or None,
         "queryStringParameters": dict(query) or None,
-        "multiValueQueryStringParameters": _lists(query) or None,
-        "pathParameters": dict(matched.parameters) if matched.parameters else None,
+        "multiValueQueryStringParameters": _group(query) or None,
+        "pathParameters": dict(match.parameters) if match.parameters else None,
         "stageVariables": None,
-        "requestContext": _rest_context(request, matched, path),
-        # All media types are binary to the APIs of a deploy.
+        "requestContext": _rest_context(request, match, path),
+        # A deploy declares all media types as binary.
         "body": base64.b64encode(request.body).decode() if request.body else None,
         "isBase64Encoded": bool(request.body),
     }
 
 
-def _rest_context(request: HttpRequest, matched: RouteMatch, path: str) -> dict[str, Any]:
+def _rest_context(request: HttpRequest, match: RouteMatch, path: str) -> dict[str, Any]:
     context: dict[str, Any] = {
         "accountId": ACCOUNT,
         "apiId": API,
@@ -71,47 +72,48 @@ def _rest_context(request: HttpRequest, matched: RouteMatch, path: str) -> dict[
             "principalOrgId": None,
             "sourceIp": request.source_ip,
             "user": None,
-            "userAgent": _agent(request),
+            "userAgent": request.value("user-agent"),
             "userArn": None,
         },
         "path": path,
         "protocol": "HTTP/1.1",
         "requestId": request.id,
-        "requestTime": _clock(request),
+        "requestTime": _format_time(request),
         "requestTimeEpoch": int(request.time * 1000),
         "resourceId": "local0",
-        "resourcePath": matched.resource,
-        "stage": matched.stage,
+        "resourcePath": match.resource,
+        "stage": match.stage,
     }
-    if matched.authorizer is not None:
-        # To a REST API all of an authorizer's context is text.
-        told = {name: _as_text(value) for name, value in matched.authorizer.items()}
-        context["authorizer"] = {**told, "integrationLatency": 0}
+    if match.authorizer is not None:
+        # A REST API converts the authorizer's context to strings.
+        texts = {name: _to_text(value) for name, value in match.authorizer.items()}
+        context["authorizer"] = {**texts, "integrationLatency": 0}
     return context
 
 
-def http_event(request: HttpRequest, matched: RouteMatch) -> Event:
-    """Return the event of an HTTP API (payload 2.0), whose paths come decoded, after a named stage.
+def http_event(request: HttpRequest, match: RouteMatch) -> Event:
+    """Return the event of an HTTP API (payload 2.0), which decodes the path and puts a named stage first.
 
-    On a custom domain as well: the stage stands there in the place of the base path, which no event tells (seen on AWS
+    On a custom domain too: there the stage replaces the base path, which is in no part of the event (observed on AWS
     by others: https://github.com/CodeGenieApp/serverless-express/issues/465).
     """
-    stage = "" if matched.stage == "$default" else f"/{matched.stage}"
-    path = _decoded(request.path) if matched.own_host else stage + _decoded(matched.own_path)
-    event = _event_2(request, path, _route_key(matched), matched.stage)
+    stage = "" if match.stage == DEFAULT else f"/{match.stage}"
+    path = _decode_path(request.path) if match.is_default_host else stage + _decode_path(match.service_path)
+    route_key = DEFAULT if match.resource == DEFAULT else f"{match.method} {match.resource}"
+    event = _payload_2_event(request, path, route_key, match.stage)
     event["requestContext"] |= {"accountId": ACCOUNT, "apiId": API, "authentication": None}
-    if matched.authorizer is not None:
-        event["requestContext"]["authorizer"] = {"lambda": dict(matched.authorizer)}
+    if match.authorizer is not None:
+        event["requestContext"]["authorizer"] = {"lambda": dict(match.authorizer)}
     return event | {
-        "pathParameters": {name: unquote(value) for name, value in (matched.parameters or {}).items()} or None,
+        "pathParameters": {name: unquote(value) for name, value in (match.parameters or {}).items()} or None,
         "stageVariables": None,
     }
 
 
 def url_event(request: HttpRequest) -> Event:
-    """Return the event of a function URL, whose path comes as it was sent."""
-    event = _event_2(request, request.path or "/", "$default", "$default")
-    # By its domain a function's URL is told from an HTTP API, whatever this one was called by.
+    """Return the event of a function URL, which does not decode the path."""
+    event = _payload_2_event(request, request.path or "/", DEFAULT, DEFAULT)
+    # The handler recognizes a function URL by its domain, so use one even if the request has another host.
     domain = request.domain if ".lambda-url." in request.domain else f"{API}.lambda-url.{REGION}.on.aws"
     prefix = domain.partition(".")[0]
     event["requestContext"] |= {"accountId": "anonymous", "apiId": prefix, "domainName": domain, "domainPrefix": prefix}
@@ -119,59 +121,51 @@ def url_event(request: HttpRequest) -> Event:
     return event | {"pathParameters": None, "stageVariables": None}
 
 
-def alb_event(request: HttpRequest, *, multi_value: bool = True) -> Event:
-    """Return the event of a load balancer, whose path and query come as they were sent.
-
-    Parameters:
-        multi_value: as the target group's `lambda.multi_value_headers.enabled`; without, the last value counts.
-    """
-    headers = [(name.lower(), value) for name, value in _with_forwarded(request)]
+def alb_event(request: HttpRequest) -> Event:
+    """Return the event of a load balancer with multi-value headers, which decodes neither path nor query."""
+    headers = [(name.lower(), value) for name, value in _forwarded_headers(request)]
     query = [pair.partition("=")[::2] for pair in request.query.split("&") if pair]
-    body, encoded = _body(request)
-    fields: dict[str, Any] = (
-        {"multiValueQueryStringParameters": _lists(query), "multiValueHeaders": _lists(headers)}
-        if multi_value
-        else {"queryStringParameters": dict(query), "headers": dict(headers)}
-    )
+    body, is_base64 = _encode_body(request)
     return {
         "requestContext": {"elb": {"targetGroupArn": TARGET_GROUP}},
         "httpMethod": request.method,
         "path": request.path or "/",
-        **fields,
+        "multiValueQueryStringParameters": _group(query),
+        "multiValueHeaders": _group(headers),
         "body": body,
-        "isBase64Encoded": encoded,
+        "isBase64Encoded": is_base64,
     }
 
 
-def token_event(token: str, matched: RouteMatch, method: str) -> Event:
-    """Return what a REST API asks its authorizer about a token."""
-    return {"type": "TOKEN", "authorizationToken": token, "methodArn": matched.arn(method)}
+def token_event(token: str, match: RouteMatch, method: str) -> Event:
+    """Return the authorizer event of a REST API."""
+    return {"type": "TOKEN", "authorizationToken": token, "methodArn": match.arn(method)}
 
 
-def authorizer_event(request: HttpRequest, token: str, matched: RouteMatch) -> Event:
-    """Return what an HTTP API asks its authorizer (payload 2.0) about a request."""
-    event = http_event(request, matched)
+def authorizer_event(request: HttpRequest, token: str, match: RouteMatch) -> Event:
+    """Return the authorizer event of an HTTP API (payload 2.0)."""
+    event = http_event(request, match)
     for name in ("body", "isBase64Encoded"):
         event.pop(name, None)
     return {
         **event,
         "type": "REQUEST",
-        "routeArn": matched.arn(request.method),
+        "routeArn": match.arn(request.method),
         "identitySource": [token],
     }
 
 
-def _event_2(request: HttpRequest, path: str, route_key: str, stage: str) -> Event:
-    headers = [(name.lower(), value) for name, value in _with_forwarded(request)]
+def _payload_2_event(request: HttpRequest, path: str, route_key: str, stage: str) -> Event:
+    headers = [(name.lower(), value) for name, value in _forwarded_headers(request)]
     cookies = [cookie for name, value in headers if name == "cookie" for cookie in value.split("; ")]
     query = parse_qsl(request.query, keep_blank_values=True)
-    body, encoded = _body(request)
+    body, is_base64 = _encode_body(request)
     event: Event = {
         "version": "2.0",
         "routeKey": route_key,
         "rawPath": path,
         "rawQueryString": request.query,
-        "headers": _joined((name, value) for name, value in headers if name != "cookie"),
+        "headers": _join((name, value) for name, value in headers if name != "cookie"),
         "requestContext": {
             "domainName": request.domain,
             "domainPrefix": request.domain.partition(".")[0],
@@ -180,71 +174,65 @@ def _event_2(request: HttpRequest, path: str, route_key: str, stage: str) -> Eve
                 "path": path,
                 "protocol": "HTTP/1.1",
                 "sourceIp": request.source_ip,
-                "userAgent": _agent(request),
+                "userAgent": request.value("user-agent"),
             },
             "requestId": request.id,
             "routeKey": route_key,
             "stage": stage,
-            "time": _clock(request),
+            "time": _format_time(request),
             "timeEpoch": int(request.time * 1000),
         },
-        "isBase64Encoded": encoded,
+        "isBase64Encoded": is_base64,
     }
-    # What a request does not have is not in its event.
-    optional = {"cookies": cookies, "queryStringParameters": _joined(query), "body": body}
+    # Empty ones are omitted, not null.
+    optional = {"cookies": cookies, "queryStringParameters": _join(query), "body": body}
     return event | {name: value for name, value in optional.items() if value}
 
 
-def _route_key(matched: RouteMatch) -> str:
-    return matched.resource if matched.resource == "$default" else f"{matched.method} {matched.resource}"
+def _forwarded_headers(request: HttpRequest) -> list[tuple[str, str]]:
+    """Return the headers, with `X-Forwarded-…` set and hop-by-hop headers removed by the gateway."""
+    port = request.host[len(request.domain) + 1 :] or ("443" if request.scheme == "https" else "80")
+    added = {
+        "X-Forwarded-For": ", ".join([*request.values("x-forwarded-for"), request.source_ip]),
+        "X-Forwarded-Port": port,
+        "X-Forwarded-Proto": request.scheme,
+    }
+    replaced = {name.lower() for name in added} | _HOP_BY_HOP
+    return [*((name, value) for name, value in request.headers if name.lower() not in replaced), *added.items()]
 
 
-def _with_forwarded(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return the headers with those that a gateway sets of its own."""
-    scheme = request.scheme
-    port = request.host[len(request.domain) + 1 :] or ("443" if scheme == "https" else "80")
-    forwarded = ", ".join([*request.values("x-forwarded-for"), request.source_ip])
-    own = {"X-Forwarded-For": forwarded, "X-Forwarded-Port": port, "X-Forwarded-Proto": scheme}
-    replaced = {name.lower() for name in own} | _HOP_BY_HOP
-    return [*((name, value) for name, value in request.headers if name.lower() not in replaced), *own.items()]
-
-
-def _body(request: HttpRequest) -> tuple[str, bool]:
-    """Return a body as all but REST APIs send it, and whether it is base64."""
-    content_type = next(iter(request.values("content-type")), "").partition(";")[0].strip().lower()
+def _encode_body(request: HttpRequest) -> tuple[str, bool]:
+    """Return the body as gateways other than REST APIs send it, and whether it is base64."""
     if not request.body:
         return "", False
-    if _TEXT.fullmatch(content_type) and not request.values("content-encoding"):
+    content_type = request.value("content-type").partition(";")[0].strip().lower()
+    if _TEXT.fullmatch(content_type) and not request.value("content-encoding"):
         try:
             return request.body.decode(), False
         except UnicodeDecodeError:
-            pass  # text of another charset
+            pass  # text in another charset
     return base64.b64encode(request.body).decode(), True
 
 
-def _decoded(path: str) -> str:
-    # An HTTP API takes a decoded question mark for the one that starts the query.
+def _decode_path(path: str) -> str:
+    # An HTTP API takes a decoded question mark as the start of the query.
     return unquote(path or "/").partition("?")[0]
 
 
-def _lists(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def _group(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     lists: dict[str, list[str]] = {}
     for name, value in pairs:
         lists.setdefault(name, []).append(value)
     return lists
 
 
-def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    return {name: ",".join(values) for name, values in _lists(pairs).items()}
+def _join(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name: ",".join(values) for name, values in _group(pairs).items()}
 
 
-def _as_text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _agent(request: HttpRequest) -> str:
-    return next(iter(request.values("user-agent")), "")
-
-
-def _clock(request: HttpRequest) -> str:
+def _format_time(request: HttpRequest) -> str:
     return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(request.time))

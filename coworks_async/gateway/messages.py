@@ -1,4 +1,4 @@
-"""What passes between a client, a gateway and a Lambda: a request, where it was routed, an answer, a context."""
+"""Messages of the simulated gateway: HTTP request and response, route match, Lambda context."""
 
 import re
 import time
@@ -12,20 +12,20 @@ REGION = "eu-west-1"
 API = "local00api"
 
 Via = Literal["rest", "http", "http-stage", "alb", "url"]
-"""A kind of gateway: a REST API, an HTTP API whose stage is `$default` or has a name, a balancer, a function's URL."""
+"""A gateway: REST API, HTTP API with stage `$default` or a named one, load balancer, function URL."""
 
 VIAS: tuple[Via, ...] = get_args(Via)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as a gateway gets it.
+    """A request as the gateway receives it.
 
     Attributes:
         path: percent-encoded, as it was sent.
         query: the query string, as it was sent.
-        headers: names and values, in order; a name may come again.
-        id: what the gateway, and Lambda, call this request.
+        headers: names and values in order, possibly repeated.
+        id: the request id of the gateway and of Lambda.
     """
 
     method: str
@@ -42,9 +42,13 @@ class HttpRequest:
         """Return the values of a header."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
+    def value(self, name: str) -> str:
+        """Return the first value of a header, or an empty string."""
+        return next(iter(self.values(name)), "")
+
     @property
     def host(self) -> str:
-        return next(iter(self.values("host")), "localhost")
+        return self.value("host") or "localhost"
 
     @property
     def domain(self) -> str:
@@ -54,37 +58,37 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class RouteMatch:
-    """What a gateway knows of a request once it has routed it.
+    """A request's route, as its event describes it.
 
     Attributes:
-        own_path: the service's own part of the path, as it was sent.
-        stage: the gateway's stage, `$default` say.
-        own_host: whether the API is called by its own host, where a stage's name comes first in the path.
+        service_path: the path without stage or base path, as it was sent.
+        stage: the gateway's stage, for example `$default`.
+        is_default_host: whether the host is the API's own, whose paths start with a named stage.
         resource: the path of the route, `/items/{id}`; `$default` for that route of an HTTP API.
-        method: that of the route, perhaps `ANY`.
-        parameters: the values of the route's parameters.
-        authorizer: what the authorizer told, None where it was not asked.
+        method: the method of the route, possibly `ANY`.
+        parameters: values of the route's parameters.
+        authorizer: context returned by the authorizer, or None if it was not called.
     """
 
-    own_path: str
+    service_path: str
     stage: str
-    own_host: bool = False
+    is_default_host: bool = False
     resource: str = "/{proxy+}"
     method: str = "ANY"
     parameters: Mapping[str, str] | None = None
     authorizer: Mapping[str, Any] | None = None
 
     def arn(self, method: str) -> str:
-        """The ARN by which a policy allows a method on this path."""
-        return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{self.stage}/{method}{self.own_path}"
+        """Return the ARN of a method on this path, as policies name it."""
+        return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{self.stage}/{method}{self.service_path}"
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer as the client gets it.
+    """A response as the client receives it.
 
     Attributes:
-        raw: what the Lambda returned; None where the gateway answered alone.
+        raw: the result of the Lambda function, or None if the gateway did not call it.
     """
 
     status: int
@@ -95,7 +99,7 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """The second argument of a Lambda's handler: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
+    """The second argument of a Lambda handler: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
 
     function_name: str
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -104,6 +108,7 @@ class LambdaContext:
     log_stream_name: str = "local"
     identity: None = None
     client_context: None = None
+    # A gateway waits for 30 seconds.
     deadline: float = field(default_factory=lambda: time.monotonic() + 30)
 
     @property
@@ -115,5 +120,4 @@ class LambdaContext:
         return f"/aws/lambda/{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return how long the call may still take: as long as a gateway waits, from its start."""
         return max(0, round((self.deadline - time.monotonic()) * 1000))

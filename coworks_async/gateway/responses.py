@@ -1,7 +1,7 @@
-"""What a gateway makes of a Lambda's answer, and what it answers alone.
+"""HTTP responses of the simulated gateway: from the Lambda function's result, or its own.
 
-https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html tells which headers a REST
-API renames; function URLs do so as well.
+A REST API and a function URL rename some headers:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
 """
 
 import base64
@@ -21,26 +21,25 @@ DROPPED = frozenset(
 )
 
 
-class MalformedResponse(ValueError):
-    """A Lambda answered what is none for its gateway."""
+class MalformedResult(ValueError):
+    """A result of a Lambda function that the gateway does not accept."""
 
 
 def to_http_response(via: str, method: str, raw: Any) -> HttpResponse:
-    """Return what the client gets of a Lambda's answer.
+    """Return the response that the client receives for a Lambda function's result.
 
     Raises:
-        AnswerError: it has not the form that this gateway takes.
+        MalformedResult: the gateway does not accept the result.
     """
+    result: Any = raw
     if via in ("http", "http-stage", "url") and not (isinstance(raw, Mapping) and "statusCode" in raw):
-        # These take a bare value for a body in JSON.
-        raw_answer: Any = {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(raw)}
-    else:
-        raw_answer = raw
-    if not isinstance(raw_answer, Mapping) or not isinstance(raw_answer.get("statusCode"), int):
-        raise MalformedResponse("it has no statusCode")
-    status = raw_answer["statusCode"]
-    body = _body(raw_answer)
-    headers = [pair for name, value in _headers(via, raw_answer) for pair in _passed(via, name, value)]
+        # These gateways take any other value as a JSON body.
+        result = {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(raw)}
+    if not isinstance(result, Mapping) or not isinstance(result.get("statusCode"), int):
+        raise MalformedResult("statusCode is missing or not an integer")
+    status = result["statusCode"]
+    body = _decode_body(result)
+    headers = [pair for name, value in _list_headers(via, result) for pair in _forward_header(via, name, value)]
     names = {name for name, _ in headers}
     if via == "rest" and "content-type" not in names:
         headers.append(("content-type", "application/json"))
@@ -51,27 +50,27 @@ def to_http_response(via: str, method: str, raw: Any) -> HttpResponse:
     return HttpResponse(status, tuple(headers), body, raw)
 
 
-def _headers(via: str, raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    several = raw.get("multiValueHeaders") or {}
+def _list_headers(via: str, result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    multi = result.get("multiValueHeaders") or {}
     if via in ("rest", "alb"):
-        for name, values in several.items():
+        for name, values in multi.items():
             for value in values:
-                yield name.lower(), _text(value)
-    for name, value in (raw.get("headers") or {}).items():
-        if name not in several:
-            yield name.lower(), _text(value)
+                yield name.lower(), _to_text(value)
+    for name, value in (result.get("headers") or {}).items():
+        if name not in multi:
+            yield name.lower(), _to_text(value)
     if via not in ("rest", "alb"):
-        for cookie in raw.get("cookies") or ():
-            yield "set-cookie", _text(cookie)
+        for cookie in result.get("cookies") or ():
+            yield "set-cookie", _to_text(cookie)
 
 
-def _text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     if not isinstance(value, str | int | float):
-        raise MalformedResponse("a header's value is no text")
+        raise MalformedResult("a header value is not a string")
     return str(value)
 
 
-def _passed(via: str, name: str, value: str) -> Iterator[tuple[str, str]]:
+def _forward_header(via: str, name: str, value: str) -> Iterator[tuple[str, str]]:
     if name in DROPPED:
         return
     if name in RENAMED and via in ("rest", "url"):
@@ -80,40 +79,40 @@ def _passed(via: str, name: str, value: str) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
-def _body(raw: Mapping[str, Any]) -> bytes:
-    body = raw.get("body")
+def _decode_body(result: Mapping[str, Any]) -> bytes:
+    body = result.get("body")
     if body is not None and not isinstance(body, str):
-        raise MalformedResponse("the body is no text")
+        raise MalformedResult("the body is not a string")
     try:
-        return base64.b64decode(body or "", validate=True) if raw.get("isBase64Encoded") else (body or "").encode()
+        return base64.b64decode(body or "", validate=True) if result.get("isBase64Encoded") else (body or "").encode()
     except ValueError:
-        raise MalformedResponse("the body is no base64") from None
+        raise MalformedResult("the body is not valid base64") from None
 
 
-def gateway_response(plan: GatewayDescription, type: str, text: str | None, status: int) -> HttpResponse:
-    """Return what a gateway answers alone; a REST API by the response that was deployed for the occasion."""
-    if plan.kind == "http":
-        return message_response(status, text or "Internal Server Error")
-    responses = {response.type: response for response in plan.responses}
+def gateway_response(description: GatewayDescription, type: str, message: str | None, status: int) -> HttpResponse:
+    """Return a response of the gateway itself; for a REST API, the one that is deployed for this type."""
+    if description.kind == "http":
+        return message_response(status, message or "Internal Server Error")
+    responses = {response.type: response for response in description.responses}
     response = responses.get(type) or responses[f"DEFAULT_{status // 100}XX"]
-    body = response.body.replace("$context.error.messageString", json.dumps(text))
-    return _answer(response.status or status, response.headers, body)
+    body = response.body.replace("$context.error.messageString", json.dumps(message))
+    return _create_response(response.status or status, response.headers, body)
 
 
-def integration_failure(plan: GatewayDescription | None, status: int, raw: Any) -> HttpResponse:
-    """Return what a gateway makes of a Lambda that failed, or whose answer is none."""
-    if plan is None or plan.kind == "http":
-        return message_response(status, "Internal Server Error")
-    answer = gateway_response(plan, "INTEGRATION_FAILURE", "Internal server error", status)
-    return HttpResponse(answer.status, answer.headers, answer.body, raw)
+def integration_failure(description: GatewayDescription | None, raw: Any) -> HttpResponse:
+    """Return the 502 for a Lambda function that failed or whose result is malformed."""
+    if description is None or description.kind == "http":
+        return message_response(502, "Internal Server Error")
+    response = gateway_response(description, "INTEGRATION_FAILURE", "Internal server error", 502)
+    return HttpResponse(response.status, response.headers, response.body, raw)
 
 
-def message_response(status: int, text: str) -> HttpResponse:
-    """Return an answer in the gateway's own form, which nothing that is deployed can change."""
-    return _answer(status, (("content-type", "application/json"),), json.dumps({"message": text}))
+def message_response(status: int, message: str) -> HttpResponse:
+    """Return a response in the gateway's own format, which cannot be configured."""
+    return _create_response(status, (("content-type", "application/json"),), json.dumps({"message": message}))
 
 
-def _answer(status: int, headers: tuple[tuple[str, str], ...], text: str) -> HttpResponse:
+def _create_response(status: int, headers: tuple[tuple[str, str], ...], text: str) -> HttpResponse:
     body = text.encode()
-    named = tuple((name.lower(), value) for name, value in headers)
-    return HttpResponse(status, (*named, ("content-length", str(len(body)))), body)
+    lowered = tuple((name.lower(), value) for name, value in headers)
+    return HttpResponse(status, (*lowered, ("content-length", str(len(body)))), body)

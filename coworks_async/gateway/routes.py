@@ -1,44 +1,47 @@
-"""What a gateway in front of a service is told: its routes as data, and what it answers alone.
+"""Description of the gateway in front of a service: its routes and its own responses, as data.
 
-A deploy sends this, and the stand-in gateway of the tests routes by it, never by asking the app.
+A deploy turns it into Terraform data, and the simulator routes by it without asking the app.
 
 - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html
 - https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
 - https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+
+API Gateway arranges paths in a tree of resources. A segment is static, `{name}` for one segment, or `{proxy+}` at the
+end for one or more. A resource may have one `{name}` or one `{proxy+}` child, not both:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import msgspec
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from coworks_async.entries.entry import Entry
-from coworks_async.gateway.resources import PathTemplate, deployed, entry_templates, route_templates
 from coworks_async.pipeline.authorizer import MISSING_TOKEN, TOKEN_REJECTED, auth_challenge
 from coworks_async.pipeline.errors import MEDIA_TYPE, problem_members
+from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
+from coworks_async.service import TechMicroService
 
 ANY = "ANY"
 DEFAULT = "$default"
-TTL = 300
+AUTHORIZER_TTL = 300
 
 GatewayKind = Literal["rest", "http"]
+"""A kind of API: a REST API or an HTTP API."""
 
+PathShape = tuple[str, ...]
+"""The segments of a path, with `PARAMETER` or `GREEDY` for its parameters."""
 
-class DescribableService(Protocol):
-    """What is read of a service."""
+PARAMETER = "{}"
+GREEDY = "{+}"
 
-    name: str
-
-    @property
-    def token_key(self) -> str: ...
-
-    @property
-    def entries(self) -> Sequence[Entry]: ...
-
-    @property
-    def routes(self) -> Sequence[BaseRoute]: ...
+# Characters that a segment may contain, according to the notes on REST APIs.
+_DEPLOYABLE_SEGMENT = re.compile(r"[A-Za-z0-9._:-]+")
+_PARAMETER_NAME = re.compile(r"[A-Za-z0-9_]+")
+_STARLETTE_PARAMETER = re.compile(r"\{(\w+)(:\w+)?\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,9 @@ class GatewayRoute:
     """One method on one path of a gateway.
 
     Attributes:
-        method: `GET`, `POST`…, or `ANY` for those that have no route of their own on this path.
-        path: as API Gateway writes it, `/content/{bucket}/{proxy+}`; `$default` for what no other route takes.
-        authorized: whether the gateway asks its authorizer first. An open route's entry is checked by the service.
+        method: `GET`, `POST`…, or `ANY` for every method without its own route on this path.
+        path: in API Gateway's notation, `/content/{bucket}/{proxy+}`; `$default` for unmatched requests.
+        authorized: whether the gateway calls its authorizer. Without it, the service checks the token itself.
     """
 
     method: str
@@ -63,13 +66,13 @@ class GatewayRoute:
 
 @dataclass(frozen=True, slots=True)
 class GatewayResponse:
-    """What a REST API answers alone.
+    """A response that a REST API produces without calling the service.
 
     Attributes:
-        type: the name that API Gateway has for the occasion.
-        status: the status, None for the one that the occasion has by itself.
+        type: API Gateway's name for the cause.
+        status: the status, or None for the default of the cause.
         headers: names and values.
-        body: the template of the body; `$context.error.messageString` is the gateway's own message, as JSON.
+        body: a template; `$context.error.messageString` is the gateway's message as JSON.
     """
 
     type: str
@@ -83,64 +86,64 @@ class GatewayDescription:
     """A gateway in front of one service.
 
     Attributes:
-        token_key: the header that the authorizer is asked about.
-        authorizer_ttl: the seconds that the authorizer's answer is kept, by token.
-        binary_media_types: the bodies that a REST API encodes in base64: all, so that none is spoilt.
-        responses: what a REST API answers alone; an HTTP API has no say in that.
+        token_key: the header passed to the authorizer.
+        authorizer_ttl: seconds for which a result of the authorizer is cached by token.
+        binary_media_types: media types that a REST API encodes in base64: all, so that no body is corrupted.
+        responses: responses of a REST API itself. Those of an HTTP API cannot be configured.
     """
 
     kind: GatewayKind
     routes: tuple[GatewayRoute, ...]
     token_key: str
-    authorizer_ttl: int = TTL
+    authorizer_ttl: int = AUTHORIZER_TTL
     binary_media_types: tuple[str, ...] = ()
     responses: tuple[GatewayResponse, ...] = ()
 
 
-def describe_gateway(app: DescribableService, kind: GatewayKind) -> GatewayDescription:
-    """Return what a gateway of a kind is told about a service.
+def describe_gateway(app: TechMicroService, kind: GatewayKind) -> GatewayDescription:
+    """Return the description of a REST or HTTP API for a service.
 
     Example:
-        >>> for route in gateway_plan(app, "rest").routes:
+        >>> for route in describe_gateway(app, "rest").routes:
         ...     print(route.method, route.path, route.authorized)
     """
-    routes = gateway_routes(app)
+    routes = create_routes(app)
     if kind == "http":
         return GatewayDescription("http", (*routes, GatewayRoute(ANY, DEFAULT)), app.token_key)
     return GatewayDescription(
-        "rest", rest_routes(routes), app.token_key, binary_media_types=("*/*",), responses=gateway_responses(app)
+        "rest", _add_rest_routes(routes), app.token_key, binary_media_types=("*/*",), responses=_create_responses(app)
     )
 
 
-def gateway_routes(app: DescribableService) -> tuple[GatewayRoute, ...]:
-    """Return a service's routes as a gateway has them: its entries, the author's own routes, and mounts.
+def create_routes(app: TechMicroService) -> tuple[GatewayRoute, ...]:
+    """Return the routes of a service's entries, plain routes and mounts.
 
-    Each path holds every method that the service answers there, by whatever entry, so that it matters little how a
-    gateway falls back from a static path to a parameter. The author's own routes and mounts are open.
+    A path has a route for every method that the service handles there, whichever entry matches, so it does not matter
+    how a gateway falls back from a static path to a parameter. Plain routes and mounts are open.
     """
-    templates = [template for entry in app.entries for template in entry_templates(entry)]
+    templates = [template for entry in app.entries for template in parse_entry(entry)]
     for route in app.routes:
-        templates += route_templates(route)
+        templates += _parse_route(route)
     return tuple(
         GatewayRoute(method, path, _is_authorized(method, matching))
-        for path, matching in deployed(templates)
+        for path, matching in _find_resources(templates)
         for method in sorted({method for template in matching for method in template.methods})
     )
 
 
-def _is_authorized(method: str, matching: Sequence[PathTemplate]) -> bool:
-    """Tell whether the entry that the service would take asks for a token."""
+def _is_authorized(method: str, matching: Sequence["PathTemplate"]) -> bool:
+    """Return whether the entry that the service would select requires a token."""
     entries = [template for template in matching if template.entry is not None and method in template.methods]
-    best = max(entries, key=lambda template: template.rank, default=None)
-    if best is None or best.entry is None or best.entry.no_auth or best.loose:
+    best = max(entries, key=lambda template: template.priority, default=None)
+    if best is None or best.entry is None or best.entry.no_auth or best.is_approximate:
         return False
-    # An author's own route goes before an entry whose static start is shorter, unless that is the whole path.
+    # A plain route precedes an entry with a shorter static prefix, unless the entry's path is static.
     rivals = (template for template in matching if template.entry is None and template.methods & {method, ANY})
-    return best.is_static or all(rival.depth <= best.depth for rival in rivals)
+    return best.is_static or all(rival.static_length <= best.static_length for rival in rivals)
 
 
-def rest_routes(routes: Sequence[GatewayRoute]) -> tuple[GatewayRoute, ...]:
-    """Return the methods of a REST API: a HEAD beside each GET, and on each path an open OPTIONS."""
+def _add_rest_routes(routes: Sequence[GatewayRoute]) -> tuple[GatewayRoute, ...]:
+    """Add a HEAD to each GET, and an OPTIONS without authorizer to each path."""
     by_path: dict[str, dict[str, GatewayRoute]] = {}
     for route in routes:
         methods = by_path.setdefault(route.path, {})
@@ -148,31 +151,171 @@ def rest_routes(routes: Sequence[GatewayRoute]) -> tuple[GatewayRoute, ...]:
         if route.method == "GET":
             methods.setdefault("HEAD", GatewayRoute("HEAD", route.path, route.authorized))
     for path, methods in by_path.items():
-        # An entry's too: the service answers a browser's preflight before it asks for a token.
+        # This replaces an entry's OPTIONS too: a browser sends no token with a preflight.
         methods["OPTIONS"] = GatewayRoute("OPTIONS", path)
     return tuple(methods[method] for methods in by_path.values() for method in sorted(methods))
 
 
-def gateway_responses(app: DescribableService) -> tuple[GatewayResponse, ...]:
-    """Return what a REST API answers alone, in the words of the service."""
+def _create_responses(app: TechMicroService) -> tuple[GatewayResponse, ...]:
+    """Return the responses of a REST API, worded like those of the service."""
     common = [("Content-Type", MEDIA_TYPE)]
     if any(not entry.no_cors for entry in app.entries):
         common.append(("Access-Control-Allow-Origin", "*"))
-    told: tuple[tuple[str, int, str | None, list[tuple[str, str]]], ...] = (
-        ("UNAUTHORIZED", 401, MISSING_TOKEN, [("WWW-Authenticate", auth_challenge(app.name))]),
+    challenge = ("WWW-Authenticate", auth_challenge(app.name))
+    problems: tuple[tuple[str, int, str | None, list[tuple[str, str]]], ...] = (
+        ("UNAUTHORIZED", 401, MISSING_TOKEN, [challenge]),
         ("ACCESS_DENIED", 403, TOKEN_REJECTED, []),
         ("AUTHORIZER_FAILURE", 500, None, []),
-        # What a REST API says of a path or a method that it does not have.
+        # The type for a path or method without a route.
         ("MISSING_AUTHENTICATION_TOKEN", 404, None, []),
     )
-    # Their statuses differ, so the title, which is a status's phrase, is left out (RFC 9457, section 3.1).
+    responses = []
+    for type_, status, detail, headers in problems:
+        body = msgspec.json.encode(problem_members(status, detail)).decode()
+        responses.append(GatewayResponse(type_, status, (*common, *headers), body))
+    # Their statuses vary, so the title, the phrase of a status, is omitted (RFC 9457, section 3.1).
     default = '{"type":"about:blank","detail":$context.error.messageString}'
-    return (
-        *(
-            GatewayResponse(
-                kind, status, (*common, *headers), msgspec.json.encode(problem_members(status, detail)).decode()
-            )
-            for kind, status, detail, headers in told
-        ),
-        *(GatewayResponse(kind, None, tuple(common), default) for kind in ("DEFAULT_4XX", "DEFAULT_5XX")),
+    responses += [GatewayResponse(type_, None, tuple(common), default) for type_ in ("DEFAULT_4XX", "DEFAULT_5XX")]
+    return tuple(responses)
+
+
+@dataclass(frozen=True, slots=True)
+class PathTemplate:
+    """A path of an entry or a plain route, and the methods handled on it.
+
+    Attributes:
+        names: the names of the parameters, in order.
+        static_length: the number of static segments at the start.
+        entry: None for a plain route or a mount.
+        is_approximate: a parameter replaces a segment that API Gateway does not accept.
+    """
+
+    shape: PathShape
+    names: tuple[str, ...]
+    methods: frozenset[str]
+    static_length: int
+    entry: Entry | None = None
+    is_approximate: bool = False
+
+    @property
+    def is_static(self) -> bool:
+        return self.static_length == len(self.shape)
+
+    @property
+    def priority(self) -> tuple[int, bool, int]:
+        """Sort key of the service's route table: longest static prefix, then not greedy, then longest path."""
+        return (-1 if self.is_approximate else self.static_length), self.shape[-1:] != (GREEDY,), len(self.shape)
+
+
+def parse_entry(entry: Entry) -> list[PathTemplate]:
+    """Return the paths of an entry. A greedy one includes its parent, because `*path` may be empty."""
+    return _parse_path(entry.path, frozenset({entry.method}), entry)
+
+
+def _parse_route(route: BaseRoute) -> list[PathTemplate]:
+    """Return the paths of a plain route or a mount. Entries are parsed on their own, and WebSockets have no route."""
+    if isinstance(route, EntryRoute | BlueprintMount | WebSocketRoute):
+        return []
+    if isinstance(route, Route):
+        return _parse_path(route.path, frozenset(route.methods or {ANY}), None)
+    # A mount handles everything below its path; any other route, such as a Host, may match every path.
+    prefix = route.path if isinstance(route, Mount) else ""
+    return _parse_path(f"{prefix}/{{proxy:path}}", frozenset({ANY}), None)
+
+
+def _parse_path(path: str, methods: frozenset[str], entry: Entry | None) -> list[PathTemplate]:
+    segments: list[str] = []
+    names: list[str] = []
+    is_approximate = False
+    for segment in _split(path):
+        found = _STARLETTE_PARAMETER.search(segment)
+        if found is None and _DEPLOYABLE_SEGMENT.fullmatch(segment):
+            segments.append(segment)
+            continue
+        names.append(found[1] if found is not None else "")
+        is_approximate = is_approximate or found is None
+        if found is not None and found[2] == ":path":
+            segments.append(GREEDY)
+            break
+        segments.append(PARAMETER)
+    shape = tuple(segments)
+    static_length = next((index for index, part in enumerate(shape) if part in (PARAMETER, GREEDY)), len(shape))
+    template = PathTemplate(shape, tuple(names), methods, static_length, entry, is_approximate)
+    if shape[-1:] != (GREEDY,):
+        return [template]
+    parent = PathTemplate(shape[:-1], template.names[:-1], methods, static_length, entry, is_approximate)
+    return [parent, template]
+
+
+def parse_shape(path: str) -> PathShape:
+    """Return the shape of a path in API Gateway's notation."""
+    return tuple(
+        GREEDY if segment.endswith("+}") else PARAMETER if segment.startswith("{") else segment
+        for segment in _split(path)
     )
+
+
+def _split(path: str) -> list[str]:
+    return path.strip("/").split("/") if path.strip("/") else []
+
+
+def _find_resources(templates: Sequence[PathTemplate]) -> Iterator[tuple[str, list[PathTemplate]]]:
+    """Yield the path of each resource with methods, and the templates that match every request to it."""
+    names = _ParameterNames(templates)
+    by_first: dict[str, list[PathTemplate]] = {}
+    for template in templates:
+        by_first.setdefault(template.shape[0] if template.shape else "", []).append(template)
+    resolved = _resolve_conflicts({template.shape for template in templates})
+    for shape in sorted({leaf[:length] for leaf in resolved for length in range(len(leaf) + 1)}):
+        candidates = [by_first.get(first, []) for first in {shape[0] if shape else "", PARAMETER, GREEDY}]
+        matching = [template for listed in candidates for template in listed if covers(template.shape, shape)]
+        if matching:
+            yield names.format_path(shape), matching
+
+
+def covers(template: PathShape, shape: PathShape) -> bool:
+    """Return whether a template matches every path of a shape."""
+    for index, part in enumerate(template):
+        if index == len(shape):
+            return False
+        if part == GREEDY:
+            return True
+        if shape[index] == GREEDY or part not in (PARAMETER, shape[index]):
+            return False
+    return len(template) == len(shape)
+
+
+def _resolve_conflicts(shapes: set[PathShape]) -> set[PathShape]:
+    """Move `{proxy+}` below its sibling `{name}`, because a resource may not have both as children."""
+    with_parameter = {shape[: index + 1] for shape in shapes for index, part in enumerate(shape) if part == PARAMETER}
+    resolved = {shape for shape in shapes if shape[-1:] != (GREEDY,)}
+    for shape in shapes - resolved:
+        while (*shape[:-1], PARAMETER) in with_parameter:
+            shape = (*shape[:-1], PARAMETER, GREEDY)
+            resolved.add(shape[:-1])
+        resolved.add(shape)
+    return resolved
+
+
+class _ParameterNames:
+    """Names the parameters of resources: by the first declaration, and unique within a path."""
+
+    def __init__(self, templates: Iterable[PathTemplate]) -> None:
+        self._declared: dict[PathShape, str] = {}
+        for template in templates:
+            indexes = [index for index, part in enumerate(template.shape) if part in (PARAMETER, GREEDY)]
+            for index, name in zip(indexes, template.names, strict=True):
+                self._declared.setdefault(template.shape[: index + 1], name)
+
+    def format_path(self, shape: PathShape) -> str:
+        segments: list[str] = []
+        for index, part in enumerate(shape):
+            if part == GREEDY:
+                segments.append("{proxy+}")
+            elif part == PARAMETER:
+                name = self._declared.get(shape[: index + 1], "")
+                is_usable = _PARAMETER_NAME.fullmatch(name) and name != "proxy" and f"{{{name}}}" not in segments
+                segments.append(f"{{{name}}}" if is_usable else f"{{p{index + 1}}}")
+            else:
+                segments.append(part)
+        return "/" + "/".join(segments)

@@ -1,9 +1,10 @@
-"""A stand-in for the gateways of AWS, in front of a Lambda handler in this process.
+"""Simulate an AWS gateway in front of a Lambda handler in this process.
 
-It knows of a service what a deploy would tell a gateway, no more, and does with it what AWS does:
-routing, https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.evaluation
-(REST APIs fall back alike, from the most specific path that has the method), the authorizer and its cache, and the
-answers that a gateway gives alone.
+The simulator knows only the description that a deploy would send to AWS, and does with it what AWS does: routing,
+authorizer calls and their cache, and the gateway's own responses.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.evaluation
+(REST APIs also fall back from the most specific path that has the method.)
 """
 
 import json
@@ -11,101 +12,118 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from urllib.parse import quote
 
-from coworks_async.exceptions import CoWorksError
+from anyio import to_thread
+from starlette.requests import ClientDisconnect
+
+from coworks_async.exceptions import ContentTooLarge, CoWorksError
 from coworks_async.gateway.authorizer import AuthorizerClient, GatewayRejection
 from coworks_async.gateway.events import alb_event, http_event, rest_event, url_event
 from coworks_async.gateway.messages import VIAS, HttpRequest, HttpResponse, LambdaContext, RouteMatch, Via
-from coworks_async.gateway.responses import gateway_response, integration_failure, message_response, to_http_response
-from coworks_async.gateway.routes import DEFAULT, DescribableService, GatewayDescription, GatewayRoute, describe_gateway
-from coworks_async.pipeline.body import ALB_PAYLOAD_LIMIT, LAMBDA_PAYLOAD_LIMIT
+from coworks_async.gateway.responses import (
+    MalformedResult,
+    gateway_response,
+    integration_failure,
+    message_response,
+    to_http_response,
+)
+from coworks_async.gateway.routes import (
+    ANY,
+    DEFAULT,
+    GatewayDescription,
+    GatewayRoute,
+    describe_gateway,
+)
+from coworks_async.pipeline.body import ALB_PAYLOAD_LIMIT, LAMBDA_PAYLOAD_LIMIT, Limits, read_body
 from coworks_async.pipeline.request import current_stage
-from coworks_async.types import Event
+from coworks_async.service import TechMicroService
+from coworks_async.types import Event, Receive, Scope, Send
 
-API_LIMIT = 10 * 1024 * 1024
-"""What a REST or an HTTP API takes of a body, whatever becomes of it:
+T = TypeVar("T")
+
+API_PAYLOAD_LIMIT = 10 * 1024 * 1024
+"""Bytes of a request body that a REST or HTTP API accepts, before it calls Lambda:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 
 CONTENT_TOO_LARGE = message_response(413, "Request Too Long")
 
 
-class Deployable(DescribableService, Protocol):
-    """A service with a Lambda handler."""
-
-    @property
-    def lambda_handler(self) -> Callable[[Event, Any], Any]: ...
-
-
 class Gateway:
-    """Hands requests to a service's handler as events of one kind, and its answers back.
+    """A simulated gateway: passes requests to a service's Lambda handler as events.
 
-    Parameters:
-        via: a REST API, an HTTP API with the stage `$default` or a named one, a load balancer, a function URL.
-        base_path: of a custom domain's mapping, `/shop`; on the API's own host (`….execute-api.…`) the path starts
+    Args:
+        app: the service.
+        via: the kind of gateway.
+        base_path: base path of a custom domain, `/shop`. On the API's default host (`….execute-api.…`) paths start
             with the stage instead.
-        clock: tells the seconds, for the authorizer's cache.
+        clock: returns the time in seconds, for the authorizer's cache.
     """
 
     def __init__(
-        self, app: Deployable, via: Via = "rest", *, base_path: str = "", clock: Callable[[], float] = time.monotonic
+        self,
+        app: TechMicroService,
+        via: Via = "rest",
+        *,
+        base_path: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if via not in VIAS:
             raise ValueError(f"via must be one of {', '.join(VIAS)}, not {via!r}")
         self.app = app
         self.via = via
         self.base_path = base_path.rstrip("/")
-        self.body_limit = {"alb": ALB_PAYLOAD_LIMIT, "url": LAMBDA_PAYLOAD_LIMIT}.get(via, API_LIMIT)
-        self.plan: GatewayDescription | None = None
+        self.body_limit = {"alb": ALB_PAYLOAD_LIMIT, "url": LAMBDA_PAYLOAD_LIMIT}.get(via, API_PAYLOAD_LIMIT)
+        self.description: GatewayDescription | None = None
         if via in ("rest", "http", "http-stage"):
-            self.plan = describe_gateway(app, "rest" if via == "rest" else "http")
-            self.asking = AuthorizerClient(self.plan, self.invoke, clock)
+            self.description = describe_gateway(app, "rest" if via == "rest" else "http")
+            self.authorizer = AuthorizerClient(self.description, self.invoke, clock)
 
-    def answer(self, request: HttpRequest) -> HttpResponse:
-        """Return the answer to a request; whatever fails is what a gateway makes of it."""
-        if self.plan is not None:
-            return self._through_api(self.plan, request)
-        if self.via == "alb":
-            return self._call(request, alb_event(request))
-        return self._call(request, url_event(request))
+    def respond(self, request: HttpRequest) -> HttpResponse:
+        """Return the response to a request; a failure becomes the response of the gateway for it."""
+        if self.description is not None:
+            return self._respond_by_route(self.description, request)
+        return self._call(request, alb_event(request) if self.via == "alb" else url_event(request))
 
     def invoke(self, event: Event, request_id: str) -> Any:
-        """Call the handler as Lambda does, event and answer going through JSON; raises what it raises."""
+        """Call the handler as Lambda does: event and result are converted to JSON and back.
+
+        Raises:
+            Exception: the event failed.
+        """
         context = LambdaContext(self.app.name, request_id)
         return json.loads(json.dumps(self.app.lambda_handler(json.loads(json.dumps(event)), context)))
 
-    def _through_api(self, plan: GatewayDescription, request: HttpRequest) -> HttpResponse:
-        placed = self._place(request)
-        if placed is None:
+    def _respond_by_route(self, description: GatewayDescription, request: HttpRequest) -> HttpResponse:
+        is_default_host = ".execute-api." in request.domain
+        stage = DEFAULT if self.via == "http" else current_stage()
+        prefix = self.base_path if not is_default_host else "" if stage == DEFAULT else f"/{stage}"
+        if request.path != prefix and not request.path.startswith(f"{prefix}/"):
             return message_response(403, "Forbidden") if self.via == "rest" else message_response(404, "Not Found")
-        found = find_route(plan.routes, request.method, placed.own_path)
+        service_path = request.path[len(prefix) :] or "/"
+        found = find_route(description.routes, request.method, service_path)
         if found is None:
-            return gateway_response(plan, "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", 403)
+            return gateway_response(description, "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", 403)
         route, parameters = found
-        matched = RouteMatch(placed.own_path, placed.stage, placed.own_host, route.path, route.method, parameters)
+        match = RouteMatch(service_path, stage, is_default_host, route.path, route.method, parameters)
         if route.authorized:
             try:
-                matched = self.asking.authorize(request, matched)
-            except GatewayRejection as refusal:
-                return gateway_response(plan, refusal.type, refusal.message, refusal.status)
+                match = self.authorizer.authorize(request, match)
+            except GatewayRejection as rejection:
+                return gateway_response(description, rejection.type, rejection.message, rejection.status)
             except Exception as error:
                 print_error(error)
-                return gateway_response(plan, "AUTHORIZER_FAILURE", None, 500)
-        event = rest_event(request, matched) if plan.kind == "rest" else http_event(request, matched)
-        return self._call(request, event)
-
-    def _place(self, request: HttpRequest) -> RouteMatch | None:
-        """Return the service's own part of a path, None where the stage or the base path is not there."""
-        own_host = ".execute-api." in request.domain
-        stage = "$default" if self.via == "http" else current_stage()
-        start = self.base_path if not own_host else "" if stage == "$default" else f"/{stage}"
-        if request.path != start and not request.path.startswith(f"{start}/"):
-            return None
-        return RouteMatch(request.path[len(start) :] or "/", stage, own_host)
+                return gateway_response(description, "AUTHORIZER_FAILURE", None, 500)
+        return self._call(
+            request, rest_event(request, match) if description.kind == "rest" else http_event(request, match)
+        )
 
     def _call(self, request: HttpRequest, event: Event) -> HttpResponse:
-        size = len(request.body) if self.via == "alb" else len(json.dumps(event))
-        if size > (ALB_PAYLOAD_LIMIT if self.via == "alb" else LAMBDA_PAYLOAD_LIMIT):
+        is_alb = self.via == "alb"
+        size = len(request.body) if is_alb else len(json.dumps(event))
+        if size > (ALB_PAYLOAD_LIMIT if is_alb else LAMBDA_PAYLOAD_LIMIT):
             return CONTENT_TOO_LARGE
         raw = None
         try:
@@ -113,34 +131,37 @@ class Gateway:
             return to_http_response(self.via, request.method, raw)
         except Exception as error:
             print_error(error)
-        return integration_failure(self.plan, 502, raw)
+        return integration_failure(self.description, raw)
 
 
 def print_error(error: Exception) -> None:
-    """Tell on stderr that an event failed: Lambda's runtime does, the service's own log has told what it knows."""
+    """Print on stderr that an event failed, as Lambda's runtime does.
+
+    Errors of ours are one line. Any other exception is the user's, so its traceback follows.
+    """
     sys.stderr.write(f"[ERROR] {type(error).__name__}: {error}\n")
-    if not isinstance(error, CoWorksError | ValueError):
+    if not isinstance(error, CoWorksError | MalformedResult):
         traceback.print_exception(error)
 
 
 def find_route(
     routes: tuple[GatewayRoute, ...], method: str, path: str
 ) -> tuple[GatewayRoute, Mapping[str, str]] | None:
-    """Return the most specific route of a request, and the values of its parameters.
+    """Return the most specific route for a method and path, and the values of its parameters.
 
-    Path and method count together: a more specific path without the method is passed over. A trailing slash is none.
+    A more specific path without the method is skipped. A trailing slash is ignored.
     """
     segments = path.strip("/").split("/") if path.strip("/") else []
     best: tuple[tuple[Any, ...], GatewayRoute, dict[str, str]] | None = None
     for route in routes:
-        if route.method not in (method, "ANY"):
+        if route.method not in (method, ANY):
             continue
         parameters = _match(route.path, segments)
         if parameters is None:
             continue
-        rank = (_specificity(route.path), route.method != "ANY")
-        if best is None or rank > best[0]:
-            best = rank, route, parameters
+        priority = (_specificity(route.path), route.method != ANY)
+        if best is None or priority > best[0]:
+            best = priority, route, parameters
     return best[1:] if best is not None else None
 
 
@@ -149,8 +170,8 @@ def _match(template: str, segments: list[str]) -> dict[str, str] | None:
         return {}
     parts = template.strip("/").split("/") if template != "/" else []
     values: dict[str, str] = {}
-    for number, part in enumerate(parts):
-        rest = segments[number:]
+    for index, part in enumerate(parts):
+        rest = segments[index:]
         if not rest or not rest[0]:
             return None
         if part.endswith("+}"):
@@ -163,10 +184,80 @@ def _match(template: str, segments: list[str]) -> dict[str, str] | None:
 
 
 def _specificity(template: str) -> tuple[bool, bool, tuple[int, ...]]:
-    """Rank paths: a whole match before a greedy one, `$default` last; then static parts before parameters."""
+    """Return the sort key of a path: `$default` last, then greedy paths; static segments before parameters."""
     parts = template.split("/")[1:]
-    return template != DEFAULT, not template.endswith("+}"), tuple(_weight(part) for part in parts)
+    weights = (0 if part.endswith("+}") else 1 if part.startswith("{") else 2 for part in parts)
+    return template != DEFAULT, not template.endswith("+}"), tuple(weights)
 
 
-def _weight(part: str) -> int:
-    return 0 if part.endswith("+}") else 1 if part.startswith("{") else 2
+class GatewayApp:
+    """An ASGI app that runs a service behind a simulated gateway, for any ASGI server or test client.
+
+    One thread is the execution environment: the event loop and the lifespan start there at the first event, and events
+    run one at a time. It closes with the server's lifespan. A body over the gateway's limit is a 413, and
+    the rest of it is not read.
+
+    Args:
+        app: the service.
+        via: the kind of gateway.
+        base_path: base path of a custom domain.
+
+    Example:
+        >>> uvicorn.run(GatewayApp(app, "rest"))
+    """
+
+    def __init__(self, app: TechMicroService, via: Via = "rest", *, base_path: str = "") -> None:
+        self.app = app
+        self.gateway = Gateway(app, via, base_path=base_path)
+        self._executor = ThreadPoolExecutor(1, "lambda")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._lifespan(receive, send)
+        if scope["type"] != "http":
+            # None of these gateways supports WebSockets.
+            return await send({"type": "websocket.close", "code": 1000})
+        try:
+            response = await self._respond(scope, receive)
+        except ClientDisconnect:
+            return
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _respond(self, scope: Scope, receive: Receive) -> HttpResponse:
+        limits = Limits(self.gateway.body_limit)
+        try:
+            limits.check_length(scope)
+            body = await read_body(scope, receive, limits)
+        except ContentTooLarge:
+            return CONTENT_TOO_LARGE
+        return await self._run(lambda: self.gateway.respond(_parse_scope(scope, body)))
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._run(self.app.lambda_handler.close)
+        self._executor.shutdown()
+        # A test client may be opened again.
+        self._executor = ThreadPoolExecutor(1, "lambda")
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        # A worker thread waits for the result, so that this works on any event loop.
+        return await to_thread.run_sync(self._executor.submit(work).result)
+
+
+def _parse_scope(scope: Scope, body: bytes) -> HttpRequest:
+    raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    client = scope.get("client") or ("127.0.0.1", 0)
+    return HttpRequest(
+        method=scope["method"],
+        path=raw_path.decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+        body=body,
+        source_ip=client[0],
+        scheme=scope.get("scheme", "http"),
+    )

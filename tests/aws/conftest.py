@@ -1,4 +1,4 @@
-"""What the tests of Lambda share: handlers that are closed at the end of a test."""
+"""Fixtures that call a service's Lambda handler, and close it at the end of the test."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from coworks_async import TechMicroService
-from tests.aws.lambdas import Answer, Ask, Context, Event, Invoke
+from tests.aws.events import ClientResponse, Context, Event, Invoke, SendEvent
 
 
 @pytest.fixture
 def invoke() -> Iterator[Invoke]:
-    """Give an event to a service's handler and return what it returns."""
+    """Pass any event to a service's handler and return the result."""
     apps: list[TechMicroService] = []
 
     def invoke(app: TechMicroService, event: Any, context: Any = Context()) -> Any:  # noqa: B008
@@ -24,10 +24,10 @@ def invoke() -> Iterator[Invoke]:
 
 
 @pytest.fixture
-def ask(invoke: Invoke) -> Ask:
-    """Give a request's event to a service's handler and return its answer, as a client sees it."""
+def send_event(invoke: Invoke) -> SendEvent:
+    """Pass a request's event to a service's handler and return the response as a client sees it."""
 
-    def ask(app: TechMicroService, event: Event, context: Any = Context()) -> Answer:  # noqa: B008
-        return Answer(invoke(app, event, context))
+    def send_event(app: TechMicroService, event: Event, context: Any = Context()) -> ClientResponse:  # noqa: B008
+        return ClientResponse(invoke(app, event, context))
 
-    return ask
+    return send_event

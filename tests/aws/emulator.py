@@ -1,4 +1,4 @@
-"""An AWS on this machine: S3 and Lambda by `ministack`, in an environment of its own."""
+"""A local AWS emulator, `ministack`, in its own virtual environment."""
 
 import os
 import signal
@@ -23,34 +23,37 @@ CREDENTIALS = {
 }
 
 
-def environment(place: Path) -> Path:
-    """Return the emulator's program, installed once in this folder."""
-    # What a Lambda of this test run imports was installed for this Python.
-    place = place / f"{sys.version_info.major}.{sys.version_info.minor}"
-    return install_emulator(place)
+def install_program(folder: Path) -> Path:
+    """Install the emulator in a folder, unless it is there, and return its program."""
+    # Functions run under the emulator's Python and import this environment's packages, so the versions must match.
+    return install_emulator(folder / f"{sys.version_info.major}.{sys.version_info.minor}")
 
 
 @contextmanager
 def emulator(program: Path) -> Iterator[str]:
-    """Yield the URL of a fresh emulator."""
+    """Start an emulator and yield its URL."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CWS_", "COVERAGE_"))}
-    own |= {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_REGION": "eu-west-1"}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CWS_", "COVERAGE_"))
+    }
+    environment |= {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_REGION": "eu-west-1"}
     with TemporaryDirectory() as folder:
-        own |= {"TMPDIR": folder, "LOG_LEVEL": "WARNING", "HOME": folder}
+        environment |= {"TMPDIR": folder, "LOG_LEVEL": "WARNING", "HOME": folder}
         with Path(folder, "log").open("wb") as log:
-            # A group of its own, to which the Lambdas' processes belong, which outlive the emulator.
-            process = subprocess.Popen([program], cwd=folder, env=own, stdout=log, stderr=log, start_new_session=True)
+            # A new process group, because the processes of functions outlive the emulator.
+            process = subprocess.Popen(
+                [program], cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
         try:
-            _until_ready(process, url, Path(folder, "log"))
+            _wait_until_ready(process, url, Path(folder, "log"))
             yield url
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(PATIENCE)
 
 
-def _until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     end = time.monotonic() + PATIENCE
     while True:
         assert process.poll() is None, log.read_text()

@@ -1,4 +1,4 @@
-"""The Runtime API that Lambda offers to a runtime, as small as a test needs it.
+"""A minimal Lambda Runtime API.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.aws.lambdas import FUNCTION
+from tests.aws.events import FUNCTION_ARN
 from tests.tools import PATIENCE
 
 
 @dataclass(frozen=True)
 class Result:
-    """What the runtime posted for an event, and by which call: `response` or `error`."""
+    """A result that the runtime posted: `call` is `response` or `error`."""
 
     request_id: str
     call: str
@@ -27,7 +27,7 @@ class Result:
 
 
 class RuntimeApi(ThreadingHTTPServer):
-    """Hands events to a runtime, one at a time, and takes what it makes of them."""
+    """Serves events to a runtime one at a time, and receives its results."""
 
     daemon_threads = True
 
@@ -43,7 +43,7 @@ class RuntimeApi(ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_address[1]}"
 
     def invoke(self, event: Any) -> Result:
-        """Hand over an event and wait for what becomes of it."""
+        """Send an event to the runtime and wait for the result."""
         self.count += 1
         self.events.put((f"request-{self.count}", event))
         return self.results.get(timeout=PATIENCE)
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {
             "Lambda-Runtime-Aws-Request-Id": request_id,
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 30) * 1000)),
-            "Lambda-Runtime-Invoked-Function-Arn": FUNCTION,
+            "Lambda-Runtime-Invoked-Function-Arn": FUNCTION_ARN,
             "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0",
         }
         self.reply(200, json.dumps(event).encode(), headers)
@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def runtime_api() -> Iterator[RuntimeApi]:
-    """Serve the Runtime API on a port of its own."""
+    """Run the Runtime API on a free port."""
     with RuntimeApi() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -1,4 +1,4 @@
-"""The log: one structured line a request, with nothing in it that is secret."""
+"""Access log: one structured line per request, without secrets."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ import pytest
 
 from coworks_async import TechMicroService, entry
 from coworks_async.testing import TestClient
-from tests.aws.lambdas import Ask, Context, Invoke, everywhere, http, rest
+from tests.aws.events import Context, Invoke, SendEvent, events_in_all_formats, http_event, rest_event
 
 
 class Logged(TechMicroService):
@@ -29,89 +29,94 @@ class Logged(TechMicroService):
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture):
-    """What the service logged at INFO, taken apart."""
+    """Return the parsed lines that the service logged at INFO."""
     caplog.set_level(logging.INFO, "logged")
     return lambda: [json.loads(record.getMessage()) for record in caplog.records if record.levelno == logging.INFO]
 
 
-def test_each_request_is_one_line_that_is_json(ask: Ask, lines):
+def test_each_request_logs_one_line_of_json(send_event: SendEvent, lines):
     app = Logged()
     headers = [("authorization", "s3cr3t"), ("content-type", "application/json")]
-    begun = time.perf_counter()
-    for event in everywhere("POST", "/", headers, "{}").values():
-        assert ask(app, event).status == 200
-    took = (time.perf_counter() - begun) * 1000
+    start = time.perf_counter()
+    for event in events_in_all_formats("POST", "/", headers, "{}").values():
+        assert send_event(app, event).status == 200
+    elapsed = (time.perf_counter() - start) * 1000
     logged = lines()
     assert len(logged) == 6
     for line in logged:
         assert line.keys() == {"method", "path", "status", "ms", "request_id", "cold_start"}
         assert (line["method"], line["status"], line["request_id"]) == ("POST", 200, Context().aws_request_id)
-        assert 0 < line["ms"] < took
+        assert 0 < line["ms"] < elapsed
     assert [line["path"] for line in logged] == ["/dev/", "/", "/dev/", "/", "/", "/"]
     assert [line["cold_start"] for line in logged] == [True] + [False] * 5
 
 
-def test_it_tells_the_status_of_every_answer(ask: Ask, lines):
+def test_the_status_of_every_response_is_logged(send_event: SendEvent, lines):
     app = Logged()
-    for event in (rest("POST"), rest(path="/none"), rest(path="/fail"), rest("POST", headers=[("authorization", "x")])):
-        ask(app, event)
-    ask(app, {**rest("POST"), "multiValueHeaders": {"host": [1]}})
+    for event in (
+        rest_event("POST"),
+        rest_event(path="/none"),
+        rest_event(path="/fail"),
+        rest_event("POST", headers=[("authorization", "x")]),
+    ):
+        send_event(app, event)
+    send_event(app, {**rest_event("POST"), "multiValueHeaders": {"host": [1]}})
     assert [line["status"] for line in lines()] == [401, 404, 500, 403, 500]
 
 
-def test_there_is_no_token_no_query_no_body_and_no_event_in_the_log(ask: Ask, caplog: pytest.LogCaptureFixture):
+def test_no_token_query_body_or_event_is_logged(send_event: SendEvent, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
     app = Logged()
     headers = [("authorization", "s3cr3t"), ("content-type", "application/json"), ("cookie", "c=s3cr3t")]
     for status, authorization in ((200, "s3cr3t"), (403, "s3cr3t-no")):
         headers[0] = ("authorization", authorization)
-        answer = ask(app, http("POST", query="q=s3cr3t", headers=headers, body='{"card": "s3cr3t"}'))
-        assert answer.status == status
+        response = send_event(app, http_event("POST", query="q=s3cr3t", headers=headers, body='{"card": "s3cr3t"}'))
+        assert response.status == status
     assert len([record for record in caplog.records if record.name == "logged"]) == 2
     for record in caplog.records:
         assert "s3cr3t" not in str(record.__dict__)
 
 
-def test_a_line_cannot_be_forged_by_a_path(ask: Ask, lines, caplog: pytest.LogCaptureFixture):
-    ask(Logged(), http(path='/a\n{"status": 200}\r'))
+def test_a_path_cannot_forge_a_log_line(send_event: SendEvent, lines, caplog: pytest.LogCaptureFixture):
+    send_event(Logged(), http_event(path='/a\n{"status": 200}\r'))
     [record] = caplog.records
     assert "\n" not in record.getMessage()
     assert lines()[0]["path"] == '/a\n{"status": 200}\r'
 
 
-def test_the_message_is_a_mapping_for_a_formatter_that_takes_one(ask: Ask, caplog: pytest.LogCaptureFixture):
+def test_the_log_message_is_a_mapping(send_event: SendEvent, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "logged")
-    ask(Logged(), rest("POST"))
+    send_event(Logged(), rest_event("POST"))
     message = caplog.records[0].msg
     assert isinstance(message, dict)
     assert message["status"] == 401
 
 
-def test_logging_works_as_users_set_it_up(ask: Ask, caplog: pytest.LogCaptureFixture):
+def test_the_services_logger_and_level_are_used(send_event: SendEvent, caplog: pytest.LogCaptureFixture):
     class Named(Logged):
         pass
 
     app = Named(name="orders.api")
     logging.getLogger("orders.api").setLevel(logging.WARNING)
-    ask(app, rest("POST"))
+    send_event(app, rest_event("POST"))
     assert caplog.records == []
     caplog.set_level(logging.INFO, "orders.api")
-    ask(app, rest("POST"))
+    send_event(app, rest_event("POST"))
     assert [record.name for record in caplog.records] == ["orders.api"]
     assert app.logger is logging.getLogger("orders.api")
 
 
-def test_a_cold_start_is_told_by_the_request_for_which_the_authorizer_was_asked_first(lines):
+def test_the_request_after_the_authorizer_event_logs_the_cold_start(lines):
     with TestClient(Logged(), via="rest") as client:
         for _ in range(2):
             client.post("/", json={}, headers={"Authorization": "s3cr3t"})
     assert [line["cold_start"] for line in lines()] == [True, False]
 
 
-def test_other_events_are_not_requests_and_have_no_line(invoke: Invoke, lines, ask: Ask):
+def test_other_events_are_not_logged(invoke: Invoke, lines, send_event: SendEvent):
     app = Logged()
     invoke(app, {"source": "aws.events"})
     assert lines() == []
-    ask(app, rest("POST"), None)
-    # The container was warm by then, and who calls by hand may have no context.
+    send_event(app, rest_event("POST"), None)
+    # The other event was the cold start, and a manual call may have no context.
     assert (lines()[0]["cold_start"], lines()[0]["request_id"]) == (False, None)

@@ -1,4 +1,4 @@
-"""Asynchronous calls of a function that is deployed, by an emulator of AWS: real S3, real second invocations."""
+"""Asynchronous calls of a deployed function in an AWS emulator: real S3, real second invocations."""
 
 import io
 import json
@@ -13,8 +13,8 @@ import pytest
 
 from coworks_async import TechMicroService, entry
 from coworks_async.testing import TestClient
-from tests.aws.emulator import CREDENTIALS, emulator, environment
-from tests.aws.lambdas import Answer, rest
+from tests.aws.emulator import CREDENTIALS, emulator, install_program
+from tests.aws.events import ClientResponse, rest_event
 from tests.cli.processes import until
 from tests.pipeline.async_services import assert_accepted
 
@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Aws:
-    """The emulator, with the service deployed to it and a bucket."""
+    """The emulator with the deployed service and a bucket."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -52,7 +52,7 @@ class Aws:
         self.s3 = session.client("s3", endpoint_url=url)
         self.function = session.client("lambda", endpoint_url=url)
         self.s3.create_bucket(Bucket="results", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        # The function finds the packages where these tests find them.
+        # The function imports the packages of this environment.
         packages = [str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
         self.function.create_function(
             FunctionName="shop",
@@ -64,15 +64,15 @@ class Aws:
             Environment={"Variables": {"PYTHONPATH": ":".join(packages), "AWS_ENDPOINT_URL": url}},
         )
 
-    def ask(self, path: str, **headers: str) -> Answer:
-        """What a REST API would get of the function."""
-        told = [("Authorization", "s3cr3t"), *headers.items()]
-        event = rest("POST", path, (), told, '{"note": "ça"}' if path.startswith("/jobs") else None)
+    def send(self, path: str, **headers: str) -> ClientResponse:
+        """Send a REST API's event to the function."""
+        sent = [("Authorization", "s3cr3t"), *headers.items()]
+        event = rest_event("POST", path, (), sent, '{"note": "ça"}' if path.startswith("/jobs") else None)
         done = self.function.invoke(FunctionName="shop", Payload=json.dumps(event))
-        return Answer(json.loads(done["Payload"].read()))
+        return ClientResponse(json.loads(done["Payload"].read()))
 
     def stored(self, key: str) -> tuple[Any, str]:
-        """An object, once it is there, and the status that its metadata tell."""
+        """Wait for an object, and return it with the status in its metadata."""
         until(
             lambda: any(found["Key"] == key for found in self.s3.list_objects_v2(Bucket="results").get("Contents", ()))
         )
@@ -89,35 +89,35 @@ def _zipped(name: str, text: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def aws(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    cache = getattr(request.config, "cache", None)  # which `-p no:cacheprovider` leaves out
-    with emulator(environment(cache.mkdir("ministack") if cache else tmp_path_factory.getbasetemp())) as url:
+    cache = getattr(request.config, "cache", None)  # None with `-p no:cacheprovider`
+    with emulator(install_program(cache.mkdir("ministack") if cache else tmp_path_factory.getbasetemp())) as url:
         yield Aws(url)
 
 
-def asked(key: str) -> dict[str, str]:
+def storing_headers(key: str) -> dict[str, str]:
     return {"InvocationType": "Event", "X-CWS-S3Bucket": "results", "X-CWS-S3Key": key}
 
 
-def test_the_answer_of_the_second_invocation_is_in_s3(aws: Aws):
-    answer = aws.ask("/jobs/7", **asked("jobs/7.json"))
-    assert answer.status == 202
-    assert list(answer.json) == ["request_id"]
-    told = {"number": 7, "note": "ça", "auth": {"name": "ann"}, "lambda": True}
-    assert aws.stored("jobs/7.json") == (told, "200")
+def test_the_response_of_the_second_invocation_is_stored_in_s3(aws: Aws):
+    response = aws.send("/jobs/7", **storing_headers("jobs/7.json"))
+    assert response.status == 202
+    assert list(response.json) == ["request_id"]
+    expected = {"number": 7, "note": "ça", "auth": {"name": "ann"}, "lambda": True}
+    assert aws.stored("jobs/7.json") == (expected, "200")
 
 
-def test_the_problem_of_a_failing_entry_is_in_s3(aws: Aws):
-    assert aws.ask("/failing", **asked("jobs/failing.json")).status == 202
+def test_the_problem_of_a_failing_entry_is_stored_in_s3(aws: Aws):
+    assert aws.send("/failing", **storing_headers("jobs/failing.json")).status == 202
     problem = {"type": "about:blank", "title": "Internal Server Error", "status": 500}
     assert aws.stored("jobs/failing.json") == (problem, "500")
 
 
-def test_a_place_that_is_not_allowed_is_refused_before_anything_runs(aws: Aws):
-    answer = aws.ask("/jobs/7", **asked("secrets/7.json"))
-    assert (answer.status, answer.json["errors"][0]["name"]) == (422, "X-CWS-S3Key")
+def test_a_key_outside_store_in_is_a_422_before_anything_runs(aws: Aws):
+    response = aws.send("/jobs/7", **storing_headers("secrets/7.json"))
+    assert (response.status, response.json["errors"][0]["name"]) == (422, "X-CWS-S3Key")
 
 
-def test_a_service_that_runs_here_stores_there_too(aws: Aws, monkeypatch: pytest.MonkeyPatch):
+def test_a_local_service_stores_in_s3_too(aws: Aws, monkeypatch: pytest.MonkeyPatch):
     class Local(TechMicroService):
         store_in = {"results": ["local/"]}  # noqa: RUF012 - as users write it
 
@@ -128,5 +128,5 @@ def test_a_service_that_runs_here_stores_there_too(aws: Aws, monkeypatch: pytest
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": aws.url}.items():
         monkeypatch.setenv(name, value)
     with TestClient(Local()) as client:
-        assert_accepted(client.get("/", headers=asked("local/../1.json")))
+        assert_accepted(client.get("/", headers=storing_headers("local/../1.json")))
     assert aws.stored("local/../1.json") == ({"here": True}, "200")

@@ -1,4 +1,4 @@
-"""The gateway asks first: policies for the whole stage, the mark of our own answer, and what has no mark."""
+"""Authorizer events: policies for the whole stage, tokens, failing authorizers."""
 
 import logging
 from asyncio import CancelledError
@@ -8,60 +8,60 @@ import pytest
 
 from coworks_async import RequestContextError, TechMicroService, request
 from coworks_async.exceptions import AuthorizerError
-from tests.aws.asking import Ruled, http_2_event, ruled_by, token_event
-from tests.aws.lambdas import FUNCTION, MARK, METHOD_ARN, Event, Invoke
-from tests.aws.lambdas import rest as rest_event
+from tests.aws.authorizer_events import TokenService, http_authorizer_event, service_with_results, token_event
+from tests.aws.events import FUNCTION_ARN, MARKER, METHOD_ARN, Event, Invoke
+from tests.aws.events import rest_event as rest_event
 
 STAGE_ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdef123/dev/*"
 
 
 def request_event(token: str, arn: str = METHOD_ARN, header: str = "Authorization") -> Event:
-    """What a REST API asks a REQUEST authorizer: a request's event, and two names more."""
+    """Return the event of a REST API's REQUEST authorizer: a request's event with two more keys."""
     event = rest_event(path="/items/3", headers=[(header, token)])
     return {**event, "type": "REQUEST", "methodArn": arn}
 
 
 def http_1_event(token: str) -> Event:
-    """What an HTTP API asks by the payload format 1.0."""
+    """Return the event of an HTTP API's authorizer with payload format 1.0."""
     event = request_event(token, METHOD_ARN.replace("/dev/", "/$default/"))
     return {**event, "version": "1.0", "identitySource": token, "authorizationToken": token}
 
 
-# --- the answer
+# --- results
 
 
-def test_a_token_event_is_answered_in_the_shape_that_aws_documents(invoke: Invoke):
-    assert invoke(Ruled(), token_event("token")) == {
+def test_the_result_of_a_token_event_is_as_documented_by_aws(invoke: Invoke):
+    assert invoke(TokenService(), token_event("token")) == {
         "principalId": "coworks",
         "policyDocument": {
             "Version": "2012-10-17",
             "Statement": [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": STAGE_ARN}],
         },
-        "context": {"coworks": MARK, "principal": "{}"},
+        "context": {"coworks": MARKER, "principal": "{}"},
     }
 
 
-@pytest.mark.parametrize("event_of", [token_event, request_event])
-def test_a_token_that_is_refused_is_a_deny_for_the_whole_stage(invoke: Invoke, event_of):
+@pytest.mark.parametrize("create_event", [token_event, request_event])
+def test_a_denied_token_is_a_deny_for_the_whole_stage(invoke: Invoke, create_event):
     for token in ("no", "unknown"):
-        answer = invoke(Ruled(), event_of(token))
-        [statement] = answer["policyDocument"]["Statement"]
-        assert (statement["Effect"], statement["Resource"], answer["context"]) == ("Deny", STAGE_ARN, {})
-    [statement] = invoke(Ruled(), event_of("token"))["policyDocument"]["Statement"]
+        result = invoke(TokenService(), create_event(token))
+        [statement] = result["policyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Resource"], result["context"]) == ("Deny", STAGE_ARN, {})
+    [statement] = invoke(TokenService(), create_event("token"))["policyDocument"]["Statement"]
     assert (statement["Effect"], statement["Resource"]) == ("Allow", STAGE_ARN)
 
 
-def test_an_http_api_is_answered_yes_or_no(invoke: Invoke):
-    assert invoke(Ruled(), http_2_event("token")) == {
+def test_an_http_api_gets_a_simple_result(invoke: Invoke):
+    assert invoke(TokenService(), http_authorizer_event("token")) == {
         "isAuthorized": True,
-        "context": {"coworks": MARK, "principal": "{}"},
+        "context": {"coworks": MARKER, "principal": "{}"},
     }
-    assert invoke(Ruled(), http_2_event("no")) == {"isAuthorized": False, "context": {}}
+    assert invoke(TokenService(), http_authorizer_event("no")) == {"isAuthorized": False, "context": {}}
 
 
-def test_an_http_api_with_the_payload_format_1_0_is_answered_by_a_policy(invoke: Invoke):
-    answer = invoke(Ruled(), http_1_event("token"))
-    [statement] = answer["policyDocument"]["Statement"]
+def test_an_http_api_with_payload_1_0_gets_a_policy(invoke: Invoke):
+    result = invoke(TokenService(), http_1_event("token"))
+    [statement] = result["policyDocument"]["Statement"]
     assert (statement["Effect"], statement["Resource"]) == ("Allow", STAGE_ARN.replace("/dev/", "/$default/"))
 
 
@@ -77,28 +77,28 @@ STAGES = [
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("route", ["GET/", "ANY/a/b", "POST/items/{number}", "$default"])
-def test_the_policy_is_for_the_whole_stage_in_every_partition(invoke: Invoke, stage: str, route: str):
+def test_the_policy_covers_the_whole_stage_in_every_partition(invoke: Invoke, stage: str, route: str):
     for event in (token_event("token", f"{stage}/{route}"), request_event("token", f"{stage}/{route}")):
-        [statement] = invoke(Ruled(), event)["policyDocument"]["Statement"]
+        [statement] = invoke(TokenService(), event)["policyDocument"]["Statement"]
         assert statement["Resource"] == f"{stage}/*"
 
 
-# --- the token
+# --- tokens
 
 
-def test_the_token_is_the_header_that_the_service_names(invoke: Invoke):
-    class Keyed(Ruled):
+def test_the_token_is_read_from_token_key(invoke: Invoke):
+    class Keyed(TokenService):
         token_key = "X-Api-Key"
 
-    for event_of in (request_event, http_2_event):
-        answer = invoke(Keyed(), event_of("token", header="x-api-key"))
-        assert "Allow" in str(answer) or answer["isAuthorized"]
+    for create_event in (request_event, http_authorizer_event):
+        result = invoke(Keyed(), create_event("token", header="x-api-key"))
+        assert "Allow" in str(result) or result["isAuthorized"]
     with pytest.raises(AuthorizerError, match=r"^Unauthorized$"):
         invoke(Keyed(), request_event("token"))
 
 
-def test_a_repeated_header_is_one_token_as_in_a_request(invoke: Invoke):
-    app = ruled_by({"a,b": True})
+def test_a_repeated_header_is_joined_to_one_token(invoke: Invoke):
+    app = service_with_results({"a,b": True})
     event = request_event("a")
     event["multiValueHeaders"]["Authorization"].append("b")
     assert "Allow" in str(invoke(app, event))
@@ -106,21 +106,21 @@ def test_a_repeated_header_is_one_token_as_in_a_request(invoke: Invoke):
     assert "Deny" in str(invoke(app, event))
 
 
-def test_a_token_that_came_decoded_is_compared_as_a_header_is(invoke: Invoke, monkeypatch: pytest.MonkeyPatch):
+def test_a_decoded_token_is_compared_by_its_bytes(invoke: Invoke, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TOKEN", "鍵")
     app = TechMicroService(name="default")
     assert "Allow" in str(invoke(app, token_event("鍵")))
     assert "Deny" in str(invoke(app, token_event("键")))
 
 
-def test_without_a_token_the_gateway_is_told_the_word_of_which_it_makes_a_401(invoke: Invoke):
+def test_without_a_token_the_event_fails_with_the_message_for_a_401(invoke: Invoke):
     for event in (token_event(""), token_event(None), request_event("")):
         with pytest.raises(AuthorizerError, match=r"^Unauthorized$"):
-            invoke(Ruled(), event)
-    assert invoke(Ruled(), http_2_event("")) == {"isAuthorized": False, "context": {}}
+            invoke(TokenService(), event)
+    assert invoke(TokenService(), http_authorizer_event("")) == {"isAuthorized": False, "context": {}}
 
 
-def test_a_sync_rule_is_asked_too(invoke: Invoke):
+def test_a_sync_authorizer_is_called(invoke: Invoke):
     class Sync(TechMicroService):
         def token_authorizer(self, token: str):
             return token == "token"
@@ -128,18 +128,18 @@ def test_a_sync_rule_is_asked_too(invoke: Invoke):
     assert "Allow" in str(invoke(Sync(), token_event("token")))
 
 
-def test_a_stages_name_lets_in_on_that_stage(invoke: Invoke, monkeypatch: pytest.MonkeyPatch):
-    app = ruled_by({"token": "v1"})
+def test_a_stage_name_allows_on_that_stage(invoke: Invoke, monkeypatch: pytest.MonkeyPatch):
+    app = service_with_results({"token": "v1"})
     assert "Deny" in str(invoke(app, token_event("token")))
     monkeypatch.setenv("CWS_STAGE", "v1")
-    answer = invoke(app, token_event("token"))
-    assert answer["context"] == {"coworks": f"{FUNCTION} v1", "principal": "{}"}
+    result = invoke(app, token_event("token"))
+    assert result["context"] == {"coworks": f"{FUNCTION_ARN} v1", "principal": "{}"}
 
 
-def test_request_inside_the_rule_raises_here_too(invoke: Invoke):
+def test_request_raises_inside_the_authorizer(invoke: Invoke):
     reasons: list[str] = []
 
-    class Peeking(Ruled):
+    class Peeking(TokenService):
         async def token_authorizer(self, token: str):
             try:
                 return request.method == "GET"
@@ -151,16 +151,14 @@ def test_request_inside_the_rule_raises_here_too(invoke: Invoke):
     assert "token_authorizer receives only the token" in reasons[0]
 
 
-# --- a rule that fails
+# --- failing authorizers
 
 
-EVENTS = [token_event("s3cr3t"), request_event("s3cr3t"), http_1_event("s3cr3t"), http_2_event("s3cr3t")]
+EVENTS = [token_event("s3cr3t"), request_event("s3cr3t"), http_1_event("s3cr3t"), http_authorizer_event("s3cr3t")]
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=["token", "request", "http 1.0", "http 2.0"])
-def test_a_rule_that_fails_makes_the_event_fail_since_a_deny_would_be_cached(
-    invoke: Invoke, caplog: pytest.LogCaptureFixture, event: Event
-):
+def test_a_failing_authorizer_fails_the_event(invoke: Invoke, caplog: pytest.LogCaptureFixture, event: Event):
     class Failing(TechMicroService):
         async def token_authorizer(self, token: str):
             raise LookupError(token)
@@ -173,13 +171,13 @@ def test_a_rule_that_fails_makes_the_event_fail_since_a_deny_would_be_cached(
     assert "s3cr3t" not in caplog.text + str(failed.value)
 
 
-def test_an_arn_that_is_none_of_a_method_is_named(invoke: Invoke):
+def test_an_invalid_method_arn_is_named_in_the_error(invoke: Invoke):
     event = {"type": "TOKEN", "authorizationToken": "token", "methodArn": "arn:aws:execute-api:eu-west-1:1:abc"}
-    with pytest.raises(AuthorizerError, match="arn:aws:execute-api:eu-west-1:1:abc', which is no ARN of a method"):
-        invoke(Ruled(), event)
+    with pytest.raises(AuthorizerError, match="Not the ARN of a method: 'arn:aws:execute-api:eu-west-1:1:abc'"):
+        invoke(TokenService(), event)
 
 
-def test_a_rule_that_awaits_what_is_cancelled_fails_too(invoke: Invoke):
+def test_an_authorizer_that_awaits_a_cancelled_task_fails_the_event(invoke: Invoke):
     class Failing(TechMicroService):
         async def token_authorizer(self, token: str):
             raise CancelledError
@@ -188,8 +186,8 @@ def test_a_rule_that_awaits_what_is_cancelled_fails_too(invoke: Invoke):
         invoke(Failing(), EVENTS[0])
 
 
-def test_a_verdict_that_is_none_is_a_no_with_an_error_in_the_log(invoke: Invoke, caplog: pytest.LogCaptureFixture):
-    app = ruled_by({"token": 1})
+def test_an_invalid_authorizer_result_denies_and_logs_an_error(invoke: Invoke, caplog: pytest.LogCaptureFixture):
+    app = service_with_results({"token": 1})
     assert "Deny" in str(invoke(app, token_event("token")))
     assert (
         "token_authorizer returned int; access denied. Return True, False, None, a stage name or a mapping."
@@ -198,13 +196,13 @@ def test_a_verdict_that_is_none_is_a_no_with_an_error_in_the_log(invoke: Invoke,
 
 
 @pytest.mark.parametrize("principal", [{"name": "x" * 4086}, {"set": object()}, {"nan": float("nan")}])
-def test_a_principal_over_4_kb_or_without_json_is_an_error(invoke: Invoke, principal: dict[str, Any]):
-    app = ruled_by({"token": principal})
-    for event_of in (token_event, http_2_event):
+def test_a_principal_over_4_kb_or_not_json_is_an_error(invoke: Invoke, principal: dict[str, Any]):
+    app = service_with_results({"token": principal})
+    for create_event in (token_event, http_authorizer_event):
         with pytest.raises(AuthorizerError, match="token_authorizer returned"):
-            invoke(app, event_of("token"))
+            invoke(app, create_event("token"))
 
 
-def test_a_principal_of_4_kb_is_none(invoke: Invoke):
-    app = ruled_by({"token": {"name": "x" * 4085}})
+def test_a_principal_of_4_kb_is_allowed(invoke: Invoke):
+    app = service_with_results({"token": {"name": "x" * 4085}})
     assert len(invoke(app, token_event("token"))["context"]["principal"]) == 4096

@@ -1,4 +1,4 @@
-"""The request that comes after the gateway has asked: the mark of our own answer, and what has no mark."""
+"""Requests behind an authorizer: trusted with our marker, checked by the service without it."""
 
 import json
 from decimal import Decimal
@@ -8,37 +8,49 @@ from typing import Any
 import pytest
 
 from coworks_async import TechMicroService, entry, request
-from tests.aws.asking import ANN, Ruled, http_2_event, ruled_by, token_event
-from tests.aws.lambdas import FUNCTION, HOST, MARK, METHOD_ARN, Ask, Context, Event, Invoke, alb, everywhere, http
-from tests.aws.lambdas import rest as rest_event
+from tests.aws.authorizer_events import ANN, TokenService, http_authorizer_event, service_with_results, token_event
+from tests.aws.events import (
+    FUNCTION_ARN,
+    HOST,
+    MARKER,
+    METHOD_ARN,
+    Context,
+    Event,
+    Invoke,
+    SendEvent,
+    alb_event,
+    events_in_all_formats,
+    http_event,
+)
+from tests.aws.events import rest_event as rest_event
 
 
-def let_in(app: TechMicroService, invoke: Invoke, token: str) -> dict[str, Event]:
-    """The requests that a gateway sends once the authorizer has let this token in."""
+def create_allowed_requests(app: TechMicroService, invoke: Invoke, token: str) -> dict[str, Event]:
+    """Return the requests that gateways send once the authorizer has allowed this token."""
     rest = {**invoke(app, token_event(token))["context"], "principalId": "coworks", "integrationLatency": 3}
-    simple = {"lambda": invoke(app, http_2_event(token))["context"]}
+    simple = {"lambda": invoke(app, http_authorizer_event(token))["context"]}
     return {
         "rest": rest_event(path="/items/3", authorizer=rest),
-        "http 1.0": {"version": "1.0", **rest_event(path="/items/3", outer="/items/3", authorizer=rest)},
-        "http 2.0": http(path="/items/3", authorizer=simple),
-        "http stage": http(path="/dev/items/3", stage="dev", authorizer=simple),
+        "http 1.0": {"version": "1.0", **rest_event(path="/items/3", full_path="/items/3", authorizer=rest)},
+        "http 2.0": http_event(path="/items/3", authorizer=simple),
+        "http stage": http_event(path="/dev/items/3", stage="dev", authorizer=simple),
     }
 
 
 @pytest.mark.parametrize("token", ["token", "ann"])
-def test_whom_the_gateway_let_in_is_not_asked_for_a_token_again(invoke: Invoke, ask: Ask, token: str):
-    app = Ruled()
-    events = let_in(app, invoke, token)
-    assert app.asked == 2
+def test_a_request_allowed_by_the_gateway_is_not_authorized_again(invoke: Invoke, send_event: SendEvent, token: str):
+    app = TokenService()
+    events = create_allowed_requests(app, invoke, token)
+    assert app.authorizer_calls == 2
     for name, event in events.items():
-        answer = ask(app, event)
+        response = send_event(app, event)
         expected = {} if token == "token" else ANN
-        assert (answer.status, answer.json) == (200, {"auth": expected, "number": 3}), name
-    # One invocation for each authorized request once the gateway has the answer.
-    assert app.asked == 2
+        assert (response.status, response.json) == (200, {"auth": expected, "number": 3}), name
+    # Once the gateway has the result, a request costs one invocation.
+    assert app.authorizer_calls == 2
 
 
-def test_a_principal_keeps_its_nested_values_and_types(invoke: Invoke, ask: Ask):
+def test_a_principal_keeps_its_nested_values_and_types(invoke: Invoke, send_event: SendEvent):
     principal = {
         "text": "é鍵",
         "empty": "",
@@ -50,8 +62,8 @@ def test_a_principal_keeps_its_nested_values_and_types(invoke: Invoke, ask: Ask)
         "dict": {"a": {"b": [False]}},
     }
 
-    class Nested(Ruled):
-        verdicts = MappingProxyType({"token": principal})
+    class Nested(TokenService):
+        results = MappingProxyType({"token": principal})
 
         @entry
         async def get_items(self, number: int):
@@ -59,93 +71,95 @@ def test_a_principal_keeps_its_nested_values_and_types(invoke: Invoke, ask: Ask)
 
     seen: list[Any] = []
     app = Nested()
-    for event in let_in(app, invoke, "token").values():
-        assert ask(app, event).status == 204
+    for event in create_allowed_requests(app, invoke, "token").values():
+        assert send_event(app, event).status == 204
     headers = [("authorization", "token")]
-    for event in everywhere("GET", "/items/3", headers).values():
-        assert ask(app, event).status == 204
+    for event in events_in_all_formats("GET", "/items/3", headers).values():
+        assert send_event(app, event).status == 204
     assert [repr(auth) for auth in seen] == [repr(principal)] * 10
 
 
-def test_a_decimal_in_a_principal_comes_as_text(invoke: Invoke, ask: Ask):
-    app = ruled_by({"token": {"limit": Decimal("1.50")}})
-    assert ask(app, let_in(app, invoke, "token")["rest"]).json["auth"] == {"limit": "1.50"}
+def test_a_decimal_in_a_principal_becomes_a_string(invoke: Invoke, send_event: SendEvent):
+    app = service_with_results({"token": {"limit": Decimal("1.50")}})
+    assert send_event(app, create_allowed_requests(app, invoke, "token")["rest"]).json["auth"] == {"limit": "1.50"}
 
 
-def test_an_open_entry_has_no_principal_even_behind_an_authorizer(invoke: Invoke, ask: Ask):
-    app = Ruled()
-    event = let_in(app, invoke, "ann")["rest"] | {"path": "/open"}
+def test_a_no_auth_entry_has_no_principal_behind_an_authorizer(invoke: Invoke, send_event: SendEvent):
+    app = TokenService()
+    event = create_allowed_requests(app, invoke, "ann")["rest"] | {"path": "/open"}
     event["requestContext"]["path"] = "/dev/open"
-    assert ask(app, event).json == {"auth": None}
+    assert send_event(app, event).json == {"auth": None}
 
 
 FORGED: dict[str, Any] = {
     "nothing": {},
-    "another function": {"coworks": MARK.replace(":shop", ":other"), "principal": "{}"},
-    "another stage": {"coworks": f"{FUNCTION} v1", "principal": "{}"},
-    "another account": {"coworks": MARK.replace("123456789012", "210987654321"), "principal": "{}"},
-    "an empty mark": {"coworks": "", "principal": "{}"},
-    "no text": {"coworks": True, "principal": "{}"},
-    "no principal": {"coworks": MARK},
-    "a principal that is no JSON": {"coworks": MARK, "principal": "{"},
-    "a principal that is no mapping": {"coworks": MARK, "principal": "true"},
-    "a principal that is no text": {"coworks": MARK, "principal": {}},
+    "another function": {"coworks": MARKER.replace(":shop", ":other"), "principal": "{}"},
+    "another stage": {"coworks": f"{FUNCTION_ARN} v1", "principal": "{}"},
+    "another account": {"coworks": MARKER.replace("123456789012", "210987654321"), "principal": "{}"},
+    "an empty marker": {"coworks": "", "principal": "{}"},
+    "not a string": {"coworks": True, "principal": "{}"},
+    "no principal": {"coworks": MARKER},
+    "a principal that is not JSON": {"coworks": MARKER, "principal": "{"},
+    "a principal that is not a mapping": {"coworks": MARKER, "principal": "true"},
+    "a principal that is not a string": {"coworks": MARKER, "principal": {}},
     "a foreign authorizer": {"principalId": "user", "principal": '{"admin": true}', "stringKey": "value"},
-    "cognito": {"claims": {"sub": "a", "coworks": MARK, "principal": "{}", "cognito:username": "b"}},
-    "jwt": {"jwt": {"claims": {"sub": "a", "coworks": MARK}, "scopes": None}},
-    "iam": {"iam": {"accessKey": "AKIA", "accountId": "1", "userArn": "arn:aws:iam::1:user/a", "coworks": MARK}},
-    "a list": [MARK],
-    "text": MARK,
-    "a list below lambda": {"lambda": [MARK]},
+    "cognito": {"claims": {"sub": "a", "coworks": MARKER, "principal": "{}", "cognito:username": "b"}},
+    "jwt": {"jwt": {"claims": {"sub": "a", "coworks": MARKER}, "scopes": None}},
+    "iam": {"iam": {"accessKey": "AKIA", "accountId": "1", "userArn": "arn:aws:iam::1:user/a", "coworks": MARKER}},
+    "a list": [MARKER],
+    "a string": MARKER,
+    "a list below lambda": {"lambda": [MARKER]},
 }
 
 
-@pytest.mark.parametrize("told", FORGED.values(), ids=FORGED)
-def test_without_the_very_mark_of_this_function_and_stage_the_service_asks_itself(ask: Ask, told: Any):
-    app = Ruled()
-    for event_of, authorizer in ((rest_event, told), (http, told), (http, {"lambda": told})):
-        assert ask(app, event_of(authorizer=authorizer)).status == 401
-        assert ask(app, event_of(headers=[("authorization", "no")], authorizer=authorizer)).status == 403
-        answer = ask(app, event_of(headers=[("authorization", "ann")], authorizer=authorizer))
-        assert answer.json == {"auth": ANN}
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
+def test_without_the_exact_marker_the_service_checks_the_token(send_event: SendEvent, forged: Any):
+    app = TokenService()
+    for create_event, authorizer in ((rest_event, forged), (http_event, forged), (http_event, {"lambda": forged})):
+        assert send_event(app, create_event(authorizer=authorizer)).status == 401
+        assert send_event(app, create_event(headers=[("authorization", "no")], authorizer=authorizer)).status == 403
+        response = send_event(app, create_event(headers=[("authorization", "ann")], authorizer=authorizer))
+        assert response.json == {"auth": ANN}
 
 
-def test_a_client_can_write_no_mark(ask: Ask):
-    context = json.dumps({"authorizer": {"coworks": MARK, "principal": "{}"}})
-    sent = [("requestContext", context), ("x-amzn-request-context", context), ("coworks", MARK), ("principal", "{}")]
-    for name, event in everywhere("GET", "/", sent).items():
-        assert ask(Ruled(), event).status == 401, name
-    assert ask(Ruled(), rest_event(query=sent)).status == 401
-    assert ask(Ruled(), alb(query=sent)).status == 401
+def test_a_client_cannot_set_the_marker(send_event: SendEvent):
+    context = json.dumps({"authorizer": {"coworks": MARKER, "principal": "{}"}})
+    sent = [("requestContext", context), ("x-amzn-request-context", context), ("coworks", MARKER), ("principal", "{}")]
+    for name, event in events_in_all_formats("GET", "/", sent).items():
+        assert send_event(TokenService(), event).status == 401, name
+    assert send_event(TokenService(), rest_event(query=sent)).status == 401
+    assert send_event(TokenService(), alb_event(query=sent)).status == 401
 
 
-def test_the_mark_names_the_function_whatever_alias_it_was_called_by(invoke: Invoke, ask: Ask):
-    app = Ruled()
-    told = invoke(app, token_event("token"), Context(f"{FUNCTION}:live"))["context"]
-    assert told["coworks"] == MARK
-    for arn in (FUNCTION, f"{FUNCTION}:live", f"{FUNCTION}:7"):
-        assert ask(app, rest_event(authorizer=told), Context(arn)).status == 200
-    assert ask(app, rest_event(authorizer=told), Context(FUNCTION.replace(":shop", ":shop2"))).status == 401
+def test_the_marker_is_the_same_for_every_alias(invoke: Invoke, send_event: SendEvent):
+    app = TokenService()
+    marked = invoke(app, token_event("token"), Context(f"{FUNCTION_ARN}:live"))["context"]
+    assert marked["coworks"] == MARKER
+    for arn in (FUNCTION_ARN, f"{FUNCTION_ARN}:live", f"{FUNCTION_ARN}:7"):
+        assert send_event(app, rest_event(authorizer=marked), Context(arn)).status == 200
+    assert (
+        send_event(app, rest_event(authorizer=marked), Context(FUNCTION_ARN.replace(":shop", ":shop2"))).status == 401
+    )
 
 
-def test_where_nothing_tells_the_function_there_is_no_mark(invoke: Invoke, ask: Ask):
-    app = Ruled()
+def test_without_a_function_arn_there_is_no_marker(invoke: Invoke, send_event: SendEvent):
+    app = TokenService()
     for context in (None, Context("")):
-        told = invoke(app, token_event("token"), context)["context"]
-        assert told["coworks"] == ""
-        assert ask(app, rest_event(authorizer=told), context).status == 401
+        marked = invoke(app, token_event("token"), context)["context"]
+        assert marked["coworks"] == ""
+        assert send_event(app, rest_event(authorizer=marked), context).status == 401
 
 
-def test_a_requests_event_with_an_arn_in_its_body_or_query_is_a_request(ask: Ask):
+def test_a_request_with_an_arn_in_its_query_is_not_an_authorizer_event(send_event: SendEvent):
     event = rest_event(path="/open", query=[("type", "TOKEN"), ("methodArn", METHOD_ARN)], host=HOST)
-    assert ask(Ruled(), event).status == 422
+    assert send_event(TokenService(), event).status == 422
 
 
-def test_whom_this_service_let_in_is_a_stranger_to_a_service_that_is_mounted_in_it(invoke: Invoke, ask: Ask):
-    outer, inner = Ruled(name="outer"), ruled_by({"inner": True})
+def test_a_mounted_service_does_not_trust_the_outer_services_principal(invoke: Invoke, send_event: SendEvent):
+    outer, inner = TokenService(name="outer"), service_with_results({"inner": True})
     outer.mount("/inner", inner)
-    told = invoke(outer, token_event("ann"))["context"]
-    assert ask(outer, rest_event(authorizer=told)).json == {"auth": ANN}
-    assert ask(outer, rest_event(path="/inner/", authorizer=told)).status == 401
+    marked = invoke(outer, token_event("ann"))["context"]
+    assert send_event(outer, rest_event(authorizer=marked)).json == {"auth": ANN}
+    assert send_event(outer, rest_event(path="/inner/", authorizer=marked)).status == 401
     headers = [("authorization", "inner")]
-    assert ask(outer, rest_event(path="/inner/", headers=headers, authorizer=told)).json == {"auth": {}}
+    assert send_event(outer, rest_event(path="/inner/", headers=headers, authorizer=marked)).json == {"auth": {}}

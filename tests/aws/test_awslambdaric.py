@@ -1,4 +1,4 @@
-"""The real runtime client of Lambda, started as AWS starts it, against a Runtime API of the tests' own."""
+"""The handler under Lambda's real runtime client, with a local Runtime API."""
 
 import base64
 import json
@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from tests.aws.lambdas import FUNCTION, METHOD_ARN, Answer, alb, http, rest, url
+from tests.aws.events import FUNCTION_ARN, METHOD_ARN, ClientResponse, alb_event, http_event, rest_event, url_event
 from tests.aws.runtime_api import Result, RuntimeApi, runtime_api
 from tests.tools import PATIENCE
 
 pytestmark = pytest.mark.skipif(
     find_spec("awslambdaric") is None or find_spec("runtime_client") is None,
-    reason="awslambdaric is not installed: it may have no wheel for this Python",
+    reason="awslambdaric is not installed; it may have no wheel for this Python",
 )
 
 SERVICE = """
@@ -73,23 +73,23 @@ lambda_handler = app.lambda_handler
 
 @dataclass(frozen=True)
 class Runtime:
-    """A runtime that is up."""
+    """A running runtime client."""
 
     api: RuntimeApi
     process: "subprocess.Popen[str]"
 
-    def request(self, event: Any) -> Answer:
+    def request(self, event: Any) -> ClientResponse:
         result = self.api.invoke(event)
         assert result.call == "response", result
-        return Answer(result.body)
+        return ClientResponse(result.body)
 
-    def fails(self, event: Any) -> Result:
+    def fail(self, event: Any) -> Result:
         result = self.api.invoke(event)
         assert result.call == "error", result
         return result
 
-    def end(self) -> tuple[int, list[str]]:
-        """Send the signal that Lambda sends; return the exit code and the lines of the log."""
+    def stop(self) -> tuple[int, list[str]]:
+        """Send SIGTERM. Return the exit code and the lines of the log."""
         assert self.api.waiting.wait(PATIENCE)
         self.process.send_signal(signal.SIGTERM)
         out, _ = self.process.communicate(timeout=PATIENCE)
@@ -98,10 +98,10 @@ class Runtime:
 
 @contextmanager
 def running(folder: Path, **environment: str) -> Iterator[Runtime]:
-    """Start the runtime in a project's folder, as the Lambda service does."""
+    """Run the runtime client in a project folder, as Lambda does."""
     (folder / "shop.py").write_text(SERVICE)
     own = {
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",  # the first that hears of signals while it waits
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",  # the first that reacts to signals while it waits
         "AWS_LAMBDA_FUNCTION_NAME": "shop",
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
         "AWS_LAMBDA_LOG_LEVEL": "INFO",
@@ -129,52 +129,52 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Runtime]]:
         yield lambda **environment: stack.enter_context(running(tmp_path, **environment))
 
 
-def test_ten_events_of_every_kind_are_answered_by_one_container(start: Callable[..., Runtime]):
+def test_one_execution_environment_handles_events_of_every_kind(start: Callable[..., Runtime]):
     runtime = start()
     token = [("authorization", "ann")]
-    assert runtime.request(rest(headers=token)).json == {"auth": {"name": "ann"}, "count": 1, "pooled": 1}
-    allowed = runtime.request
+    assert runtime.request(rest_event(headers=token)).json == {"auth": {"name": "ann"}, "count": 1, "pooled": 1}
+    request = runtime.request
     policy = runtime.api.invoke({"type": "TOKEN", "authorizationToken": "ann", "methodArn": METHOD_ARN}).body
     assert policy["policyDocument"]["Statement"][0]["Resource"].endswith(":abcdef123/dev/*")
-    assert policy["context"] == {"coworks": f"{FUNCTION} dev", "principal": '{"name":"ann"}'}
-    assert allowed(rest(authorizer=policy["context"])).json == {"auth": {"name": "ann"}, "count": 2, "pooled": 2}
-    asked = {**http(headers=token), "type": "REQUEST", "routeArn": METHOD_ARN}
-    simple = runtime.api.invoke(asked).body
+    assert policy["context"] == {"coworks": f"{FUNCTION_ARN} dev", "principal": '{"name":"ann"}'}
+    assert request(rest_event(authorizer=policy["context"])).json == {"auth": {"name": "ann"}, "count": 2, "pooled": 2}
+    authorizer_event = {**http_event(headers=token), "type": "REQUEST", "routeArn": METHOD_ARN}
+    simple = runtime.api.invoke(authorizer_event).body
     assert simple["isAuthorized"] is True
-    assert allowed(http(authorizer={"lambda": simple["context"]})).json["count"] == 3
-    assert allowed(url(headers=token)).json["count"] == 4
-    assert allowed(alb(headers=token)).json["count"] == 5
-    assert allowed(http()).status == 401
-    assert allowed(rest(headers=[("authorization", "bob")])).status == 403
-    binary = allowed(rest("POST", headers=[("content-type", "application/octet-stream")], body=b"\x00\xff"))
+    assert request(http_event(authorizer={"lambda": simple["context"]})).json["count"] == 3
+    assert request(url_event(headers=token)).json["count"] == 4
+    assert request(alb_event(headers=token)).json["count"] == 5
+    assert request(http_event()).status == 401
+    assert request(rest_event(headers=[("authorization", "bob")])).status == 403
+    binary = request(rest_event("POST", headers=[("content-type", "application/octet-stream")], body=b"\x00\xff"))
     assert (binary.raw["body"], binary.raw["isBase64Encoded"]) == (base64.b64encode(b"\xff\x00").decode(), True)
     assert runtime.api.invoke({"source": "aws.events"}).body == {"pinged": "request-11"}
     assert runtime.api.count == 11
 
 
-def test_an_event_that_fails_and_one_that_is_unknown_are_errors_and_the_next_is_answered(
+def test_the_next_event_succeeds_after_a_failing_and_an_unknown_event(
     start: Callable[..., Runtime],
 ):
     runtime = start()
-    failed = runtime.fails({"source": "shop.fails"}).body
+    failed = runtime.fail({"source": "shop.fails"}).body
     assert (failed["errorType"], failed["errorMessage"]) == ("LookupError", "no such thing")
-    unknown = runtime.fails({"card": "s3cr3t", "source": "shop.other"}).body
+    unknown = runtime.fail({"card": "s3cr3t", "source": "shop.other"}).body
     assert unknown["errorType"] == "UnknownEvent"
     assert "An event from shop.other with the keys card, source is not a request" in unknown["errorMessage"]
     assert "s3cr3t" not in str(unknown)
-    assert runtime.request(rest(headers=[("authorization", "ann")])).status == 200
+    assert runtime.request(rest_event(headers=[("authorization", "ann")])).status == 200
 
 
-def test_a_rest_api_is_told_the_word_of_which_it_makes_a_401(start: Callable[..., Runtime]):
-    error = start().fails({"type": "TOKEN", "authorizationToken": "", "methodArn": METHOD_ARN}).body
+def test_a_missing_token_fails_with_the_message_for_a_401(start: Callable[..., Runtime]):
+    error = start().fail({"type": "TOKEN", "authorizationToken": "", "methodArn": METHOD_ARN}).body
     assert error["errorMessage"] == "Unauthorized"
 
 
-def test_the_log_is_one_line_of_json_a_request_and_sigterm_ends_the_lifespan(start: Callable[..., Runtime]):
+def test_each_request_logs_one_line_of_json_and_sigterm_stops_the_lifespan(start: Callable[..., Runtime]):
     runtime = start()
-    for event in (rest(headers=[("authorization", "ann")]), http()):
+    for event in (rest_event(headers=[("authorization", "ann")]), http_event()):
         runtime.request(event)
-    code, lines = runtime.end()
+    code, lines = runtime.stop()
     assert code == -signal.SIGTERM
     assert (lines[0], lines[-1]) == ("started", "ended")
     logged = [json.loads(line) for line in lines[1:-1]]
@@ -183,28 +183,28 @@ def test_the_log_is_one_line_of_json_a_request_and_sigterm_ends_the_lifespan(sta
         ("INFO", "shop", "request-2"),
     ]
     messages = [line["message"] for line in logged]
-    # Runtimes that know of mappings keep one, older ones write its JSON.
-    told = [json.loads(message) if isinstance(message, str) else message for message in messages]
-    assert [{**line, "ms": line["ms"] > 0} for line in told] == [
+    # A recent runtime logs a mapping as an object, an older one as a string.
+    parsed = [json.loads(message) if isinstance(message, str) else message for message in messages]
+    assert [{**line, "ms": line["ms"] > 0} for line in parsed] == [
         {"method": "GET", "path": "/dev/", "status": 200, "ms": True, "request_id": "request-1", "cold_start": True},
         {"method": "GET", "path": "/", "status": 401, "ms": True, "request_id": "request-2", "cold_start": False},
     ]
 
 
-def test_a_text_log_is_one_line_with_json_in_it(start: Callable[..., Runtime]):
+def test_a_text_log_line_contains_json(start: Callable[..., Runtime]):
     runtime = start(AWS_LAMBDA_LOG_FORMAT="Text")
-    runtime.request(http(headers=[("authorization", "ann")]))
-    _, lines = runtime.end()
+    runtime.request(http_event(headers=[("authorization", "ann")]))
+    _, lines = runtime.stop()
     level, _, request_id, message = lines[1].split("\t")
     assert (level, request_id, json.loads(message)["status"]) == ("[INFO]", "request-1", 200)
 
 
-def test_a_start_that_fails_is_a_500_and_one_clear_error_in_the_log(start: Callable[..., Runtime]):
+def test_a_failing_startup_is_a_500_and_one_log_line(start: Callable[..., Runtime]):
     runtime = start(REFUSE_TO_START="1")
-    answer = runtime.request(rest())
-    assert (answer.status, answer.json["title"]) == (500, "Internal Server Error")
-    assert runtime.fails({"source": "aws.events"}).body["errorType"] == "StartupError"
-    _, lines = runtime.end()
+    response = runtime.request(rest_event())
+    assert (response.status, response.json["title"]) == (500, "Internal Server Error")
+    assert runtime.fail({"source": "aws.events"}).body["errorType"] == "StartupError"
+    _, lines = runtime.stop()
     [error] = [line for line in map(json.loads, lines) if line["level"] == "ERROR" and "logger" in line]
     assert (error["errorType"], error["errorMessage"]) == ("ConnectionError", "no database")
-    assert "the next event tries again" in error["message"]
+    assert "The next event tries again" in error["message"]

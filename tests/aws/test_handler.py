@@ -1,4 +1,4 @@
-"""The handler: each event goes where it belongs, and a request is always answered."""
+"""The handler: events are dispatched by kind, and a request always gets a response."""
 
 import asyncio
 import logging
@@ -12,15 +12,25 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from coworks_async import TechMicroService, entry, request
-from tests.aws.lambdas import Ask, Context, Echo, Invoke, alb, everywhere, http, rest, url
+from tests.aws.events import (
+    Context,
+    Echo,
+    Invoke,
+    SendEvent,
+    alb_event,
+    events_in_all_formats,
+    http_event,
+    rest_event,
+    url_event,
+)
 from tests.test_imports import FORBIDDEN, loaded_by
 
 
-def warnings_and_worse(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+def get_warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-# --- a request
+# --- requests
 
 
 class Hello(TechMicroService):
@@ -32,33 +42,33 @@ class Hello(TechMicroService):
         return "Hello."
 
 
-def test_the_same_request_has_the_same_answer_in_each_format(ask: Ask):
+def test_the_same_request_gets_the_same_response_in_each_format(send_event: SendEvent):
     app = Hello()
-    for name, event in everywhere("GET", "/", [("authorization", "token")]).items():
-        answer = ask(app, event)
-        assert (answer.status, answer.body, answer.header("content-type")) == (
+    for name, event in events_in_all_formats("GET", "/", [("authorization", "token")]).items():
+        response = send_event(app, event)
+        assert (response.status, response.body, response.header("content-type")) == (
             200,
             b"Hello.",
             "text/plain; charset=utf-8",
         ), name
     for method, path, status in [("GET", "/", 401), ("POST", "/", 405), ("GET", "/x", 404), ("OPTIONS", "/", 204)]:
-        for name, event in everywhere(method, path).items():
-            assert ask(app, event).status == status, name
+        for name, event in events_in_all_formats(method, path).items():
+            assert send_event(app, event).status == status, name
 
 
-def test_the_request_tells_of_the_event_and_the_context(ask: Ask):
-    class Telling(TechMicroService):
+def test_request_has_the_event_and_the_context(send_event: SendEvent):
+    class Describing(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
             assert request.aws_event is not None
-            told = request.aws_event["requestContext"]["stage"]
-            return {"in": request.in_lambda_context, "stage": told, "id": request.aws_context.aws_request_id}
+            stage = request.aws_event["requestContext"]["stage"]
+            return {"in": request.in_lambda_context, "stage": stage, "id": request.aws_context.aws_request_id}
 
-    answer = ask(Telling(), rest(stage="v1"), Context(aws_request_id="one"))
-    assert answer.json == {"in": True, "stage": "v1", "id": "one"}
+    response = send_event(Describing(), rest_event(stage="v1"), Context(aws_request_id="one"))
+    assert response.json == {"in": True, "stage": "v1", "id": "one"}
 
 
-def test_sync_entries_and_plain_routes_are_answered(ask: Ask):
+def test_sync_entries_and_plain_routes_respond(send_event: SendEvent):
     class Sync(TechMicroService):
         @entry(no_auth=True)
         def get(self, *, name: str = ""):
@@ -68,12 +78,12 @@ def test_sync_entries_and_plain_routes_are_answered(ask: Ask):
         return PlainTextResponse("plain")
 
     app = Sync(routes=[Route("/plain", plain)])
-    assert ask(app, http()).body == b"GET"
-    assert ask(app, http(query="name=x")).body == b"x"
-    assert ask(app, rest(path="/plain")).body == b"plain"
+    assert send_event(app, http_event()).body == b"GET"
+    assert send_event(app, http_event(query="name=x")).body == b"x"
+    assert send_event(app, rest_event(path="/plain")).body == b"plain"
 
 
-def test_a_stream_is_sent_whole_with_a_warning_once(ask: Ask, caplog: pytest.LogCaptureFixture):
+def test_a_stream_is_buffered_with_one_warning(send_event: SendEvent, caplog: pytest.LogCaptureFixture):
     class Streaming(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
@@ -90,16 +100,19 @@ def test_a_stream_is_sent_whole_with_a_warning_once(ask: Ask, caplog: pytest.Log
             return StreamingResponse(parts(), media_type="text/plain")
 
     app = Streaming()
-    assert [ask(app, rest()).body, ask(app, rest(path="/response")).body] == [b"0 1 2 ", b"ab"]
-    [record] = warnings_and_worse(caplog)
-    assert record.getMessage() == "An answer was streamed; in Lambda it is sent when it is whole."
+    assert [send_event(app, rest_event()).body, send_event(app, rest_event(path="/response")).body] == [
+        b"0 1 2 ",
+        b"ab",
+    ]
+    [record] = get_warnings(caplog)
+    assert record.getMessage() == "A response was streamed. In Lambda it is buffered and sent as a whole."
 
 
-# --- whatever happens
+# --- failures
 
 
-def broken_by(break_, path: str = "/") -> TechMicroService:
-    """Return a service whose middleware does this to a request's app."""
+def service_broken_by(break_, path: str = "/") -> TechMicroService:
+    """Return a service with a middleware that calls this function."""
 
     class Breaking:
         def __init__(self, app):
@@ -118,18 +131,18 @@ def broken_by(break_, path: str = "/") -> TechMicroService:
     return Broken(middleware=[Middleware(Breaking)])
 
 
-def test_a_bug_in_an_entry_is_a_500_logged_once(ask: Ask, caplog: pytest.LogCaptureFixture):
+def test_a_bug_in_an_entry_is_a_500_logged_once(send_event: SendEvent, caplog: pytest.LogCaptureFixture):
     class Buggy(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
             raise ValueError("secret")
 
-    for name, event in everywhere("GET", "/").items():
+    for name, event in events_in_all_formats("GET", "/").items():
         caplog.clear()
-        answer = ask(Buggy(), event)
-        assert (answer.status, answer.header("content-type")) == (500, "application/problem+json"), name
-        assert "secret" not in str(answer.raw)
-        assert len(warnings_and_worse(caplog)) == 1
+        response = send_event(Buggy(), event)
+        assert (response.status, response.header("content-type")) == (500, "application/problem+json"), name
+        assert "secret" not in str(response.raw)
+        assert len(get_warnings(caplog)) == 1
 
 
 async def cancel(app, scope, receive, send):
@@ -139,30 +152,34 @@ async def cancel(app, scope, receive, send):
     await asyncio.sleep(0)
 
 
-async def stay_silent(app, scope, receive, send):
+async def send_nothing(app, scope, receive, send):
     pass
 
 
-async def stop_half_way(app, scope, receive, send):
+async def send_half_of_the_body(app, scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"half", "more_body": True})
 
 
-async def tell_no_bytes(app, scope, receive, send):
+async def send_headers_as_str(app, scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [("x-name", "text")]})
     await send({"type": "http.response.body", "body": b"whole"})
 
 
-@pytest.mark.parametrize("break_", [cancel, stay_silent, stop_half_way, tell_no_bytes])
-def test_an_app_that_does_not_answer_is_a_500_logged_once(ask: Ask, caplog: pytest.LogCaptureFixture, break_):
-    answer = ask(broken_by(break_), rest())
-    assert (answer.status, answer.json["title"]) == (500, "Internal Server Error")
-    [record] = warnings_and_worse(caplog)
-    assert (record.levelno, record.getMessage()) == (logging.ERROR, "A request was not answered")
+@pytest.mark.parametrize("break_", [cancel, send_nothing, send_half_of_the_body, send_headers_as_str])
+def test_an_app_without_a_complete_response_is_a_500_logged_once(
+    send_event: SendEvent, caplog: pytest.LogCaptureFixture, break_
+):
+    response = send_event(service_broken_by(break_), rest_event())
+    assert (response.status, response.json["title"]) == (500, "Internal Server Error")
+    [record] = get_warnings(caplog)
+    assert (record.levelno, record.getMessage()) == (logging.ERROR, "A request failed without a response")
     assert record.exc_info is not None
 
 
-def test_what_fails_after_the_answer_is_logged_and_the_answer_stays(ask: Ask, caplog: pytest.LogCaptureFixture):
+def test_a_failure_after_the_response_is_logged_and_the_response_sent(
+    send_event: SendEvent, caplog: pytest.LogCaptureFixture
+):
     class Late(TechMicroService):
         async def __call__(self, scope, receive, send):
             await super().__call__(scope, receive, send)
@@ -173,43 +190,55 @@ def test_what_fails_after_the_answer_is_logged_and_the_answer_stays(ask: Ask, ca
         async def get(self):
             return "whole"
 
-    answer = ask(Late(), rest())
-    assert (answer.status, answer.body) == (200, b"whole")
-    [record] = warnings_and_worse(caplog)
-    assert record.getMessage() == "The service failed after its answer"
+    response = send_event(Late(), rest_event())
+    assert (response.status, response.body) == (200, b"whole")
+    [record] = get_warnings(caplog)
+    assert record.getMessage() == "The service failed after its response"
     assert record.exc_info is not None
     assert record.exc_info[0] is LookupError
 
 
-def test_what_the_service_itself_raises_is_a_500_too(ask: Ask, caplog: pytest.LogCaptureFixture):
+def test_an_exception_of_the_service_itself_is_a_500(send_event: SendEvent, caplog: pytest.LogCaptureFixture):
     class Early(TechMicroService):
         async def __call__(self, scope, receive, send):
             if scope["type"] == "http":
                 raise LookupError("early")
             await super().__call__(scope, receive, send)
 
-    assert ask(Early(), rest()).status == 500
-    [record] = warnings_and_worse(caplog)
-    assert record.getMessage() == "A request was not answered"
+    assert send_event(Early(), rest_event()).status == 500
+    [record] = get_warnings(caplog)
+    assert record.getMessage() == "A request failed without a response"
 
 
-MANGLED = [
-    {"body": "no base", "isBase64Encoded": True},
+MALFORMED = [
+    {"body": {"no": "string"}},
     {"headers": {"host": 1}, "multiValueHeaders": None},
     {"multiValueHeaders": {"host": [1]}},
     {"httpMethod": None},
 ]
 
 
-@pytest.mark.parametrize("change", MANGLED)
-def test_an_event_that_cannot_be_read_is_a_500_too(ask: Ask, caplog: pytest.LogCaptureFixture, change):
-    for event in (rest(), alb()):
-        answer = ask(Echo(), {**event, **change})
-        assert answer.status in (405, 500)
-        assert answer.header("content-type") == "application/problem+json"
+@pytest.mark.parametrize("change", MALFORMED)
+def test_a_malformed_event_is_a_500(send_event: SendEvent, caplog: pytest.LogCaptureFixture, change):
+    for event in (rest_event(), alb_event()):
+        response = send_event(Echo(), {**event, **change})
+        assert response.status in (405, 500), change
+        assert response.header("content-type") == "application/problem+json"
 
 
-def test_system_exit_ends_the_process_and_is_no_answer(invoke: Invoke):
+@pytest.mark.parametrize("body", ["no base64", "YQ", "YQ==YQ==", "Y\nQ==", "é"])
+@pytest.mark.parametrize("name", events_in_all_formats("POST", "/"))
+def test_a_body_that_is_not_valid_base64_is_a_400(
+    send_event: SendEvent, caplog: pytest.LogCaptureFixture, name: str, body: str
+):
+    event = {**events_in_all_formats("POST", "/")[name], "body": body, "isBase64Encoded": True}
+    response = send_event(Echo(), event)
+    assert (response.status, response.header("content-type")) == (400, "application/problem+json")
+    assert response.json["detail"] == "The body is not valid base64."
+    assert get_warnings(caplog) == []
+
+
+def test_system_exit_is_raised(invoke: Invoke):
     class Leaving(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
@@ -221,38 +250,40 @@ def test_system_exit_ends_the_process_and_is_no_answer(invoke: Invoke):
 
     app = Leaving()
     with pytest.raises(SystemExit):
-        invoke(app, rest())
-    assert invoke(app, rest(path="/here"))["statusCode"] == 200
+        invoke(app, rest_event())
+    assert invoke(app, rest_event(path="/here"))["statusCode"] == 200
 
 
 @pytest.mark.parametrize("error", [GeneratorExit(), BaseExceptionGroup("", [GeneratorExit()])])
-def test_whatever_does_not_end_a_process_is_a_500(ask: Ask, caplog: pytest.LogCaptureFixture, error: BaseException):
+def test_any_other_base_exception_is_a_500(
+    send_event: SendEvent, caplog: pytest.LogCaptureFixture, error: BaseException
+):
     class Ended(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
             raise error
 
-    assert ask(Ended(), rest()).status == 500
-    [record] = warnings_and_worse(caplog)
-    assert record.getMessage() == "A request was not answered"
+    assert send_event(Ended(), rest_event()).status == 500
+    [record] = get_warnings(caplog)
+    assert record.getMessage() == "A request failed without a response"
 
 
 # --- cold starts
 
 
-def test_nothing_runs_and_no_loop_is_made_before_the_first_event():
-    """What SnapStart freezes holds no socket."""
+def test_no_event_loop_is_created_before_the_first_event():
+    # A SnapStart snapshot must not contain an open socket.
     code = (
         "import sys, asyncio, socket\n"
         "made = []\n"
         "make = asyncio.BaseEventLoop.__init__\n"
         "asyncio.BaseEventLoop.__init__ = lambda loop: (made.append(loop), make(loop))[1]\n"
-        "from tests.aws.lambdas import Echo, rest, Context\n"
+        "from tests.aws.events import Context, Echo, rest_event\n"
         "app = Echo(); handler = app.lambda_handler\n"
         "assert made == []\n"
-        "assert handler(rest(), Context())['statusCode'] == 200\n"
+        "assert handler(rest_event(), Context())['statusCode'] == 200\n"
         "assert len(made) == 1\n"
-        "assert handler(rest(), Context())['statusCode'] == 200\n"
+        "assert handler(rest_event(), Context())['statusCode'] == 200\n"
         "assert len(made) == 1\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": "."}, capture_output=True)
@@ -272,13 +303,18 @@ assert Hello().lambda_handler(event, None)["statusCode"] == 401
 """
 
 
-def test_a_request_loads_nothing_that_only_tools_and_extensions_need():
+def test_a_request_imports_nothing_of_tools_and_extensions():
     loaded = loaded_by(REQUEST) - loaded_by("pass")
     assert "coworks_async.aws.handler" in loaded
+    assert not loaded & {
+        "coworks_async.aws.async_invoke",
+        "coworks_async.pipeline.async_calls",
+        "coworks_async.gateway",
+    }
     assert sorted(name for name in loaded if name in FORBIDDEN or name.partition(".")[0] in FORBIDDEN) == []
 
 
-def test_a_function_url_is_told_from_an_http_api_by_its_domain(ask: Ask):
-    # The one comes encoded, the other decoded.
-    assert ask(Echo(), url(path="/50%25")).json["segments"] == ["50%"]
-    assert ask(Echo(), http(path="/50%25")).json["segments"] == ["50%25"]
+def test_a_function_url_is_recognized_by_its_domain(send_event: SendEvent):
+    # A function URL does not decode the path; an HTTP API does.
+    assert send_event(Echo(), url_event(path="/50%25")).json["segments"] == ["50%"]
+    assert send_event(Echo(), http_event(path="/50%25")).json["segments"] == ["50%25"]

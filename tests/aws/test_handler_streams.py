@@ -1,4 +1,4 @@
-"""An answer that breaks off in Lambda: a 500, since nothing of it was sent, and what failed is logged once."""
+"""Aborted responses in Lambda: a 500, because nothing has been sent, and the cause is logged once."""
 
 import logging
 
@@ -8,7 +8,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from coworks_async import TechMicroService, entry
-from tests.aws.lambdas import Ask, everywhere, rest
+from tests.aws.events import SendEvent, events_in_all_formats, rest_event
 
 
 async def parts():
@@ -31,24 +31,24 @@ class Late(TechMicroService):
         return "whole"
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+def get_messages(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-@pytest.mark.parametrize("kind", everywhere("GET", "/"))
+@pytest.mark.parametrize("kind", events_in_all_formats("GET", "/"))
 @pytest.mark.parametrize("path", ["/", "/plain"])
-def test_a_stream_that_breaks_off_is_a_500_logged_once(
-    ask: Ask, caplog: pytest.LogCaptureFixture, kind: str, path: str
+def test_an_aborted_stream_is_a_500_logged_once(
+    send_event: SendEvent, caplog: pytest.LogCaptureFixture, kind: str, path: str
 ):
-    answer = ask(Late(routes=[Route("/plain", plain)]), everywhere("GET", path)[kind])
-    assert (answer.status, answer.header("content-type")) == (500, "application/problem+json")
-    assert b"begun" not in answer.body
-    [message] = told(caplog)
+    response = send_event(Late(routes=[Route("/plain", plain)]), events_in_all_formats("GET", path)[kind])
+    assert (response.status, response.header("content-type")) == (500, "application/problem+json")
+    assert b"begun" not in response.body
+    [message] = get_messages(caplog)
     assert message.endswith(" failed after the response had started")
     assert "LookupError: late" in caplog.text
 
 
-def test_an_answer_that_breaks_off_in_a_middleware_is_logged_as_such(ask: Ask, caplog: pytest.LogCaptureFixture):
+def test_a_response_aborted_by_a_middleware_is_a_500(send_event: SendEvent, caplog: pytest.LogCaptureFixture):
     class Failing:
         def __init__(self, app):
             self.app = app
@@ -59,13 +59,13 @@ def test_an_answer_that_breaks_off_in_a_middleware_is_logged_as_such(ask: Ask, c
                 raise LookupError("late")
             await self.app(scope, receive, send)
 
-    assert ask(Late(middleware=[Middleware(Failing)]), rest(path="/whole")).status == 500
-    failed, refused = told(caplog)
-    assert failed == "Middleware at GET '/dev/whole' failed"
-    assert "no error response, one had started" in refused
+    assert send_event(Late(middleware=[Middleware(Failing)]), rest_event(path="/whole")).status == 500
+    failure, warning = get_messages(caplog)
+    assert failure == "Middleware at GET '/dev/whole' failed"
+    assert "no error response, one had started" in warning
 
 
-def test_the_next_request_is_answered_as_ever(ask: Ask, caplog: pytest.LogCaptureFixture):
+def test_the_next_request_gets_its_response(send_event: SendEvent, caplog: pytest.LogCaptureFixture):
     app = Late()
-    assert [ask(app, rest(path=path)).status for path in ("/", "/whole", "/")] == [500, 200, 500]
-    assert len(told(caplog)) == 2
+    assert [send_event(app, rest_event(path=path)).status for path in ("/", "/whole", "/")] == [500, 200, 500]
+    assert len(get_messages(caplog)) == 2

@@ -1,4 +1,4 @@
-"""The end of a container: SIGTERM, which Lambda sends where an extension is registered, or the process's own end."""
+"""The end of an execution environment: by SIGTERM, which Lambda sends if an extension is registered, or by itself."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import asyncio, os, signal, sys
 before = signal.getsignal(signal.SIGTERM)
 from contextlib import asynccontextmanager
 from coworks_async import TechMicroService, entry
-from tests.aws.lambdas import rest, Context
+from tests.aws.events import Context, rest_event
 
 @asynccontextmanager
 async def lifespan(app):
@@ -37,12 +37,12 @@ class Service(TechMicroService):
 
 app = Service(lifespan=lifespan)
 def call(path="/"):
-    return app.lambda_handler(rest(path=path), Context())["body"]
+    return app.lambda_handler(rest_event(path=path), Context())["body"]
 """
 
 
 def run(code: str) -> tuple[int, list[str]]:
-    """Run a service in a process of its own; return its exit code and what it printed."""
+    """Run a service in its own process. Return the exit code and the printed words."""
     done = subprocess.run(
         [sys.executable, "-c", SERVICE + code],
         env=os.environ | {"PYTHONPATH": "."},
@@ -57,11 +57,11 @@ def run(code: str) -> tuple[int, list[str]]:
 TERM = "os.kill(os.getpid(), signal.SIGTERM)\n"
 
 
-def test_sigterm_ends_the_lifespan_and_then_the_process_as_it_would_have():
+def test_sigterm_stops_the_lifespan_and_ends_the_process():
     assert run(f"call()\n{TERM}print('never')") == (-signal.SIGTERM, ["startup", "shutdown"])
 
 
-def test_sigterm_in_the_midst_of_an_event_waits_for_its_end():
+def test_sigterm_during_an_event_takes_effect_at_its_end():
     assert run("call('/term')\nprint('never')") == (-signal.SIGTERM, ["startup", "answered", "shutdown"])
 
 
@@ -86,8 +86,8 @@ async def logged(app):
 
 def at_line(number, path):
     app = Logging(lifespan=logged)
-    app.lambda_handler(rest(), Context())
-    app.lambda_handler(rest(), Context())
+    app.lambda_handler(rest_event(), Context())
+    app.lambda_handler(rest_event(), Context())
     log.clear()
     lines = iter(range(number, -1, -1))
     where = []
@@ -101,9 +101,9 @@ def at_line(number, path):
         return trace
 
     sys.settrace(trace)
-    status = app.lambda_handler(rest(path=path), Context())["statusCode"]
+    status = app.lambda_handler(rest_event(path=path), Context())["statusCode"]
     sys.settrace(None)
-    # Before the event has begun its lifespan may end, and starts anew.
+    # Before the event has started, the signal may stop the lifespan, which then starts again.
     whole = sorted(log[:3]) == ["answered", "ended", "shutdown"] and log.index("shutdown") < log.index("ended")
     assert not where or (whole and status == 204), (where, path, log, status)
     app.lambda_handler.close()
@@ -117,53 +117,76 @@ for path in ("/", "/wait"):
 """
 
 
-def test_sigterm_at_any_line_around_an_event_neither_breaks_nor_hangs_it():
+def test_sigterm_at_any_line_of_the_runtime_neither_breaks_nor_blocks_an_event():
     assert run(SIGTERM_AT_EACH_LINE) == (0, [])
 
 
-def test_sigterm_while_another_thread_answers_waits_for_its_end():
+def test_sigterm_during_an_event_in_another_thread_takes_effect_at_its_end():
     code = "import threading\ncall()\nt = threading.Thread(target=call, args=('/term',))\nt.start()\nt.join()\n"
     code += "print('never')"
     assert run(code) == (-signal.SIGTERM, ["startup", "answered", "shutdown"])
 
 
-def test_a_handler_of_the_services_own_still_runs_after_the_lifespan():
+def test_an_earlier_sigterm_handler_runs_after_the_lifespan():
     own = "signal.signal(signal.SIGTERM, lambda *args: (print('own'), sys.exit(5)))\n"
     assert run(f"{own}call()\n{TERM}print('never')") == (5, ["startup", "shutdown", "own"])
 
 
-def test_a_handler_that_was_set_later_may_hand_on_to_ours():
+def test_a_later_sigterm_handler_may_call_ours():
     later = "mine = signal.getsignal(signal.SIGTERM)\nsignal.signal(signal.SIGTERM, lambda *args: mine(*args))\n"
     assert run(f"call()\n{later}{TERM}print('never')") == (-signal.SIGTERM, ["startup", "shutdown"])
 
 
-def test_where_sigterm_was_ignored_it_ends_the_lifespan_and_no_more():
+def test_an_ignored_sigterm_stops_the_lifespan_only():
     ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     assert run(f"{ignore}call()\n{TERM}print(call())") == (0, ["startup", "shutdown", "startup", "here", "shutdown"])
 
 
-def test_before_the_first_event_and_after_a_close_sigterm_does_what_it_did():
+def test_sigterm_is_handled_only_between_first_event_and_close():
     check = "assert signal.getsignal(signal.SIGTERM) is before\n"
     assert run(f"{check}call()\napp.lambda_handler.close()\n{check}") == (0, ["startup", "shutdown"])
 
 
-def test_a_process_that_ends_by_itself_ends_the_lifespan():
+def test_the_end_of_the_process_stops_the_lifespan():
     assert run("call()") == (0, ["startup", "shutdown"])
 
 
-def test_a_process_that_ends_by_itself_waits_for_no_thread_of_a_sync_entry():
+def test_the_end_of_the_process_does_not_wait_for_threads_of_sync_entries():
     assert run("print(call('/sync'))\nprint(call('/sync'))") == (0, ["startup", "threaded", "threaded", "shutdown"])
 
 
-def test_in_another_thread_there_is_no_signal_to_wait_for():
+def test_sigterm_is_not_handled_if_events_run_in_another_thread():
     code = "import threading\nt = threading.Thread(target=call)\nt.start()\nt.join()\n"
     check = "assert signal.getsignal(signal.SIGTERM) is before\n"
     assert run(code + check) == (0, ["startup", "shutdown"])
 
 
-def test_a_close_from_another_thread_leaves_the_signal_alone():
+def test_close_in_another_thread_leaves_the_signal_handler():
     code = "import threading\ncall()\nt = threading.Thread(target=app.lambda_handler.close)\nt.start()\nt.join()\n"
     assert run(f"{code}print(call())\n{TERM}") == (
         -signal.SIGTERM,
         ["startup", "shutdown", "startup", "here", "shutdown"],
     )
+
+
+def test_sigint_during_an_event_raises_keyboard_interrupt_and_close_cancels_the_entry():
+    code = """
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Waiting(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self):
+        try:
+            asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
+            await asyncio.Event().wait()
+        finally:
+            print("cancelled", flush=True)
+
+app = Waiting(lifespan=lifespan)
+try:
+    call()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+app.lambda_handler.close()
+"""
+    assert run(code) == (0, ["startup", "interrupted", "shutdown", "cancelled"])

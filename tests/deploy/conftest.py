@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.aws.emulator import emulator as run_emulator
-from tests.aws.emulator import environment
+from tests.aws.emulator import install_program
 from tests.deploy.toolchain import Toolchain, install_toolchain
 
 
@@ -28,7 +28,7 @@ def emulator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """The URL of an AWS emulator, one for each test process."""
     directory = cached(request, tmp_path_factory, "ministack")
     directory.mkdir(exist_ok=True)
-    with run_emulator(environment(directory)) as url:
+    with run_emulator(install_program(directory)) as url:
         yield url
 
 

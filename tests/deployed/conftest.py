@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.aws.emulator import emulator, environment
+from tests.aws.emulator import emulator, install_program
 from tests.clients import in_process
 from tests.deploy.conftest import cached, toolchain
 from tests.deploy.deployed_project import GATEWAYS, Deployment, Project, deploy
@@ -27,7 +27,7 @@ def copy_project(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, toolchain: Toolchain
 ) -> CopyProject:
     """Return a function that copies a project and starts an emulator for it, until its context ends."""
-    ministack = environment(cached(request, tmp_path_factory, "ministack"))
+    ministack = install_program(cached(request, tmp_path_factory, "ministack"))
 
     @contextmanager
     def copy_project(source: Path, name: str, *, app: str, gateway: str) -> Iterator[Project]:

@@ -16,7 +16,7 @@ from opentelemetry.trace import NoOpTracerProvider, format_trace_id
 
 from coworks_async import TechMicroService, entry
 from coworks_async.extensions import OpenTelemetry, opentelemetry
-from tests.aws.lambdas import METHOD_ARN, Context, rest
+from tests.aws.events import METHOD_ARN, Context, rest_event
 from tests.extensions.otlp_collector import run_collector
 from tests.tools import PATIENCE
 
@@ -131,7 +131,7 @@ os._exit(0)  # like a frozen execution environment: later sends are lost
         run(
             code,
             AWS_LAMBDA_FUNCTION_NAME="shop",
-            EVENTS=json.dumps([rest(), rest()]),
+            EVENTS=json.dumps([rest_event(), rest_event()]),
             OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
             OTEL_BSP_SCHEDULE_DELAY="60000",
         )
@@ -192,7 +192,7 @@ def test_a_failed_flush_is_logged_and_the_response_is_returned(
 ):
     app = Shop(name="shop")
     OpenTelemetry(app, Failing(outcome))
-    result = app.lambda_handler(rest(), Context())
+    result = app.lambda_handler(rest_event(), Context())
     app.lambda_handler.close()
     assert result["statusCode"] == 200
     assert [record.levelno for record in caplog.records if "OpenTelemetry" in record.message] == [level]
@@ -226,7 +226,7 @@ def test_a_collector_that_does_not_respond_delays_no_response_and_blocks_one_thr
     slow = Slow()
     app = Shop(name="shop")
     extension = OpenTelemetry(app, slow)
-    statuses = [app.lambda_handler(rest(), Context())["statusCode"] for _ in range(2)]
+    statuses = [app.lambda_handler(rest_event(), Context())["statusCode"] for _ in range(2)]
     assert slow.started.wait(PATIENCE)
     assert (statuses, slow.flushes, slow.release.is_set()) == ([200, 200], 1, False)
     late = "OpenTelemetry did not send everything within 0.05 s"
@@ -246,7 +246,7 @@ def test_a_function_with_little_time_left_returns_its_response_first(in_lambda: 
     slow = Slow()
     app = Shop(name="shop")
     OpenTelemetry(app, slow)
-    assert app.lambda_handler(rest(), Late())["statusCode"] == 200
+    assert app.lambda_handler(rest_event(), Late())["statusCode"] == 200
     assert get_warnings(caplog)[0].startswith("OpenTelemetry did not send everything within 0.05 s")
     slow.release.set()
     app.lambda_handler.close()
@@ -259,7 +259,7 @@ def test_metrics_are_flushed_with_the_spans(in_lambda: None):
     reader = InMemoryMetricReader()
     app = Shop(name="shop")
     OpenTelemetry(app, TracerProvider(), meter_provider=MeterProvider([reader]))
-    app.lambda_handler(rest(), Context())
+    app.lambda_handler(rest_event(), Context())
     app.lambda_handler.close()
     data = reader.get_metrics_data()
     assert data is not None

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from coworks_async import TechMicroService, entry
 from coworks_async.extensions import OpenTelemetry
-from tests.aws.lambdas import Context, rest
+from tests.aws.events import Context, rest_event
 from tests.cli.processes import until
 from tests.clients import on_a_socket
 from tests.extensions.traced_services import SCOPE, Shop, SpanRecorder, create_otel_shop, ignore, receive, send_gets
@@ -225,7 +225,7 @@ def test_in_lambda_a_sampled_segment_is_the_parent_and_an_unsampled_one_is_ignor
     monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
     app = create_otel_shop(spans)
     outer = "Root=1-5759e988-aaaaaaaaaaaaaaaaaaaaaaaa"
-    app.lambda_handler(rest(path="/", headers=[("X-Amzn-Trace-Id", outer)]), Context())
+    app.lambda_handler(rest_event(path="/", headers=[("X-Amzn-Trace-Id", outer)]), Context())
     app.lambda_handler.close()
     [span] = spans.take()
     assert (span.parent is not None, format_trace_id(span.context.trace_id) == TRACE) == (followed, followed)

@@ -112,9 +112,9 @@ with TestClient(shop) as client:
 
 
 def test_calls_of_boto3_and_httpx_are_subsegments_and_propagate_the_trace(xray: Daemon):
-    from tests.aws.aws_api import aws_api
+    from tests.aws.fake_aws import fake_aws
 
-    with aws_api() as api:
+    with fake_aws() as api:
         api.status = 200
         done = subprocess.run([sys.executable, "-c", PATCHED, api.url], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -124,7 +124,7 @@ def test_calls_of_boto3_and_httpx_are_subsegments_and_propagate_the_trace(xray: 
     assert post["http"] == {"request": {"method": "POST", "url": f"{api.url}/pay"}, "response": {"status": 200}}
     [put] = stored["subsegments"]
     assert (put["name"], put["namespace"], put["aws"]["operation"]) == ("s3", "aws", "PutObject")
-    assert [request.headers["x-amzn-trace-id"] for request in api.told] == [
+    assert [request.headers["x-amzn-trace-id"] for request in api.requests] == [
         f"Root={segment['trace_id']};Parent={call['id']};Sampled=1" for segment, call in ((paid, post), (stored, put))
     ]
     assert b"4711" not in xray.raw

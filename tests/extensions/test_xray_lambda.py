@@ -16,7 +16,7 @@ import pytest
 from coworks_async import TechMicroService, entry
 from coworks_async.extensions import XRay
 from tests.aws import runtime_api
-from tests.aws.lambdas import Answer, Context, http, rest
+from tests.aws.events import ClientResponse, Context, http_event, rest_event
 from tests.extensions.xray_daemon import Daemon
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
@@ -61,8 +61,8 @@ def run_shop(recorder: Any) -> Iterator[TechMicroService]:
 
 def test_a_request_is_a_subsegment_that_contains_its_own(xray: Daemon, recorder: Any, in_lambda: None):
     with run_shop(recorder) as app:
-        event = rest(path="/pen", headers=[("Authorization", "ann")], query=[])
-        response = Answer(app.lambda_handler(event, Context()))
+        event = rest_event(path="/pen", headers=[("Authorization", "ann")], query=[])
+        response = ClientResponse(app.lambda_handler(event, Context()))
     looked, called, request = xray.take(3)
     assert (response.status, response.header("x-amzn-trace-id")) == (200, None)
     assert (request["name"], request["type"], request["trace_id"], request["parent_id"]) == (
@@ -87,7 +87,7 @@ def test_a_request_is_a_subsegment_that_contains_its_own(xray: Daemon, recorder:
 def test_each_event_has_its_own_trace(xray: Daemon, recorder: Any, in_lambda: None, monkeypatch: pytest.MonkeyPatch):
     other = "1-5759e988-aaaaaaaaaaaaaaaaaaaaaaaa"
     with run_shop(recorder) as app:
-        app.lambda_handler(http(path="/bug", headers=[("authorization", "ann")]), Context())
+        app.lambda_handler(http_event(path="/bug", headers=[("authorization", "ann")]), Context())
         monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={other};Parent={PARENT};Sampled=1")
         assert app.lambda_handler({"source": "aws.events"}, Context()) == "swept"
     bug, swept = xray.take(2)
@@ -138,7 +138,7 @@ def test_the_trace_of_each_event_is_set_by_the_runtime_client(xray: Daemon, tmp_
         command = [sys.executable, "-m", "awslambdaric", "shop.lambda_handler"]
         with subprocess.Popen(command, cwd=tmp_path, env=os.environ | variables, stdout=subprocess.DEVNULL) as process:
             try:
-                assert Answer(api.invoke(http()).body).body == b"Hello world."
+                assert ClientResponse(api.invoke(http_event()).body).body == b"Hello world."
             finally:
                 process.kill()
     [request] = xray.take()

@@ -1,4 +1,4 @@
-"""What a gateway does otherwise, each shown once: the list of `docs/lambda-differences.md`."""
+"""Each difference between the transports in `docs/lambda-differences.md`, shown once."""
 
 import re
 from pathlib import Path
@@ -48,8 +48,8 @@ class Shop(TechMicroService):
         return None
 
     @entry(no_auth=True)
-    async def post_size(self, asked: Request):
-        return len(await asked.body())
+    async def post_size(self, received: Request):
+        return len(await received.body())
 
     @entry(no_auth=True)
     async def get_lambda(self):
@@ -70,7 +70,7 @@ def test_the_page_and_the_list_name_the_same_differences():
     assert EVENTS == VIAS
 
 
-def test_each_difference_is_shown_here():
+def test_each_difference_has_a_test_in_this_file():
     shown = Path(__file__).read_text()
     for name in DIFFERENCES:
         assert f"\n# {name}\n" in shown, name
@@ -82,7 +82,7 @@ def test_an_unknown_difference_is_an_error():
 
 
 # rest-no-such-route
-def test_a_rest_api_says_404_alone_where_the_service_says_405_or_404_with_its_hooks():
+def test_a_rest_api_returns_a_404_instead_of_the_services_405_or_404():
     app = Shop()
     app.after_request(lambda response: response.headers.update({"x-hook": "ran"}) or response)
     with TestClient(app) as local, TestClient(app, via="rest") as rest:
@@ -94,7 +94,7 @@ def test_a_rest_api_says_404_alone_where_the_service_says_405_or_404_with_its_ho
 
 
 # rest-as-sent
-def test_a_rest_api_compares_the_fixed_part_of_a_path_as_it_was_sent():
+def test_a_rest_api_matches_static_segments_as_sent():
     app = Shop()
     with TestClient(app) as local, TestClient(app, via="rest") as rest:
         for path in ("/%6Eame/ann", "/rest//ann"):
@@ -103,21 +103,21 @@ def test_a_rest_api_compares_the_fixed_part_of_a_path_as_it_was_sent():
 
 
 # rest-content-type
-def test_a_rest_api_gives_each_answer_a_content_type():
+def test_a_rest_api_adds_a_content_type():
     with TestClient(Shop(), via="rest") as client:
-        answer = client.get("/nothing")
-    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (204, b"", "application/json")
+        response = client.get("/nothing")
+    assert (response.status_code, response.content, response.headers["content-type"]) == (204, b"", "application/json")
 
 
 # rest-query
-def test_a_rest_api_decodes_the_query_and_replaces_what_is_no_utf_8():
+def test_a_rest_api_replaces_query_bytes_that_are_not_utf_8():
     with TestClient(Shop()) as local, TestClient(Shop(), via="rest") as rest:
         assert local.get("/open?q=%ff").status_code == 400
         assert rest.get("/open?q=%ff").text == "\ufffd"
 
 
 # rest-repeated-token
-def test_a_rest_api_asks_about_the_last_of_two_tokens():
+def test_a_rest_api_authorizes_the_last_of_two_tokens():
     headers = [("Authorization", "first"), ("Authorization", "second")]
     with TestClient(Shop()) as local, TestClient(Shop(), via="rest") as rest:
         assert local.get("/", headers=headers).status_code == 200
@@ -126,20 +126,20 @@ def test_a_rest_api_asks_about_the_last_of_two_tokens():
 
 # http-refusals
 @via_http
-def test_an_http_api_refuses_in_its_own_words(via: Via):
+def test_an_http_api_rejects_tokens_with_its_own_responses(via: Via):
     with TestClient(Shop(), via=via) as client:
-        nobody, wrong = client.get("/"), client.get("/", headers={"Authorization": "wrong"})
+        missing, wrong = client.get("/"), client.get("/", headers={"Authorization": "wrong"})
         head = client.head("/")
-    assert (nobody.status_code, nobody.json()) == (401, {"message": "Unauthorized"})
+    assert (missing.status_code, missing.json()) == (401, {"message": "Unauthorized"})
     assert (wrong.status_code, wrong.json()) == (403, {"message": "Forbidden"})
-    assert "www-authenticate" not in nobody.headers
-    # Where the service itself is asked, by the route `$default`, it is the service's own answer.
+    assert "www-authenticate" not in missing.headers
+    # A HEAD takes the route `$default`, so the service itself rejects it.
     assert (head.status_code, "www-authenticate" in head.headers) == (401, True)
 
 
 # refused-outside
 @via_api
-def test_what_the_gateway_refuses_no_middleware_sees(via: Via):
+def test_middleware_does_not_see_requests_rejected_by_the_gateway(via: Via):
     app = Shop(middleware=[Middleware(CORSMiddleware, allow_origins=["https://site.example"])])
     origin = {"Origin": "https://site.example"}
     with TestClient(app) as local, TestClient(app, via=via) as client:
@@ -150,7 +150,7 @@ def test_what_the_gateway_refuses_no_middleware_sees(via: Via):
 
 # cached-verdict
 @via_api
-def test_a_verdict_lasts_for_the_gateways_time(via: Via):
+def test_the_gateway_caches_authorizer_results(via: Via):
     app = Shop()
     with TestClient(app) as local, TestClient(app, via=via) as client:
         assert client.get("/", headers=TOKEN).status_code == 200
@@ -161,13 +161,13 @@ def test_a_verdict_lasts_for_the_gateways_time(via: Via):
 
 # url-challenge
 @pytest.mark.parametrize("via", ["url", "rest"])
-def test_a_function_url_and_a_rest_api_rename_the_services_challenge(via: Via):
-    class Asking(TechMicroService):
+def test_a_function_url_and_a_rest_api_rename_www_authenticate(via: Via):
+    class Challenging(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
             return "", 401, {"www-authenticate": "Basic"}
 
-    with TestClient(Asking(), via=via) as client:
+    with TestClient(Challenging(), via=via) as client:
         headers = client.get("/").headers
     assert "www-authenticate" not in headers
     assert headers["x-amzn-remapped-www-authenticate"] == "Basic"
@@ -175,8 +175,8 @@ def test_a_function_url_and_a_rest_api_rename_the_services_challenge(via: Via):
 
 # joined-headers
 @pytest.mark.parametrize("via", [*HTTP, "url"])
-def test_repeated_headers_of_an_answer_are_joined(via: Via):
-    class Twice(TechMicroService):
+def test_repeated_response_headers_are_joined(via: Via):
+    class Repeating(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
             response = Response()
@@ -185,7 +185,7 @@ def test_repeated_headers_of_an_answer_are_joined(via: Via):
                 response.set_cookie(value, value)
             return response
 
-    with TestClient(Twice()) as local, TestClient(Twice(), via=via) as client:
+    with TestClient(Repeating()) as local, TestClient(Repeating(), via=via) as client:
         assert [pair for pair in local.get("/").headers.multi_items() if pair[0] == "vary"] == [
             ("vary", "a"),
             ("vary", "b"),
@@ -205,7 +205,7 @@ def test_an_http_api_cuts_the_path_at_an_encoded_question_mark(via: Via):
 
 # http-path
 @via_http
-def test_an_http_api_decodes_the_path_and_replaces_what_is_no_utf_8(via: Via):
+def test_an_http_api_replaces_path_bytes_that_are_not_utf_8(via: Via):
     with TestClient(Shop()) as local, TestClient(Shop(), via=via) as client:
         assert local.get("/name/a%ff").status_code == 400
         assert client.get("/name/a%ff").text == "a\ufffd"
@@ -213,7 +213,7 @@ def test_an_http_api_decodes_the_path_and_replaces_what_is_no_utf_8(via: Via):
 
 # hop-by-hop
 @pytest.mark.parametrize("via", EVENTS)
-def test_the_connection_is_the_gateways_own(via: Via):
+def test_hop_by_hop_headers_are_dropped(via: Via):
     with TestClient(Shop(), via=via) as client:
         headers = client.get("/headers").headers
     assert "connection" not in headers
@@ -222,7 +222,7 @@ def test_the_connection_is_the_gateways_own(via: Via):
 
 # sizes
 @pytest.mark.parametrize("via", EVENTS)
-def test_an_answer_holds_six_megabytes_as_encoded(via: Via):
+def test_a_response_may_have_six_megabytes_as_encoded(via: Via):
     large = "x" * 6_300_000
     app = Shop()
     app.before_request(lambda: large)
@@ -231,7 +231,7 @@ def test_an_answer_holds_six_megabytes_as_encoded(via: Via):
 
 
 @pytest.mark.parametrize("via", EVENTS)
-def test_an_event_holds_six_megabytes_as_encoded(via: Via):
+def test_an_event_may_have_six_megabytes_as_encoded(via: Via):
     body = b"\0" * (5 * 1024 * 1024)
     with TestClient(Shop()) as local, TestClient(Shop(), via=via) as client:
         assert local.post("/size", content=body).json() == len(body)
@@ -239,7 +239,7 @@ def test_an_event_holds_six_megabytes_as_encoded(via: Via):
 
 
 # alb-sizes
-def test_a_load_balancer_takes_one_megabyte():
+def test_a_load_balancer_accepts_one_megabyte():
     body = b"\0" * (1024 * 1024)
     with TestClient(Shop(), via="alb") as client:
         assert client.post("/size", content=body).json() == len(body)
@@ -248,7 +248,7 @@ def test_a_load_balancer_takes_one_megabyte():
 
 # broken-off
 @pytest.mark.parametrize("via", EVENTS)
-def test_an_answer_that_breaks_off_is_a_500(via: Via):
+def test_an_aborted_response_is_a_500(via: Via):
     with TestClient(Shop(), raise_server_exceptions=False) as local, TestClient(Shop(), via=via) as client:
         assert (local.get("/broken").status_code, local.get("/broken").text) == (200, "begun")
         assert client.get("/broken").status_code == 500
@@ -257,7 +257,7 @@ def test_an_answer_that_breaks_off_is_a_500(via: Via):
 
 # in-lambda
 @pytest.mark.parametrize("via", EVENTS)
-def test_a_request_knows_that_it_came_by_an_event(via: Via):
+def test_in_lambda_context_is_true_for_events(via: Via):
     with TestClient(Shop()) as local, TestClient(Shop(), via=via) as client:
         assert local.get("/lambda").json() is False
         assert client.get("/lambda").json() is True

@@ -1,4 +1,4 @@
-"""What a gateway is told of a service: routes as data, and what it answers alone."""
+"""The description of a gateway: routes as data, and its own responses."""
 
 import json
 from collections.abc import Iterable
@@ -9,11 +9,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Host, WebSocketRoute
 
 from coworks_async import Blueprint, TechMicroService, entry
-from coworks_async.gateway.routes import GatewayRoute, describe_gateway, gateway_routes
+from coworks_async.gateway.routes import GatewayRoute, create_routes, describe_gateway
 from coworks_async.testing import TestClient
 
 
-def keys(routes: Iterable[GatewayRoute]) -> dict[str, bool]:
+def authorized_keys(routes: Iterable[GatewayRoute]) -> dict[str, bool]:
     return {route.key: route.authorized for route in routes}
 
 
@@ -35,23 +35,23 @@ class Pens(TechMicroService):
         return "made"
 
 
-def test_each_entry_is_a_route_and_asks_the_authorizer_unless_no_auth():
-    assert keys(gateway_routes(Pens())) == {
+def test_each_entry_is_a_route_with_authorizer_unless_no_auth():
+    assert authorized_keys(create_routes(Pens())) == {
         "POST /pens": True,
         "GET /pens/new": False,
         "GET /pens/{key}": True,
     }
 
 
-def test_an_http_api_has_an_open_default_route_beside():
-    plan = describe_gateway(Pens(), "http")
-    assert keys(plan.routes) == keys(gateway_routes(Pens())) | {"$default": False}
-    assert (plan.responses, plan.token_key, plan.authorizer_ttl) == ((), "Authorization", 300)
+def test_an_http_api_has_an_open_default_route():
+    description = describe_gateway(Pens(), "http")
+    assert authorized_keys(description.routes) == authorized_keys(create_routes(Pens())) | {"$default": False}
+    assert (description.responses, description.token_key, description.authorizer_ttl) == ((), "Authorization", 300)
 
 
-def test_a_rest_api_has_a_head_beside_each_get_and_an_open_options_on_each_path():
-    plan = describe_gateway(Pens(), "rest")
-    assert keys(plan.routes) == {
+def test_a_rest_api_has_a_head_per_get_and_an_open_options_per_path():
+    description = describe_gateway(Pens(), "rest")
+    assert authorized_keys(description.routes) == {
         "OPTIONS /pens": False,
         "POST /pens": True,
         "GET /pens/new": False,
@@ -61,10 +61,10 @@ def test_a_rest_api_has_a_head_beside_each_get_and_an_open_options_on_each_path(
         "HEAD /pens/{key}": True,
         "OPTIONS /pens/{key}": False,
     }
-    assert plan.binary_media_types == ("*/*",)
+    assert description.binary_media_types == ("*/*",)
 
 
-def test_a_path_holds_each_method_that_the_service_answers_there_by_another_entry():
+def test_a_path_has_every_method_that_another_entry_handles_there():
     class Mixed(TechMicroService):
         @entry
         async def get_pens_new(self):
@@ -78,7 +78,7 @@ def test_a_path_holds_each_method_that_the_service_answers_there_by_another_entr
         async def delete_pens(self, *path):
             return "gone"
 
-    assert keys(gateway_routes(Mixed())) == {
+    assert authorized_keys(create_routes(Mixed())) == {
         "DELETE /pens": True,
         "DELETE /pens/new": True,
         "GET /pens/new": True,
@@ -89,7 +89,7 @@ def test_a_path_holds_each_method_that_the_service_answers_there_by_another_entr
     }
 
 
-def test_the_longest_static_start_tells_whether_the_authorizer_is_asked():
+def test_the_entry_with_the_longest_static_prefix_decides_about_the_authorizer():
     class Two(TechMicroService):
         @entry
         async def get(self, a, b):
@@ -99,11 +99,11 @@ def test_the_longest_static_start_tells_whether_the_authorizer_is_asked():
         async def get_open(self, *path):
             return "open"
 
-    routes = keys(gateway_routes(Two()))
+    routes = authorized_keys(create_routes(Two()))
     assert (routes["GET /{a}/{b}"], routes["GET /open/{proxy+}"]) == (True, False)
 
 
-def test_parameters_of_one_place_share_a_name_and_none_comes_twice_in_a_path():
+def test_parameters_at_one_position_share_a_name_and_a_path_has_no_name_twice():
     class Named(TechMicroService):
         @entry
         async def get(self, b):
@@ -117,27 +117,31 @@ def test_parameters_of_one_place_share_a_name_and_none_comes_twice_in_a_path():
         async def post(self, proxy, a):
             return "two"
 
-    assert keys(gateway_routes(Named())) == {"GET /{b}": True, "POST /{b}/{p2}": True, "PUT /{b}/{p2}": True}
+    assert authorized_keys(create_routes(Named())) == {
+        "GET /{b}": True,
+        "POST /{b}/{p2}": True,
+        "PUT /{b}/{p2}": True,
+    }
 
 
-def test_a_static_part_that_no_resource_can_be_called_is_a_parameter_and_open():
+def test_a_segment_that_api_gateway_rejects_becomes_an_open_parameter():
     class Summer(TechMicroService):
         @entry
         async def get_été(self):
             return "summer"
 
-    assert keys(gateway_routes(Summer())) == {"GET /{p1}": False}
+    assert authorized_keys(create_routes(Summer())) == {"GET /{p1}": False}
     with TestClient(Summer(), via="rest") as client:
         assert client.get("/%C3%A9t%C3%A9").status_code == 401
 
 
-def test_mounts_and_the_authors_own_routes_are_open():
+def test_mounts_and_plain_routes_are_open():
     app = Pens()
     app.mount("/static", Starlette())
     app.add_route("/plain/{key:int}/x-{more}", plain, methods=["GET", "POST"])
     app.add_route("/any/{rest:path}/end", plain, methods=None)
     app.router.routes.append(WebSocketRoute("/socket", plain))
-    new = {key: auth for key, auth in keys(gateway_routes(app)).items() if "pens" not in key}
+    new = {key: auth for key, auth in authorized_keys(create_routes(app)).items() if "pens" not in key}
     assert new == {
         "ANY /static": False,
         "ANY /static/{proxy+}": False,
@@ -151,15 +155,15 @@ def test_mounts_and_the_authors_own_routes_are_open():
     }
 
 
-def test_a_host_route_may_answer_anywhere():
+def test_a_host_route_may_match_every_path():
     app = Pens()
     app.router.routes.append(Host("other.example", Starlette()))
-    routes = keys(gateway_routes(app))
+    routes = authorized_keys(create_routes(app))
     assert routes["ANY /"] is routes["ANY /{proxy+}"] is False
     assert routes["GET /pens/{key}"] is True
 
 
-def test_an_own_route_that_goes_before_an_entry_opens_the_path():
+def test_a_plain_route_that_precedes_an_entry_opens_the_path():
     class Rest(TechMicroService):
         @entry
         async def get(self, *path):
@@ -171,40 +175,40 @@ def test_an_own_route_that_goes_before_an_entry_opens_the_path():
 
     app = Rest()
     app.mount("/files", Starlette())
-    routes = keys(gateway_routes(app))
+    routes = authorized_keys(create_routes(app))
     assert routes["GET /{proxy+}"] is True
     assert routes["GET /files"] is True
     assert routes["GET /files/{proxy+}"] is False
 
 
-def test_a_blueprints_entries_stand_at_its_prefix():
+def test_a_blueprints_entries_are_below_its_prefix():
     app = Pens()
     blueprint = type("Admin", (Blueprint,), {"get_route": entry(lambda self: "route")})()
     app.register_blueprint(blueprint, url_prefix="admin")
-    assert keys(gateway_routes(app))["GET /admin/route"] is True
+    assert authorized_keys(create_routes(app))["GET /admin/route"] is True
 
 
 def test_a_service_without_entries_has_no_routes():
-    assert gateway_routes(TechMicroService()) == ()
+    assert create_routes(TechMicroService()) == ()
 
 
-def test_a_rest_api_answers_alone_in_the_words_of_the_service():
-    plan = describe_gateway(Pens(), "rest")
-    responses = {response.type: response for response in plan.responses}
+def test_a_rest_apis_own_responses_equal_those_of_the_service():
+    description = describe_gateway(Pens(), "rest")
+    responses = {response.type: response for response in description.responses}
     with TestClient(Pens(), raise_server_exceptions=False) as client:
-        for kind, answer in [
+        for type_, response in [
             ("UNAUTHORIZED", client.get("/pens/1")),
             ("ACCESS_DENIED", client.get("/pens/1", headers={"authorization": "no"})),
             ("MISSING_AUTHENTICATION_TOKEN", client.get("/nowhere")),
         ]:
-            assert (responses[kind].status, responses[kind].body) == (answer.status_code, answer.text)
-            headers = {name.lower(): value for name, value in responses[kind].headers}
-            assert headers == {name: value for name, value in answer.headers.items() if name != "content-length"}
+            assert (responses[type_].status, responses[type_].body) == (response.status_code, response.text)
+            headers = {name.lower(): value for name, value in responses[type_].headers}
+            assert headers == {name: value for name, value in response.headers.items() if name != "content-length"}
     assert json.loads(responses["AUTHORIZER_FAILURE"].body)["status"] == 500
-    assert {kind for kind in responses if kind.startswith("DEFAULT")} == {"DEFAULT_4XX", "DEFAULT_5XX"}
+    assert {type_ for type_ in responses if type_.startswith("DEFAULT")} == {"DEFAULT_4XX", "DEFAULT_5XX"}
 
 
-def test_what_it_answers_alone_is_open_to_other_origins_where_an_entry_is():
+def test_a_rest_apis_own_responses_allow_other_origins_if_an_entry_does():
     class Open(TechMicroService):
         @entry(no_cors=False)
         async def get(self):

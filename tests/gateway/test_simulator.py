@@ -1,4 +1,4 @@
-"""The stand-in gateway: it routes by data, asks and remembers its authorizer, and answers alone where AWS does."""
+"""The simulated gateway: routing by data, authorizer calls and their cache, and its own responses."""
 
 import base64
 from collections.abc import Callable
@@ -9,35 +9,35 @@ import pytest
 
 from coworks_async import TechMicroService, entry, request
 from coworks_async.gateway import VIAS, Gateway
-from coworks_async.gateway.authorizer import allows, check_answer
+from coworks_async.gateway.authorizer import allows, check_result
 from coworks_async.gateway.messages import HttpRequest, Via
-from coworks_async.gateway.responses import MalformedResponse, to_http_response
+from coworks_async.gateway.responses import MalformedResult, to_http_response
 from coworks_async.gateway.routes import GatewayRoute, describe_gateway
 from coworks_async.gateway.simulator import find_route
 
 via_api = pytest.mark.parametrize("via", ["rest", "http", "http-stage"])
 
 
-class Counting(TechMicroService):
-    """A service that counts the calls of its Lambda and of its rule."""
+class Recording(TechMicroService):
+    """A service that records its events and the tokens of its authorizer calls."""
 
     def __init__(self) -> None:
         super().__init__()
         self.events: list[Any] = []
-        self.asked: list[str] = []
+        self.authorized_tokens: list[str] = []
 
     @property
     def lambda_handler(self) -> Callable[[Any, Any], Any]:  # type: ignore[override]
         handler = self._handler = getattr(self, "_handler", None) or super().lambda_handler
 
-        def count(event: Any, context: Any) -> Any:
+        def record(event: Any, context: Any) -> Any:
             self.events.append(event)
             return handler(event, context)
 
-        return count
+        return record
 
     async def token_authorizer(self, token: str) -> Any:
-        self.asked.append(token)
+        self.authorized_tokens.append(token)
         if token == "broken":
             raise RuntimeError("no database")
         return {"token": token} if token.startswith("good") else False
@@ -55,7 +55,7 @@ def get(path: str = "/", token: str | None = "good", method: str = "GET") -> Htt
     return HttpRequest(method, path, headers=() if token is None else (("Authorization", token),))
 
 
-# Routing.
+# --- routing
 
 
 ROUTES = tuple(
@@ -77,19 +77,19 @@ ROUTES = tuple(
 @pytest.mark.parametrize(
     ("method", "path", "key", "parameters"),
     [
-        # AWS's own table: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+        # From AWS's documentation: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
         ("GET", "/pets/dog/1", "GET /pets/dog/1", {}),
         ("GET", "/pets/dog/2", "GET /pets/dog/{id}", {"id": "2"}),
         ("GET", "/pets/cat/1", "GET /pets/{proxy+}", {"proxy": "cat/1"}),
         ("POST", "/test/5", "ANY /{proxy+}", {"proxy": "test/5"}),
-        # A more specific path without the method is passed over.
+        # A more specific path without the method is skipped.
         ("POST", "/users/me", "POST /users/me", {}),
         ("GET", "/users/me", "ANY /users/{id}", {"id": "me"}),
         ("PUT", "/users/me", "PUT /users/{id}", {"id": "me"}),
         ("DELETE", "/pets/dog/1", "ANY /{proxy+}", {"proxy": "pets/dog/1"}),
         ("GET", "/", "GET /", {}),
         ("POST", "/", "$default", {}),
-        # A trailing slash is none.
+        # A trailing slash is ignored.
         ("GET", "/pets/dog/1/", "GET /pets/dog/1", {}),
         ("GET", "/pets", "ANY /{proxy+}", {"proxy": "pets"}),
         ("GET", "/users//x", "ANY /{proxy+}", {"proxy": "users//x"}),
@@ -101,58 +101,58 @@ def test_the_most_specific_route_with_the_method_wins(method: str, path: str, ke
     assert (found[0].key, found[1]) == (key, parameters)
 
 
-def test_an_empty_segment_is_no_parameters_value():
+def test_an_empty_segment_does_not_match_a_parameter():
     assert find_route((GatewayRoute("GET", "/a/{b}/c"),), "GET", "/a//c") is None
     assert find_route((GatewayRoute("GET", "/a/{b}"),), "GET", "/a") is None
 
 
-# The authorizer.
+# --- authorizer
 
 
 @via_api
-def test_one_invocation_serves_a_request_once_the_gateway_has_the_answer(via: Via):
-    app = Counting()
+def test_a_cached_result_saves_the_authorizer_invocation(via: Via):
+    app = Recording()
     gateway = Gateway(app, via)
     for path in ("/", "/pens/a", "/pens/b", "/"):
-        assert gateway.answer(get(path)).status == 200
+        assert gateway.respond(get(path)).status == 200
     assert len(app.events) == 5
-    assert app.asked == ["good"]
+    assert app.authorized_tokens == ["good"]
 
 
 @via_api
-def test_an_answer_is_kept_by_token_for_its_time_a_no_too(via: Via):
-    app, now = Counting(), 1000.0
+def test_allowed_and_denied_results_are_cached_by_token_for_300_seconds(via: Via):
+    app, now = Recording(), 1000.0
     gateway = Gateway(app, via, clock=lambda: now)
     for token in ("good", "bad", "good 2", "bad", "good"):
-        gateway.answer(get(token=token))
-    assert app.asked == ["good", "bad", "good 2"]
+        gateway.respond(get(token=token))
+    assert app.authorized_tokens == ["good", "bad", "good 2"]
     now += 299
-    assert gateway.answer(get()).status == 200
-    assert app.asked == ["good", "bad", "good 2"]
+    assert gateway.respond(get()).status == 200
+    assert app.authorized_tokens == ["good", "bad", "good 2"]
     now += 2
-    assert gateway.answer(get()).status == 200
-    assert app.asked == ["good", "bad", "good 2", "good"]
+    assert gateway.respond(get()).status == 200
+    assert app.authorized_tokens == ["good", "bad", "good 2", "good"]
 
 
 @via_api
-def test_a_rule_that_fails_is_a_500_that_is_not_kept(via: Via, capsys: pytest.CaptureFixture[str]):
-    app = Counting()
+def test_a_failing_authorizer_is_a_500_and_not_cached(via: Via, capsys: pytest.CaptureFixture[str]):
+    app = Recording()
     gateway = Gateway(app, via)
-    assert [gateway.answer(get(token="broken")).status for _ in range(2)] == [500, 500]
-    assert app.asked == ["broken", "broken"]
+    assert [gateway.respond(get(token="broken")).status for _ in range(2)] == [500, 500]
+    assert app.authorized_tokens == ["broken", "broken"]
     assert capsys.readouterr().err.count("[ERROR] AuthorizerError: token_authorizer failed; access denied\n") == 2
 
 
 @via_api
-def test_without_a_token_the_lambda_is_not_called(via: Via):
-    app = Counting()
+def test_without_a_token_the_function_is_not_invoked(via: Via):
+    app = Recording()
     gateway = Gateway(app, via)
-    assert gateway.answer(get(token=None)).status == gateway.answer(get(token="")).status == 401
+    assert gateway.respond(get(token=None)).status == gateway.respond(get(token="")).status == 401
     assert app.events == []
 
 
-def test_a_token_that_the_lambda_takes_for_none_is_a_401():
-    class Raw(Counting):
+def test_an_authorizer_error_unauthorized_is_a_401():
+    class CustomHandler(Recording):
         @property
         def lambda_handler(self) -> Callable[[Any, Any], Any]:  # type: ignore[override]
             def handler(event: Any, context: Any) -> Any:
@@ -160,7 +160,7 @@ def test_a_token_that_the_lambda_takes_for_none_is_a_401():
 
             return handler
 
-    assert Gateway(Raw(), "rest").answer(get()).status == 401
+    assert Gateway(CustomHandler(), "rest").respond(get()).status == 401
 
 
 @pytest.mark.parametrize(
@@ -172,18 +172,18 @@ def test_a_token_that_the_lambda_takes_for_none_is_a_401():
         ("arn:aws:execute-api:r:1:api/de./*", False),
     ],
 )
-def test_a_policy_counts_for_the_resources_that_it_names(resources: Any, allowed: bool):
+def test_a_policy_applies_to_its_resources(resources: Any, allowed: bool):
     arn = "arn:aws:execute-api:r:1:api/dev/GET/pens/1"
     assert allows({"Statement": [{"Effect": "Allow", "Resource": resources}]}, arn) is allowed
 
 
-def test_a_deny_wins():
+def test_a_deny_wins_over_an_allow():
     statements = [{"Effect": effect, "Resource": "*"} for effect in ("Allow", "Deny")]
     assert allows({"Statement": statements}, "arn") is False
 
 
 @pytest.mark.parametrize(
-    ("kind", "answer"),
+    ("kind", "result"),
     [
         ("rest", None),
         ("rest", {"isAuthorized": True}),
@@ -191,17 +191,17 @@ def test_a_deny_wins():
         ("http", {"principalId": "a", "policyDocument": {}}),
     ],
 )
-def test_what_is_no_answer_of_an_authorizer_is_an_error(kind: Any, answer: Any):
+def test_a_malformed_authorizer_result_is_an_error(kind: Any, result: Any):
     with pytest.raises(ValueError, match="authorizer"):
-        check_answer(describe_gateway(Counting(), kind), answer)
+        check_result(describe_gateway(Recording(), kind), result)
 
 
-# Answers.
+# --- responses
 
 
 @pytest.mark.parametrize("via", VIAS)
-def test_an_answer_goes_through_json_and_a_failure_is_a_502(via: Via, capsys: pytest.CaptureFixture[str]):
-    class Raw(TechMicroService):
+def test_a_result_that_is_not_json_and_a_failing_event_are_502s(via: Via, capsys: pytest.CaptureFixture[str]):
+    class CustomHandler(TechMicroService):
         returned: Any = None
 
         @entry(no_auth=True)
@@ -212,25 +212,26 @@ def test_an_answer_goes_through_json_and_a_failure_is_a_502(via: Via, capsys: py
         def lambda_handler(self) -> Callable[[Any, Any], Any]:  # type: ignore[override]
             return lambda event, context: self.returned()
 
-    app = Raw()
+    app = CustomHandler()
     gateway = Gateway(app, via)
     app.returned = lambda: {"statusCode": 200, "body": b"no JSON"}
-    assert gateway.answer(get()).status == 502
+    assert gateway.respond(get()).status == 502
     app.returned = lambda: 1 / 0
-    assert gateway.answer(get()).status == 502
+    assert gateway.respond(get()).status == 502
     app.returned = lambda: {"statusCode": 200, "body": "no base64!", "isBase64Encoded": True}
-    assert gateway.answer(get()).status == 502
+    assert gateway.respond(get()).status == 502
     app.returned = lambda: {"statusCode": 200, "headers": {"x": 1}, "body": "ok"}
-    answer = gateway.answer(get())
-    assert (answer.status, dict(answer.headers)["x"], answer.body) == (200, "1", b"ok")
-    told = capsys.readouterr().err
-    assert "ZeroDivisionError" in told
-    assert "[ERROR] MalformedResponse: the body is no base64\n" in told
+    response = gateway.respond(get())
+    assert (response.status, dict(response.headers)["x"], response.body) == (200, "1", b"ok")
+    errors = capsys.readouterr().err
+    assert "[ERROR] ZeroDivisionError: division by zero\nTraceback" in errors
+    assert "[ERROR] MalformedResult: the body is not valid base64\n" in errors
+    assert "MalformedResult: the body is not valid base64\nTraceback" not in errors
 
 
 @pytest.mark.parametrize("raw", [{"body": ""}, "text", {"statusCode": "200"}])
-def test_an_answer_without_a_status_is_none_for_a_rest_api(raw: Any):
-    with pytest.raises(MalformedResponse, match="statusCode"):
+def test_a_rest_api_needs_a_status_code(raw: Any):
+    with pytest.raises(MalformedResult, match="statusCode"):
         to_http_response("rest", "GET", raw)
 
 
@@ -238,18 +239,18 @@ def test_an_answer_without_a_status_is_none_for_a_rest_api(raw: Any):
     "raw",
     [{"statusCode": 200, "body": {}}, {"statusCode": 200, "headers": {"x": None}}],
 )
-def test_a_body_and_a_header_are_text(raw: Any):
-    with pytest.raises(MalformedResponse, match="no text"):
+def test_body_and_header_values_must_be_strings(raw: Any):
+    with pytest.raises(MalformedResult, match="not a string"):
         to_http_response("alb", "GET", raw)
 
 
-def test_an_http_api_takes_a_bare_value_for_a_body():
-    answer = to_http_response("http", "GET", {"a": 1})
-    assert (answer.status, answer.body) == (200, b'{"a": 1}')
-    assert dict(answer.headers)["content-type"] == "application/json"
+def test_an_http_api_takes_any_other_value_as_the_body():
+    response = to_http_response("http", "GET", {"a": 1})
+    assert (response.status, response.body) == (200, b'{"a": 1}')
+    assert dict(response.headers)["content-type"] == "application/json"
 
 
-def test_headers_of_several_values_and_cookies_come_apart():
+def test_multi_value_headers_and_cookies_are_kept_apart():
     raw = {"statusCode": 200, "headers": {"A": "0", "b": "1"}, "multiValueHeaders": {"A": ["1", "2"]}, "body": ""}
     assert [pair for pair in to_http_response("alb", "GET", raw).headers if pair[0] in "ab"] == [
         ("a", "1"),
@@ -261,7 +262,7 @@ def test_headers_of_several_values_and_cookies_come_apart():
 
 
 @pytest.mark.parametrize(("via", "expected"), [("http", []), ("rest", ["x-amzn-remapped-connection"])])
-def test_headers_of_the_connection_are_dropped_or_renamed(via: Via, expected: list[str]):
+def test_connection_headers_are_dropped_or_renamed(via: Via, expected: list[str]):
     raw = {"statusCode": 204, "headers": {"connection": "close", "te": "trailers", "content-type": "a/b"}}
     assert [name for name, _ in to_http_response(via, "GET", raw).headers if name != "content-type"] == expected
 
@@ -271,16 +272,16 @@ def test_a_binary_body_is_decoded():
     assert to_http_response("rest", "GET", raw).body == b"\xff"
 
 
-# Sizes.
+# --- size limits
 
 
 @pytest.mark.parametrize(("via", "limit"), [("alb", 1024 * 1024), ("rest", 4 * 1024 * 1024), ("url", 4 * 1024 * 1024)])
-def test_a_request_over_lambdas_limit_is_a_413_without_a_call(via: Via, limit: int):
-    app = Counting()
+def test_a_request_over_lambdas_limit_is_a_413_without_an_invocation(via: Via, limit: int):
+    app = Recording()
     gateway = Gateway(app, via)
     large = replace(get(), body=b"\0" * limit)
-    gateway.answer(large)
+    gateway.respond(large)
     count = len(app.events)
-    answer = gateway.answer(replace(large, body=b"\0" * (limit + 1024 * 1024)))
-    assert (answer.status, answer.body) == (413, b'{"message": "Request Too Long"}')
+    response = gateway.respond(replace(large, body=b"\0" * (limit + 1024 * 1024)))
+    assert (response.status, response.body) == (413, b'{"message": "Request Too Long"}')
     assert len(app.events) == count

@@ -1,4 +1,4 @@
-"""`coworks_async.testing.TestClient`: a service called by ASGI, or through a gateway's events and Lambda."""
+"""`coworks_async.testing.TestClient`: over ASGI, or through a gateway's events and the Lambda handler."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,10 +20,10 @@ TOKEN = {"Authorization": "token"}
 
 
 class Shop(TechMicroService):
-    asked = 0
+    authorizer_calls = 0
 
     async def token_authorizer(self, token: str) -> Any:
-        self.asked += 1
+        self.authorizer_calls += 1
         return {"name": "Ann", "rights": {"read": [1, None]}} if token == "token" else token == "other"
 
     @entry
@@ -35,7 +35,7 @@ class Shop(TechMicroService):
         return values, 201
 
     @entry(no_auth=True)
-    async def get_place(self, *path):
+    async def get_path(self, *path):
         return [request.url.path, request.scope["root_path"], self.url_for("get_items", number=3), str(request.url)]
 
     @entry(no_auth=True)
@@ -43,32 +43,32 @@ class Shop(TechMicroService):
         return get_ident()
 
 
-def test_without_via_it_is_starlettes_client():
+def test_without_via_it_is_starlettes_test_client():
     app = Shop()
     with TestClient(app) as client:
-        answer = client.get("/items/3", headers=TOKEN)
-    assert answer.json() == {"number": 3, "auth": {"name": "Ann", "rights": {"read": [1, None]}}, "lambda": False}
+        response = client.get("/items/3", headers=TOKEN)
+    assert response.json() == {"number": 3, "auth": {"name": "Ann", "rights": {"read": [1, None]}}, "lambda": False}
     assert TestClient(Starlette()).get("/").status_code == 404
 
 
 @via_each
-def test_through_each_gateway_the_answer_is_the_same(via: Via):
+def test_every_gateway_returns_the_same_response(via: Via):
     with TestClient(Shop(), via=via) as client:
-        answer = client.get("/items/3", headers=TOKEN)
+        response = client.get("/items/3", headers=TOKEN)
         made = client.post("/items", json={"a": "é"}, headers=TOKEN)
-    assert answer.json() == {"number": 3, "auth": {"name": "Ann", "rights": {"read": [1, None]}}, "lambda": True}
+    assert response.json() == {"number": 3, "auth": {"name": "Ann", "rights": {"read": [1, None]}}, "lambda": True}
     assert (made.status_code, made.json()) == (201, {"a": "é"})
 
 
 @via_each
-def test_the_lifespan_starts_once_at_the_first_event_and_ends_with_the_client(via: Via):
-    told: list[str] = []
+def test_the_lifespan_starts_at_the_first_event_and_stops_with_the_client(via: Via):
+    log: list[str] = []
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        told.append("start")
-        yield {"pool": told}
-        told.append("end")
+        log.append("start")
+        yield {"pool": log}
+        log.append("end")
 
     class Pooled(TechMicroService):
         @entry(no_auth=True)
@@ -76,9 +76,9 @@ def test_the_lifespan_starts_once_at_the_first_event_and_ends_with_the_client(vi
             return request.state.pool
 
     with TestClient(Pooled(lifespan=lifespan), via=via) as client:
-        assert told == []
+        assert log == []
         assert client.get("/").json() == client.get("/").json() == ["start"]
-    assert told == ["start", "end"]
+    assert log == ["start", "end"]
 
 
 def test_a_client_may_be_opened_again():
@@ -88,31 +88,31 @@ def test_a_client_may_be_opened_again():
             assert client.get("/items/3", headers=TOKEN).status_code == 200
 
 
-def test_a_client_that_was_never_used_ends():
+def test_an_unused_client_closes():
     with TestClient(Shop(), via="url"):
         pass
 
 
-def test_each_event_runs_in_the_one_thread_of_the_container():
+def test_all_events_run_in_one_thread():
     with TestClient(Shop(), via="http") as client:
         threads = {client.get("/thread").json() for _ in range(5)}
     assert len(threads) == 1
     assert threads != {get_ident()}
 
 
-async def test_an_async_client_goes_through_a_gateway_as_well():
+async def test_gateway_app_works_with_an_async_client():
     transport = httpx2.ASGITransport(cast(Any, GatewayApp(Shop(), "rest")))
     async with httpx2.AsyncClient(transport=transport, base_url="http://shop") as client:
         assert (await client.get("/items/3", headers=TOKEN)).status_code == 200
 
 
 @via_each
-def test_no_gateway_speaks_websocket(via: Via):
+def test_a_gateway_rejects_websockets(via: Via):
     with TestClient(Shop(), via=via) as client, pytest.raises(WebSocketDisconnect), client.websocket_connect("/"):
         pass
 
 
-async def test_a_client_that_leaves_in_the_middle_of_its_body_runs_nothing():
+async def test_a_client_that_disconnects_during_its_body_runs_nothing():
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -126,7 +126,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_runs_nothing():
     assert sent == []
 
 
-async def test_a_server_that_tells_no_raw_path_will_do():
+async def test_raw_path_is_optional():
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -135,76 +135,74 @@ async def test_a_server_that_tells_no_raw_path_will_do():
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": "/place/a b", "query_string": b"", "headers": []}
+    scope = {"type": "http", "method": "GET", "path": "/path/a b", "query_string": b"", "headers": []}
     await GatewayApp(Shop(), "rest")(scope, receive, send)
     assert sent[0]["status"] == 200
-    assert b'"/place/a b"' in sent[1]["body"]
+    assert b'"/path/a b"' in sent[1]["body"]
 
 
-# How an API is called: by its own host, by a custom domain, under a mapping.
+# --- default host, custom domain, base path
 
 
 @pytest.mark.parametrize("via", ["rest", "http-stage"])
-def test_on_the_apis_own_host_a_named_stage_comes_first_in_the_path(via: Via, monkeypatch: pytest.MonkeyPatch):
+def test_paths_on_the_default_host_start_with_a_named_stage(via: Via, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CWS_STAGE", "v1")
     base = "https://abc.execute-api.eu-west-1.amazonaws.com"
     with TestClient(Shop(), via=via, base_url=f"{base}/v1") as client:
-        assert client.get("/place/x").json() == ["/v1/place/x", "/v1", "/v1/items/3", f"{base}/v1/place/x"]
+        assert client.get("/path/x").json() == ["/v1/path/x", "/v1", "/v1/items/3", f"{base}/v1/path/x"]
         assert client.get("/items/3", headers=TOKEN).status_code == 200
-        elsewhere = client.get(f"{base}/v2/place/x")
+        elsewhere = client.get(f"{base}/v2/path/x")
     expected = (403, "Forbidden") if via == "rest" else (404, "Not Found")
     assert (elsewhere.status_code, elsewhere.json()["message"]) == expected
 
 
-def test_on_the_apis_own_host_the_default_stage_is_not_in_the_path():
+def test_paths_on_the_default_host_do_not_contain_the_default_stage():
     base = "https://abc.execute-api.eu-west-1.amazonaws.com"
     with TestClient(Shop(), via="http", base_url=base) as client:
-        assert client.get("/place/x").json() == ["/place/x", "", "/items/3", f"{base}/place/x"]
+        assert client.get("/path/x").json() == ["/path/x", "", "/items/3", f"{base}/path/x"]
 
 
-def test_the_events_of_a_rest_api_tell_the_mapping_of_a_custom_domain():
+def test_a_rest_api_finds_the_base_path_in_its_events():
     with TestClient(Shop(), via="rest", base_url="https://api.example/shop") as client:
-        assert client.get("/place/x").json() == [
-            "/shop/place/x",
+        assert client.get("/path/x").json() == [
+            "/shop/path/x",
             "/shop",
             "/shop/items/3",
-            "https://api.example/shop/place/x",
+            "https://api.example/shop/path/x",
         ]
         assert client.get("https://api.example/shopping").status_code == 403
 
 
 @pytest.mark.parametrize("via", ["http", "http-stage"])
-@pytest.mark.parametrize("base_path", ["shop", "dev", "place"])
-def test_the_events_of_an_http_api_leave_the_mapping_of_a_custom_domain_to_the_environment(
-    via: Via, base_path: str, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.parametrize("base_path", ["shop", "dev", "path"])
+def test_an_http_api_takes_the_base_path_from_cws_base_path(via: Via, base_path: str, monkeypatch: pytest.MonkeyPatch):
     base = f"https://api.example/{base_path}"
     with TestClient(Shop(), via=via, base_url=base) as client:
-        assert client.get("/place/x").json() == ["/place/x", "", "/items/3", "https://api.example/place/x"]
+        assert client.get("/path/x").json() == ["/path/x", "", "/items/3", "https://api.example/path/x"]
         monkeypatch.setenv("CWS_BASE_PATH", base_path)
-        assert client.get("/place/x").json() == [
-            f"/{base_path}/place/x",
+        assert client.get("/path/x").json() == [
+            f"/{base_path}/path/x",
             f"/{base_path}",
             f"/{base_path}/items/3",
-            f"{base}/place/x",
+            f"{base}/path/x",
         ]
         assert client.get("https://api.example/shopping").status_code == 404
 
 
 @via_each
-def test_a_custom_domain_without_a_mapping_adds_nothing(via: Via):
+def test_a_custom_domain_without_base_path_has_no_root_path(via: Via):
     with TestClient(Shop(), via=via, base_url="https://api.example") as client:
-        assert client.get("/place/x").json() == ["/place/x", "", "/items/3", "https://api.example/place/x"]
+        assert client.get("/path/x").json() == ["/path/x", "", "/items/3", "https://api.example/path/x"]
 
 
-# What it refuses.
+# --- errors
 
 
-def test_only_a_service_is_called_through_a_gateway():
-    with pytest.raises(TypeError, match="only a TechMicroService is called through a gateway, not Starlette"):
+def test_via_needs_a_service():
+    with pytest.raises(TypeError, match="via='rest' needs a TechMicroService, not Starlette"):
         TestClient(Starlette(), via="rest")
 
 
-def test_an_unknown_gateway_is_an_error_that_names_the_known_ones():
+def test_an_unknown_gateway_is_an_error_that_lists_the_known_ones():
     with pytest.raises(ValueError, match="one of rest, http, http-stage, alb, url, not 'v1'"):
         TestClient(Shop(), via=cast(Via, "v1"))

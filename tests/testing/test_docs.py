@@ -1,4 +1,4 @@
-"""The examples of `docs/testing.md`, run as they stand there."""
+"""The examples in `docs/testing.md`."""
 
 import re
 import sys
@@ -11,7 +11,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "testing.md").rea
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
-def test_an_example_of_the_page_runs(number: int, monkeypatch: pytest.MonkeyPatch):
+def test_the_pages_examples_run(number: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(str(ROOT / "samples" / "docs" / "tech"))
     names: dict[str, object] = {}
     exec(compile(EXAMPLES[number], f"docs/testing.md, example {number}", "exec"), names)  # noqa: S102

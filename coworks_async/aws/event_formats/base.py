@@ -1,7 +1,7 @@
-"""What the formats of gateway events share: bodies, headers, and the scope that they make.
+"""Helpers shared by the event formats: bodies, headers, query strings and the ASGI scope.
 
-Each format is a class in a file of its own (`rest`, `http_api`, `alb`), a subclass of Mangum's, which reads an event
-into a scope and writes an answer as its gateway wants it.
+Each format is a subclass of Mangum's event class in its own module (`rest`, `http_api`, `alb`). It turns an event into
+a scope and a response into the result its gateway expects.
 """
 
 import base64
@@ -15,94 +15,103 @@ from urllib.parse import quote_plus
 
 from mangum.types import LambdaConfig
 
+from coworks_async.exceptions import BadRequest
+from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT
 from coworks_async.types import Event, Scope
 
-RawHeaders = list[tuple[bytes, bytes]]
-RequestHeaders = tuple[RawHeaders, dict[bytes, bytes]]
-"""The headers of a request as ASGI has them, and by name, the last of those that were sent several times."""
+RequestHeaders = tuple[list[tuple[bytes, bytes]], dict[bytes, bytes]]
+"""The headers of a request as ASGI pairs, and by name. A repeated name maps to its last value."""
+
 HeaderLists = dict[str, list[str]]
 
 CONFIG = LambdaConfig(api_gateway_base_path="/", text_mime_types=[], exclude_headers=[])
-"""What Mangum's classes are made with; ours tell the base path and the text by themselves."""
+"""Constructor argument of Mangum's classes. Our subclasses do not use it."""
 
-_TEXT = frozenset(("json", "xml", "javascript", "x-www-form-urlencoded", "yaml", "graphql"))
-"""The subtypes of `application/` that are text, alone or behind a `+`."""
+ENVELOPE = "coworks.background"
+"""The only key of an envelope, the event that runs an asynchronous call (`aws/async_invoke.py`)."""
 
 HOP_BY_HOP_HEADERS = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 )
-"""Headers of one connection, which a gateway does not pass on (RFC 9110, section 7.6.1)."""
+"""Headers of a single connection, which gateways do not forward (RFC 9110, section 7.6.1)."""
+
+_TEXT_SUBTYPES = frozenset(("json", "xml", "javascript", "x-www-form-urlencoded", "yaml", "graphql"))
+"""Subtypes of `application/` that are text, alone or as a suffix after `+`."""
 
 
-def decode_body(event: Event) -> bytes:
-    """Return the body of a request's event."""
-    body = event.get("body")
-    if not body:
-        return b""
-    return base64.b64decode(body) if event.get("isBase64Encoded") else str.encode(body)
+class GatewayEvent:
+    """Mixin of the event classes.
+
+    Attributes:
+        event: the event as received.
+        limit: maximum size of the encoded result in bytes.
+    """
+
+    event: Event
+    limit = LAMBDA_PAYLOAD_LIMIT
+
+    @property
+    def body(self) -> bytes:
+        """The decoded body.
+
+        Raises:
+            BadRequest: the body is marked as base64 but is not valid base64.
+        """
+        body = self.event.get("body")
+        if not body:
+            return b""
+        if not self.event.get("isBase64Encoded"):
+            return str.encode(body)
+        try:
+            return base64.b64decode(body, validate=True)
+        except ValueError:
+            raise BadRequest("The body is not valid base64.") from None
 
 
-def _length(body: str, is_base64: bool | None) -> int:
-    return len(body) * 3 // 4 - body.count("=", -2) if is_base64 else len(body.encode())
-
-
-def multi_headers(multi: Mapping[str, Sequence[str]] | None, single: Mapping[str, str] | None) -> RequestHeaders:
-    """Return the headers of a multi-value mapping, or of the single-value one where it lacks."""
-    if not multi:
-        return single_headers(single or {})
+def parse_headers(multi: Mapping[str, Sequence[str]] | None, single: Mapping[str, str] | None) -> RequestHeaders:
+    """Return the headers of a multi-value mapping, or of the single-value mapping if the former is missing."""
     try:
-        named = {_NAMES[name]: value.encode("latin-1") for name, (value,) in multi.items()}
-    except (KeyError, ValueError):  # the first of its name, one that was sent several times, or one beyond latin-1
-        named = {}
-    if len(named) == len(multi):
-        return list(named.items()), named
-    return asgi_headers([(name, value) for name, values in multi.items() for value in values])
+        if multi:
+            by_name = {_NAMES[name]: value.encode("latin-1") for name, (value,) in multi.items()}
+        else:
+            by_name = {_NAMES[name]: value.encode("latin-1") for name, value in (single or {}).items()}
+    except ValueError:  # a repeated header, or a value beyond latin-1
+        by_name = {}
+    if len(by_name) == len(multi or single or ()):
+        return list(by_name.items()), by_name
+    return to_asgi_headers(list_pairs(multi, single))
 
 
-def single_headers(single: Mapping[str, str]) -> RequestHeaders:
-    """Return the headers of a single-value mapping."""
-    try:
-        named = {_NAMES[name]: value.encode("latin-1") for name, value in single.items()}
-    except (KeyError, UnicodeEncodeError):
-        named = {}
-    if len(named) == len(single):
-        return list(named.items()), named
-    return asgi_headers(single.items())
-
-
-def asgi_headers(pairs: Iterable[tuple[str, str]]) -> RequestHeaders:
-    """Return the headers of any pairs."""
-    raw = [(header_name(name), header_bytes(value)) for name, value in pairs]
+def to_asgi_headers(pairs: Iterable[tuple[str, str]]) -> RequestHeaders:
+    raw = [(_NAMES[name], encode_header_value(value)) for name, value in pairs]
     return raw, dict(raw)
 
 
-def header_name(name: str) -> bytes:
-    """Return a header's name as ASGI has it."""
-    made = _NAMES.get(name)
-    if made is None:
-        if len(_NAMES) >= _MOST_NAMES:
-            _NAMES.clear()
-        made = _NAMES[name] = header_bytes(name.lower())
-    return made
+class _NameCache(dict[str, bytes]):
+    """Encoded header names by the spelling of the gateway."""
+
+    def __missing__(self, name: str) -> bytes:
+        if len(self) >= 1024:
+            self.clear()
+        encoded = self[name] = encode_header_value(name.lower())
+        return encoded
 
 
-# By how a gateway writes it.
-_NAMES: dict[str, bytes] = {}
-_MOST_NAMES = 1024
+_NAMES = _NameCache()
 
 
-def header_bytes(value: str) -> bytes:
-    """Return the bytes of a header; what a gateway decoded as UTF-8 goes back to them."""
+def encode_header_value(value: str) -> bytes:
+    """Return the bytes of a header value. A value that the gateway decoded as UTF-8 is encoded as UTF-8 again."""
     try:
         return value.encode("latin-1")
     except UnicodeEncodeError:
         return value.encode(errors="replace")
 
 
-def multi_pairs(
+def list_pairs(
     multi: Mapping[str, Sequence[str]] | None, single: Mapping[str, str] | None
 ) -> Collection[tuple[str, str]]:
-    """Return the pairs of a multi-value mapping, or of the single-value one where it lacks."""
+    """Return the pairs of a multi-value mapping, or of the single-value mapping if the former is missing."""
     if multi:
         return [(name, value) for name, values in multi.items() for value in values]
     return single.items() if single else ()
@@ -112,15 +121,15 @@ def encode_query(pairs: Collection[tuple[str, str]]) -> bytes:
     """Return the query string of decoded names and values."""
     if not pairs:
         return b""
-    return "&".join([f"{_encoded(name)}={_encoded(value)}" for name, value in pairs]).encode()
+    return "&".join([f"{_quote(name)}={_quote(value)}" for name, value in pairs]).encode()
 
 
-def _encoded(text: str) -> str:
+def _quote(text: str) -> str:
     return text if text.isalnum() and text.isascii() else quote_plus(text, errors="replace")
 
 
 def encode_raw_path(path: str) -> bytes | None:
-    """Return a path as it was sent, where its decoding may have lost something; None for any other."""
+    """Return the path as it was sent if it is percent-encoded, else None."""
     return path.encode(errors="replace") if "%" in path else None
 
 
@@ -138,18 +147,25 @@ def create_scope(
 ) -> Scope:
     """Return the ASGI scope of a request (https://asgi.readthedocs.io/en/latest/specs/www.html).
 
-    By `raw_path`, the whole path, what was no UTF-8 is told from a replacement character that was sent.
+    Args:
+        path: the path below `root_path`, decoded.
+        raw_path: the whole path as it was sent. It distinguishes bytes that are not UTF-8 from a replacement
+            character that was sent.
     """
-    raw, names = headers
-    if event.get("body") and b"content-length" not in names:
-        # Some gateways leave it out, and without it a request has no body (RFC 9112, section 6.3).
-        raw.append((b"content-length", b"%d" % _length(event["body"], event.get("isBase64Encoded"))))
+    raw, by_name = headers
+    body = event.get("body")
+    if body and b"content-length" not in by_name:
+        # Some gateways omit it, and without it a request has no body (RFC 9112, section 6.3).
+        size = len(body) * 3 // 4 - body.count("=", -2) if event.get("isBase64Encoded") else len(body.encode())
+        raw.append((b"content-length", b"%d" % size))
     scheme, server = _server_address(
-        names.get(b"host", b"localhost"), names.get(b"x-forwarded-proto", b"https"), names.get(b"x-forwarded-port", b"")
+        by_name.get(b"host", b"localhost"),
+        by_name.get(b"x-forwarded-proto", b"https"),
+        by_name.get(b"x-forwarded-port", b""),
     )
     return {
         "type": "http",
-        # Nobody leaves before the end, so nothing has to listen for that while an answer is streamed (since 2.4).
+        # Since 2.4 an app need not listen for a disconnect while it streams. A client of Lambda cannot disconnect.
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "method": method,
@@ -168,14 +184,14 @@ def create_scope(
 
 @lru_cache(maxsize=256)
 def _server_address(host: bytes, proto: bytes, port: bytes) -> tuple[str, tuple[str, int]]:
-    """Return the scheme and the server that a client asked for, by what the gateway tells of it."""
-    scheme, text, forwarded = (value.decode("latin-1") for value in (proto, host, port))
-    name, colon, own = text.rpartition(":")
-    if colon and _is_port(own):
-        return scheme, (name.strip("[]"), int(own))
-    if _is_port(forwarded):
-        return scheme, (text.strip("[]"), int(forwarded))
-    return scheme, (text.strip("[]"), 443 if scheme == "https" else 80)
+    """Return scheme, host and port of the client's URL from the headers of the gateway."""
+    scheme, netloc, forwarded_port = (value.decode("latin-1") for value in (proto, host, port))
+    name, colon, own_port = netloc.rpartition(":")
+    if colon and _is_port(own_port):
+        return scheme, (name.strip("[]"), int(own_port))
+    if _is_port(forwarded_port):
+        return scheme, (netloc.strip("[]"), int(forwarded_port))
+    return scheme, (netloc.strip("[]"), 443 if scheme == "https" else 80)
 
 
 def _is_port(text: str) -> bool:
@@ -183,7 +199,7 @@ def _is_port(text: str) -> bool:
 
 
 def group_headers(headers: Iterable[Iterable[bytes]]) -> HeaderLists:
-    """Return the headers of an answer by name, in lower case, each with its values."""
+    """Return the values of a response's headers by lower-case name, without hop-by-hop headers."""
     lists: HeaderLists = {}
     for name, value in headers:
         if name not in HOP_BY_HOP_HEADERS:
@@ -192,18 +208,18 @@ def group_headers(headers: Iterable[Iterable[bytes]]) -> HeaderLists:
 
 
 def encode_body(body: bytes, headers: HeaderLists) -> tuple[str, bool]:
-    """Return the body of an answer as a gateway takes it, text where it is text, else base64, and which it is."""
+    """Return a response's body as text, or in base64 if it is binary, and whether it is base64."""
     if not body:
         return "", False
-    if "content-encoding" not in headers and _is_text(headers.get("content-type", _NONE)[0]):
+    if "content-encoding" not in headers and _is_text(headers.get("content-type", _NO_CONTENT_TYPE)[0]):
         try:
             return body.decode(), False
         except UnicodeDecodeError:
-            pass  # text of another charset
+            pass  # text in another charset
     return base64.b64encode(body).decode(), True
 
 
-_NONE = [""]
+_NO_CONTENT_TYPE = [""]
 
 
 @lru_cache(maxsize=256)
@@ -212,21 +228,21 @@ def _is_text(content_type: str) -> bool:
     kind, _, subtype = media_type.partition("/")
     return (
         media_type.startswith("text/")
-        or (kind == "application" and subtype.rpartition("+")[2] in _TEXT)
+        or (kind == "application" and subtype.rpartition("+")[2] in _TEXT_SUBTYPES)
         or media_type == "image/svg+xml"
     )
 
 
-def oversize(limit: int, answer: Mapping[str, Any]) -> int:
-    """Return the bytes of an answer's JSON, as Lambda counts them, where they are over a limit; else 0."""
-    # No character takes more than six bytes, and headers a gateway lets through are small.
-    if len(answer["body"]) * 6 < limit - 64 * 1024:
+def size_over_limit(result: Mapping[str, Any], limit: int) -> int:
+    """Return the size of a result as Lambda encodes it if that exceeds the limit, else 0."""
+    # A character takes at most six bytes, and gateways allow only small headers.
+    if len(result["body"]) * 6 < limit - 64 * 1024:
         return 0
-    size = len(json.dumps(answer, ensure_ascii=_is_ascii_runtime()).encode(errors="replace"))
+    size = len(json.dumps(result, ensure_ascii=_runtime_escapes_non_ascii()).encode(errors="replace"))
     return size if size > limit else 0
 
 
-def _is_ascii_runtime() -> bool:
-    """Tell whether the runtime escapes what is not ASCII, as those before Python 3.12 do: a character may take more."""
+def _runtime_escapes_non_ascii() -> bool:
+    """Return whether the runtime escapes non-ASCII characters, as those before Python 3.12 do."""
     found = re.fullmatch(r"AWS_Lambda_python3\.(\d+)", os.environ.get("AWS_EXECUTION_ENV", ""))
     return found is None or int(found[1]) < 12

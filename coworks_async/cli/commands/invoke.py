@@ -116,7 +116,7 @@ def _invoke(project: Project, via: Via, request: HttpRequest | None, event: Any)
 
 
 def _send_request(gateway: Gateway, request: HttpRequest) -> Result:
-    response = gateway.answer(request)
+    response = gateway.respond(request)
     returned = response.raw
     if returned is None:
         # The gateway responded by itself, without the handler.

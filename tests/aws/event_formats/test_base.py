@@ -1,4 +1,4 @@
-"""What the formats share: bodies in and out, headers, the server, the limits."""
+"""Behaviour shared by the formats: bodies, headers, server address, size limits."""
 
 import base64
 import gzip
@@ -8,10 +8,10 @@ import logging
 import pytest
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from coworks_async import TechMicroService, entry, request
-from tests.aws.lambdas import Ask, Echo, alb, everywhere, http, rest, url
+from tests.aws.events import Echo, Event, SendEvent, alb_event, events_in_all_formats, http_event, rest_event, url_event
 
 BINARY = bytes(range(256))
 JSON = [("content-type", "application/json")]
@@ -47,50 +47,50 @@ class Bodies(TechMicroService):
         return Response("<é>".encode(charset), media_type=media_type)
 
 
-# --- bodies in
+# --- request bodies
 
 
-def test_a_binary_body_comes_whole_and_goes_whole(ask: Ask):
+def test_a_binary_body_is_preserved_in_both_directions(send_event: SendEvent):
     headers = [("content-type", "application/octet-stream")]
-    for name, event in everywhere("POST", "/", headers, BINARY).items():
-        answer = ask(Bodies(), event)
-        assert (answer.status, answer.body) == (200, BINARY), name
-        assert answer.raw["isBase64Encoded"] is True
+    for name, event in events_in_all_formats("POST", "/", headers, BINARY).items():
+        response = send_event(Bodies(), event)
+        assert (response.status, response.body) == (200, BINARY), name
+        assert response.raw["isBase64Encoded"] is True
 
 
-def test_a_text_body_is_utf_8(ask: Ask):
-    for name, event in everywhere("POST", "/item", JSON, '{"name": "é鍵"}').items():
-        assert ask(Bodies(), event).json == {"name": "é鍵"}, name
+def test_a_text_body_is_utf_8(send_event: SendEvent):
+    for name, event in events_in_all_formats("POST", "/item", JSON, '{"name": "é鍵"}').items():
+        assert send_event(Bodies(), event).json == {"name": "é鍵"}, name
 
 
-def test_a_body_on_delete_is_read(ask: Ask):
-    for name, event in everywhere("DELETE", "/", JSON, '{"name": "pen"}').items():
-        assert ask(Bodies(), event).json == {"deleted": "pen"}, name
+def test_a_body_on_delete_is_read(send_event: SendEvent):
+    for name, event in events_in_all_formats("DELETE", "/", JSON, '{"name": "pen"}').items():
+        assert send_event(Bodies(), event).json == {"deleted": "pen"}, name
 
 
-def test_a_body_on_get_is_refused_though_the_gateway_leaves_its_length_out(ask: Ask):
-    for name, event in everywhere("GET", "/", JSON, '{"name": "pen"}').items():
-        answer = ask(Bodies(), event)
-        assert answer.status == 422, name
+def test_a_body_on_get_is_a_422_without_a_content_length_too(send_event: SendEvent):
+    for name, event in events_in_all_formats("GET", "/", JSON, '{"name": "pen"}').items():
+        response = send_event(Bodies(), event)
+        assert response.status == 422, name
 
 
-def test_the_length_of_a_body_is_told_once(ask: Ask):
-    for name, event in everywhere("POST", "/", [*JSON, ("content-length", "8")], '{"a": 1}').items():
-        told = ask(Echo(), event).json
-        assert [value for key, value in told["headers"] if key == "content-length"] == ["8"], name
-    told = ask(Echo(), rest("POST", body='{"a": "é"}', headers=JSON)).json
-    assert [value for key, value in told["headers"] if key == "content-length"] == ["11"]
+def test_content_length_is_added_only_if_missing(send_event: SendEvent):
+    for name, event in events_in_all_formats("POST", "/", [*JSON, ("content-length", "8")], '{"a": 1}').items():
+        echoed = send_event(Echo(), event).json
+        assert [value for key, value in echoed["headers"] if key == "content-length"] == ["8"], name
+    echoed = send_event(Echo(), rest_event("POST", body='{"a": "é"}', headers=JSON)).json
+    assert [value for key, value in echoed["headers"] if key == "content-length"] == ["11"]
 
 
-def test_a_body_over_the_services_limit_is_a_413(ask: Ask):
-    for name, event in everywhere("POST", "/", JSON, b"x" * 11).items():
-        answer = ask(Bodies(max_body_size=10), event)
-        assert answer.status == 413, name
-        # A connection is the gateway's own matter.
-        assert answer.header("connection") is None
+def test_a_body_over_max_body_size_is_a_413(send_event: SendEvent):
+    for name, event in events_in_all_formats("POST", "/", JSON, b"x" * 11).items():
+        response = send_event(Bodies(max_body_size=10), event)
+        assert response.status == 413, name
+        # The connection is the gateway's.
+        assert response.header("connection") is None
 
 
-# --- bodies out
+# --- response bodies
 
 
 TEXT = [
@@ -106,48 +106,48 @@ TEXT = [
 
 
 @pytest.mark.parametrize("media_type", TEXT)
-def test_text_goes_as_text_and_so_does_any_json(ask: Ask, media_type: str):
-    for event in (rest(query=[("media_type", media_type)], path="/typed"), http(path="/typed")):
+def test_text_and_json_media_types_are_sent_as_text(send_event: SendEvent, media_type: str):
+    for event in (rest_event(query=[("media_type", media_type)], path="/typed"), http_event(path="/typed")):
         event["rawQueryString"] = f"media_type={media_type}".replace("+", "%2B")
-        answer = ask(Bodies(), event)
-        assert (answer.raw["isBase64Encoded"], answer.raw["body"]) == (False, "<é>")
+        response = send_event(Bodies(), event)
+        assert (response.raw["isBase64Encoded"], response.raw["body"]) == (False, "<é>")
 
 
-def test_what_is_no_text_goes_as_base64(ask: Ask):
+def test_binary_media_types_are_sent_as_base64(send_event: SendEvent):
     for media_type in ("image/png", "application/octet-stream", "application/zip"):
-        answer = ask(Bodies(), rest(path="/typed", query=[("media_type", media_type)]))
-        assert (answer.raw["isBase64Encoded"], answer.body.decode()) == (True, "<é>")
+        response = send_event(Bodies(), rest_event(path="/typed", query=[("media_type", media_type)]))
+        assert (response.raw["isBase64Encoded"], response.body.decode()) == (True, "<é>")
 
 
-def test_text_of_another_charset_keeps_its_bytes(ask: Ask):
+def test_text_in_another_charset_keeps_its_bytes(send_event: SendEvent):
     query = [("media_type", "text/html; charset=latin-1"), ("charset", "latin-1")]
-    answer = ask(Bodies(), rest(path="/typed", query=query))
-    assert (answer.raw["isBase64Encoded"], answer.body) == (True, b"<\xe9>")
+    response = send_event(Bodies(), rest_event(path="/typed", query=query))
+    assert (response.raw["isBase64Encoded"], response.body) == (True, b"<\xe9>")
 
 
-def test_a_compressed_answer_goes_as_base64(ask: Ask):
+def test_a_compressed_response_is_sent_as_base64(send_event: SendEvent):
     class Long(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
             return "long " * 500
 
     app = Long(middleware=[Middleware(GZipMiddleware)])
-    for name, event in everywhere("GET", "/", [("accept-encoding", "gzip")]).items():
-        answer = ask(app, event)
-        assert answer.header("content-encoding") == "gzip", name
-        assert gzip.decompress(answer.body) == b"long " * 500
-    assert ask(app, rest()).body == b"long " * 500
+    for name, event in events_in_all_formats("GET", "/", [("accept-encoding", "gzip")]).items():
+        response = send_event(app, event)
+        assert response.header("content-encoding") == "gzip", name
+        assert gzip.decompress(response.body) == b"long " * 500
+    assert send_event(app, rest_event()).body == b"long " * 500
 
 
-def test_head_204_and_304_have_no_body(ask: Ask):
+def test_head_204_and_304_have_no_body(send_event: SendEvent):
     for method, path, status in [("HEAD", "/", 200), ("GET", "/nothing", 204), ("GET", "/unchanged", 304)]:
-        for name, event in everywhere(method, path).items():
-            answer = ask(Bodies(), event)
-            assert (answer.status, answer.raw["body"], answer.raw["isBase64Encoded"]) == (status, "", False), name
-            assert (answer.header("content-type") is None) == (status != 200)
+        for name, event in events_in_all_formats(method, path).items():
+            response = send_event(Bodies(), event)
+            assert (response.status, response.raw["body"], response.raw["isBase64Encoded"]) == (status, "", False), name
+            assert (response.header("content-type") is None) == (status != 200)
 
 
-def test_a_middleware_cannot_put_a_body_where_none_may_be(ask: Ask):
+def test_a_middleware_cannot_add_a_body_to_head_204_or_304(send_event: SendEvent):
     class Stubborn:
         def __init__(self, app):
             self.app = app
@@ -161,10 +161,62 @@ def test_a_middleware_cannot_put_a_body_where_none_may_be(ask: Ask):
 
     app = Bodies(middleware=[Middleware(Stubborn)])
     for method, status, body in [("HEAD", 200, ""), ("GET", 204, ""), ("GET", 304, ""), ("GET", 299, "Ym9keQ==")]:
-        assert ask(app, http(method, query=str(status))).raw["body"] == body
+        assert send_event(app, http_event(method, query=str(status))).raw["body"] == body
 
 
-# --- the server
+# --- headers
+
+
+class HeaderEcho(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self):
+        return [[name, value] for name, value in request.headers.items() if name.startswith("x-a")]
+
+
+def echo_headers(send_event: SendEvent, event: Event) -> list[list[str]]:
+    found: list[list[str]] = send_event(HeaderEcho(), event).json
+    return found
+
+
+def test_two_spellings_of_a_header_are_two_values_of_one_name(send_event: SendEvent):
+    for event in events_in_all_formats("GET", "/", [("X-A", "1"), ("x-a", "2")]).values():
+        assert echo_headers(send_event, event) == [["x-a", "1"], ["x-a", "2"]]
+
+
+def test_multi_value_events_keep_repeated_headers(send_event: SendEvent):
+    for event in (rest_event(headers=[("x-a", "1"), ("x-a", "2")]), alb_event(headers=[("x-a", "1"), ("x-a", "2")])):
+        assert echo_headers(send_event, event) == [["x-a", "1"], ["x-a", "2"]]
+
+
+def test_thousands_of_header_names_are_received(send_event: SendEvent):
+    app = HeaderEcho()
+    for number in range(0, 2100, 100):
+        names = [(f"X-A-{each}", str(each)) for each in range(number, number + 100)]
+        for event in events_in_all_formats("GET", "/", names).values():
+            assert send_event(app, event).json == [[name.lower(), value] for name, value in names]
+
+
+@pytest.mark.parametrize("value", ["é", "\u20ac", "é\u20ac"])
+def test_a_header_value_beyond_latin_1_is_sent_as_utf_8(send_event: SendEvent, value: str):
+    seen = value.encode("latin-1" if value == "é" else "utf-8").decode("latin-1")
+    for event in events_in_all_formats("GET", "/", [("X-A", value), ("X-A-B", "plain")]).values():
+        assert echo_headers(send_event, event) == [["x-a", seen], ["x-a-b", "plain"]]
+
+
+def test_response_headers_are_latin_1_and_hop_by_hop_headers_are_dropped(send_event: SendEvent):
+    class Sending(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            hop_by_hop = {"Connection": "close", "Keep-Alive": "1", "Transfer-Encoding": "chunked"}
+            return PlainTextResponse("x", headers={"X-Name": "é", **hop_by_hop})
+
+    for name, event in events_in_all_formats("GET", "/").items():
+        response = send_event(Sending(), event)
+        names = {"content-type", "content-length", "x-name"}
+        assert (response.header("x-name"), {key for key, _ in response.headers}) == ("é", names), name
+
+
+# --- server address
 
 
 HOSTS = [
@@ -178,27 +230,30 @@ HOSTS = [
 
 
 @pytest.mark.parametrize(("host", "port", "base", "server"), HOSTS)
-def test_the_server_is_the_host_that_was_asked_for(ask: Ask, host: str, port: str, base: str, server):
+def test_the_server_is_the_host_of_the_url(send_event: SendEvent, host: str, port: str, base: str, server):
     class Server(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
             return {"url": str(request.url), "server": request.scope["server"]}
 
-    event = http(headers=[("x-forwarded-port", port)] if port else [])
+    event = http_event(headers=[("x-forwarded-port", port)] if port else [])
     event["headers"]["host"] = host
-    assert ask(Server(), event).json == {"url": f"{base}/", "server": list(server)}
+    assert send_event(Server(), event).json == {"url": f"{base}/", "server": list(server)}
 
 
-def test_plain_http_has_its_port(ask: Ask):
+def test_plain_http_has_port_80(send_event: SendEvent):
     class Server(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
             return {"url": str(request.url), "server": request.scope["server"]}
 
-    assert ask(Server(), alb()).json == {"url": "http://shop.example.com/", "server": ["shop.example.com", 80]}
+    assert send_event(Server(), alb_event()).json == {
+        "url": "http://shop.example.com/",
+        "server": ["shop.example.com", 80],
+    }
 
 
-# --- the limits of the caller
+# --- size limits
 
 
 class Large(TechMicroService):
@@ -217,48 +272,48 @@ SIZES = [
 
 
 @pytest.mark.parametrize(("kind", "fits", "too_large"), SIZES)
-def test_an_answer_over_lambdas_limit_as_encoded_is_a_500_and_a_log_line_with_the_sizes(
-    ask: Ask, caplog: pytest.LogCaptureFixture, kind: str, fits: int, too_large: int
+def test_a_response_over_lambdas_limit_as_encoded_is_a_500_and_logs_the_sizes(
+    send_event: SendEvent, caplog: pytest.LogCaptureFixture, kind: str, fits: int, too_large: int
 ):
-    for event_of in (http, url):
-        answer = ask(Large(), event_of(query=f"size={fits}&kind={kind}"))
-        assert (answer.status, len(answer.body)) == (200, fits * (2 if kind == "wide" else 1))
+    for create_event in (http_event, url_event):
+        response = send_event(Large(), create_event(query=f"size={fits}&kind={kind}"))
+        assert (response.status, len(response.body)) == (200, fits * (2 if kind == "wide" else 1))
     assert caplog.records == []
-    answer = ask(Large(), http(query=f"size={too_large}&kind={kind}"))
-    assert answer.json == {
+    response = send_event(Large(), http_event(query=f"size={too_large}&kind={kind}"))
+    assert response.json == {
         "type": "about:blank",
         "title": "Internal Server Error",
         "status": 500,
-        "detail": f"The answer is over the limit of {6 * MB} bytes.",
+        "detail": f"The response is over the limit of {6 * MB} bytes.",
     }
-    assert answer.header("content-type") == "application/problem+json"
+    assert response.header("content-type") == "application/problem+json"
     [record] = caplog.records
     assert (record.levelno, record.name) == (logging.ERROR, "large")
-    message, _, request = record.getMessage().partition(" for its caller: ")
-    told, limit = (int(word) for word in message.split() if word.isdigit())
-    assert told > limit == 6 * MB
-    assert request == "GET '/'"
+    line = record.getMessage()
+    assert line.startswith("The response to GET '/' has ")
+    size, limit = (int(word) for word in line.replace(",", "").split() if word.isdigit())
+    assert size > limit == 6 * MB
 
 
-def test_a_load_balancer_takes_one_megabyte(ask: Ask, caplog: pytest.LogCaptureFixture):
-    assert ask(Large(), alb(query=[("size", str(MB - 1000))])).status == 200
-    answer = ask(Large(), alb(query=[("size", str(MB))]))
-    assert (answer.status, answer.json["detail"]) == (500, f"The answer is over the limit of {MB} bytes.")
+def test_a_load_balancer_accepts_one_megabyte(send_event: SendEvent, caplog: pytest.LogCaptureFixture):
+    assert send_event(Large(), alb_event(query=[("size", str(MB - 1000))])).status == 200
+    response = send_event(Large(), alb_event(query=[("size", str(MB))]))
+    assert (response.status, response.json["detail"]) == (500, f"The response is over the limit of {MB} bytes.")
     assert len(caplog.records) == 1
-    assert ask(Large(), rest(query=[("size", str(MB))])).status == 200
+    assert send_event(Large(), rest_event(query=[("size", str(MB))])).status == 200
 
 
 @pytest.mark.parametrize(("runtime", "status"), [("3.11", 500), ("3.12", 200), ("3.13", 200), ("3.9", 500)])
-def test_a_runtime_that_does_not_escape_sends_more(
-    ask: Ask, monkeypatch: pytest.MonkeyPatch, runtime: str, status: int
+def test_a_runtime_that_does_not_escape_non_ascii_sends_more(
+    send_event: SendEvent, monkeypatch: pytest.MonkeyPatch, runtime: str, status: int
 ):
     monkeypatch.setenv("AWS_EXECUTION_ENV", f"AWS_Lambda_python{runtime}")
-    assert ask(Large(), http(query=f"size={2 * MB}&kind=wide")).status == status
-    assert ask(Large(), http(query=f"size={3 * MB + 1}&kind=wide")).status == 500
+    assert send_event(Large(), http_event(query=f"size={2 * MB}&kind=wide")).status == status
+    assert send_event(Large(), http_event(query=f"size={3 * MB + 1}&kind=wide")).status == 500
 
 
-def test_an_answer_is_json_that_any_runtime_can_write(ask: Ask):
-    for event in everywhere("POST", "/", [("content-type", "application/octet-stream")], BINARY).values():
-        raw = ask(Bodies(), event).raw
+def test_a_result_can_be_encoded_as_json(send_event: SendEvent):
+    for event in events_in_all_formats("POST", "/", [("content-type", "application/octet-stream")], BINARY).values():
+        raw = send_event(Bodies(), event).raw
         assert json.loads(json.dumps(raw)) == raw
         assert base64.b64decode(raw["body"]) == BINARY

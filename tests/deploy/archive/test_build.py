@@ -27,7 +27,7 @@ from coworks_async.deploy.archive.build import (
 from coworks_async.deploy.archive.staging import EXTRAS, RUNTIME_PACKAGES
 from coworks_async.deploy.options import Architecture
 from coworks_async.exceptions import DeployError
-from tests.aws.lambdas import rest
+from tests.aws.events import rest_event
 from tests.deploy.wheels import index, make_wheel
 
 __all__ = ["index"]
@@ -88,7 +88,7 @@ def handle_events(archive: Archive, folder: Path, *paths: str, **environment: st
         origin = find_spec(name).origin  # type: ignore[union-attr]
         source = Path(str(origin)) if name == "six" else Path(str(origin)).parent
         (folder / "runtime" / source.name).symlink_to(source)
-    events = [rest("GET", path, (), (("Authorization", "token"),), None) for path in paths]
+    events = [rest_event("GET", path, (), (("Authorization", "token"),), None) for path in paths]
     command = [sys.executable, "-I", "-S", "-c", HANDLE_EVENTS, str(folder / "task"), str(folder / "runtime")]
     done = subprocess.run(
         command, env=environment, input=json.dumps(events), capture_output=True, text=True, check=True

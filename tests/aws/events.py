@@ -1,4 +1,4 @@
-"""Gateway events as AWS's documentation shows them, written by hand, and how the tests read their answers."""
+"""Gateway events as AWS documents them, written by hand, and the results of the handler as a client sees them."""
 
 import base64
 import json
@@ -12,23 +12,23 @@ Event = dict[str, Any]
 Headers = Sequence[tuple[str, str]]
 
 HOST = "abcdef123.execute-api.eu-west-1.amazonaws.com"
-FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:shop"
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:shop"
 METHOD_ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdef123/dev/GET/items/3"
-MARK = f"{FUNCTION} dev"
+MARKER = f"{FUNCTION_ARN} dev"
 
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda tells of an invocation, as far as it matters here."""
+    """The attributes of Lambda's context that matter here."""
 
-    invoked_function_arn: str = FUNCTION
+    invoked_function_arn: str = FUNCTION_ARN
     aws_request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
     function_name: str = "shop"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer of the handler's, as the client behind the gateway would see it."""
+class ClientResponse:
+    """A result of the handler as the client behind the gateway sees it."""
 
     raw: Mapping[str, Any]
 
@@ -57,23 +57,23 @@ class Answer:
 
 
 Invoke = Callable[..., Any]
-Ask = Callable[..., Answer]
+SendEvent = Callable[..., ClientResponse]
 
 
-def _lists(pairs: Headers) -> dict[str, list[str]]:
+def _group(pairs: Headers) -> dict[str, list[str]]:
     lists: dict[str, list[str]] = {}
     for name, value in pairs:
         lists.setdefault(name, []).append(value)
     return lists
 
 
-def _body(body: bytes | str | None) -> tuple[str | None, bool]:
+def _encode_body(body: bytes | str | None) -> tuple[str | None, bool]:
     if isinstance(body, bytes):
         return base64.b64encode(body).decode(), True
     return body, False
 
 
-def rest(
+def rest_event(
     method: str = "GET",
     path: str = "/",
     query: Headers = (),
@@ -84,17 +84,17 @@ def rest(
     host: str = HOST,
     resource: str = "/{proxy+}",
     parameters: Mapping[str, str] | None = None,
-    outer: str | None = None,
+    full_path: str | None = None,
     authorizer: Any = None,
 ) -> Event:
-    """A REST API's event; `outer` is the whole path, with the stage before it unless told."""
+    """Return a REST API's event. `full_path` defaults to the path after the stage."""
     headers = [("Host", host), ("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Proto", "https"), *headers]
-    text, encoded = _body(body)
+    text, is_base64 = _encode_body(body)
     context: Event = {
         "domainName": host,
         "httpMethod": method,
         "identity": {"sourceIp": "203.0.113.9"},
-        "path": f"/{stage}{path}" if outer is None else outer,
+        "path": f"/{stage}{path}" if full_path is None else full_path,
         "stage": stage,
     }
     if authorizer is not None:
@@ -104,18 +104,18 @@ def rest(
         "path": path,
         "httpMethod": method,
         "headers": dict(headers),
-        "multiValueHeaders": _lists(headers),
+        "multiValueHeaders": _group(headers),
         "queryStringParameters": dict(query) or None,
-        "multiValueQueryStringParameters": _lists(query) or None,
+        "multiValueQueryStringParameters": _group(query) or None,
         "pathParameters": {"proxy": path.strip("/")} if parameters is None else dict(parameters) or None,
         "stageVariables": None,
         "requestContext": context,
         "body": text,
-        "isBase64Encoded": encoded,
+        "isBase64Encoded": is_base64,
     }
 
 
-def http(
+def http_event(
     method: str = "GET",
     path: str = "/",
     query: str = "",
@@ -127,9 +127,9 @@ def http(
     cookies: Sequence[str] = (),
     authorizer: Any = None,
 ) -> Event:
-    """An HTTP API's event (2.0); `path` is the raw path, which holds a named stage."""
+    """Return an HTTP API's event (payload 2.0). `path` is the raw path, which starts with a named stage."""
     headers = [("host", host), ("x-forwarded-for", "203.0.113.9"), ("x-forwarded-proto", "https"), *headers]
-    text, encoded = _body(body)
+    text, is_base64 = _encode_body(body)
     context: Event = {
         "domainName": host,
         "domainPrefix": host.partition(".")[0],
@@ -143,20 +143,20 @@ def http(
         "routeKey": "$default",
         "rawPath": path,
         "rawQueryString": query,
-        "headers": {name: ",".join(values) for name, values in _lists(headers).items()},
+        "headers": {name: ",".join(values) for name, values in _group(headers).items()},
         "requestContext": context,
-        "isBase64Encoded": encoded,
+        "isBase64Encoded": is_base64,
     }
     optional = {"body": text, "cookies": list(cookies)}
     return event | {name: value for name, value in optional.items() if value}
 
 
-def url(method: str = "GET", path: str = "/", query: str = "", headers: Headers = (), **options: Any) -> Event:
-    """A function URL's event; its path comes as it was sent."""
-    return http(method, path, query, headers, host="abcdef.lambda-url.eu-west-1.on.aws", **options)
+def url_event(method: str = "GET", path: str = "/", query: str = "", headers: Headers = (), **options: Any) -> Event:
+    """Return a function URL's event. Its path is not decoded."""
+    return http_event(method, path, query, headers, host="abcdef.lambda-url.eu-west-1.on.aws", **options)
 
 
-def alb(
+def alb_event(
     method: str = "GET",
     path: str = "/",
     query: Headers = (),
@@ -165,12 +165,12 @@ def alb(
     *,
     multi: bool = True,
 ) -> Event:
-    """A load balancer's event; path and query come as they were sent."""
-    own = [("host", "shop.example.com"), ("x-forwarded-for", "203.0.113.9"), ("x-forwarded-proto", "http")]
-    headers = [*own, *headers]
-    text, encoded = _body(body)
+    """Return a load balancer's event. Its path and query are not decoded."""
+    own_headers = [("host", "shop.example.com"), ("x-forwarded-for", "203.0.113.9"), ("x-forwarded-proto", "http")]
+    headers = [*own_headers, *headers]
+    text, is_base64 = _encode_body(body)
     fields: Event = (
-        {"multiValueHeaders": _lists(headers), "multiValueQueryStringParameters": _lists(query)}
+        {"multiValueHeaders": _group(headers), "multiValueQueryStringParameters": _group(query)}
         if multi
         else {"headers": dict(headers), "queryStringParameters": dict(query)}
     )
@@ -180,42 +180,44 @@ def alb(
         "path": path,
         **fields,
         "body": text or "",
-        "isBase64Encoded": encoded,
+        "isBase64Encoded": is_base64,
     }
 
 
-def everywhere(method: str, path: str, headers: Headers = (), body: bytes | str | None = None) -> dict[str, Event]:
-    """The same request in each format, by its name; it has no query."""
+def events_in_all_formats(
+    method: str, path: str, headers: Headers = (), body: bytes | str | None = None
+) -> dict[str, Event]:
+    """Return the same request, without a query, as an event of each format, by the name of the format."""
     return {
-        "rest": rest(method, path, (), headers, body),
-        "http": http(method, path, "", headers, body),
-        "http-stage": http(method, f"/dev{path}", "", headers, body, stage="dev"),
-        "url": url(method, path, "", headers, body=body),
-        "alb": alb(method, path, (), headers, body),
-        "alb-single": alb(method, path, (), headers, body, multi=False),
+        "rest": rest_event(method, path, (), headers, body),
+        "http": http_event(method, path, "", headers, body),
+        "http-stage": http_event(method, f"/dev{path}", "", headers, body, stage="dev"),
+        "url": url_event(method, path, "", headers, body=body),
+        "alb": alb_event(method, path, (), headers, body),
+        "alb-single": alb_event(method, path, (), headers, body, multi=False),
     }
 
 
 class Echo(TechMicroService):
-    """Tells what came of a request."""
+    """A service that returns a description of each request."""
 
     async def token_authorizer(self, token: str):
         return token == "token"
 
     @entry(no_auth=True)
     async def get(self, *path, **query):
-        return _told(path, query)
+        return _describe_request(path, query)
 
     @entry(no_auth=True)
     async def post(self, *path, **names):
-        return _told(path, names)
+        return _describe_request(path, names)
 
     @entry(no_auth=True)
     async def delete(self, *path, **names):
-        return _told(path, names)
+        return _describe_request(path, names)
 
 
-def _told(path: tuple[str, ...], names: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_request(path: tuple[str, ...], names: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "segments": path,
         "names": names,

@@ -1,4 +1,4 @@
-"""One request through the app: what it receives, and what it may send."""
+"""The ASGI cycle of one request: received and sent messages."""
 
 import asyncio
 
@@ -6,13 +6,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from coworks_async import TechMicroService, entry, request
-from tests.aws.lambdas import Ask, rest
+from tests.aws.events import SendEvent, rest_event
 
 
-def around(call) -> TechMicroService:
-    """Return a service with this for its only middleware."""
+def service_with_middleware(call) -> TechMicroService:
+    """Return a service with a middleware that calls this function."""
 
-    class Around:
+    class CallMiddleware:
         def __init__(self, app):
             self.app = app
 
@@ -26,25 +26,25 @@ def around(call) -> TechMicroService:
         async def post(self, *, name: str = "nobody"):
             return f"Hello {name}."
 
-    return Service(middleware=[Middleware(Around)])
+    return Service(middleware=[Middleware(CallMiddleware)])
 
 
 BODY = '{"name": "ann"}'
 JSON = [("content-type", "application/json")]
 
 
-def test_the_body_is_one_message_and_then_the_disconnect_comes_with_the_end(ask: Ask):
+def test_the_body_is_one_message_and_a_disconnect_follows_the_response(send_event: SendEvent):
     received: list[object] = []
 
     async def call(app, scope, receive, send):
         await app(scope, receive, send)
         received.append(await receive())
 
-    assert ask(around(call), rest("POST", headers=JSON, body=BODY)).body == b"Hello ann."
+    assert send_event(service_with_middleware(call), rest_event("POST", headers=JSON, body=BODY)).body == b"Hello ann."
     assert received == [{"type": "http.disconnect"}]
 
 
-def test_who_waits_for_a_disconnect_waits_for_the_end_of_the_answer(ask: Ask):
+def test_a_disconnect_is_received_once_the_response_is_complete(send_event: SendEvent):
     received: list[object] = []
 
     async def call(app, scope, receive, send):
@@ -58,12 +58,12 @@ def test_who_waits_for_a_disconnect_waits_for_the_end_of_the_answer(ask: Ask):
         await send({"type": "http.response.body", "body": b"b"})
         received.extend(await asyncio.gather(*waiting))
 
-    answer = ask(around(call), rest("POST", headers=JSON, body=BODY))
-    assert (answer.status, answer.body) == (200, b"ab")
+    response = send_event(service_with_middleware(call), rest_event("POST", headers=JSON, body=BODY))
+    assert (response.status, response.body) == (200, b"ab")
     assert received[1:] == [{"type": "http.disconnect"}] * 2
 
 
-def test_a_middleware_that_listens_for_a_disconnect_does_not_hang(ask: Ask):
+def test_a_middleware_that_waits_for_a_disconnect_does_not_hang(send_event: SendEvent):
     async def dispatch(request, call_next):
         response = await call_next(request)
         response.headers["x-seen"] = "yes"
@@ -75,8 +75,8 @@ def test_a_middleware_that_listens_for_a_disconnect_does_not_hang(ask: Ask):
             assert not await request.is_disconnected()
             return "here"
 
-    answer = ask(Service(middleware=[Middleware(BaseHTTPMiddleware, dispatch=dispatch)]), rest())
-    assert (answer.status, answer.body, answer.header("x-seen")) == (200, b"here", "yes")
+    response = send_event(Service(middleware=[Middleware(BaseHTTPMiddleware, dispatch=dispatch)]), rest_event())
+    assert (response.status, response.body, response.header("x-seen")) == (200, b"here", "yes")
 
 
 OUT_OF_ORDER = [
@@ -86,20 +86,20 @@ OUT_OF_ORDER = [
 ]
 
 
-def test_messages_out_of_order_are_an_error(ask: Ask):
+def test_messages_out_of_order_are_a_500(send_event: SendEvent):
     for messages in OUT_OF_ORDER:
 
         async def call(app, scope, receive, send, messages=messages):
             for message in messages:
                 await send(message)
 
-        assert ask(around(call), rest("POST")).status == 500
+        assert send_event(service_with_middleware(call), rest_event("POST")).status == 500
 
 
-def test_a_start_without_headers_and_a_body_without_bytes_are_an_answer(ask: Ask):
+def test_headers_and_body_may_be_omitted(send_event: SendEvent):
     async def call(app, scope, receive, send):
         await send({"type": "http.response.start", "status": 202})
         await send({"type": "http.response.body"})
 
-    answer = ask(around(call), rest("POST"))
-    assert (answer.status, answer.headers, answer.body) == (202, [], b"")
+    response = send_event(service_with_middleware(call), rest_event("POST"))
+    assert (response.status, response.headers, response.body) == (202, [], b"")

@@ -1,4 +1,4 @@
-"""Events that are no request: they go to `on_event`, or fail with their keys."""
+"""Events other than requests: passed to `on_event`, which by default fails with their keys."""
 
 import asyncio
 from typing import Any
@@ -7,14 +7,14 @@ import pytest
 
 from coworks_async import TechMicroService, entry
 from coworks_async.exceptions import UnknownEvent
-from tests.aws.lambdas import Ask, Context, Invoke, rest
+from tests.aws.events import Context, Invoke, SendEvent, rest_event
 
 PING = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "resources": []}
 WARM = {"source": "serverless-plugin-warmup"}
 QUEUE = {"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}
 
 
-def test_other_events_go_to_on_event_with_their_context(invoke: Invoke):
+def test_other_events_are_passed_to_on_event(invoke: Invoke):
     class Handling(TechMicroService):
         async def on_event(self, event, context):
             await asyncio.sleep(0)
@@ -25,7 +25,7 @@ def test_other_events_go_to_on_event_with_their_context(invoke: Invoke):
         assert invoke(Handling(), event) == {"event": event, "id": Context().aws_request_id}
 
 
-def test_a_sync_on_event_runs_in_a_thread_and_has_no_running_loop(invoke: Invoke):
+def test_a_sync_on_event_runs_in_a_thread(invoke: Invoke):
     class Handling(TechMicroService):
         def on_event(self, event, context):
             with pytest.raises(RuntimeError):
@@ -35,7 +35,7 @@ def test_a_sync_on_event_runs_in_a_thread_and_has_no_running_loop(invoke: Invoke
     assert invoke(Handling(), PING) == "handled"
 
 
-def test_a_warm_up_ping_starts_the_container_for_the_next_request(invoke: Invoke, ask: Ask):
+def test_a_warm_up_event_starts_the_lifespan_for_the_next_request(invoke: Invoke, send_event: SendEvent):
     started: list[str] = []
 
     class Warm(TechMicroService):
@@ -58,10 +58,10 @@ def test_a_warm_up_ping_starts_the_container_for_the_next_request(invoke: Invoke
 
     app = Warm(lifespan=lifespan)
     assert invoke(app, WARM) == "warm"
-    assert ask(app, rest()).json == ["started"]
+    assert send_event(app, rest_event()).json == ["started"]
 
 
-def test_an_unknown_event_fails_and_names_its_keys_and_source_but_no_value(invoke: Invoke):
+def test_an_unknown_event_fails_and_names_its_keys_and_source_but_no_values(invoke: Invoke):
     with pytest.raises(UnknownEvent, match=r"from aws.events with the keys detail, .*source, version is not a request"):
         invoke(TechMicroService(name="any"), {**PING, "detail": {"card": "secret"}})
     with pytest.raises(UnknownEvent) as failed:
@@ -72,12 +72,12 @@ def test_an_unknown_event_fails_and_names_its_keys_and_source_but_no_value(invok
         invoke(TechMicroService(name="any"), ["secret"])
 
 
-def test_an_event_without_keys_says_so(invoke: Invoke):
+def test_an_unknown_event_without_keys_fails(invoke: Invoke):
     with pytest.raises(UnknownEvent, match="An event without keys is not a request"):
         invoke(TechMicroService(name="any"), {})
 
 
-def test_what_on_event_raises_makes_the_event_fail(invoke: Invoke):
+def test_an_exception_of_on_event_fails_the_event(invoke: Invoke):
     class Failing(TechMicroService):
         async def on_event(self, event, context):
             raise LookupError("no such queue")
@@ -86,16 +86,16 @@ def test_what_on_event_raises_makes_the_event_fail(invoke: Invoke):
         invoke(Failing(), QUEUE)
 
 
-def test_what_on_event_awaits_being_cancelled_makes_the_event_fail_and_not_the_runtime(invoke: Invoke):
+def test_a_cancellation_in_on_event_fails_the_event_and_not_the_runtime(invoke: Invoke):
     class Failing(TechMicroService):
         async def on_event(self, event, context):
             raise asyncio.CancelledError
 
-    with pytest.raises(RuntimeError, match="The event was ended by CancelledError"):
+    with pytest.raises(RuntimeError, match="The event failed with CancelledError"):
         invoke(Failing(), QUEUE)
 
 
-def test_a_websocket_event_is_no_request(invoke: Invoke):
+def test_a_websocket_event_is_not_a_request(invoke: Invoke):
     event = {"requestContext": {"routeKey": "$connect", "connectionId": "a=", "stage": "dev"}, "isBase64Encoded": False}
     with pytest.raises(UnknownEvent, match="isBase64Encoded, requestContext"):
         invoke(TechMicroService(name="any"), event)

@@ -1,4 +1,4 @@
-"""What comes after an event: the functions in `after_event`, which change no answer."""
+"""Functions in `after_event`, which do not change the result."""
 
 import asyncio
 import logging
@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from coworks_async import TechMicroService, entry
-from tests.aws.lambdas import Ask, Context, Invoke, rest
+from tests.aws.events import Context, Invoke, SendEvent, rest_event
 
 
-class Swept(TechMicroService):
+class Example(TechMicroService):
     @entry(no_auth=True)
     async def get(self):
         return "here"
@@ -20,7 +20,7 @@ class Swept(TechMicroService):
         raise LookupError("no such queue")
 
 
-def test_each_gets_the_context_after_each_event_whatever_came_of_it(ask: Ask, invoke: Invoke):
+def test_each_function_gets_the_context_after_every_event(send_event: SendEvent, invoke: Invoke):
     seen: list[tuple[str, Any]] = []
 
     async def later(context: Any) -> None:
@@ -35,10 +35,10 @@ def test_each_gets_the_context_after_each_event_whatever_came_of_it(ask: Ask, in
             seen.append(("awaitable", self.context.aws_request_id))
             yield
 
-    app = Swept()
+    app = Example()
     app.lambda_handler.after_event += [lambda context: seen.append(("sync", context.aws_request_id)), later, Sent]
     both = [(kind, Context().aws_request_id) for kind in ("sync", "async", "awaitable")]
-    assert ask(app, rest()).body == b"here"
+    assert send_event(app, rest_event()).body == b"here"
     assert seen == both
     with pytest.raises(LookupError):
         invoke(app, {"source": "aws.events"})
@@ -46,7 +46,7 @@ def test_each_gets_the_context_after_each_event_whatever_came_of_it(ask: Ask, in
 
 
 @pytest.mark.parametrize("ending", [SystemExit, KeyboardInterrupt])
-def test_what_ends_the_process_ends_it_here_too(invoke: Invoke, ending: type[BaseException]):
+def test_system_exit_and_keyboard_interrupt_are_raised(invoke: Invoke, ending: type[BaseException]):
     def end(context: Any) -> None:
         raise ending
 
@@ -54,18 +54,18 @@ def test_what_ends_the_process_ends_it_here_too(invoke: Invoke, ending: type[Bas
         async def on_event(self, event: Any, context: Any):
             raise ending
 
-    app = Swept()
+    app = Example()
     app.lambda_handler.after_event.append(end)
     with pytest.raises(ending):
-        invoke(app, rest())
+        invoke(app, rest_event())
     with pytest.raises(ending):
         invoke(Ending(), {"source": "aws.events"})
 
 
 @pytest.mark.parametrize("error", [ValueError(), asyncio.CancelledError()])
 @pytest.mark.parametrize("waits", [False, True])
-def test_one_that_fails_is_logged_and_the_request_is_answered(
-    ask: Ask, caplog: pytest.LogCaptureFixture, error: BaseException, waits: bool
+def test_a_failing_function_is_logged_and_the_response_is_sent(
+    send_event: SendEvent, caplog: pytest.LogCaptureFixture, error: BaseException, waits: bool
 ):
     seen: list[Any] = []
 
@@ -75,9 +75,9 @@ def test_one_that_fails_is_logged_and_the_request_is_answered(
     async def fail_later(context: Any) -> None:
         raise error
 
-    app = Swept()
+    app = Example()
     app.lambda_handler.after_event += [fail_later if waits else fail, seen.append]
-    assert ask(app, rest()).body == b"here"
+    assert send_event(app, rest_event()).body == b"here"
     assert len(seen) == 1
     [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert record.getMessage() == "A function in after_event failed"

@@ -1,4 +1,4 @@
-"""A small server that speaks what boto3 says to Lambda and to S3, and keeps what it was told."""
+"""A local server that receives boto3's requests to Lambda and S3."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,9 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Told:
-    """One request of boto3's."""
-
+class ReceivedRequest:
     method: str
     path: str
     headers: Mapping[str, str]
@@ -19,39 +17,39 @@ class Told:
 
 
 @dataclass
-class AwsApi:
-    """What the server was told, and the status by which it answers."""
+class FakeAws:
+    """The requests received, and the status of every response."""
 
     url: str = ""
     status: int = 202
-    told: list[Told] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
 
 
 @contextmanager
-def aws_api() -> Iterator[AwsApi]:
-    """Yield a server on a port of its own."""
-    api = AwsApi()
+def fake_aws() -> Iterator[FakeAws]:
+    """Yield a running server."""
+    aws = FakeAws()
 
     class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
+        def respond(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"] or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            api.told.append(Told(self.command, self.path, headers, body))
-            self.send_response(api.status)
+            aws.requests.append(ReceivedRequest(self.command, self.path, headers, body))
+            self.send_response(aws.status)
             self.send_header("content-length", "0")
             self.end_headers()
 
-        do_POST = do_PUT = answer  # noqa: N815 - the names that the base class looks for
+        do_POST = do_PUT = respond  # noqa: N815 - names of the base class
 
         def log_message(self, *args: Any) -> None:
-            """The tests have a log of their own."""
+            """Keep the tests' output clean."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        api.url = f"http://127.0.0.1:{server.server_port}"
+        aws.url = f"http://127.0.0.1:{server.server_port}"
         try:
-            yield api
+            yield aws
         finally:
             server.shutdown()
             thread.join()
