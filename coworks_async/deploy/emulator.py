@@ -61,12 +61,7 @@ def create_environment(variables: Mapping[str, str], url: str, region: str | Non
     """Return an environment in which Terraform and boto3 use the emulator at `url`.
 
     It contains none of the user's profiles and keys, which would be sent to the emulator. A key of twelve digits stays:
-    it is not an AWS key, and emulators use it as an account number.
-
-    Args:
-        variables: the environment of the process.
-        url: of the emulator.
-        region: overrides the region of the environment.
+    it is not an AWS key, and emulators use it as an account number. `region` overrides that of the environment.
     """
     key = variables.get("AWS_ACCESS_KEY_ID", "")
     region = region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or "us-east-1"

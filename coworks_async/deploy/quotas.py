@@ -32,8 +32,7 @@ def check_quotas(stack: Stack, entries: Sequence[Entry], quota: int = DEFAULT_QU
     """Check that API Gateway can hold the stack's routes.
 
     Args:
-        stack: the stack.
-        entries: the service's entries, named in the error.
+        entries: named in the error.
         quota: resources of a REST API, or routes of an HTTP API, that the account allows.
 
     Raises:

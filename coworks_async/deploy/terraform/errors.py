@@ -122,11 +122,6 @@ def explain_errors(diagnostics: Iterable[Diagnostic], directory: Path, program: 
 
     A known error is explained with its remedy; an unknown one in Terraform's words: summary, first sentence of the
     detail, location. Of several errors one is explained, a known one first, and the others are counted.
-
-    Args:
-        diagnostics: of the run.
-        directory: where Terraform ran; part of some remedies.
-        program: `terraform` or `tofu`.
     """
     all_errors = [each for each in dict.fromkeys(diagnostics) if each.severity == "error"]
     errors = [each for each in all_errors if not each.summary.startswith(CONSEQUENCES)] or all_errors

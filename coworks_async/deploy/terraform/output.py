@@ -170,13 +170,7 @@ class OutputCollector:
         return f"{self._finished} of {planned} changes were made. Run the same command again to continue."
 
     def describe_interruption(self, planned: int | None, *, killed: bool, all_done: str = ALL_DONE) -> str:
-        """Describe what an interrupted run did and did not do.
-
-        Args:
-            planned: number of planned changes; None if the run plans none.
-            killed: whether Terraform was killed.
-            all_done: the description if the run made all its changes.
-        """
+        """Describe how far an interrupted run got; `all_done` is the description if it made all its changes."""
         if planned is None:
             return "Interrupted. No changes were made."
         if not killed:

@@ -79,10 +79,6 @@ def run_logged(
     has its own session, so Ctrl-C reaches it only through the handler. Files that it creates are private to the user.
 
     Args:
-        command: the program and its arguments.
-        directory: where it runs.
-        environment: of the program.
-        log: an existing file.
         on_line: called with each line of output.
         on_tick: called every second.
         on_message: called with messages about an interruption.

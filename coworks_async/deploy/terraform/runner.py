@@ -87,10 +87,6 @@ def find_terraform(name: str | None, environment: Mapping[str, str]) -> Program:
 
     Raises:
         DeployError: it is missing, too old, or does not print its version.
-
-    Example:
-        >>> find_terraform(None, os.environ).name
-        'terraform'
     """
     names = ("terraform", "tofu") if name is None else (name,)
     for each in names:
@@ -180,12 +176,6 @@ class Terraform:
         environment: added to the environment of this process.
         log: overwritten.
         secrets: values that are masked in errors and in the log.
-
-    Example:
-        terraform = Terraform(find_terraform(None, os.environ), directory, {"TF_VAR_environment": "{}"}, log)
-        terraform.init()
-        with private_directory(directory) as private:
-            terraform.apply(terraform.plan(private / "plan"))
     """
 
     def __init__(
@@ -222,14 +212,7 @@ class Terraform:
         destroy: bool = False,
         on_event: EventListener = ignore_events,
     ) -> SavedPlan:
-        """Create a plan.
-
-        Args:
-            file: where the plan is saved, in a private directory.
-            targets: addresses to which the plan is limited.
-            destroy: plan to delete everything.
-            on_event: receives progress.
-        """
+        """Create a plan and save it in a file, limited to some addresses or, with `destroy`, to delete everything."""
         words = [f"-out={file}", "-detailed-exitcode", "-input=false"]
         words += ["-destroy"] * destroy + [f"-target={target}" for target in targets]
         code, output = self._run("plan", "-json", *words, on_event=on_event, success=(0, 2))
@@ -241,10 +224,7 @@ class Terraform:
     def apply(self, plan: SavedPlan, on_event: EventListener = ignore_events, all_done: str = ALL_DONE) -> None:
         """Apply a plan. If that fails or is interrupted, the error includes how many changes were made.
 
-        Args:
-            plan: of this directory.
-            on_event: receives progress.
-            all_done: part of the error if an interruption came after the last change.
+        `all_done` is the error's text if the interruption came after the last change.
         """
         on_event(plan.summary)
         words = ("apply", "-json", "-input=false", str(plan.file))

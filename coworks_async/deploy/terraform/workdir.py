@@ -65,12 +65,6 @@ def write_root(
 
     Each file is replaced as a whole and readable only by the user. A `.gitignore` excludes the service's directory.
 
-    Args:
-        stack: the stage.
-        directory: of the stage; see `stage_directory`.
-        user_files: copied beside the root module.
-        override: for an emulator; see `emulator.create_override`.
-
     Raises:
         CommandError: a user file has a name that is written here.
         DeployError: a file cannot be written.
