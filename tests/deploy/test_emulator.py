@@ -15,7 +15,6 @@ from coworks_async.deploy.emulator import check_emulator, create_environment, cr
 from coworks_async.deploy.environment import encode_variables
 from coworks_async.deploy.terraform.workdir import write_root
 from coworks_async.exceptions import DeployError
-from coworks_async.gateway.routes import GatewayKind
 from tests.deploy.accounts import serve_response
 from tests.deploy.stacks import LAYER, Jobs, stack
 from tests.deploy.toolchain import Toolchain
@@ -136,9 +135,8 @@ def stage(toolchain: Toolchain, emulator: str, account: str, tmp_path: Path) -> 
     assert stage.client("logs").describe_log_groups()["logGroups"] == []
 
 
-@pytest.mark.parametrize("kind", ["rest", "http"])
-def test_a_stage_is_applied_in_two_steps_and_then_has_nothing_to_change(kind: GatewayKind, stage: AppliedStage):
-    stage.write(Jobs(), gateway=kind, memory_size=512, layers=(LAYER,), snap_start=True, tracing=True)
+def test_a_stage_is_applied_in_two_steps_and_then_has_nothing_to_change(stage: AppliedStage):
+    stage.write(Jobs(), gateway="http", memory_size=512, layers=(LAYER,), snap_start=True, tracing=True)
     stage.terraform("apply", "-auto-approve", "-target=module.api.module.routes")
     addresses = stage.terraform("state", "list")
     assert "module.api.module.routes." in addresses

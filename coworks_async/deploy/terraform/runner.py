@@ -95,9 +95,10 @@ def find_terraform(name: str | None, environment: Mapping[str, str]) -> Program:
             program = Program(Path(path), each, _read_version(path, environment))
             _check_version(program)
             return program
-    missing = f"{names[0]} is not" if len(names) == 1 else "Neither terraform nor tofu is"
     pages = " or ".join(INSTALL_PAGES[each] for each in names)
-    raise DeployError(f"{missing} on the PATH. Install it ({pages}), or choose the other one with --terraform.")
+    if name is None:
+        raise DeployError(f"Neither terraform nor tofu is on the PATH. Install one ({pages}).")
+    raise DeployError(f"{name} is not on the PATH. Install it ({pages}), or choose the other one with --terraform.")
 
 
 def _read_version(path: str, environment: Mapping[str, str]) -> str:

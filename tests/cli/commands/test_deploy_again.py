@@ -34,8 +34,3 @@ def test_another_gateway_replaces_the_first(shop: Project):
     (http,) = shop.api_ids()
     assert http != rest
     assert curl(output) == f"The {shop.name} is open.\n 200"
-    (shop.stage_directory() / "terraform.tfstate").unlink()
-    completed = shop.cws("deploy", *shop.target)
-    assert completed.returncode == 1
-    assert f"API {http} " in completed.stderr
-    assert shop.api_ids() == [http]

@@ -12,23 +12,20 @@ import pytest
 from tests.deploy.deployed_project import PATIENCE, Project, create_project, curl
 from tests.deploy.toolchain import Toolchain
 
-# Lines of Terraform's log in the middle of each step.
-FIRST_STEP = "_api.this: Creation complete after"
+# A line of Terraform's log in the middle of the second step.
 SECOND_STEP = 'aws_lambda_function.service: Creating..."'
 
 
 @pytest.fixture
-def shop(request: pytest.FixtureRequest, tmp_path: Path, toolchain: Toolchain, emulator: str, account: str) -> Project:
-    return create_project(
-        tmp_path / "shop", f"shop-{account}", toolchain, emulator, gateway=getattr(request, "param", "rest")
-    )
+def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str) -> Project:
+    return create_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator)
 
 
-def deploy_until(shop: Project, log_line: str, act: Callable[[subprocess.Popen[str]], None]) -> tuple[int, str, str]:
-    """Deploy, and act once Terraform's log contains a line. Return exit code, output and errors."""
+def deploy_until_second_step(shop: Project, act: Callable[[subprocess.Popen[str]], None]) -> tuple[int, str, str]:
+    """Deploy, and act once Terraform is in the second step. Return exit code, output and errors."""
     log, end = shop.stage_directory() / "terraform.log", time.monotonic() + PATIENCE
     with shop.start("deploy", *shop.target) as process:
-        while not (log.exists() and log_line in log.read_text()):
+        while not (log.exists() and SECOND_STEP in log.read_text()):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < end
             time.sleep(0.005)
@@ -60,20 +57,12 @@ def deploy_again(shop: Project) -> str:
 
 
 def test_after_ctrl_c_the_next_deploy_continues(shop: Project):
-    code, out, err = deploy_until(shop, SECOND_STEP, press_ctrl_c)
+    code, out, err = deploy_until_second_step(shop, press_ctrl_c)
     assert code == 1
     assert "Interrupted. Terraform is finishing its current step. Press Ctrl-C again only if it hangs.\n" in out
     assert err.startswith("Error: Interrupted. ")
     assert " changes were made. Run the same command again to continue.\n" in err
     assert "importing" not in deploy_again(shop), "the state is complete"
-
-
-@pytest.mark.parametrize("shop", ["http"], indirect=True)
-def test_an_api_of_a_terraform_killed_in_the_first_step_is_used(shop: Project):
-    code, _, err = deploy_until(shop, FIRST_STEP, kill_terraform)
-    assert code == 1
-    assert err.startswith("Error: ")
-    deploy_again(shop)
 
 
 def test_a_function_of_a_terraform_killed_in_the_second_step_is_imported(shop: Project):
@@ -82,7 +71,7 @@ def test_a_function_of_a_terraform_killed_in_the_second_step_is_imported(shop: P
             assert process.poll() is None
         kill_terraform(process)
 
-    code, _, err = deploy_until(shop, SECOND_STEP, kill_once_the_function_exists)
+    code, _, err = deploy_until_second_step(shop, kill_once_the_function_exists)
     assert code == 1
     assert err.startswith("Error: ")
     assert "importing" in deploy_again(shop)

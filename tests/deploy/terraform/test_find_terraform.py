@@ -50,7 +50,7 @@ def test_the_version_of_a_real_terraform_is_read(toolchain: Toolchain):
     [
         (
             None,
-            r"^Neither terraform nor tofu is on the PATH\. Install it \(https:.+/terraform/install or https://opent",
+            r"^Neither terraform nor tofu is on the PATH\. Install one \(https:.+/terraform/install or https://opent",
         ),
         ("terraform", r"^terraform is not on the PATH\. Install it \(https:.+/terraform/install\), or choose"),
         ("tofu", r"^tofu is not on the PATH\. Install it \(https://opentofu.org/[^ ]+\), or choose"),
