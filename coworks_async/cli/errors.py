@@ -89,13 +89,13 @@ def on_interrupt(outcome: str) -> Iterator[None]:
     """Report what was and was not done if Ctrl-C interrupts the block. Also a decorator.
 
     Example:
-        with on_interrupt("no archive was written"):
+        with on_interrupt("No archive was written."):
             build_archive(options, path)
     """
     try:
         yield
     except KeyboardInterrupt as error:
-        raise DeployError(f"Interrupted: {outcome}.") from error
+        raise DeployError(f"Interrupted. {outcome}") from error
 
 
 def summarize(error: BaseException) -> str:

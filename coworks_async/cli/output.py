@@ -22,7 +22,16 @@ from rich.progress import (
 from rich.table import Column
 
 from coworks_async.aws.access_log import StructuredMessage
-from coworks_async.deploy.terraform.events import Counts, Diagnostic, Event, Failed, Finished, Notice, Started, Watch
+from coworks_async.deploy.terraform.errors import Diagnostic
+from coworks_async.deploy.terraform.output import (
+    ChangeFailed,
+    ChangeFinished,
+    ChangeStarted,
+    EventListener,
+    Message,
+    PlanSummary,
+    TerraformEvent,
+)
 
 INTERVAL = 10.0
 """Seconds between two lines of progress outside of a terminal."""
@@ -38,7 +47,7 @@ _QUIET = (("python_multipart", logging.NOTSET, logging.ERROR), ("watchfiles", lo
 @contextmanager
 def terraform_progress(
     title: str, file: IO[str] | None = None, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Watch]:
+) -> Iterator[EventListener]:
     """Show a title and the progress of a Terraform run; yield a function that takes the events.
 
     The bar of a terminal disappears at the end; the title stays. Warnings, failures and notices are printed as lines.
@@ -78,31 +87,31 @@ def upload_progress(
 
 
 class _TerraformState:
-    """Counts the resources of a Terraform run and tracks those in progress."""
+    """PlanSummary the resources of a Terraform run and tracks those in progress."""
 
     def __init__(self, console: Console) -> None:
         self.total: int | None = None
         self.done = 0
-        self.running: list[Started] = []
+        self.running: list[ChangeStarted] = []
         self._console = console
 
-    def update(self, event: Event) -> None:
+    def update(self, event: TerraformEvent) -> None:
         """Apply an event; print warnings, failures and notices."""
         match event:
-            case Counts():
+            case PlanSummary():
                 self.total = event.total
-            case Started():
+            case ChangeStarted():
                 self.running.append(event)
-            case Finished():
+            case ChangeFinished():
                 self.done += 1
                 self._remove(event)
-            case Failed():
+            case ChangeFailed():
                 self._remove(event)
                 self._console.print(f"  failed to {event.action} {event.address}")
             case Diagnostic():
                 location = f" ({event.where})" if event.where else ""
                 self._console.print(f"  {event.severity}: {' '.join(event.summary.split())}{location}")
-            case Notice():
+            case Message():
                 self._console.print(event.text)
 
     def describe(self) -> str:
@@ -113,13 +122,13 @@ class _TerraformState:
         more = f" and {others} more" if others else ""
         return f"{_VERBS.get(first.action, first.action)} {first.address}{more}"
 
-    def _remove(self, event: Finished | Failed) -> None:
+    def _remove(self, event: ChangeFinished | ChangeFailed) -> None:
         # A replacement starts two actions on one address.
         self.running = [each for each in self.running if (each.action, each.address) != (event.action, event.address)]
 
 
 @contextmanager
-def _show_bar(console: Console) -> Iterator[Watch]:
+def _show_bar(console: Console) -> Iterator[EventListener]:
     # One line: Rich would wrap a long address.
     text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
     columns = (BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(), text)
@@ -127,7 +136,7 @@ def _show_bar(console: Console) -> Iterator[Watch]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(state.describe(), total=None)
 
-        def watch(event: Event) -> None:
+        def watch(event: TerraformEvent) -> None:
             state.update(event)
             progress.update(task, total=state.total, completed=state.done, description=state.describe())
 
@@ -135,10 +144,10 @@ def _show_bar(console: Console) -> Iterator[Watch]:
 
 
 @contextmanager
-def _print_lines(console: Console, clock: Callable[[], float]) -> Iterator[Watch]:
+def _print_lines(console: Console, clock: Callable[[], float]) -> Iterator[EventListener]:
     state, is_due, start = _TerraformState(console), _create_timer(clock), clock()
 
-    def watch(event: Event) -> None:
+    def watch(event: TerraformEvent) -> None:
         state.update(event)
         if is_due():
             count = "" if state.total is None else f"{state.done} of {state.total}, "

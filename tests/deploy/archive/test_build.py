@@ -25,7 +25,7 @@ from coworks_async.deploy.archive.build import (
     sum_parts,
 )
 from coworks_async.deploy.archive.staging import EXTRAS, RUNTIME_PACKAGES
-from coworks_async.deploy.stack import Architecture
+from coworks_async.deploy.options import Architecture
 from coworks_async.exceptions import DeployError
 from tests.aws.events import rest_event
 from tests.deploy.wheels import index, make_wheel
