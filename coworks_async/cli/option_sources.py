@@ -1,7 +1,4 @@
-"""Resolve the options of a command: from the command line, a variable, the config file or the default.
-
-Click reads the command line. This module gives it the names of the variables and the values of the config file.
-"""
+"""Options of a command from variables, the config file and defaults. Click itself parses the command line."""
 
 import copy
 import os
@@ -12,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from coworks_async.cli.errors import find_envvar, list_envvars, unknown_name
+from coworks_async.cli.errors import find_envvar, format_unknown_name, list_envvars
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
@@ -27,11 +24,9 @@ _TRUE = ("true", "yes", "on")
 
 @dataclass(frozen=True, slots=True)
 class EffectiveOption:
-    """The value of an option that is not on the command line, and where the value is set.
+    """The value of an option that is not on the command line, and where it is set.
 
-    Attributes:
-        source: `default`, `environment`, `commands` or `workspace`.
-        location: the name of a variable, or a line of the config file.
+    `source` is `default`, `environment`, `commands` or `workspace`; `location` is a variable or a line of the file.
     """
 
     value: Any
@@ -57,15 +52,16 @@ def find_settings(
 ) -> "dict[str, tuple[click.Option, Setting]]":
     """Return the options that the config file sets in a stage, with their settings, by parameter name.
 
-    Raises:
-        CommandError: the config file sets an unknown option of this command, in any stage.
+    An unknown option of this command is an error in any stage.
     """
     known = {key: option for option in _options(command) for key in _keys(option)}
     for section in _list_sections(name, config, stage):
         for setting in section.settings:
             if setting.key not in known:
                 names = [key.replace("_", "-") if "-" in setting.name else key for key in known]
-                raise setting.location.error(unknown_name(f"Command {name!r} has no option", setting.name, names))
+                raise setting.location.error(
+                    format_unknown_name(f"Command {name!r} has no option", setting.name, names)
+                )
     found = {
         str(known[setting.key].name): (known[setting.key], setting)
         for section in config.find_sections(name, stage)
@@ -99,11 +95,7 @@ def resolve_options(command: click.Command, name: str, config: "ConfigFile", sta
 
 
 def check_values(context: click.Context, name: str, config: "ConfigFile", stage: str) -> None:
-    """Check the values of the context's command: those of the config file, in every stage, and of variables.
-
-    Raises:
-        CommandError: a value is invalid. The message starts with its location.
-    """
+    """Check the values of the context's command: those of the config file, in every stage, and of variables."""
     options = {key: option for option in _options(context.command) for key in _keys(option)}
     for section in _list_sections(name, config, stage):
         for setting in section.settings:
@@ -172,7 +164,6 @@ def _is_null(setting: "Setting") -> bool:
 
 
 def _to_items(value: "Value") -> "tuple[Value, ...]":
-    """Return a list as it is; a single value becomes a list of one."""
     return value if isinstance(value, tuple) else (value,)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from coworks_async.cli.config_file import ConfigFile
-from coworks_async.cli.errors import BrokenCommand, unknown_name
+from coworks_async.cli.errors import BrokenCommand, format_unknown_name
 from coworks_async.cli.main import CommandGroup, get_config
 from coworks_async.cli.option_sources import EffectiveOption, check_values, resolve_options
 from coworks_async.cli.project import Project, find_stage
@@ -43,7 +43,7 @@ def _resolve(
 ) -> dict[str, EffectiveOption]:
     command = group.get_command(parent, name)
     if command is None:
-        raise CommandError(unknown_name("No such command", name, group.list_commands(parent)))
+        raise CommandError(format_unknown_name("No such command", name, group.list_commands(parent)))
     if isinstance(command, BrokenCommand):
         raise command.reason
     options = resolve_options(command, name, file, stage)
