@@ -17,7 +17,7 @@ from coworks_async.exceptions import CommandError
 VERSION = "3"
 
 _TAG = "tag:yaml.org,2002:"
-_SCALARS = ("str", "int", "float", "bool", "null", "timestamp")
+_SCALARS = ("str", "int", "float", "bool", "timestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ class SourceLocation:
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value: its text and its YAML type (`str`, `int`, `float`, `bool`, `null`, `timestamp`)."""
+    """A single value: its text and its YAML type (`str`, `int`, `float`, `bool`, `timestamp`)."""
 
     text: str
     kind: str
 
 
-Value = Scalar | tuple["Value", ...]
+Value = Scalar | tuple["Value", ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +195,8 @@ def _parse_mapping(
 
 def _parse_value(node: yaml.Node, option: str) -> Value:
     kind = node.tag.removeprefix(_TAG)
+    if kind == "null":
+        return None
     if kind in _SCALARS:
         return Scalar(node.value, kind)
     if kind == "seq":
