@@ -23,10 +23,9 @@ Options = Mapping[str, Mapping[str, EffectiveOption]]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def config(context: click.Context, command: str | None, as_json: bool) -> None:
-    """Show the value of each option and where it is set.
+    """Show the value of each option and where it is set: `cws config run`.
 
-    Show the options of all commands or of one: `cws config run`. A value on the command line overrides them. The config
-    file and the variables are checked.
+    Without COMMAND, show the options of all commands. Values in the config file and in variables are checked.
     """
     parent = context.parent
     if parent is None or not isinstance(parent.command, CommandGroup):

@@ -25,7 +25,7 @@ from coworks_async.testing import TestClient
 def shell(project: Project, plain: bool) -> None:
     """Start a Python prompt with the service loaded: `cws -A simple shell`.
 
-    The prompt has `app` and `client`, a TestClient: `client.get("/")`, or `await app.get()`. It is IPython if that is
+    Call entries with `await app.get()` or send requests with `client.get("/")`. The prompt is IPython if that is
     installed. The service's lifespan runs until you exit.
     """
     app, location, stage = load_project_app(project)
