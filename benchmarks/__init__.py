@@ -1,1 +1,1 @@
-"""Benchmarks of CoWorks Async against hand-written Starlette, FastAPI and raw ASGI. See README.md."""
+"""Benchmarks of CoWorks Async against Starlette, FastAPI and raw ASGI. See README.md."""

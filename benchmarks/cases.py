@@ -1,4 +1,4 @@
-"""The measured requests, invalid variants of them, and the response that every app must return."""
+"""The measured requests, invalid variants of them, and the responses that every app must return."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,12 @@ TOKEN = "token"
 
 @dataclass(frozen=True)
 class Case:
-    """A request and its expected response. Body and media type of an error differ between apps."""
+    """A request and its expected response.
+
+    Attributes:
+        expected_body: expected body, or None if it is not compared (errors differ between the apps).
+        media_type: expected media type, or None if it is not compared.
+    """
 
     name: str
     method: str
@@ -22,17 +27,17 @@ class Case:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers of the request, except Host."""
+        """The request headers, without Host."""
         headers = {} if self.token is None else {"Authorization": self.token}
         if self.body:
             headers |= {"Content-Type": JSON, "Content-Length": str(len(self.body))}
         return headers
 
     def check(self, app: str, status: int, media_type: str, body: bytes) -> None:
-        """Raise an AssertionError that names the app if its response is not the expected one."""
+        """Raise an AssertionError if the app's response differs from the expected one."""
         wrong = [
-            f"{part} {actual!r} instead of {expected!r}"
-            for part, actual, expected in (
+            f"{name} {actual!r} instead of {expected!r}"
+            for name, actual, expected in (
                 ("status", status, self.status),
                 ("media type", media_type, self.media_type),
                 ("body", body, self.expected_body),
@@ -40,7 +45,8 @@ class Case:
             if expected is not None and actual != expected
         ]
         if wrong:
-            raise AssertionError(f"{app} returns for {self.method} {self.target} ({self.name}): {', '.join(wrong)}")
+            request = f"{self.method} {self.target} ({self.name})"
+            raise AssertionError(f"{app} responds to {request} with {', '.join(wrong)}")
 
 
 ITEM = b'{"name":"pen","price":1.5,"quantity":3}'
@@ -57,12 +63,12 @@ MEASURED = (
 )
 REJECTED = (
     Case("no token", "GET", "/", token=None, status=401),
-    Case("another token", "GET", "/", token="another", status=403),
+    Case("wrong token", "GET", "/", token="another", status=403),
     Case("no token", "POST", "/items", body=ITEM, token=None, status=401),
-    Case("another token", "GET", "/items/42", token="another", status=403),
+    Case("wrong token", "GET", "/items/42", token="another", status=403),
     Case("wrong type in the path", "GET", "/items/pen", status=422),
     Case("wrong type in the query", "GET", "/items/42?limit=few", status=422),
     Case("wrong type in the body", "POST", "/items", body=ITEM.replace(b"3", b'"three"'), status=422),
     Case("wrong type in the body", "POST", "/items", body=ITEM.replace(b'"pen"', b"7"), status=422),
-    Case("nothing in the body", "POST", "/items", body=b"{}", status=422),
+    Case("empty object as body", "POST", "/items", body=b"{}", status=422),
 )

@@ -1,6 +1,5 @@
-"""The measured requests as gateway events, with the headers that a regional API adds."""
+"""The measured requests as events of a REST API and of an HTTP API, with the headers that a regional API adds."""
 
-import json
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,10 +10,10 @@ Event = dict[str, Any]
 HOST = "abcdef123.execute-api.eu-west-1.amazonaws.com"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:bench"
 
-# Name of Starlette under Mangum with its default lifespan mode.
-WITH_LIFESPAN = "starlette, lifespan"
+# Requests that the service's own authorizer in the gateway has allowed.
+AUTHORIZED = "authorized by the gateway"
 
-_ADDED = {
+GATEWAY_HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "gzip, deflate",
     "Host": HOST,
@@ -27,17 +26,17 @@ _ADDED = {
 
 
 class Context:
-    """The Lambda context."""
+    """The context that the runtime passes with an event."""
 
     function_name = "bench"
     invoked_function_arn = FUNCTION
     aws_request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 
 
-def rest_event(case: Case, *, marked: bool = False) -> Event:
-    """Return a REST API's event; if `marked`, with the result of the service's own authorizer."""
+def create_rest_event(case: Case, *, authorized: bool = False) -> Event:
+    """Create an event of a REST API, with the result of the service's own authorizer if `authorized`."""
     path, _, query = case.target.partition("?")
-    headers = _ADDED | case.headers
+    headers = GATEWAY_HEADERS | case.headers
     pairs = dict(parse_qsl(query))
     context: Event = {
         "accountId": "123456789012",
@@ -53,7 +52,7 @@ def rest_event(case: Case, *, marked: bool = False) -> Event:
         "resourcePath": "/{proxy+}",
         "stage": "dev",
     }
-    if marked:
+    if authorized:
         context["authorizer"] = {"coworks": f"{FUNCTION} dev", "principal": "{}", "principalId": "coworks"}
     return {
         "resource": "/{proxy+}",
@@ -71,10 +70,10 @@ def rest_event(case: Case, *, marked: bool = False) -> Event:
     }
 
 
-def http_event(case: Case) -> Event:
-    """Return an HTTP API's event (payload 2.0) with the stage $default."""
+def create_http_event(case: Case) -> Event:
+    """Create an event of an HTTP API (payload 2.0) with the stage $default."""
     path, _, query = case.target.partition("?")
-    headers = {name.lower(): value for name, value in (_ADDED | case.headers).items()}
+    headers = {name.lower(): value for name, value in (GATEWAY_HEADERS | case.headers).items()}
     http = {"method": case.method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.9"}
     event: Event = {
         "version": "2.0",
@@ -98,9 +97,3 @@ def http_event(case: Case) -> Event:
     if query:
         event["queryStringParameters"] = dict(parse_qsl(query))
     return event | ({"body": case.body.decode()} if case.body else {})
-
-
-def copies(event: Event, number: int) -> list[Event]:
-    """Return copies of an event, each parsed from JSON as a runtime does, so that no string is shared."""
-    text = json.dumps(event)
-    return [json.loads(text) for _ in range(number)]

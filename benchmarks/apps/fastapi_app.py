@@ -1,4 +1,4 @@
-"""The service with FastAPI: a dependency checks the token, pydantic validates."""
+"""The service with FastAPI: a dependency checks the token, pydantic validates the values."""
 
 from typing import Annotated, Any
 

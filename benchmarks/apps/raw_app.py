@@ -1,4 +1,4 @@
-"""The service with no framework: ASGI messages, `json` and `urllib.parse`. It is the limit to compare with."""
+"""The service as a raw ASGI app with only `json` and `urllib.parse`: the upper limit."""
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -9,12 +9,12 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Created once: json.dumps creates an encoder at every call with compact separators.
+# json.dumps with compact separators would create an encoder in every call.
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-class Rejected(Exception):
-    """A request whose response is an error."""
+class HTTPError(Exception):
+    """Raised to return an error response."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -37,8 +37,8 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
         elif path == "/items" and method == "POST":
             body = encode(create_item(await read_body(receive))).encode()
         else:
-            raise Rejected(404, "not found")
-    except Rejected as error:
+            raise HTTPError(404, "Not found.")
+    except HTTPError as error:
         status, body, media_type = error.status, error.detail.encode(), b"text/plain; charset=utf-8"
     headers = [(b"content-length", b"%d" % len(body)), (b"content-type", media_type)]
     if status == 401:
@@ -59,9 +59,9 @@ def check_token(headers: list[tuple[bytes, bytes]]) -> None:
     for name, value in headers:
         if name == b"authorization":
             if value != b"token":
-                raise Rejected(403, "forbidden")
+                raise HTTPError(403, "The token is wrong.")
             return
-    raise Rejected(401, "a token is needed")
+    raise HTTPError(401, "The token is missing.")
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -69,7 +69,7 @@ async def read_body(receive: Receive) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Rejected(400, "the client left")
+            raise HTTPError(400, "The client disconnected.")
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return body
@@ -78,31 +78,31 @@ async def read_body(receive: Receive) -> bytes:
 def read_item(segment: str, query_string: bytes) -> dict[str, Any]:
     query = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
     return {
-        "item_id": integer("item_id", segment),
+        "item_id": parse_int("item_id", segment),
         "q": query.get("q", ""),
-        "limit": integer("limit", query["limit"]) if "limit" in query else 10,
+        "limit": parse_int("limit", query["limit"]) if "limit" in query else 10,
     }
 
 
-def integer(name: str, text: str) -> int:
+def parse_int(name: str, text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise Rejected(422, f"{name}: not an integer") from None
+        raise HTTPError(422, f"{name}: not an integer") from None
 
 
 def create_item(body: bytes) -> dict[str, Any]:
     try:
         data = json.loads(body)
     except ValueError:
-        raise Rejected(400, "the body is not JSON") from None
+        raise HTTPError(400, "The body is not JSON.") from None
     if not isinstance(data, dict):
-        raise Rejected(422, "the body is not an object")
+        raise HTTPError(422, "The body is not an object.")
     name, price, quantity = data.get("name"), data.get("price"), data.get("quantity")
     if not isinstance(name, str):
-        raise Rejected(422, "name: not a string")
+        raise HTTPError(422, "name: not a string")
     if not isinstance(price, int | float) or isinstance(price, bool):
-        raise Rejected(422, "price: not a number")
+        raise HTTPError(422, "price: not a number")
     if not isinstance(quantity, int) or isinstance(quantity, bool):
-        raise Rejected(422, "quantity: not an integer")
+        raise HTTPError(422, "quantity: not an integer")
     return {"name": name, "price": price, "quantity": quantity}

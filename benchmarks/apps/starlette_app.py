@@ -1,4 +1,4 @@
-"""The service with Starlette alone: a plain function checks the token, the handlers validate by hand."""
+"""The service with Starlette: a function checks the token, the endpoints validate by hand."""
 
 from json import JSONDecodeError
 from typing import Any
@@ -18,7 +18,7 @@ def check_token(request: Request) -> None:
         raise HTTPException(403)
 
 
-def integer(name: str, text: str) -> int:
+def parse_int(name: str, text: str) -> int:
     try:
         return int(text)
     except ValueError:
@@ -32,29 +32,29 @@ async def hello(request: Request) -> PlainTextResponse:
 
 async def read_item(request: Request) -> JSONResponse:
     check_token(request)
-    item_id = integer("item_id", request.path_params["item_id"])
+    item_id = parse_int("item_id", request.path_params["item_id"])
     query = request.query_params
     q = query.get("q", "")
-    limit = integer("limit", query["limit"]) if "limit" in query else 10
+    limit = parse_int("limit", query["limit"]) if "limit" in query else 10
     return JSONResponse({"item_id": item_id, "q": q, "limit": limit})
 
 
 async def create_item(request: Request) -> JSONResponse:
     check_token(request)
-    name, price, quantity = item_fields(await json_body(request))
+    name, price, quantity = parse_item(await read_json(request))
     return JSONResponse({"name": name, "price": price, "quantity": quantity})
 
 
-async def json_body(request: Request) -> Any:
+async def read_json(request: Request) -> Any:
     try:
         return await request.json()
     except (JSONDecodeError, UnicodeDecodeError):
-        raise HTTPException(400, "the body is not JSON") from None
+        raise HTTPException(400, "The body is not JSON.") from None
 
 
-def item_fields(data: Any) -> tuple[str, float, int]:
+def parse_item(data: Any) -> tuple[str, float, int]:
     if not isinstance(data, dict):
-        raise HTTPException(422, "the body is not an object")
+        raise HTTPException(422, "The body is not an object.")
     name, price, quantity = data.get("name"), data.get("price"), data.get("quantity")
     if not isinstance(name, str):
         raise HTTPException(422, "name: not a string")

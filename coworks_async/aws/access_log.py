@@ -16,13 +16,7 @@ class StructuredMessage(dict[str, Any]):
 
 
 def log_request(logger: logging.Logger, scope: Scope, status: int, *, start: float, context: Any, cold: bool) -> None:
-    """Log a request at INFO.
-
-    Args:
-        start: `time.perf_counter()` when the event arrived.
-        context: the Lambda context, for the request id.
-        cold: whether this is the first event of the execution environment.
-    """
+    """Log a request at INFO. `start` is the time by `perf_counter` at which its event arrived."""
     if not logger.isEnabledFor(logging.INFO):
         return
     message = StructuredMessage(

@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 
 An entry with `background=True` returns 202 and invokes the function again with an envelope, an event of this form:
 
-    {"coworks.background": {"mark": "<function ARN> <stage>", "call": {…}}}
+    {"coworks.background": {"marker": "<function ARN> <stage>", "call": {…}}}
 """
 
 import importlib
@@ -30,22 +30,16 @@ FindEntry = Callable[[str, str], Entry | None]
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """The value of an envelope's only key.
+    """The value of an envelope's only key: the marker of the function and stage that made the call, and the call."""
 
-    Attributes:
-        marker: the function and stage that made the call.
-        call: the request to run.
-    """
-
-    marker: str = msgspec.field(name="mark")
+    marker: str
     call: AsyncCall
 
 
 class AsyncInvoker:
-    """Invokes this function again with the envelope of a call; `scope[ASYNC_INVOKER]` of a request.
+    """Invokes this function again with the envelope of a call.
 
-    Attributes:
-        pending: envelopes that the handler has to process itself, because it does not run in Lambda.
+    Outside Lambda there is no function, so the envelope is appended to `pending`, for the handler to run.
     """
 
     def __init__(self) -> None:
@@ -54,7 +48,7 @@ class AsyncInvoker:
 
     async def __call__(self, encoded: bytes, scope: Scope) -> None:
         context = scope["aws.context"]
-        payload = msgspec.json.encode({ENVELOPE: {"mark": create_marker(context), "call": msgspec.Raw(encoded)}})
+        payload = msgspec.json.encode({ENVELOPE: {"marker": create_marker(context), "call": msgspec.Raw(encoded)}})
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             await run_in_threadpool(self._invoke, context.invoked_function_arn, payload)
         else:
@@ -69,8 +63,8 @@ def accept_envelope(event: Event, context: Any, find_entry: FindEntry) -> tuple[
     """Return the call in an envelope, and the entry to run.
 
     Raises:
-        AsyncCallError: the envelope is malformed, comes from another function or stage, or does not lead to the entry
-            that it names, with `background=True`.
+        AsyncCallError: the envelope is malformed or from another function or stage, or its request does not lead to
+            the entry that it names, or that entry does not accept asynchronous calls.
     """
     try:
         envelope = msgspec.convert(event[ENVELOPE], Envelope)
@@ -88,29 +82,18 @@ def accept_envelope(event: Event, context: Any, find_entry: FindEntry) -> tuple[
 
 
 async def store_in_s3(response: Response, headers: Headers, store_in: StoreIn) -> None:
-    """Store a response where its request's headers ask for it, with the status in the object's metadata.
-
-    Raises:
-        UnprocessableContent: the service does not store there.
-        Exception: the upload failed.
-    """
+    """Store a response at the location in its request's headers, if any, with the status as metadata."""
     target = store_target(headers, store_in)
     if target is not None:
         await run_in_threadpool(_put_object, *target, response)
 
 
 def _put_object(bucket: str, key: str, response: Response) -> None:
-    optional = {
-        "ContentType": response.headers.get("content-type"),
-        "ContentEncoding": response.headers.get("content-encoding"),
-    }
-    _create_client("s3").put_object(
-        Bucket=bucket,
-        Key=key,
-        Body=bytes(response.body),
-        Metadata={"status": str(response.status_code)},
-        **{name: value for name, value in optional.items() if value},
-    )
+    parameters = {"Bucket": bucket, "Key": key, "Body": bytes(response.body)}
+    for parameter, header in (("ContentType", "content-type"), ("ContentEncoding", "content-encoding")):
+        if header in response.headers:
+            parameters[parameter] = response.headers[header]
+    _create_client("s3").put_object(**parameters, Metadata={"status": str(response.status_code)})
 
 
 def _create_client(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Lambda authorizer: authorizer events, the policy they result in, and the marker of our own results.
+"""Lambda authorizer: its events, its results, and the marker by which a request shows such a result.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
@@ -14,13 +14,13 @@ from coworks_async.exceptions import AuthorizerError
 from coworks_async.pipeline.request import current_stage
 from coworks_async.types import Event, Principal
 
-# Keys of the context in an authorizer's result.
+# Keys of the context in a result, which the gateway adds to requests.
 MARKER = "coworks"
 PRINCIPAL = "principal"
 
 
 def is_authorizer_event(event: Event) -> bool:
-    """Return whether an event is for the authorizer. The event of a request contains no method or route ARN."""
+    """Return whether an event is for the authorizer. Only these contain the ARN of a method or route."""
     return "type" in event and event["type"] in ("TOKEN", "REQUEST") and ("methodArn" in event or "routeArn" in event)
 
 
@@ -30,10 +30,7 @@ def has_simple_result(event: Event) -> bool:
 
 
 def get_token(event: Event, token_key: str) -> str:
-    """Return the token of an authorizer event as in a request's header, or an empty string.
-
-    Repeated headers are joined, as in a request.
-    """
+    """Return the token as the service would read it from the request: values are joined, and latin-1."""
     if event["type"] == "TOKEN":
         values = [event.get("authorizationToken") or ""]
     else:
@@ -46,7 +43,7 @@ def get_token(event: Event, token_key: str) -> str:
 
 
 def create_marker(context: Any) -> str:
-    """Return the marker of this function and stage, the same for all aliases. Empty if the function is unknown."""
+    """Return the marker of this function, without its alias, and stage. It is empty if the function is unknown."""
     arn = getattr(context, "invoked_function_arn", None)
     return f"{_remove_qualifier(arn)} {current_stage()}" if arn else ""
 
@@ -57,52 +54,36 @@ def _remove_qualifier(arn: str) -> str:
 
 
 def create_result(event: Event, context: Any, principal: Principal | None) -> dict[str, Any]:
-    """Return the result of an authorizer event. It covers the whole stage, so it may be cached for all routes.
+    """Return the result that allows a principal, or denies if it is None.
 
-    Args:
-        principal: the principal that is allowed, or None to deny.
+    It covers the whole stage, because the gateway may use it for all routes while it is cached.
     """
-    marked: dict[str, Any] = {}
+    result_context: dict[str, str] = {}
     if principal is not None:
-        marked = {MARKER: create_marker(context), PRINCIPAL: msgspec.json.encode(principal).decode()}
+        result_context = {MARKER: create_marker(context), PRINCIPAL: msgspec.json.encode(principal).decode()}
     if has_simple_result(event):
-        return {"isAuthorized": principal is not None, "context": marked}
-    return {
-        "principalId": MARKER,
-        "policyDocument": {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Action": "execute-api:Invoke",
-                    "Effect": "Deny" if principal is None else "Allow",
-                    "Resource": to_stage_arn(event.get("methodArn") or event["routeArn"]),
-                }
-            ],
-        },
-        "context": marked,
+        return {"isAuthorized": principal is not None, "context": result_context}
+    statement = {
+        "Action": "execute-api:Invoke",
+        "Effect": "Deny" if principal is None else "Allow",
+        "Resource": _to_stage_arn(event.get("methodArn") or event["routeArn"]),
     }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    return {"principalId": MARKER, "policyDocument": policy, "context": result_context}
 
 
-def to_stage_arn(arn: str) -> str:
-    """Return the ARN of the whole stage of a method's ARN.
-
-    Raises:
-        AuthorizerError: the ARN is not that of a method.
-
-    Example:
-        >>> to_stage_arn("arn:aws:execute-api:eu-west-1:123456789012:abcdef123/my-stage/GET/items/3")
-        'arn:aws:execute-api:eu-west-1:123456789012:abcdef123/my-stage/*'
-    """
+def _to_stage_arn(arn: str) -> str:
+    """Replace method and path in a method's ARN: `….abc/dev/GET/items/3` becomes `….abc/dev/*`."""
     api, slash, path = arn.partition("/")
     if not slash:
         raise AuthorizerError(f"Not the ARN of a method: {arn!r}. Expected <api>/<stage>/<method>/<path>.")
     return f"{api}/{path.partition('/')[0]}/*"
 
 
-def trusted_principal(event: Event, context: Any) -> Principal | None:
-    """Return the principal that our own authorizer allowed, if the request has the marker of this function and stage.
+def get_trusted_principal(event: Event, context: Any) -> Principal | None:
+    """Return the principal that this function's authorizer has allowed on this stage.
 
-    Anything else in `requestContext.authorizer` returns None, so the service checks the token itself.
+    Without its exact marker in `requestContext.authorizer` this is None, and the service checks the token itself.
     """
     result = event["requestContext"].get("authorizer")
     if not result or not isinstance(result, dict):

@@ -1,4 +1,4 @@
-"""The Lambda handler: dispatches an event by its kind and returns the result."""
+"""The Lambda handler: dispatches events by kind."""
 
 import logging
 from asyncio import CancelledError
@@ -64,7 +64,6 @@ class LambdaHandler:
     event.
 
     Attributes:
-        runtime: the event loop and the lifespan of this execution environment.
         after_event: functions, sync or async, called with the context at the end of each event.
     """
 
@@ -89,10 +88,9 @@ class LambdaHandler:
         self.runtime.close()
 
     def handle(self, event: Any, context: Any) -> Any:
-        """Dispatch an event by its kind."""
         start = perf_counter()
         if isinstance(event, dict) and authorizer.is_authorizer_event(event):
-            # Not logged, so it does not count as the cold start: the log line of the request after it reports that.
+            # It logs no line, so the request after it is logged as the cold start.
             return self._run(lambda: self.authorize(event, context))
         cold, self._is_cold = self._is_cold, False
         event_class = infer_event_class(event)
@@ -103,25 +101,22 @@ class LambdaHandler:
             return result
         if isinstance(event, dict) and event.keys() == {ENVELOPE}:
             return self._run(lambda: self.run_async_call(event, context, start, cold))
-        return self._run(lambda: self.call_on_event(event, context))
+        return self._run(lambda: _to_coroutine(ensure_async(self.service.on_event)(event, context)))
 
     def respond(self, request: RequestEvent, start: float, cold: bool) -> dict[str, Any]:
-        """Return the result of a request, whatever happens."""
         scope: Scope = {}
         problem: MangumResponse | None = None
         try:
             scope = request.scope
             result = request(self._run_cycle(request, scope))
             if size := size_over_limit(result, request.limit):
-                problem = to_problem(500, f"The response is over the limit of {request.limit} bytes.")
-                self.logger.error(
-                    "The response to %s %r has %d bytes, over the gateway's limit of %d",
-                    *(scope["method"], scope["path"], size, request.limit),
-                )
+                problem = create_problem(500, f"The response is over the limit of {request.limit} bytes.")
+                message = "The response to %s %r has %d bytes, over the gateway's limit of %d"
+                self.logger.error(message, scope["method"], scope["path"], size, request.limit)
         except PROCESS_EXITS:
             raise
         except BaseException as error:
-            problem = to_problem(500)
+            problem = create_problem(500)
             if isinstance(error, StartupError):
                 self.logger.error("A request failed: %s", error, exc_info=error.__cause__)
             elif not isinstance(error, ResponseAborted):
@@ -135,35 +130,32 @@ class LambdaHandler:
         try:
             body = request.body
         except BadRequest as error:
-            return to_problem(error.status_code, error.detail)
-        principal = authorizer.trusted_principal(request.event, request.context)
+            return create_problem(error.status_code, error.detail)
+        principal = authorizer.get_trusted_principal(request.event, request.context)
         if principal is not None:
             scope[AUTHORIZED] = (self.service, principal)
         scope[ASYNC_INVOKER] = self._invoke_async
         collector = ResponseCollector(scope, body)
 
-        def start() -> Coroutine[Any, Any, None]:
+        def call_service() -> Coroutine[Any, Any, None]:
             scope["state"] = self.runtime.state.copy()
             return self.service(scope, collector.receive, collector.send)
 
         try:
-            self.runtime.run(start)
+            self.runtime.run(call_service)
         except Exception as error:
             if not collector.complete:
                 raise
             self.logger.error("The service failed after its response", exc_info=error)
-        response = to_mangum_response(*collector.response())
+        headers: Any  # Mangum's type has lists instead of tuples
+        status, headers, content = collector.response()
         if collector.streamed and not self._has_warned_of_streams:
             self._has_warned_of_streams = True
             self.logger.warning("A response was streamed. In Lambda it is buffered and sent as a whole.")
-        return response
+        return {"status": status, "headers": headers, "body": content}
 
     async def authorize(self, event: Event, context: Any) -> dict[str, Any]:
-        """Return the result of an authorizer event.
-
-        Raises:
-            AuthorizerError: `token_authorizer` failed. The event must fail too, because a denial would be cached.
-        """
+        """Return the result of an authorizer event. It fails if `token_authorizer` does: a denial would be cached."""
         token = authorizer.get_token(event, self.service.token_key)
         if not token:
             if authorizer.has_simple_result(event):
@@ -180,18 +172,9 @@ class LambdaHandler:
             raise AuthorizerError(f"{reason}; access denied") from None
         return authorizer.create_result(event, context, principal)
 
-    async def call_on_event(self, event: Any, context: Any) -> Any:
-        """Pass an event that is not a request to the service's `on_event`."""
-        return await ensure_async(self.service.on_event)(event, context)
-
     async def run_async_call(self, event: Event, context: Any, start: float, cold: bool) -> dict[str, Any]:
-        """Run the asynchronous call in an envelope. Return its request id and status.
-
-        Raises:
-            AsyncCallError: the service does not accept the call.
-            Exception: `store_response` failed.
-        """
-        # Imported late to keep cold starts fast: most functions never run an asynchronous call.
+        """Run the asynchronous call in an envelope."""
+        # Lambda cold start: most functions run no asynchronous call.
         from coworks_async.aws.async_invoke import accept_envelope
         from coworks_async.pipeline.async_calls import run_call
 
@@ -204,7 +187,7 @@ class LambdaHandler:
 
     async def _invoke_async(self, encoded: bytes, scope: Scope) -> None:
         if self._async_invoker is None:
-            # Imported late to keep cold starts fast: most functions never make an asynchronous call.
+            # Lambda cold start: most functions make no asynchronous call.
             from coworks_async.aws.async_invoke import AsyncInvoker
 
             self._async_invoker = AsyncInvoker()
@@ -250,14 +233,11 @@ def infer_event_class(event: Any) -> type[RequestEvent] | None:
     return None
 
 
+def create_problem(status: int, detail: str | None = None) -> MangumResponse:
+    response = problem_response(status, detail)
+    headers: Any = response.raw_headers
+    return {"status": status, "headers": headers, "body": bytes(response.body)}
+
+
 async def _to_coroutine(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
-
-
-def to_mangum_response(status: int, headers: Any, body: bytes) -> MangumResponse:
-    return {"status": status, "headers": headers, "body": body}
-
-
-def to_problem(status: int, detail: str | None = None) -> MangumResponse:
-    response = problem_response(status, detail)
-    return to_mangum_response(response.status_code, response.raw_headers, bytes(response.body))

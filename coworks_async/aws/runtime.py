@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 
 class Runtime:
-    """Runs coroutines one after the other on one event loop, after starting the app's lifespan.
+    """Runs coroutines one after the other on one event loop, inside the app's lifespan.
 
-    Nothing starts before the first event, so that a snapshot (SnapStart) contains no open socket. If the lifespan
-    fails to start, the next event tries again. The loop is never set as the current event loop of a thread, so
-    `asyncio.run` and other threads cannot interfere with it.
+    Both start at the first event, so that a snapshot (SnapStart) contains no open socket. If the lifespan fails to
+    start, the next event tries again. The loop is never set as the current event loop of a thread, so `asyncio.run` and
+    other threads cannot interfere with it.
     """
 
     def __init__(self, app: ASGIApp, logger: logging.Logger) -> None:
@@ -32,24 +32,19 @@ class Runtime:
         self.lifespan: LifespanRunner | None = None
         self.is_busy = False
         self._runner: asyncio.Runner | None = None
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._sigterm: SigtermHandler | None = None
 
     @property
     def state(self) -> dict[str, Any]:
-        """The state yielded by the lifespan."""
         return self.lifespan.state if self.lifespan is not None else {}
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], *, starts: bool = True) -> T:
-        """Run `work` to completion and return its result.
-
-        Args:
-            work: creates the coroutine, once the lifespan has started.
-            starts: start the lifespan first if it is not running.
+        """Run the coroutine that `work` creates, after starting the lifespan if `starts` and it is not running.
 
         Raises:
             StartupError: the lifespan failed to start.
-            RuntimeError: this thread already runs an event loop, or an entry calls the handler of its own service.
+            RuntimeError: this call would block an event loop, or wait for itself.
         """
         connection = current.get()
         if self.is_busy and connection is not None and connection[0].get("app") is self.app:
@@ -57,7 +52,7 @@ class Runtime:
         if _has_running_loop():
             raise RuntimeError("The handler was called in a running event loop, which it would block.")
         with self._lock:
-            was_busy, self.is_busy = self.is_busy, True
+            self.is_busy = True
             try:
                 runner = self._runner or self._open()
                 if starts and self.lifespan is None:
@@ -66,13 +61,13 @@ class Runtime:
                 loop = runner.get_loop()
                 return loop.run_until_complete(loop.create_task(work(), context=copy_context()))
             finally:
-                self.is_busy = was_busy
-                if not was_busy and self._sigterm is not None and self._sigterm.is_pending:
-                    # Send it again: signal handlers run in the main thread, and this may be another one.
+                self.is_busy = False
+                if self._sigterm is not None and self._sigterm.is_pending:
+                    # Sent again, because signal handlers run in the main thread, and this may be another one.
                     os.kill(os.getpid(), signal.SIGTERM)
 
     def close(self) -> None:
-        """Stop the lifespan and close the loop; a failure is logged. The next event starts both again."""
+        """Stop the lifespan and close the loop; log a failure. During an event, do nothing."""
         runner, lifespan = self._runner, self.lifespan
         if runner is None or self.is_busy:
             return
@@ -116,14 +111,10 @@ def _in_main_thread() -> bool:
 
 
 class SigtermHandler:
-    """Closes the runtime at SIGTERM, then does what the signal did before.
+    """Closes the runtime at SIGTERM, then does what the signal did before; during an event, at its end.
 
-    A signal during an event takes effect at its end. Lambda sends SIGTERM only if an extension is registered:
+    Lambda sends SIGTERM only if an extension is registered:
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown
-
-    Attributes:
-        is_pending: a signal arrived during an event.
-        previous: the handler of the signal before.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -159,11 +150,7 @@ class LifespanRunner:
         self._sent: asyncio.Queue[Message] = asyncio.Queue()
 
     async def start(self) -> None:
-        """Start the lifespan.
-
-        Raises:
-            StartupError: the lifespan failed; its exception is the cause.
-        """
+        """Start the lifespan, or raise a `StartupError` with its exception as the cause."""
         self._task = asyncio.create_task(self._run())
         if await self._exchange("startup") != "lifespan.startup.complete":
             # The task is ending, and its exception is clearer than the `lifespan.startup.failed` message.
@@ -172,7 +159,6 @@ class LifespanRunner:
             raise StartupError(f"The service failed to start ({reason}). The next event tries again.") from error
 
     async def stop(self) -> None:
-        """Stop the lifespan and raise its exception, if any."""
         await self._exchange("shutdown")
         await self._task
 
@@ -184,6 +170,6 @@ class LifespanRunner:
             self._sent.put_nowait({"type": "lifespan.ended"})
 
     async def _exchange(self, phase: str) -> str:
-        """Send a lifespan message to the app, and return the type of its response."""
+        """Send a message to the app, and return the type of the one that it sends back."""
         await self._received.put({"type": f"lifespan.{phase}"})
         return str((await self._sent.get())["type"])

@@ -83,7 +83,7 @@ def on_interrupt(outcome: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        raise DeployError(f"Interrupted: {outcome}.") from error
+        raise DeployError(f"Interrupted. {outcome}") from error
 
 
 def summarize(error: BaseException) -> str:

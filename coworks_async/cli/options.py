@@ -14,7 +14,7 @@ from coworks_async.exceptions import CommandError
 if TYPE_CHECKING:
     from coworks_async.cli.app_loader import AppLocation
     from coworks_async.deploy.archive.build import ArchiveOptions
-    from coworks_async.deploy.stack import Architecture
+    from coworks_async.deploy.options import Architecture
     from coworks_async.service import TechMicroService
     from coworks_async.types import ASGIApp
 

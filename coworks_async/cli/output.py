@@ -23,7 +23,16 @@ from rich.progress import (
 from rich.table import Column
 
 from coworks_async.aws.access_log import StructuredMessage
-from coworks_async.deploy.terraform.events import Counts, Diagnostic, Event, Failed, Finished, Notice, Started, Watch
+from coworks_async.deploy.terraform.errors import Diagnostic
+from coworks_async.deploy.terraform.output import (
+    ChangeFailed,
+    ChangeFinished,
+    ChangeStarted,
+    EventListener,
+    Message,
+    PlanSummary,
+    TerraformEvent,
+)
 
 INTERVAL = 10.0
 """Seconds between two lines of progress outside of a terminal."""
@@ -39,7 +48,7 @@ _QUIET = (("python_multipart", logging.NOTSET, logging.ERROR), ("watchfiles", lo
 @contextmanager
 def terraform_progress(
     title: str, file: IO[str] | None = None, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Watch]:
+) -> Iterator[EventListener]:
     """Show a title and the progress of a Terraform run; yield a function that takes the events.
 
     The bar of a terminal disappears at the end; the title stays. Warnings, failures and notices are printed as lines.
@@ -52,7 +61,7 @@ def terraform_progress(
     with _open_bar(console, BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(), text) as bar:
         task = bar.add_task(state.describe(), total=None)
 
-        def watch(event: Event) -> None:
+        def watch(event: TerraformEvent) -> None:
             state.update(event)
             bar.update(task, total=state.total, completed=state.done, description=state.describe())
             if bar.disable and is_due():
@@ -86,25 +95,25 @@ class _TerraformState:
     def __init__(self, console: Console) -> None:
         self.total: int | None = None
         self.done = 0
-        self.running: list[Started] = []
+        self.running: list[ChangeStarted] = []
         self._console = console
 
-    def update(self, event: Event) -> None:
+    def update(self, event: TerraformEvent) -> None:
         match event:
-            case Counts():
+            case PlanSummary():
                 self.total = event.total
-            case Started():
+            case ChangeStarted():
                 self.running.append(event)
-            case Finished():
+            case ChangeFinished():
                 self.done += 1
                 self._remove(event)
-            case Failed():
+            case ChangeFailed():
                 self._remove(event)
                 self._console.print(f"  failed to {event.action} {event.address}")
             case Diagnostic():
                 location = f" ({event.where})" if event.where else ""
                 self._console.print(f"  {event.severity}: {' '.join(event.summary.split())}{location}")
-            case Notice():
+            case Message():
                 self._console.print(event.text)
 
     def describe(self) -> str:
@@ -114,7 +123,7 @@ class _TerraformState:
         more = f" and {others} more" if others else ""
         return f"{_VERBS.get(first.action, first.action)} {first.address}{more}"
 
-    def _remove(self, event: Finished | Failed) -> None:
+    def _remove(self, event: ChangeFinished | ChangeFailed) -> None:
         # A replacement starts two actions on one address.
         self.running = [each for each in self.running if (each.action, each.address) != (event.action, event.address)]
 

@@ -1,1 +1,1 @@
-"""How a service gets to AWS: its archive, a root module that describes its stage, and Terraform that applies it."""
+"""Deploy a service to AWS: build its archive, describe its stage as a Terraform root module, apply it."""

@@ -1,98 +1,304 @@
-"""The steps of a deploy and of its end, in a stage's folder where the root module is written already."""
+"""Deploy a stage, show what a deploy would change, or delete the stage."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
 
-from coworks_async.deploy.aws.imports import API_PREFIX, find_untracked_resources, format_import_blocks
-from coworks_async.deploy.stack import Stack
-from coworks_async.deploy.terraform.events import Notice, Watch, unwatched
-from coworks_async.deploy.terraform.output import ALL
-from coworks_async.deploy.terraform.runner import Plan, Terraform, private_folder
+from coworks_async.deploy.archive.build import Archive, ArchiveOptions, build_archive, format_size
+from coworks_async.deploy.aws.account import check_account, check_certificate, find_stages, open_session
+from coworks_async.deploy.aws.imports import find_untracked_resources, format_import_blocks
+from coworks_async.deploy.aws.s3 import create_bucket, delete_archives, upload_archive
+from coworks_async.deploy.emulator import check_emulator, create_override
+from coworks_async.deploy.environment import check_variables, encode_variables
+from coworks_async.deploy.options import DeployOptions
+from coworks_async.deploy.quotas import check_quotas
+from coworks_async.deploy.stack import create_stack, function_prefix
+from coworks_async.deploy.terraform.output import ALL_DONE, EventListener, Message, ignore_events
+from coworks_async.deploy.terraform.root_module import ROUTES_TARGET, list_resources, output_name
+from coworks_async.deploy.terraform.runner import (
+    SavedPlan,
+    Terraform,
+    find_terraform,
+    private_directory,
+    validate_root,
+)
+from coworks_async.deploy.terraform.workdir import (
+    IMPORTS_FILE,
+    find_user_files,
+    read_deployed_archive,
+    read_deployed_root,
+    remove_empty_state,
+    replace_root,
+    stage_directory,
+    write_root,
+)
 from coworks_async.exceptions import DeployError
+from coworks_async.service import TechMicroService
 
-Show = Callable[[str], AbstractContextManager[Watch]]
-"""What shows the progress of a step, below its title."""
-
-ROUTES_MODULE = f"{API_PREFIX}module.routes"
-ADOPTION = "adoption.tf.json"
-
-NOTHING = "nothing of the stage is changed"
+NO_CHANGES = "No changes were made."
 
 
-def apply_stage(terraform: Terraform, stack: Stack, session: Any, show: Show) -> bool:
-    """Bring a stage to what its root module says, and tell whether anything had to change.
+class DeployListener(Protocol):
+    """Receives the progress of a deploy."""
 
-    The routes come first. A deployment of a REST API is a snapshot of them, and would hold a removed one still.
+    def message(self, text: str) -> None:
+        """Show a line."""
 
-    Raises:
-        DeployError: a step failed or was interrupted; what it made is in the state, and the next deploy goes on.
+    def terraform_step(self, title: str) -> AbstractContextManager[EventListener]:
+        """Show a step of Terraform, and return the listener for its events."""
+
+    def upload(self, title: str, size: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Show an upload, and return the function that receives the number of bytes of each part sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageTarget:
+    """A stage of a service, and the AWS it is in.
+
+    Attributes:
+        variables: values of the environment files, which are secret.
+        emulator_url: None for AWS itself.
+    """
+
+    service: TechMicroService
+    stage: str
+    variables: Mapping[str, str]
+    region: str | None = None
+    emulator_url: str | None = None
+
+    def open_session(self) -> Any:
+        """Open a boto3 session with the credentials of this process."""
+        if self.emulator_url is not None:
+            check_emulator(self.emulator_url)
+        return open_session(os.environ, self.region)
+
+    def stage_url(self, api_id: str, stage: str, aws_url: str) -> str:
+        """Return the URL of an API's stage. In an emulator it is not the one of AWS."""
+        if self.emulator_url is None:
+            return aws_url
+        return f"{self.emulator_url.rstrip('/')}/_aws/execute-api/{api_id}/{stage}"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The result of a deploy: whether anything changed, Terraform's outputs, and the URL of the stage."""
+
+    has_changed: bool
+    outputs: Mapping[str, Any]
+    url: str
+
+
+class Deployer:
+    """Deploys, plans and destroys one stage.
+
+    All methods raise `CommandError` for a value that AWS does not accept, and `DeployError` if a step fails or is
+    interrupted. The state then contains what was created, and the next deploy continues from there.
+
+    Args:
+        target: the stage.
+        options: checked at once.
+        directory: contains the user's Terraform files, and a directory for each stage.
+        listener: receives the progress.
+        terraform: `terraform` or `tofu`; by default the one that is installed.
 
     Example:
-        >>> apply_stage(terraform, stack, boto3.Session(), terraform_progress)
-        True
+        Deployer(target, DeployOptions(bucket="archives"), Path("terraform"), listener).deploy(archive_options)
     """
-    steps = (
-        (
-            "Terraform apply (Create API routes)",
-            (ROUTES_MODULE,),
-            "the routes are made; the same command makes the rest",
-        ),
-        (f"Terraform apply (Deploy API and Lambda for the {stack.stage} stage)", (), ALL),
-    )
-    made = ""
-    try:
-        with private_folder(terraform.directory) as private:
-            for title, targets, words in steps:
-                with show(title) as watch:
-                    plan = _plan(terraform, stack, session, private / "plan", targets, watch)
-                    if not plan.is_empty:
-                        terraform.apply(plan, watch, words)
-                        made = words
-    except KeyboardInterrupt as error:
-        # While Terraform runs it is an error of its own.
-        raise DeployError(f"Interrupted: {made or NOTHING}.") from error
-    return bool(made)
 
+    def __init__(
+        self,
+        target: StageTarget,
+        options: DeployOptions,
+        directory: Path,
+        listener: DeployListener,
+        terraform: str | None = None,
+    ) -> None:
+        self.target = target
+        self.stack = create_stack(target.service, target.stage, options)
+        self.directory = directory
+        self.stage_directory = stage_directory(
+            directory, self.stack.service, target.stage, emulator=target.emulator_url is not None
+        )
+        self._terraform_log = self.stage_directory / "terraform.log"
+        self._listener = listener
+        self._program_name = terraform
 
-def plan_stage(terraform: Terraform, stack: Stack, session: Any) -> list[str]:
-    """Return what a deploy would change, a line each, changing nothing."""
-    with private_folder(terraform.directory) as private:
-        plan = _plan(terraform, stack, session, private / "plan")
-        # A plan may change outputs alone.
-        return plan.words() or ([] if plan.is_empty else ["update   outputs"])
+    def deploy(self, archive_options: ArchiveOptions) -> Deployment:
+        """Build the archive, upload it, then plan and apply the root module in two steps.
 
+        The routes come first: a deployment of a REST API is a snapshot of them, so removed routes must be gone before.
+        """
+        outcome, has_changed = NO_CHANGES, False
+        self._check_service()
+        session = self.target.open_session()
+        try:
+            with TemporaryDirectory(prefix="cws-") as work:
+                archive, terraform = self._build(archive_options, Path(work))
+                self._check_account(session)
+                self._upload(archive, session)
+            terraform.init()
+            with private_directory(terraform.directory) as private:
+                for title, targets, done in self._steps():
+                    with self._listener.terraform_step(title) as on_event:
+                        plan = self._plan(terraform, session, private / "plan", targets, on_event)
+                        if not plan.is_empty:
+                            terraform.apply(plan, on_event, done)
+                            outcome, has_changed = done, True
+            outcome = "All changes were made. Run the same command again to see the outputs."
+            return self._read_deployment(terraform, has_changed)
+        except KeyboardInterrupt as error:
+            # While Terraform runs, an interruption is a DeployError already.
+            raise DeployError(f"Interrupted. {outcome}") from error
 
-def destroy_stage(terraform: Terraform, show: Show, stage: str, confirm: Callable[[list[str]], None]) -> bool:
-    """Delete all that is in a stage's state, and tell whether there was anything.
+    def plan(self, archive_options: ArchiveOptions) -> list[str]:
+        """Return what a deploy would change, one line for each resource, and change nothing."""
+        self._check_service()
+        session = self.target.open_session()
+        with TemporaryDirectory(prefix="cws-") as work:
+            _, terraform = self._build(archive_options, Path(work))
+        self._check_account(session)
+        terraform.init()
+        with private_directory(terraform.directory) as private:
+            plan = self._plan(terraform, session, private / "plan")
+        # A plan may change only outputs.
+        return plan.describe() or ([] if plan.is_empty else ["update   outputs"])
 
-    Parameters:
-        confirm: gets what would be deleted, a line each; what it raises leaves everything as it is.
-    """
-    with private_folder(terraform.directory) as private:
-        plan = terraform.plan(private / "plan", destroy=True)
-        if not plan.changes:
-            return False
-        confirm(plan.words())
-        with show(f"Terraform destroy (Delete API and Lambda of the {stage} stage)") as watch:
-            terraform.apply(plan, watch, "the stage is deleted; its archives stay in their bucket")
-    return True
+    def validate(self, archive_options: ArchiveOptions) -> list[str]:
+        """Return what a deploy would create, one line for each resource. Needs no credentials."""
+        self._check_service()
+        with TemporaryDirectory(prefix="cws-") as work:
+            _, terraform = self._build(archive_options, Path(work))
+        notes = validate_root(terraform)
+        resources = [f"  {line}" for line in list_resources(self.stack)]
+        return [f"{terraform.directory} is valid. A deploy would create:", *resources, *notes]
 
+    def destroy(self, confirm: Callable[[list[str]], None]) -> bool:
+        """Delete everything in the stage's state, then its archives.
 
-def _plan(
-    terraform: Terraform, stack: Stack, session: Any, out: Path, targets: Sequence[str] = (), watch: Watch = unwatched
-) -> Plan:
-    """Plan a step; what it would create and AWS has already, from a deploy that lost its state, is taken over."""
-    plan = terraform.plan(out, targets=targets, watch=watch)
-    found = find_untracked_resources(session, stack, plan.changes)
-    if not found:
-        return plan
-    watch(Notice(f"  taking over {len(found)} resources of an earlier deploy that the state does not know"))
-    file = terraform.directory / ADOPTION
-    file.write_text(format_import_blocks(found))
-    try:
-        return terraform.plan(out, targets=targets, watch=watch)
-    finally:
-        # The plan holds it.
-        file.unlink()
+        Args:
+            confirm: called with what would be deleted, one line for each resource. If it raises, nothing is deleted.
+
+        Returns:
+            Whether there was anything to delete.
+        """
+        session = self.target.open_session()
+        program = find_terraform(self._program_name, os.environ)
+        self._write_root(read_deployed_root(self.stage_directory, self.stack))
+        terraform = Terraform(program, self.stage_directory, encode_variables({}), self._terraform_log)
+        terraform.init()
+        outcome = "Nothing was deleted."
+        try:
+            with private_directory(terraform.directory) as private:
+                plan = terraform.plan(private / "plan", destroy=True)
+                if plan.changes:
+                    confirm(plan.describe())
+                    title = f"Terraform destroy (Delete API and Lambda of the {self.stack.stage} stage)"
+                    with self._listener.terraform_step(title) as on_event:
+                        terraform.apply(plan, on_event, "The stage was deleted. Its archives were not.")
+                    outcome = "The stage was deleted. Some of its archives may remain."
+                else:
+                    self._check_not_deployed(session)
+            remove_empty_state(self.stage_directory)
+            if plan.changes:
+                self._remove_archives(session)
+        except KeyboardInterrupt as error:
+            raise DeployError(f"Interrupted. {outcome}") from error
+        return bool(plan.changes)
+
+    def _steps(self) -> Iterator[tuple[str, Sequence[str], str]]:
+        """Yield title, targets and outcome of each step of a deploy."""
+        rest = "Run the same command again to create the rest."
+        yield "Terraform apply (Create API routes)", (ROUTES_TARGET,), f"The routes were created. {rest}"
+        yield f"Terraform apply (Deploy API and Lambda for the {self.stack.stage} stage)", (), ALL_DONE
+
+    def _check_service(self) -> None:
+        check_quotas(self.stack, self.target.service.entries)
+        check_variables(self.target.variables, self.stack)
+
+    def _check_account(self, session: Any) -> None:
+        if self.target.emulator_url is None:
+            check_account(session, self.stack)
+        else:
+            check_certificate(session, self.stack)
+
+    def _build(self, options: ArchiveOptions, work: Path) -> tuple[Archive, Terraform]:
+        """Build the archive and write the root module that refers to it."""
+        program = find_terraform(self._program_name, os.environ)
+        # The archive is temporary; the log of a failed build is not.
+        log = self.stage_directory / "archive.log"
+        archive = build_archive(options, work / "archive.zip", log)
+        log.unlink(missing_ok=True)
+        sizes = f"{format_size(archive.size)} ({format_size(archive.unpacked)} unpacked)"
+        self._listener.message(f"Archive of {sizes}, for Python {options.python} on {options.architecture}")
+        for note in archive.notes:
+            self._listener.message(f"  {note}")
+        self.stack = replace(self.stack, archive_hash=archive.content_hash)
+        self._write_root()
+        variables = self.target.variables
+        environment, secrets = encode_variables(variables), tuple(variables.values())
+        return archive, Terraform(program, self.stage_directory, environment, self._terraform_log, secrets)
+
+    def _write_root(self, deployed_root: Mapping[str, Any] | None = None) -> None:
+        """Write the stage's directory, or only the root module if an earlier deploy wrote the rest."""
+        url = self.target.emulator_url
+        override = create_override(self.stack, url) if url is not None else None
+        if deployed_root is None:
+            write_root(self.stack, self.stage_directory, find_user_files(self.directory), override)
+        else:
+            replace_root(self.stage_directory, deployed_root, override)
+
+    def _upload(self, archive: Archive, session: Any) -> None:
+        bucket = self.stack.options.bucket
+        if self.target.emulator_url is not None:
+            create_bucket(session, bucket)
+        with self._listener.upload(f"Upload to {bucket}", archive.size) as on_bytes:
+            upload_archive(archive, bucket, self.stack.archive_key, session, on_bytes)
+
+    def _plan(
+        self,
+        terraform: Terraform,
+        session: Any,
+        file: Path,
+        targets: Sequence[str] = (),
+        on_event: EventListener = ignore_events,
+    ) -> SavedPlan:
+        """Create a plan that imports resources which exist in AWS but not in the state, left by a killed deploy."""
+        plan = terraform.plan(file, targets=targets, on_event=on_event)
+        found = find_untracked_resources(session, self.stack, plan.changes)
+        if not found:
+            return plan
+        on_event(Message(f"  importing {len(found)} resources of an earlier deploy that are not in the state"))
+        imports = terraform.directory / IMPORTS_FILE
+        imports.write_text(format_import_blocks(found))
+        try:
+            return terraform.plan(file, targets=targets, on_event=on_event)
+        finally:
+            # The saved plan contains them.
+            imports.unlink()
+
+    def _read_deployment(self, terraform: Terraform, has_changed: bool) -> Deployment:
+        outputs = terraform.outputs()
+        api_id, aws_url = outputs[output_name(self.stack, "id")], outputs[output_name(self.stack, "url")]
+        url = self.target.stage_url(api_id, self.stack.stage, aws_url)
+        return Deployment(has_changed, outputs | {output_name(self.stack, "url"): url}, url)
+
+    def _remove_archives(self, session: Any) -> None:
+        archive = read_deployed_archive(self.stage_directory)
+        if archive is None:
+            self._listener.message("The archives were not deleted: only the project that deployed knows their bucket.")
+            return
+        for name in delete_archives(session, self.stack, *archive):
+            self._listener.message(f"Deleted {name}")
+
+    def _check_not_deployed(self, session: Any) -> None:
+        for deployed in find_stages(session, self.stack.service, function_prefix(self.stack.service)):
+            if deployed.stage == self.stack.stage:
+                found = [*(f"API {api}" for api in deployed.api_ids), *filter(None, [deployed.function])]
+                raise DeployError(
+                    f"The stage {deployed.stage!r} is in AWS ({', '.join(found)}) but not in this state. Name its "
+                    "state with --tf-bucket or --terraform-cloud, or import it with a deploy from here first."
+                )

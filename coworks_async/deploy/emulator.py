@@ -1,31 +1,34 @@
-"""What differs where AWS is an emulator: a file beside the root that overrides parts of it, and the environment.
+"""Deploy to an AWS emulator: an override file beside the root module, and the environment of the process.
 
 https://developer.hashicorp.com/terraform/language/files/override
 """
 
 import re
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
 from coworks_async.deploy.stack import Stack
+from coworks_async.exceptions import DeployError
 
-# An old provider goes to both kinds of gateways by `apigateway`; a new one heeds AWS_ENDPOINT_URL for what is not here.
+# The old provider uses `apigateway` for both kinds of API; newer ones use AWS_ENDPOINT_URL for services not listed.
 _SERVICES = ("acm", "apigateway", "cloudwatchlogs", "ec2", "iam", "lambda", "s3", "sts")
 
 _ACCOUNT = re.compile(r"\d{12}")
 
 
-def override(stack: Stack, url: str) -> dict[str, Any]:
-    """Return what an emulator at a URL needs besides the root.
+def create_override(stack: Stack, url: str) -> dict[str, Any]:
+    """Return the override that makes a root module work with the emulator at `url`.
 
-    - Any version of the provider, as `older_provider` has it.
-    - All endpoints, EC2's too, which each start of the provider would else look up for 20 seconds.
-    - Few retries: the provider's 25 would last for minutes where the emulator answers wrongly.
-    - Layers by name: an emulator lists no versions by ARN.
+    - It accepts any version of the provider, as `create_provider_override` does.
+    - It sets every endpoint. Without EC2's, each start of the provider waits 20 seconds for DNS.
+    - It limits retries: the provider's 25 take minutes if the emulator responds wrongly.
+    - It finds layers by name: an emulator does not list versions by ARN.
 
-    No keys: `environment` has them.
+    It contains no keys; `create_environment` does.
     """
-    content: dict[str, Any] = older_provider() | {
+    override: dict[str, Any] = create_provider_override() | {
         "provider": {
             "aws": {
                 "endpoints": dict.fromkeys(_SERVICES, url),
@@ -35,17 +38,18 @@ def override(stack: Stack, url: str) -> dict[str, Any]:
             }
         },
     }
-    layers = stack.function.unversioned_layers
+    layers = stack.unversioned_layers
     if layers:
-        named = {name: {"layer_name": arn.rpartition(":")[2]} for name, arn in layers.items()}
-        content["data"] = {"aws_lambda_layer_version": named}
-    return content
+        data = {name: {"layer_name": arn.rpartition(":")[2]} for name, arn in layers.items()}
+        override["data"] = {"aws_lambda_layer_version": data}
+    return override
 
 
-def older_provider() -> dict[str, Any]:
-    """Return what has any version of the provider take a root, the one that `make emulator` installs say.
+def create_provider_override() -> dict[str, Any]:
+    """Return the override that makes a root module work with an old provider, as `make emulator` installs.
 
-    It knows no newer runtime; an override of a block makes Terraform leave out the arguments that a provider lacks.
+    That provider knows no newer runtime. In a block that an override touches, Terraform ignores arguments that the
+    provider does not know.
     """
     return {
         "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 3.39"}}},
@@ -53,23 +57,38 @@ def older_provider() -> dict[str, Any]:
     }
 
 
-def environment(variables: Mapping[str, str], url: str, region: str | None = None) -> dict[str, str]:
-    """Return an environment in which AWS is the emulator at a URL, for Terraform and boto3 alike.
+def create_environment(variables: Mapping[str, str], url: str, region: str | None = None) -> dict[str, str]:
+    """Return an environment in which Terraform and boto3 use the emulator at `url`.
 
-    No profile and no key of the user's is in it: they would be sent to the emulator. A key of twelve digits is none of
-    AWS's; emulators take it as the number of an account.
-
-    Parameters:
-        variables: those of the process.
-        region: the one that is named, if any.
+    It contains none of the user's profiles and keys, which would be sent to the emulator. A key of twelve digits stays:
+    it is not an AWS key, and emulators use it as an account number. `region` overrides that of the environment.
     """
     key = variables.get("AWS_ACCESS_KEY_ID", "")
-    found = region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or "us-east-1"
+    region = region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or "us-east-1"
     return {name: value for name, value in variables.items() if not name.startswith("AWS_")} | {
         "AWS_ACCESS_KEY_ID": key if _ACCOUNT.fullmatch(key) else "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": found,
-        "AWS_DEFAULT_REGION": found,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
         "AWS_ENDPOINT_URL": url,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+def check_emulator(url: str) -> None:
+    """Check that an emulator responds at `url`, with any status.
+
+    Raises:
+        DeployError: nothing responds.
+    """
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - the user names the URL
+            pass
+    except urllib.error.HTTPError:
+        return
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise DeployError(
+            f"No AWS emulator responds at {url} ({reason}). Start one: 'make emulator' in a clone of CoWorks Async, or "
+            "'pip install ministack' and 'ministack'."
+        ) from error

@@ -1,4 +1,4 @@
-"""The variables of a stage: what Lambda refuses of them, and how they reach Terraform without touching a file."""
+"""The environment variables of a stage: checked, and passed to Terraform without writing them to a file."""
 
 import json
 import re
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from coworks_async.deploy.stack import Stack
 from coworks_async.exceptions import CommandError
 
-VARIABLE = "environment"
-"""The name of the root's variable."""
+VARIABLE_NAME = "environment"
+"""Name of the root module's input variable."""
 
-LIMIT = 4096
+MAX_SIZE = 4096
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
-# AWS lists others that a function may set: `PATH`, `TZ`, `AWS_XRAY_CONTEXT_MISSING`…
-RESERVED = frozenset(
+# Other variables listed there may be set: `PATH`, `TZ`, `AWS_XRAY_CONTEXT_MISSING`…
+RESERVED_NAMES = frozenset(
     {
         "AWS_ACCESS_KEY",
         "AWS_ACCESS_KEY_ID",
@@ -41,60 +41,53 @@ RESERVED = frozenset(
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 
 
-def own_variables(stack: Stack) -> dict[str, str]:
-    """Return the variables that a stage has by itself: its name, and its base path where no event tells of it.
+def built_in_variables(stack: Stack) -> dict[str, str]:
+    """Return the variables set for every stage, which override those of the environment files.
 
-    They go before those of the environment files. A REST API's events hold the base path of a domain's mapping; an HTTP
-    API's have the stage in its place.
+    `CWS_BASE_PATH` is set only for an HTTP API: its events do not contain the base path of a domain mapping.
     """
-    own = {"CWS_STAGE": stack.stage}
+    variables = {"CWS_STAGE": stack.stage}
     if stack.gateway.kind == "http" and stack.domain is not None and stack.domain.base_path:
-        own["CWS_BASE_PATH"] = stack.domain.base_path
-    return own
+        variables["CWS_BASE_PATH"] = stack.domain.base_path
+    return variables
 
 
-def check_variables(values: Mapping[str, str], stack: Stack) -> None:
-    """Check what the environment files give to a stage; values are never told.
+def check_variables(variables: Mapping[str, str], stack: Stack) -> None:
+    """Check the variables of the environment files. Messages contain names, never values.
 
     Raises:
-        CommandError: a name is reserved or none that Lambda takes, or all is over 4 KB; it names the variables.
-
-    Example:
-        >>> check_variables({"TOKEN": "token"}, stack)
+        CommandError: Lambda does not accept a name, or all variables together are too large.
     """
-    reserved = sorted(RESERVED & values.keys())
+    reserved = sorted(RESERVED_NAMES & variables.keys())
     if reserved:
+        raise CommandError(f"Lambda reserves {', '.join(reserved)}. Remove it from the environment files.")
+    invalid = sorted(name for name in variables if not _NAME.fullmatch(name))
+    if invalid:
         raise CommandError(
-            f"Lambda sets {', '.join(reserved)} by itself and takes no other value: leave it out of the environment "
-            "files, or set it in the shell alone."
+            f"Lambda does not accept the variable name {', '.join(map(repr, invalid))}. Use a letter followed by "
+            "letters, digits and '_', at least two characters."
         )
-    wrong = sorted(name for name in values if not _NAME.fullmatch(name))
-    if wrong:
+    size = _json_size({**variables, **built_in_variables(stack)})
+    if size > MAX_SIZE:
+        largest = sorted(variables, key=lambda name: _json_size({name: variables[name]}), reverse=True)[:3]
         raise CommandError(
-            f"Lambda takes no variable called {', '.join(map(repr, wrong))}: a name is a letter, and letters, digits "
-            "and '_' after it, two characters at least."
-        )
-    size = _size({**values, **own_variables(stack)})
-    if size > LIMIT:
-        largest = sorted(values, key=lambda name: _size({name: values[name]}), reverse=True)[:3]
-        raise CommandError(
-            f"The environment of stage {stack.stage!r} is {size} bytes, of which Lambda takes {LIMIT}; the largest "
-            f"variables are {', '.join(largest)}. Keep long values in the archive, SSM or Secrets Manager."
+            f"The environment variables of stage {stack.stage!r} take {size} bytes; Lambda's maximum is {MAX_SIZE}. "
+            f"The largest are {', '.join(largest)}. Store long values in the archive, SSM or Secrets Manager."
         )
 
 
-def terraform_environment(values: Mapping[str, str]) -> dict[str, str]:
-    """Return what Terraform finds the variables by: one JSON string.
+def encode_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment that passes the variables to Terraform, as one JSON string.
 
-    (Of a variable that is a map Terraform would read the text as HCL, where `${` and `%{` mean something.)
+    A Terraform variable of type map would be parsed as HCL, in which `${` and `%{` have a meaning.
 
     Example:
-        >>> terraform_environment({"TOKEN": "token"})
+        >>> encode_variables({"TOKEN": "token"})
         {'TF_VAR_environment': '{"TOKEN": "token"}'}
     """
-    return {f"TF_VAR_{VARIABLE}": json.dumps(dict(values), sort_keys=True)}
+    return {f"TF_VAR_{VARIABLE_NAME}": json.dumps(dict(variables), sort_keys=True)}
 
 
-def _size(values: Mapping[str, str]) -> int:
-    """Return the size as Lambda counts it: that of the JSON, which its refusal repeats as the "string measured"."""
-    return len(json.dumps(dict(values), ensure_ascii=False, separators=(",", ":")).encode())
+def _json_size(variables: Mapping[str, str]) -> int:
+    # Lambda measures this JSON; its error message quotes it.
+    return len(json.dumps(dict(variables), ensure_ascii=False, separators=(",", ":")).encode())

@@ -1,4 +1,4 @@
-"""Description and simulation of AWS gateways, for deploys and local use. Not part of a deployment archive."""
+"""Description of AWS gateways for deploys, and their simulation. Not part of a deployment archive."""
 
 from coworks_async.gateway.messages import VIAS, Via
 from coworks_async.gateway.responses import to_http_response

@@ -1,4 +1,4 @@
-"""Build the events that gateways send for a request.
+"""The events that gateways send to a Lambda function for a request.
 
 Tested key by key against AWS's samples:
 
@@ -24,15 +24,21 @@ from coworks_async.types import Event
 
 TARGET_GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/local/0123456789abcdef"
 
-# Media types that HTTP APIs, function URLs and load balancers send as text. Forms are not among them.
+# Media types that HTTP APIs, function URLs and load balancers send as text. Forms are sent as base64.
 _TEXT = re.compile(r"text/.*|application/(json|javascript|xml)")
 
 _HOP_BY_HOP = {name.decode() for name in HOP_BY_HOP_HEADERS}
 
+# Members of a REST API's `identity` that a Lambda authorizer leaves empty.
+_UNUSED_IDENTITY = (
+    *("accessKey", "accountId", "caller", "clientCert", "cognitoAuthenticationProvider", "cognitoAuthenticationType"),
+    *("cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId", "user", "userArn"),
+)
+
 
 def rest_event(request: HttpRequest, match: RouteMatch) -> Event:
     """Return the event of a REST API, which decodes the query but not the path."""
-    headers = _forwarded_headers(request)
+    headers = _forward_headers(request)
     query = parse_qsl(request.query, keep_blank_values=True)
     path = request.path or "/"
     return {
@@ -43,10 +49,10 @@ def rest_event(request: HttpRequest, match: RouteMatch) -> Event:
         "multiValueHeaders": _group(headers) or None,
         "queryStringParameters": dict(query) or None,
         "multiValueQueryStringParameters": _group(query) or None,
-        "pathParameters": dict(match.parameters) if match.parameters else None,
+        "pathParameters": dict(match.parameters or {}) or None,
         "stageVariables": None,
         "requestContext": _rest_context(request, match, path),
-        # A deploy declares all media types as binary.
+        # Every media type is declared as binary.
         "body": base64.b64encode(request.body).decode() if request.body else None,
         "isBase64Encoded": bool(request.body),
     }
@@ -61,19 +67,9 @@ def _rest_context(request: HttpRequest, match: RouteMatch, path: str) -> dict[st
         "extendedRequestId": f"{request.id[:15]}=",
         "httpMethod": request.method,
         "identity": {
-            "accessKey": None,
-            "accountId": None,
-            "caller": None,
-            "clientCert": None,
-            "cognitoAuthenticationProvider": None,
-            "cognitoAuthenticationType": None,
-            "cognitoIdentityId": None,
-            "cognitoIdentityPoolId": None,
-            "principalOrgId": None,
+            **dict.fromkeys(_UNUSED_IDENTITY),
             "sourceIp": request.source_ip,
-            "user": None,
             "userAgent": request.value("user-agent"),
-            "userArn": None,
         },
         "path": path,
         "protocol": "HTTP/1.1",
@@ -85,8 +81,9 @@ def _rest_context(request: HttpRequest, match: RouteMatch, path: str) -> dict[st
         "stage": match.stage,
     }
     if match.authorizer is not None:
-        # A REST API converts the authorizer's context to strings.
-        texts = {name: _to_text(value) for name, value in match.authorizer.items()}
+        # A REST API converts the values to strings.
+        values = match.authorizer.items()
+        texts = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values}
         context["authorizer"] = {**texts, "integrationLatency": 0}
     return context
 
@@ -94,26 +91,27 @@ def _rest_context(request: HttpRequest, match: RouteMatch, path: str) -> dict[st
 def http_event(request: HttpRequest, match: RouteMatch) -> Event:
     """Return the event of an HTTP API (payload 2.0), which decodes the path and puts a named stage first.
 
-    On a custom domain too: there the stage replaces the base path, which is in no part of the event (observed on AWS
-    by others: https://github.com/CodeGenieApp/serverless-express/issues/465).
+    On a custom domain the stage replaces the base path, which no part of the event contains
+    (https://github.com/CodeGenieApp/serverless-express/issues/465).
     """
-    stage = "" if match.stage == DEFAULT else f"/{match.stage}"
-    path = _decode_path(request.path) if match.is_default_host else stage + _decode_path(match.service_path)
+    sent = request.path if match.is_default_host else match.service_path
+    # A decoded question mark is taken as the start of the query.
+    path = unquote(sent or "/").partition("?")[0]
+    if not match.is_default_host and match.stage != DEFAULT:
+        path = f"/{match.stage}{path}"
     route_key = DEFAULT if match.resource == DEFAULT else f"{match.method} {match.resource}"
     event = _payload_2_event(request, path, route_key, match.stage)
     event["requestContext"] |= {"accountId": ACCOUNT, "apiId": API, "authentication": None}
     if match.authorizer is not None:
         event["requestContext"]["authorizer"] = {"lambda": dict(match.authorizer)}
-    return event | {
-        "pathParameters": {name: unquote(value) for name, value in (match.parameters or {}).items()} or None,
-        "stageVariables": None,
-    }
+    parameters = {name: unquote(value) for name, value in (match.parameters or {}).items()}
+    return event | {"pathParameters": parameters or None, "stageVariables": None}
 
 
 def url_event(request: HttpRequest) -> Event:
     """Return the event of a function URL, which does not decode the path."""
     event = _payload_2_event(request, request.path or "/", DEFAULT, DEFAULT)
-    # The handler recognizes a function URL by its domain, so use one even if the request has another host.
+    # The handler recognizes a function URL by its domain, so the event has one whatever the request's host.
     domain = request.domain if ".lambda-url." in request.domain else f"{API}.lambda-url.{REGION}.on.aws"
     prefix = domain.partition(".")[0]
     event["requestContext"] |= {"accountId": "anonymous", "apiId": prefix, "domainName": domain, "domainPrefix": prefix}
@@ -123,7 +121,7 @@ def url_event(request: HttpRequest) -> Event:
 
 def alb_event(request: HttpRequest) -> Event:
     """Return the event of a load balancer with multi-value headers, which decodes neither path nor query."""
-    headers = [(name.lower(), value) for name, value in _forwarded_headers(request)]
+    headers = [(name.lower(), value) for name, value in _forward_headers(request)]
     query = [pair.partition("=")[::2] for pair in request.query.split("&") if pair]
     body, is_base64 = _encode_body(request)
     return {
@@ -145,18 +143,13 @@ def token_event(token: str, match: RouteMatch, method: str) -> Event:
 def authorizer_event(request: HttpRequest, token: str, match: RouteMatch) -> Event:
     """Return the authorizer event of an HTTP API (payload 2.0)."""
     event = http_event(request, match)
-    for name in ("body", "isBase64Encoded"):
-        event.pop(name, None)
-    return {
-        **event,
-        "type": "REQUEST",
-        "routeArn": match.arn(request.method),
-        "identitySource": [token],
-    }
+    del event["isBase64Encoded"]
+    event.pop("body", None)
+    return event | {"type": "REQUEST", "routeArn": match.arn(request.method), "identitySource": [token]}
 
 
 def _payload_2_event(request: HttpRequest, path: str, route_key: str, stage: str) -> Event:
-    headers = [(name.lower(), value) for name, value in _forwarded_headers(request)]
+    headers = [(name.lower(), value) for name, value in _forward_headers(request)]
     cookies = [cookie for name, value in headers if name == "cookie" for cookie in value.split("; ")]
     query = parse_qsl(request.query, keep_blank_values=True)
     body, is_base64 = _encode_body(request)
@@ -184,13 +177,13 @@ def _payload_2_event(request: HttpRequest, path: str, route_key: str, stage: str
         },
         "isBase64Encoded": is_base64,
     }
-    # Empty ones are omitted, not null.
+    # Empty members are omitted, not null.
     optional = {"cookies": cookies, "queryStringParameters": _join(query), "body": body}
     return event | {name: value for name, value in optional.items() if value}
 
 
-def _forwarded_headers(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return the headers, with `X-Forwarded-…` set and hop-by-hop headers removed by the gateway."""
+def _forward_headers(request: HttpRequest) -> list[tuple[str, str]]:
+    """Return the headers as the gateway sends them: with `X-Forwarded-…`, without hop-by-hop headers."""
     port = request.host[len(request.domain) + 1 :] or ("443" if request.scheme == "https" else "80")
     added = {
         "X-Forwarded-For": ", ".join([*request.values("x-forwarded-for"), request.source_ip]),
@@ -202,7 +195,7 @@ def _forwarded_headers(request: HttpRequest) -> list[tuple[str, str]]:
 
 
 def _encode_body(request: HttpRequest) -> tuple[str, bool]:
-    """Return the body as gateways other than REST APIs send it, and whether it is base64."""
+    """Return the body as gateways other than a REST API send it, and whether it is base64."""
     if not request.body:
         return "", False
     content_type = request.value("content-type").partition(";")[0].strip().lower()
@@ -214,11 +207,6 @@ def _encode_body(request: HttpRequest) -> tuple[str, bool]:
     return base64.b64encode(request.body).decode(), True
 
 
-def _decode_path(path: str) -> str:
-    # An HTTP API takes a decoded question mark as the start of the query.
-    return unquote(path or "/").partition("?")[0]
-
-
 def _group(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     lists: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -228,10 +216,6 @@ def _group(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def _join(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name: ",".join(values) for name, values in _group(pairs).items()}
-
-
-def _to_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _format_time(request: HttpRequest) -> str:

@@ -1,4 +1,4 @@
-"""Messages of the simulated gateway: HTTP request and response, route match, Lambda context."""
+"""Messages of a simulated gateway: HTTP request and response, route match, Lambda context."""
 
 import re
 import time
@@ -19,14 +19,7 @@ VIAS: tuple[Via, ...] = get_args(Via)
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as the gateway receives it.
-
-    Attributes:
-        path: percent-encoded, as it was sent.
-        query: the query string, as it was sent.
-        headers: names and values in order, possibly repeated.
-        id: the request id of the gateway and of Lambda.
-    """
+    """A request as the gateway receives it, with path and query string as they were sent."""
 
     method: str
     path: str
@@ -39,11 +32,9 @@ class HttpRequest:
     time: float = field(default_factory=time.time)
 
     def values(self, name: str) -> list[str]:
-        """Return the values of a header."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     def value(self, name: str) -> str:
-        """Return the first value of a header, or an empty string."""
         return next(iter(self.values(name)), "")
 
     @property
@@ -58,16 +49,14 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class RouteMatch:
-    """A request's route, as its event describes it.
+    """The route of a request.
 
     Attributes:
         service_path: the path without stage or base path, as it was sent.
-        stage: the gateway's stage, for example `$default`.
-        is_default_host: whether the host is the API's own, whose paths start with a named stage.
-        resource: the path of the route, `/items/{id}`; `$default` for that route of an HTTP API.
+        is_default_host: the host is the API's own, whose paths start with a named stage.
+        resource: the path of the route, `/items/{id}`, or `$default`.
         method: the method of the route, possibly `ANY`.
-        parameters: values of the route's parameters.
-        authorizer: context returned by the authorizer, or None if it was not called.
+        authorizer: the context in the authorizer's result, or None if it was not called.
     """
 
     service_path: str
@@ -79,17 +68,12 @@ class RouteMatch:
     authorizer: Mapping[str, Any] | None = None
 
     def arn(self, method: str) -> str:
-        """Return the ARN of a method on this path, as policies name it."""
         return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{self.stage}/{method}{self.service_path}"
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A response as the client receives it.
-
-    Attributes:
-        raw: the result of the Lambda function, or None if the gateway did not call it.
-    """
+    """A response as the client receives it. `raw` is the function's result; None if it was not called, or failed."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -102,13 +86,13 @@ class LambdaContext:
     """The second argument of a Lambda handler: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
 
     function_name: str
-    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    aws_request_id: str
     function_version: str = "$LATEST"
     memory_limit_in_mb: int = 256
     log_stream_name: str = "local"
     identity: None = None
     client_context: None = None
-    # A gateway waits for 30 seconds.
+    # Of `time.monotonic()`; a gateway waits for 30 seconds.
     deadline: float = field(default_factory=lambda: time.monotonic() + 30)
 
     @property

@@ -1,4 +1,4 @@
-"""HTTP responses of the simulated gateway: from the Lambda function's result, or its own.
+"""HTTP responses of a gateway: from the Lambda function's result, or its own.
 
 A REST API and a function URL rename some headers:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
@@ -17,29 +17,38 @@ RENAMED = frozenset(
     {"authorization", "connection", "content-md5", "date", "max-forwards", "server", "user-agent", "www-authenticate"}
 )
 DROPPED = frozenset(
-    {"expect", "host", "keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade", "via"}
+    {"connection", "expect", "host", "keep-alive", "proxy-authenticate"}
+    | {"te", "trailer", "transfer-encoding", "upgrade", "via"}
 )
+
+HTTP_RESPONSES = {
+    "UNAUTHORIZED": (401, "Unauthorized"),
+    "ACCESS_DENIED": (403, "Forbidden"),
+    "AUTHORIZER_FAILURE": (500, "Internal Server Error"),
+    "INTEGRATION_FAILURE": (502, "Internal Server Error"),
+}
+"""Responses of the other gateways, which cannot be configured, by a REST API's name of the cause."""
 
 
 class MalformedResult(ValueError):
-    """A result of a Lambda function that the gateway does not accept."""
+    """A function's result that the gateway does not accept."""
 
 
 def to_http_response(via: str, method: str, raw: Any) -> HttpResponse:
-    """Return the response that the client receives for a Lambda function's result.
+    """Return the response that the client receives for a function's result.
 
     Raises:
         MalformedResult: the gateway does not accept the result.
     """
     result: Any = raw
     if via in ("http", "http-stage", "url") and not (isinstance(raw, Mapping) and "statusCode" in raw):
-        # These gateways take any other value as a JSON body.
+        # They take any other value as a JSON body.
         result = {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(raw)}
     if not isinstance(result, Mapping) or not isinstance(result.get("statusCode"), int):
         raise MalformedResult("statusCode is missing or not an integer")
     status = result["statusCode"]
     body = _decode_body(result)
-    headers = [pair for name, value in _list_headers(via, result) for pair in _forward_header(via, name, value)]
+    headers = list(_list_headers(via, result))
     names = {name for name, _ in headers}
     if via == "rest" and "content-type" not in names:
         headers.append(("content-type", "application/json"))
@@ -51,32 +60,20 @@ def to_http_response(via: str, method: str, raw: Any) -> HttpResponse:
 
 
 def _list_headers(via: str, result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    multi = result.get("multiValueHeaders") or {}
-    if via in ("rest", "alb"):
-        for name, values in multi.items():
-            for value in values:
-                yield name.lower(), _to_text(value)
-    for name, value in (result.get("headers") or {}).items():
-        if name not in multi:
-            yield name.lower(), _to_text(value)
-    if via not in ("rest", "alb"):
-        for cookie in result.get("cookies") or ():
-            yield "set-cookie", _to_text(cookie)
-
-
-def _to_text(value: Any) -> str:
-    if not isinstance(value, str | int | float):
-        raise MalformedResult("a header value is not a string")
-    return str(value)
-
-
-def _forward_header(via: str, name: str, value: str) -> Iterator[tuple[str, str]]:
-    if name in DROPPED:
-        return
-    if name in RENAMED and via in ("rest", "url"):
-        yield f"x-amzn-remapped-{name}", value
-    elif name != "connection":
-        yield name, value
+    has_lists = via in ("rest", "alb")
+    multi = (result.get("multiValueHeaders") or {}) if has_lists else {}
+    pairs = [(name, value) for name, values in multi.items() for value in values]
+    pairs += [(name, value) for name, value in (result.get("headers") or {}).items() if name not in multi]
+    if not has_lists:
+        pairs += [("set-cookie", cookie) for cookie in result.get("cookies") or ()]
+    for name, value in pairs:
+        if not isinstance(value, str | int | float):
+            raise MalformedResult("a header value is not a string")
+        lower = name.lower()
+        if lower in RENAMED and via in ("rest", "url"):
+            yield f"x-amzn-remapped-{lower}", str(value)
+        elif lower not in DROPPED:
+            yield lower, str(value)
 
 
 def _decode_body(result: Mapping[str, Any]) -> bytes:
@@ -89,26 +86,17 @@ def _decode_body(result: Mapping[str, Any]) -> bytes:
         raise MalformedResult("the body is not valid base64") from None
 
 
-def gateway_response(description: GatewayDescription, type: str, message: str | None, status: int) -> HttpResponse:
-    """Return a response of the gateway itself; for a REST API, the one that is deployed for this type."""
-    if description.kind == "http":
-        return message_response(status, message or "Internal Server Error")
-    responses = {response.type: response for response in description.responses}
-    response = responses.get(type) or responses[f"DEFAULT_{status // 100}XX"]
-    body = response.body.replace("$context.error.messageString", json.dumps(message))
-    return _create_response(response.status or status, response.headers, body)
-
-
-def integration_failure(description: GatewayDescription | None, raw: Any) -> HttpResponse:
-    """Return the 502 for a Lambda function that failed or whose result is malformed."""
+def gateway_response(description: GatewayDescription | None, type: str) -> HttpResponse:
+    """Return a response of the gateway itself, by API Gateway's name of its cause."""
     if description is None or description.kind == "http":
-        return message_response(502, "Internal Server Error")
-    response = gateway_response(description, "INTEGRATION_FAILURE", "Internal server error", 502)
-    return HttpResponse(response.status, response.headers, response.body, raw)
+        return message_response(*HTTP_RESPONSES[type])
+    responses = {response.type: response for response in description.responses}
+    response = responses.get(type) or responses["DEFAULT_5XX"]
+    body = response.body.replace("$context.error.messageString", '"Internal server error"')
+    return _create_response(response.status or 502, response.headers, body)
 
 
 def message_response(status: int, message: str) -> HttpResponse:
-    """Return a response in the gateway's own format, which cannot be configured."""
     return _create_response(status, (("content-type", "application/json"),), json.dumps({"message": message}))
 
 

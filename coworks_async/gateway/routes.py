@@ -1,6 +1,6 @@
 """Description of the gateway in front of a service: its routes and its own responses, as data.
 
-A deploy turns it into Terraform data, and the simulator routes by it without asking the app.
+A deploy turns it into Terraform data, and the simulator routes by it.
 
 - https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html
 - https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
@@ -12,8 +12,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-i
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -30,7 +30,6 @@ DEFAULT = "$default"
 AUTHORIZER_TTL = 300
 
 GatewayKind = Literal["rest", "http"]
-"""A kind of API: a REST API or an HTTP API."""
 
 PathShape = tuple[str, ...]
 """The segments of a path, with `PARAMETER` or `GREEDY` for its parameters."""
@@ -38,7 +37,7 @@ PathShape = tuple[str, ...]
 PARAMETER = "{}"
 GREEDY = "{+}"
 
-# Characters that a segment may contain, according to the notes on REST APIs.
+# Characters of a resource's path part in a REST API.
 _DEPLOYABLE_SEGMENT = re.compile(r"[A-Za-z0-9._:-]+")
 _PARAMETER_NAME = re.compile(r"[A-Za-z0-9_]+")
 _STARLETTE_PARAMETER = re.compile(r"\{(\w+)(:\w+)?\}")
@@ -49,9 +48,9 @@ class GatewayRoute:
     """One method on one path of a gateway.
 
     Attributes:
-        method: `GET`, `POST`…, or `ANY` for every method without its own route on this path.
+        method: `ANY` for every method without its own route on this path.
         path: in API Gateway's notation, `/content/{bucket}/{proxy+}`; `$default` for unmatched requests.
-        authorized: whether the gateway calls its authorizer. Without it, the service checks the token itself.
+        authorized: the gateway calls its authorizer. If not, the service checks the token itself.
     """
 
     method: str
@@ -60,7 +59,7 @@ class GatewayRoute:
 
     @property
     def key(self) -> str:
-        """The route key of an HTTP API: `GET /items/{id}`, `$default`."""
+        """The route key of an HTTP API."""
         return self.path if self.path == DEFAULT else f"{self.method} {self.path}"
 
 
@@ -70,8 +69,7 @@ class GatewayResponse:
 
     Attributes:
         type: API Gateway's name for the cause.
-        status: the status, or None for the default of the cause.
-        headers: names and values.
+        status: None for the default of the cause.
         body: a template; `$context.error.messageString` is the gateway's message as JSON.
     """
 
@@ -87,9 +85,9 @@ class GatewayDescription:
 
     Attributes:
         token_key: the header passed to the authorizer.
-        authorizer_ttl: seconds for which a result of the authorizer is cached by token.
-        binary_media_types: media types that a REST API encodes in base64: all, so that no body is corrupted.
-        responses: responses of a REST API itself. Those of an HTTP API cannot be configured.
+        authorizer_ttl: seconds for which results of the authorizer are cached.
+        binary_media_types: of a REST API, which encodes them in base64: all, so that no body is corrupted.
+        responses: of a REST API. Those of an HTTP API cannot be configured.
     """
 
     kind: GatewayKind
@@ -101,12 +99,6 @@ class GatewayDescription:
 
 
 def describe_gateway(app: TechMicroService, kind: GatewayKind) -> GatewayDescription:
-    """Return the description of a REST or HTTP API for a service.
-
-    Example:
-        >>> for route in describe_gateway(app, "rest").routes:
-        ...     print(route.method, route.path, route.authorized)
-    """
     routes = create_routes(app)
     if kind == "http":
         return GatewayDescription("http", (*routes, GatewayRoute(ANY, DEFAULT)), app.token_key)
@@ -118,8 +110,8 @@ def describe_gateway(app: TechMicroService, kind: GatewayKind) -> GatewayDescrip
 def create_routes(app: TechMicroService) -> tuple[GatewayRoute, ...]:
     """Return the routes of a service's entries, plain routes and mounts.
 
-    A path has a route for every method that the service handles there, whichever entry matches, so it does not matter
-    how a gateway falls back from a static path to a parameter. Plain routes and mounts are open.
+    A path has a route for every method that the service handles there, by whichever entry, so it does not matter how a
+    gateway falls back from a static path to a parameter. Plain routes and mounts need no token.
     """
     templates = [template for entry in app.entries for template in parse_entry(entry)]
     for route in app.routes:
@@ -139,7 +131,8 @@ def _is_authorized(method: str, matching: Sequence["PathTemplate"]) -> bool:
         return False
     # A plain route precedes an entry with a shorter static prefix, unless the entry's path is static.
     rivals = (template for template in matching if template.entry is None and template.methods & {method, ANY})
-    return best.is_static or all(rival.static_length <= best.static_length for rival in rivals)
+    is_static = best.static_length == len(best.shape)
+    return is_static or all(rival.static_length <= best.static_length for rival in rivals)
 
 
 def _add_rest_routes(routes: Sequence[GatewayRoute]) -> tuple[GatewayRoute, ...]:
@@ -157,22 +150,22 @@ def _add_rest_routes(routes: Sequence[GatewayRoute]) -> tuple[GatewayRoute, ...]
 
 
 def _create_responses(app: TechMicroService) -> tuple[GatewayResponse, ...]:
-    """Return the responses of a REST API, worded like those of the service."""
+    """Return the responses of a REST API, equal to those of the service."""
     common = [("Content-Type", MEDIA_TYPE)]
     if any(not entry.no_cors for entry in app.entries):
         common.append(("Access-Control-Allow-Origin", "*"))
-    challenge = ("WWW-Authenticate", auth_challenge(app.name))
-    problems: tuple[tuple[str, int, str | None, list[tuple[str, str]]], ...] = (
-        ("UNAUTHORIZED", 401, MISSING_TOKEN, [challenge]),
-        ("ACCESS_DENIED", 403, TOKEN_REJECTED, []),
-        ("AUTHORIZER_FAILURE", 500, None, []),
+    problems = (
+        ("UNAUTHORIZED", 401, MISSING_TOKEN),
+        ("ACCESS_DENIED", 403, TOKEN_REJECTED),
+        ("AUTHORIZER_FAILURE", 500, None),
         # The type for a path or method without a route.
-        ("MISSING_AUTHENTICATION_TOKEN", 404, None, []),
+        ("MISSING_AUTHENTICATION_TOKEN", 404, None),
     )
     responses = []
-    for type_, status, detail, headers in problems:
+    for type_, status, detail in problems:
+        challenge = [("WWW-Authenticate", auth_challenge(app.name))] if status == 401 else []
         body = msgspec.json.encode(problem_members(status, detail)).decode()
-        responses.append(GatewayResponse(type_, status, (*common, *headers), body))
+        responses.append(GatewayResponse(type_, status, (*common, *challenge), body))
     # Their statuses vary, so the title, the phrase of a status, is omitted (RFC 9457, section 3.1).
     default = '{"type":"about:blank","detail":$context.error.messageString}'
     responses += [GatewayResponse(type_, None, tuple(common), default) for type_ in ("DEFAULT_4XX", "DEFAULT_5XX")]
@@ -185,8 +178,7 @@ class PathTemplate:
 
     Attributes:
         names: the names of the parameters, in order.
-        static_length: the number of static segments at the start.
-        entry: None for a plain route or a mount.
+        static_length: the number of segments before the first parameter.
         is_approximate: a parameter replaces a segment that API Gateway does not accept.
     """
 
@@ -198,24 +190,19 @@ class PathTemplate:
     is_approximate: bool = False
 
     @property
-    def is_static(self) -> bool:
-        return self.static_length == len(self.shape)
-
-    @property
     def priority(self) -> tuple[int, bool, int]:
         """Sort key of the service's route table: longest static prefix, then not greedy, then longest path."""
         return (-1 if self.is_approximate else self.static_length), self.shape[-1:] != (GREEDY,), len(self.shape)
 
 
 def parse_entry(entry: Entry) -> list[PathTemplate]:
-    """Return the paths of an entry. A greedy one includes its parent, because `*path` may be empty."""
+    """Return the paths of an entry: two if it has a `*path`, which may be empty."""
     return _parse_path(entry.path, frozenset({entry.method}), entry)
 
 
 def _parse_route(route: BaseRoute) -> list[PathTemplate]:
-    """Return the paths of a plain route or a mount. Entries are parsed on their own, and WebSockets have no route."""
     if isinstance(route, EntryRoute | BlueprintMount | WebSocketRoute):
-        return []
+        return []  # parsed as entries, or not deployed
     if isinstance(route, Route):
         return _parse_path(route.path, frozenset(route.methods or {ANY}), None)
     # A mount handles everything below its path; any other route, such as a Host, may match every path.
@@ -227,41 +214,40 @@ def _parse_path(path: str, methods: frozenset[str], entry: Entry | None) -> list
     segments: list[str] = []
     names: list[str] = []
     is_approximate = False
-    for segment in _split(path):
+    for segment in split_path(path):
         found = _STARLETTE_PARAMETER.search(segment)
         if found is None and _DEPLOYABLE_SEGMENT.fullmatch(segment):
             segments.append(segment)
             continue
-        names.append(found[1] if found is not None else "")
+        names.append(found[1] if found else "")
+        segments.append(GREEDY if found and found[2] == ":path" else PARAMETER)
         is_approximate = is_approximate or found is None
-        if found is not None and found[2] == ":path":
-            segments.append(GREEDY)
+        if segments[-1] == GREEDY:
             break
-        segments.append(PARAMETER)
     shape = tuple(segments)
     static_length = next((index for index, part in enumerate(shape) if part in (PARAMETER, GREEDY)), len(shape))
     template = PathTemplate(shape, tuple(names), methods, static_length, entry, is_approximate)
     if shape[-1:] != (GREEDY,):
         return [template]
-    parent = PathTemplate(shape[:-1], template.names[:-1], methods, static_length, entry, is_approximate)
-    return [parent, template]
+    return [replace(template, shape=shape[:-1], names=template.names[:-1]), template]
 
 
 def parse_shape(path: str) -> PathShape:
     """Return the shape of a path in API Gateway's notation."""
     return tuple(
         GREEDY if segment.endswith("+}") else PARAMETER if segment.startswith("{") else segment
-        for segment in _split(path)
+        for segment in split_path(path)
     )
 
 
-def _split(path: str) -> list[str]:
+def split_path(path: str) -> list[str]:
     return path.strip("/").split("/") if path.strip("/") else []
 
 
 def _find_resources(templates: Sequence[PathTemplate]) -> Iterator[tuple[str, list[PathTemplate]]]:
     """Yield the path of each resource with methods, and the templates that match every request to it."""
-    names = _ParameterNames(templates)
+    names = _find_parameter_names(templates)
+    # By first segment: comparing all pairs would take seconds for thousands of entries.
     by_first: dict[str, list[PathTemplate]] = {}
     for template in templates:
         by_first.setdefault(template.shape[0] if template.shape else "", []).append(template)
@@ -270,7 +256,7 @@ def _find_resources(templates: Sequence[PathTemplate]) -> Iterator[tuple[str, li
         candidates = [by_first.get(first, []) for first in {shape[0] if shape else "", PARAMETER, GREEDY}]
         matching = [template for listed in candidates for template in listed if covers(template.shape, shape)]
         if matching:
-            yield names.format_path(shape), matching
+            yield _format_path(shape, names), matching
 
 
 def covers(template: PathShape, shape: PathShape) -> bool:
@@ -286,7 +272,7 @@ def covers(template: PathShape, shape: PathShape) -> bool:
 
 
 def _resolve_conflicts(shapes: set[PathShape]) -> set[PathShape]:
-    """Move `{proxy+}` below its sibling `{name}`, because a resource may not have both as children."""
+    """Move each `{proxy+}` below its sibling `{name}`, because a resource may not have both as children."""
     with_parameter = {shape[: index + 1] for shape in shapes for index, part in enumerate(shape) if part == PARAMETER}
     resolved = {shape for shape in shapes if shape[-1:] != (GREEDY,)}
     for shape in shapes - resolved:
@@ -297,25 +283,23 @@ def _resolve_conflicts(shapes: set[PathShape]) -> set[PathShape]:
     return resolved
 
 
-class _ParameterNames:
-    """Names the parameters of resources: by the first declaration, and unique within a path."""
+def _find_parameter_names(templates: Iterable[PathTemplate]) -> dict[PathShape, str]:
+    """Return the first declared name of each parameter, by the shape that ends with it."""
+    names: dict[PathShape, str] = {}
+    for template in templates:
+        indexes = [index for index, part in enumerate(template.shape) if part in (PARAMETER, GREEDY)]
+        for index, name in zip(indexes, template.names, strict=True):
+            names.setdefault(template.shape[: index + 1], name)
+    return names
 
-    def __init__(self, templates: Iterable[PathTemplate]) -> None:
-        self._declared: dict[PathShape, str] = {}
-        for template in templates:
-            indexes = [index for index, part in enumerate(template.shape) if part in (PARAMETER, GREEDY)]
-            for index, name in zip(indexes, template.names, strict=True):
-                self._declared.setdefault(template.shape[: index + 1], name)
 
-    def format_path(self, shape: PathShape) -> str:
-        segments: list[str] = []
-        for index, part in enumerate(shape):
-            if part == GREEDY:
-                segments.append("{proxy+}")
-            elif part == PARAMETER:
-                name = self._declared.get(shape[: index + 1], "")
-                is_usable = _PARAMETER_NAME.fullmatch(name) and name != "proxy" and f"{{{name}}}" not in segments
-                segments.append(f"{{{name}}}" if is_usable else f"{{p{index + 1}}}")
-            else:
-                segments.append(part)
-        return "/" + "/".join(segments)
+def _format_path(shape: PathShape, names: Mapping[PathShape, str]) -> str:
+    """Return a path in API Gateway's notation. Names are unique within it."""
+    segments: list[str] = []
+    for index, part in enumerate(shape):
+        if part == PARAMETER:
+            name = names.get(shape[: index + 1], "")
+            is_usable = _PARAMETER_NAME.fullmatch(name) and name != "proxy" and f"{{{name}}}" not in segments
+            part = f"{{{name}}}" if is_usable else f"{{p{index + 1}}}"
+        segments.append("{proxy+}" if part == GREEDY else part)
+    return "/" + "/".join(segments)

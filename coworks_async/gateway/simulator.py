@@ -1,7 +1,7 @@
 """Simulate an AWS gateway in front of a Lambda handler in this process.
 
-The simulator knows only the description that a deploy would send to AWS, and does with it what AWS does: routing,
-authorizer calls and their cache, and the gateway's own responses.
+It knows only the description that a deploy would send to AWS, and does with it what AWS does: routing, calls of the
+authorizer and their cache, and the gateway's own responses.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.evaluation
 (REST APIs also fall back from the most specific path that has the method.)
@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -23,20 +24,8 @@ from coworks_async.exceptions import ContentTooLarge, CoWorksError
 from coworks_async.gateway.authorizer import AuthorizerClient, GatewayRejection
 from coworks_async.gateway.events import alb_event, http_event, rest_event, url_event
 from coworks_async.gateway.messages import VIAS, HttpRequest, HttpResponse, LambdaContext, RouteMatch, Via
-from coworks_async.gateway.responses import (
-    MalformedResult,
-    gateway_response,
-    integration_failure,
-    message_response,
-    to_http_response,
-)
-from coworks_async.gateway.routes import (
-    ANY,
-    DEFAULT,
-    GatewayDescription,
-    GatewayRoute,
-    describe_gateway,
-)
+from coworks_async.gateway.responses import MalformedResult, gateway_response, message_response, to_http_response
+from coworks_async.gateway.routes import ANY, DEFAULT, GatewayDescription, GatewayRoute, describe_gateway, split_path
 from coworks_async.pipeline.body import ALB_PAYLOAD_LIMIT, LAMBDA_PAYLOAD_LIMIT, Limits, read_body
 from coworks_async.pipeline.request import current_stage
 from coworks_async.service import TechMicroService
@@ -44,9 +33,8 @@ from coworks_async.types import Event, Receive, Scope, Send
 
 T = TypeVar("T")
 
+# Bytes of a request body: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 API_PAYLOAD_LIMIT = 10 * 1024 * 1024
-"""Bytes of a request body that a REST or HTTP API accepts, before it calls Lambda:
-https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 
 CONTENT_TOO_LARGE = message_response(413, "Request Too Long")
 
@@ -55,10 +43,7 @@ class Gateway:
     """A simulated gateway: passes requests to a service's Lambda handler as events.
 
     Args:
-        app: the service.
-        via: the kind of gateway.
-        base_path: base path of a custom domain, `/shop`. On the API's default host (`….execute-api.…`) paths start
-            with the stage instead.
+        base_path: of a custom domain, `/shop`. On an API's default host (`….execute-api.…`) paths start with the stage.
         clock: returns the time in seconds, for the authorizer's cache.
     """
 
@@ -82,43 +67,39 @@ class Gateway:
             self.authorizer = AuthorizerClient(self.description, self.invoke, clock)
 
     def respond(self, request: HttpRequest) -> HttpResponse:
-        """Return the response to a request; a failure becomes the response of the gateway for it."""
         if self.description is not None:
             return self._respond_by_route(self.description, request)
         return self._call(request, alb_event(request) if self.via == "alb" else url_event(request))
 
     def invoke(self, event: Event, request_id: str) -> Any:
-        """Call the handler as Lambda does: event and result are converted to JSON and back.
-
-        Raises:
-            Exception: the event failed.
-        """
+        """Call the handler as Lambda does: event and result are converted to JSON and back."""
         context = LambdaContext(self.app.name, request_id)
         return json.loads(json.dumps(self.app.lambda_handler(json.loads(json.dumps(event)), context)))
 
     def _respond_by_route(self, description: GatewayDescription, request: HttpRequest) -> HttpResponse:
         is_default_host = ".execute-api." in request.domain
         stage = DEFAULT if self.via == "http" else current_stage()
-        prefix = self.base_path if not is_default_host else "" if stage == DEFAULT else f"/{stage}"
+        prefix = self.base_path
+        if is_default_host:
+            prefix = "" if stage == DEFAULT else f"/{stage}"
         if request.path != prefix and not request.path.startswith(f"{prefix}/"):
             return message_response(403, "Forbidden") if self.via == "rest" else message_response(404, "Not Found")
         service_path = request.path[len(prefix) :] or "/"
         found = find_route(description.routes, request.method, service_path)
         if found is None:
-            return gateway_response(description, "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", 403)
+            return gateway_response(description, "MISSING_AUTHENTICATION_TOKEN")
         route, parameters = found
         match = RouteMatch(service_path, stage, is_default_host, route.path, route.method, parameters)
         if route.authorized:
             try:
                 match = self.authorizer.authorize(request, match)
             except GatewayRejection as rejection:
-                return gateway_response(description, rejection.type, rejection.message, rejection.status)
+                return gateway_response(description, str(rejection))
             except Exception as error:
                 print_error(error)
-                return gateway_response(description, "AUTHORIZER_FAILURE", None, 500)
-        return self._call(
-            request, rest_event(request, match) if description.kind == "rest" else http_event(request, match)
-        )
+                return gateway_response(description, "AUTHORIZER_FAILURE")
+        create_event = rest_event if description.kind == "rest" else http_event
+        return self._call(request, create_event(request, match))
 
     def _call(self, request: HttpRequest, event: Event) -> HttpResponse:
         is_alb = self.via == "alb"
@@ -131,14 +112,11 @@ class Gateway:
             return to_http_response(self.via, request.method, raw)
         except Exception as error:
             print_error(error)
-        return integration_failure(self.description, raw)
+            return replace(gateway_response(self.description, "INTEGRATION_FAILURE"), raw=raw)
 
 
 def print_error(error: Exception) -> None:
-    """Print on stderr that an event failed, as Lambda's runtime does.
-
-    Errors of ours are one line. Any other exception is the user's, so its traceback follows.
-    """
+    """Print an event's error to stderr, as Lambda's runtime does. Only errors of the user's code have a traceback."""
     sys.stderr.write(f"[ERROR] {type(error).__name__}: {error}\n")
     if not isinstance(error, CoWorksError | MalformedResult):
         traceback.print_exception(error)
@@ -147,28 +125,23 @@ def print_error(error: Exception) -> None:
 def find_route(
     routes: tuple[GatewayRoute, ...], method: str, path: str
 ) -> tuple[GatewayRoute, Mapping[str, str]] | None:
-    """Return the most specific route for a method and path, and the values of its parameters.
+    """Return the most specific route that has the method, and the values of its parameters.
 
-    A more specific path without the method is skipped. A trailing slash is ignored.
+    A trailing slash is ignored.
     """
-    segments = path.strip("/").split("/") if path.strip("/") else []
-    best: tuple[tuple[Any, ...], GatewayRoute, dict[str, str]] | None = None
-    for route in routes:
-        if route.method not in (method, ANY):
-            continue
-        parameters = _match(route.path, segments)
-        if parameters is None:
-            continue
-        priority = (_specificity(route.path), route.method != ANY)
-        if best is None or priority > best[0]:
-            best = priority, route, parameters
-    return best[1:] if best is not None else None
+    segments = split_path(path)
+    matches = (
+        (route, parameters)
+        for route in routes
+        if route.method in (method, ANY) and (parameters := _match(route.path, segments)) is not None
+    )
+    return max(matches, key=lambda match: (_specificity(match[0].path), match[0].method != ANY), default=None)
 
 
 def _match(template: str, segments: list[str]) -> dict[str, str] | None:
     if template == DEFAULT:
         return {}
-    parts = template.strip("/").split("/") if template != "/" else []
+    parts = split_path(template)
     values: dict[str, str] = {}
     for index, part in enumerate(parts):
         rest = segments[index:]
@@ -184,26 +157,17 @@ def _match(template: str, segments: list[str]) -> dict[str, str] | None:
 
 
 def _specificity(template: str) -> tuple[bool, bool, tuple[int, ...]]:
-    """Return the sort key of a path: `$default` last, then greedy paths; static segments before parameters."""
+    """Return a sort key: `$default` is lowest, then greedy paths; a static segment is above a parameter."""
     parts = template.split("/")[1:]
     weights = (0 if part.endswith("+}") else 1 if part.startswith("{") else 2 for part in parts)
     return template != DEFAULT, not template.endswith("+}"), tuple(weights)
 
 
 class GatewayApp:
-    """An ASGI app that runs a service behind a simulated gateway, for any ASGI server or test client.
+    """An ASGI app that runs a service behind a simulated gateway.
 
     One thread is the execution environment: the event loop and the lifespan start there at the first event, and events
-    run one at a time. It closes with the server's lifespan. A body over the gateway's limit is a 413, and
-    the rest of it is not read.
-
-    Args:
-        app: the service.
-        via: the kind of gateway.
-        base_path: base path of a custom domain.
-
-    Example:
-        >>> uvicorn.run(GatewayApp(app, "rest"))
+    run one at a time. It closes with the server's lifespan.
     """
 
     def __init__(self, app: TechMicroService, via: Via = "rest", *, base_path: str = "") -> None:
@@ -215,7 +179,7 @@ class GatewayApp:
         if scope["type"] == "lifespan":
             return await self._lifespan(receive, send)
         if scope["type"] != "http":
-            # None of these gateways supports WebSockets.
+            # These gateways do not support WebSockets.
             return await send({"type": "websocket.close", "code": 1000})
         try:
             response = await self._respond(scope, receive)
@@ -245,7 +209,7 @@ class GatewayApp:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _run(self, work: Callable[[], T]) -> T:
-        # A worker thread waits for the result, so that this works on any event loop.
+        # A worker thread waits for the result, which works on asyncio and on trio.
         return await to_thread.run_sync(self._executor.submit(work).result)
 
 

@@ -151,9 +151,9 @@ def change(**members: Any) -> Callable[[Event], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda event: event[ENVELOPE].update(mark=MARKER.replace("shop", "other")), "for another function or stage"),
-        (lambda event: event[ENVELOPE].update(mark=MARKER.replace(" dev", " v1")), "for another function or stage"),
-        (lambda event: event[ENVELOPE].pop("mark"), r"no valid asynchronous call \(ValidationError\)"),
+        (lambda event: event[ENVELOPE].update(marker=MARKER.replace("shop", "other")), "for another function or stage"),
+        (lambda event: event[ENVELOPE].update(marker=MARKER.replace(" dev", " v1")), "for another function or stage"),
+        (lambda event: event[ENVELOPE].pop("marker"), r"no valid asynchronous call \(ValidationError\)"),
         (lambda event: event.update({ENVELOPE: "s3cr3t"}), r"no valid asynchronous call \(ValidationError\)"),
         (change(headers=[["x-mine", "€"]]), r"no valid asynchronous call \(UnicodeEncodeError\)"),
         (change(endpoint="post_items"), "no such entry with background=True"),
@@ -190,7 +190,7 @@ def test_an_entry_of_another_stage_is_not_run(
     event = get_envelope(aws)
     assert invoke(Staged(), event)["status"] == 200
     monkeypatch.setenv("CWS_STAGE", "dev")
-    event[ENVELOPE]["mark"] = MARKER
+    event[ENVELOPE]["marker"] = MARKER
     with pytest.raises(AsyncCallError):
         invoke(Staged(), event)
 

@@ -59,7 +59,7 @@ class Aws:
             Runtime="python3.11",
             Role="arn:aws:iam::000000000000:role/shop",
             Handler="shop.lambda_handler",
-            Code={"ZipFile": _zipped("shop.py", SERVICE)},
+            Code={"ZipFile": create_zip("shop.py", SERVICE)},
             Timeout=30,
             Environment={"Variables": {"PYTHONPATH": ":".join(packages), "AWS_ENDPOINT_URL": url}},
         )
@@ -71,7 +71,7 @@ class Aws:
         done = self.function.invoke(FunctionName="shop", Payload=json.dumps(event))
         return ClientResponse(json.loads(done["Payload"].read()))
 
-    def stored(self, key: str) -> tuple[Any, str]:
+    def wait_for_object(self, key: str) -> tuple[Any, str]:
         """Wait for an object, and return it with the status in its metadata."""
         until(
             lambda: any(found["Key"] == key for found in self.s3.list_objects_v2(Bucket="results").get("Contents", ()))
@@ -80,7 +80,7 @@ class Aws:
         return json.loads(found["Body"].read()), found["Metadata"]["status"]
 
 
-def _zipped(name: str, text: str) -> bytes:
+def create_zip(name: str, text: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(name, text)
@@ -103,13 +103,13 @@ def test_the_response_of_the_second_invocation_is_stored_in_s3(aws: Aws):
     assert response.status == 202
     assert list(response.json) == ["request_id"]
     expected = {"number": 7, "note": "ça", "auth": {"name": "ann"}, "lambda": True}
-    assert aws.stored("jobs/7.json") == (expected, "200")
+    assert aws.wait_for_object("jobs/7.json") == (expected, "200")
 
 
 def test_the_problem_of_a_failing_entry_is_stored_in_s3(aws: Aws):
     assert aws.send("/failing", **storing_headers("jobs/failing.json")).status == 202
     problem = {"type": "about:blank", "title": "Internal Server Error", "status": 500}
-    assert aws.stored("jobs/failing.json") == (problem, "500")
+    assert aws.wait_for_object("jobs/failing.json") == (problem, "500")
 
 
 def test_a_key_outside_store_in_is_a_422_before_anything_runs(aws: Aws):
@@ -129,4 +129,4 @@ def test_a_local_service_stores_in_s3_too(aws: Aws, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(name, value)
     with TestClient(Local()) as client:
         assert_accepted(client.get("/", headers=storing_headers("local/../1.json")))
-    assert aws.stored("local/../1.json") == ({"here": True}, "200")
+    assert aws.wait_for_object("local/../1.json") == ({"here": True}, "200")

@@ -9,8 +9,7 @@ import pytest
 from coworks_async import RequestContextError, TechMicroService, request
 from coworks_async.exceptions import AuthorizerError
 from tests.aws.authorizer_events import TokenService, http_authorizer_event, service_with_results, token_event
-from tests.aws.events import FUNCTION_ARN, MARKER, METHOD_ARN, Event, Invoke
-from tests.aws.events import rest_event as rest_event
+from tests.aws.events import FUNCTION_ARN, MARKER, METHOD_ARN, Event, Invoke, rest_event
 
 STAGE_ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdef123/dev/*"
 

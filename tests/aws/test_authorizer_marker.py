@@ -21,8 +21,8 @@ from tests.aws.events import (
     alb_event,
     events_in_all_formats,
     http_event,
+    rest_event,
 )
-from tests.aws.events import rest_event as rest_event
 
 
 def create_allowed_requests(app: TechMicroService, invoke: Invoke, token: str) -> dict[str, Event]:

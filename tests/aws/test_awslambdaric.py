@@ -100,7 +100,7 @@ class Runtime:
 def running(folder: Path, **environment: str) -> Iterator[Runtime]:
     """Run the runtime client in a project folder, as Lambda does."""
     (folder / "shop.py").write_text(SERVICE)
-    own = {
+    variables = {
         "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",  # the first that reacts to signals while it waits
         "AWS_LAMBDA_FUNCTION_NAME": "shop",
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
@@ -111,7 +111,7 @@ def running(folder: Path, **environment: str) -> Iterator[Runtime]:
         process = subprocess.Popen(
             [sys.executable, "-m", "awslambdaric", "shop.lambda_handler"],
             cwd=folder,
-            env=os.environ | own | {"AWS_LAMBDA_RUNTIME_API": api.address} | environment,
+            env=os.environ | variables | {"AWS_LAMBDA_RUNTIME_API": api.address} | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

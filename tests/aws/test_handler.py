@@ -275,16 +275,16 @@ def test_no_event_loop_is_created_before_the_first_event():
     # A SnapStart snapshot must not contain an open socket.
     code = (
         "import sys, asyncio, socket\n"
-        "made = []\n"
-        "make = asyncio.BaseEventLoop.__init__\n"
-        "asyncio.BaseEventLoop.__init__ = lambda loop: (made.append(loop), make(loop))[1]\n"
+        "loops = []\n"
+        "init = asyncio.BaseEventLoop.__init__\n"
+        "asyncio.BaseEventLoop.__init__ = lambda loop: (loops.append(loop), init(loop))[1]\n"
         "from tests.aws.events import Context, Echo, rest_event\n"
         "app = Echo(); handler = app.lambda_handler\n"
-        "assert made == []\n"
+        "assert loops == []\n"
         "assert handler(rest_event(), Context())['statusCode'] == 200\n"
-        "assert len(made) == 1\n"
+        "assert len(loops) == 1\n"
         "assert handler(rest_event(), Context())['statusCode'] == 200\n"
-        "assert len(made) == 1\n"
+        "assert len(loops) == 1\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": "."}, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()

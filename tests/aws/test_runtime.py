@@ -212,17 +212,17 @@ def test_events_may_come_from_several_threads(send_event: SendEvent):
 
 
 def test_the_current_event_loop_of_the_thread_is_unchanged(send_event: SendEvent):
-    made = asyncio.new_event_loop()
-    asyncio.set_event_loop(made)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     try:
         app = Pooled(lifespan=create_lifespan([]))
         send_event(app, rest_event())
-        assert asyncio.get_event_loop() is made
+        assert asyncio.get_event_loop() is loop
         app.lambda_handler.close()
-        assert asyncio.get_event_loop() is made
+        assert asyncio.get_event_loop() is loop
     finally:
         asyncio.set_event_loop(None)
-        made.close()
+        loop.close()
 
 
 async def test_a_handler_called_in_a_running_loop_returns_a_500_and_logs_why(

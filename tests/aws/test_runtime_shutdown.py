@@ -28,8 +28,8 @@ class Service(TechMicroService):
     async def get_term(self):
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(0.05)
-        print("answered", flush=True)
-        return "answered"
+        print("responded", flush=True)
+        return "responded"
 
     @entry(no_auth=True)
     def get_sync(self):
@@ -62,7 +62,7 @@ def test_sigterm_stops_the_lifespan_and_ends_the_process():
 
 
 def test_sigterm_during_an_event_takes_effect_at_its_end():
-    assert run("call('/term')\nprint('never')") == (-signal.SIGTERM, ["startup", "answered", "shutdown"])
+    assert run("call('/term')\nprint('never')") == (-signal.SIGTERM, ["startup", "responded", "shutdown"])
 
 
 SIGTERM_AT_EACH_LINE = """
@@ -72,12 +72,12 @@ log = []
 class Logging(TechMicroService):
     @entry(no_auth=True)
     async def get(self):
-        log.append("answered")
+        log.append("responded")
 
     @entry(no_auth=True)
     async def get_wait(self):
         await asyncio.sleep(0)
-        log.append("answered")
+        log.append("responded")
 
 @asynccontextmanager
 async def logged(app):
@@ -104,8 +104,8 @@ def at_line(number, path):
     status = app.lambda_handler(rest_event(path=path), Context())["statusCode"]
     sys.settrace(None)
     # Before the event has started, the signal may stop the lifespan, which then starts again.
-    whole = sorted(log[:3]) == ["answered", "ended", "shutdown"] and log.index("shutdown") < log.index("ended")
-    assert not where or (whole and status == 204), (where, path, log, status)
+    in_order = sorted(log[:3]) == ["ended", "responded", "shutdown"] and log.index("shutdown") < log.index("ended")
+    assert not where or (in_order and status == 204), (where, path, log, status)
     app.lambda_handler.close()
     return bool(where)
 
@@ -124,7 +124,7 @@ def test_sigterm_at_any_line_of_the_runtime_neither_breaks_nor_blocks_an_event()
 def test_sigterm_during_an_event_in_another_thread_takes_effect_at_its_end():
     code = "import threading\ncall()\nt = threading.Thread(target=call, args=('/term',))\nt.start()\nt.join()\n"
     code += "print('never')"
-    assert run(code) == (-signal.SIGTERM, ["startup", "answered", "shutdown"])
+    assert run(code) == (-signal.SIGTERM, ["startup", "responded", "shutdown"])
 
 
 def test_an_earlier_sigterm_handler_runs_after_the_lifespan():

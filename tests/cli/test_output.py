@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import pytest
 
 from coworks_async.cli.output import INTERVAL, terraform_progress, upload_progress
-from coworks_async.deploy.terraform.events import (
-    Change,
-    Counts,
-    Diagnostic,
-    Failed,
-    Finished,
-    Notice,
-    Started,
+from coworks_async.deploy.terraform.errors import Diagnostic
+from coworks_async.deploy.terraform.output import (
+    ChangeFailed,
+    ChangeFinished,
+    ChangeStarted,
+    EventListener,
+    Message,
+    PlannedChange,
+    PlanSummary,
     Tick,
-    Watch,
 )
 from tests.cli.conftest import Terminal
 
@@ -37,7 +37,7 @@ class Clock:
         return self.now
 
 
-def write_log(act: Callable[[Watch, Clock], None]) -> str:
+def write_log(act: Callable[[EventListener, Clock], None]) -> str:
     """Return the output without a terminal."""
     file, clock = io.StringIO(), Clock()
     with terraform_progress(TITLE, file, clock) as watch:
@@ -46,25 +46,30 @@ def write_log(act: Callable[[Watch, Clock], None]) -> str:
 
 
 def test_the_log_of_a_quick_step_is_its_title() -> None:
-    def act(watch: Watch, clock: Clock) -> None:
-        for event in (Change("create", METHOD), Counts(1, 0, 0), Started("create", METHOD), Finished("create", METHOD)):
+    def act(watch: EventListener, clock: Clock) -> None:
+        for event in (
+            PlannedChange("create", METHOD),
+            PlanSummary(1, 0, 0),
+            ChangeStarted("create", METHOD),
+            ChangeFinished("create", METHOD),
+        ):
             watch(event)
 
     assert write_log(act) == f"{TITLE}\n"
 
 
 def test_the_log_of_a_long_step_has_a_line_every_ten_seconds() -> None:
-    def act(watch: Watch, clock: Clock) -> None:
+    def act(watch: EventListener, clock: Clock) -> None:
         for second in range(45):
             clock.now = float(second)
             if second == 15:
-                watch(Counts(3, 0, 0))
-                watch(Started("create", METHOD))
-                watch(Started("delete", "a.b"))
+                watch(PlanSummary(3, 0, 0))
+                watch(ChangeStarted("create", METHOD))
+                watch(ChangeStarted("delete", "a.b"))
             if second == 25:
-                watch(Finished("create", METHOD))
+                watch(ChangeFinished("create", METHOD))
             if second == 35:
-                watch(Finished("delete", "a.b"))
+                watch(ChangeFinished("delete", "a.b"))
             watch(Tick())
 
     assert write_log(act) == (
@@ -77,12 +82,12 @@ def test_the_log_of_a_long_step_has_a_line_every_ten_seconds() -> None:
 
 
 def test_warnings_failures_and_notices_are_printed_at_once() -> None:
-    def act(watch: Watch, clock: Clock) -> None:
+    def act(watch: EventListener, clock: Clock) -> None:
         watch(Diagnostic("warning", "Argument is\ndeprecated", "Detail.", "own.tf line 3"))
         watch(Diagnostic("warning", "Hm"))
-        watch(Started("update", METHOD))
-        watch(Failed("update", METHOD))
-        watch(Notice("Interrupted."))
+        watch(ChangeStarted("update", METHOD))
+        watch(ChangeFailed("update", METHOD))
+        watch(Message("Interrupted."))
 
     assert write_log(act) == (
         f"{TITLE}\n"
@@ -94,9 +99,9 @@ def test_warnings_failures_and_notices_are_printed_at_once() -> None:
 
 
 def test_a_replacement_is_in_progress_until_both_actions_are_done() -> None:
-    def act(watch: Watch, clock: Clock) -> None:
-        watch(Counts(1, 0, 1))
-        for event in (Started("delete", "a.b"), Finished("delete", "a.b"), Started("create", "a.b")):
+    def act(watch: EventListener, clock: Clock) -> None:
+        watch(PlanSummary(1, 0, 1))
+        for event in (ChangeStarted("delete", "a.b"), ChangeFinished("delete", "a.b"), ChangeStarted("create", "a.b")):
             watch(event)
         clock.now = INTERVAL
         watch(Tick())
@@ -109,7 +114,7 @@ def test_force_color_does_not_make_a_log_a_terminal(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     with terraform_progress(TITLE) as watch:
-        watch(Notice(f"{'long ' * 40}:smile: [bold]"))
+        watch(Message(f"{'long ' * 40}:smile: [bold]"))
     assert capsys.readouterr().out == f"{TITLE}\n{'long ' * 40}:smile: [bold]\n"
 
 
@@ -131,10 +136,10 @@ def render(written: str) -> list[str]:
 
 def test_a_terminal_shows_count_time_and_resource_and_keeps_the_title(terminal: Terminal) -> None:
     with terraform_progress(TITLE, terminal.file) as watch:
-        watch(Counts(12, 0, 0))
-        watch(Started("create", METHOD))
-        watch(Finished("create", METHOD))
-        watch(Started("create", "aws_lambda_function.service"))
+        watch(PlanSummary(12, 0, 0))
+        watch(ChangeStarted("create", METHOD))
+        watch(ChangeFinished("create", METHOD))
+        watch(ChangeStarted("create", "aws_lambda_function.service"))
         watch(Diagnostic("warning", "Hm"))
     written = terminal.read()
     plain = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", written)
@@ -145,20 +150,20 @@ def test_a_terminal_shows_count_time_and_resource_and_keeps_the_title(terminal: 
 def test_the_titles_of_two_steps_remain_on_the_screen(terminal: Terminal) -> None:
     for title in ("one", "two"):
         with terraform_progress(title, terminal.file) as watch:
-            watch(Counts(1, 0, 0))
+            watch(PlanSummary(1, 0, 0))
     assert render(terminal.read()) == ["one", "two"]
 
 
 def test_a_long_address_is_truncated_to_one_line(terminal: Terminal) -> None:
     with terraform_progress(TITLE, terminal.file) as watch:
-        watch(Started("create", "x" * 300))
+        watch(ChangeStarted("create", "x" * 300))
     assert "…" in terminal.read()
 
 
 def test_no_color_is_honoured(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     with terraform_progress(TITLE, terminal.file) as watch:
-        watch(Counts(2, 0, 0))
+        watch(PlanSummary(2, 0, 0))
     # Colors are 30 to 48 and 90 to 107.
     assert not re.findall(r"\x1b\[(?:\d+;)*(?:3\d|4\d|9\d|10\d)(?:;\d+)*m", terminal.read())
 
@@ -166,8 +171,8 @@ def test_no_color_is_honoured(terminal: Terminal, monkeypatch: pytest.MonkeyPatc
 def test_a_dumb_terminal_gets_the_lines_of_a_log(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     with terraform_progress(TITLE, terminal.file) as watch:
-        watch(Counts(2, 0, 0))
-        watch(Started("create", METHOD))
+        watch(PlanSummary(2, 0, 0))
+        watch(ChangeStarted("create", METHOD))
     assert terminal.read() == f"{TITLE}\r\n"
 
 

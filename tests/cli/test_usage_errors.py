@@ -68,7 +68,7 @@ CASES = [
     ("deploy --bucket archives --profile-name nothere QUICK", "AWS profile 'nothere'"),
     ("destroy --profile-name nothere", "AWS profile 'nothere'"),
     ("deployed --profile-name nothere", "AWS profile 'nothere'"),
-    ("deployed --region mars", "--region 'mars'"),
+    ("deployed --region mars", "--region: 'mars'"),
     ("deployed more", "(more)"),
     ("destroy more", "(more)"),
     ("destroy --gateway grpc", "--gateway"),

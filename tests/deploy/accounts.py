@@ -40,15 +40,15 @@ def create_session(url: str, account: str, monkeypatch: pytest.MonkeyPatch, fold
 
 
 def create_tags(stack: Stack) -> dict[str, str]:
-    return {"coworks:service": stack.service, "coworks:stage": stack.stage, "coworks:archive": stack.function.archive}
+    return {"coworks:service": stack.service, "coworks:stage": stack.stage, "coworks:archive": stack.archive_hash}
 
 
 def make_function(session: Any, stack: Stack, tags: dict[str, str] | None = None) -> None:
     """Create the function of a stage, with empty code."""
     session.client("lambda").create_function(
-        FunctionName=stack.function.name,
+        FunctionName=stack.function_name,
         Runtime="python3.13",
-        Role=f"arn:aws:iam::000000000000:role/{stack.function.name}",
+        Role=f"arn:aws:iam::000000000000:role/{stack.function_name}",
         Handler="nothing.at_all",
         Code={"ZipFile": b"PK\x05\x06" + b"\0" * 18},
         Tags=create_tags(stack) if tags is None else tags,
@@ -57,17 +57,17 @@ def make_function(session: Any, stack: Stack, tags: dict[str, str] | None = None
 
 def make_role(session: Any, stack: Stack, tags: dict[str, str]) -> None:
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-    session.client("iam").create_role(RoleName=stack.function.name, AssumeRolePolicyDocument=TRUST, Tags=listed)
+    session.client("iam").create_role(RoleName=stack.function_name, AssumeRolePolicyDocument=TRUST, Tags=listed)
 
 
 def make_rest_api(session: Any, stack: Stack) -> str:
     client = session.client("apigateway")
-    return str(client.create_rest_api(name=stack.function.name, tags=create_tags(stack))["id"])
+    return str(client.create_rest_api(name=stack.function_name, tags=create_tags(stack))["id"])
 
 
 def make_http_api(session: Any, stack: Stack) -> str:
     client = session.client("apigatewayv2")
-    return str(client.create_api(Name=stack.function.name, ProtocolType="HTTP", Tags=create_tags(stack))["ApiId"])
+    return str(client.create_api(Name=stack.function_name, ProtocolType="HTTP", Tags=create_tags(stack))["ApiId"])
 
 
 def make_staged_api(session: Any, stack: Stack) -> str:

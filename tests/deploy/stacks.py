@@ -1,10 +1,10 @@
-"""Services and stacks for the tests of what is deployed."""
+"""Services and stacks for deploy tests."""
 
 from typing import Any, ClassVar
 
 from coworks_async import TechMicroService, entry
-from coworks_async.deploy.options import DeployOptions, stack_of
-from coworks_async.deploy.stack import Stack
+from coworks_async.deploy.options import DeployOptions
+from coworks_async.deploy.stack import Stack, create_stack
 
 LAYER = "arn:aws:lambda:eu-west-1:935392763270:layer:coworks-ZZZ"
 
@@ -23,7 +23,7 @@ class Jobs(TechMicroService):
         return "done"
 
 
-EVERYTHING = DeployOptions(
+EVERY_OPTION = DeployOptions(
     bucket="archives",
     region="eu-west-1",
     memory_size=512,
@@ -41,19 +41,17 @@ EVERYTHING = DeployOptions(
 
 
 def stack(app: TechMicroService | None = None, stage: str = "dev", **options: Any) -> Stack:
-    """A stage of a service, by default of a small one with no option."""
-    return stack_of(app or Shop(), stage, DeployOptions(**{"bucket": "archives"} | options), "0f3a")
+    """Create a stack, by default of a small service without options."""
+    return create_stack(app or Shop(), stage, DeployOptions(**{"bucket": "archives"} | options), "0f3a")
 
 
-def service(count: int) -> TechMicroService:
-    """A service with so many entries."""
-
+def service_with_entries(count: int) -> TechMicroService:
     def method(number: int) -> Any:
-        async def answer(self: Any) -> int:
+        async def endpoint(self: Any) -> int:
             return number
 
-        return entry(answer)
+        return entry(endpoint)
 
     methods = {f"get_r{number}": method(number) for number in range(count)}
-    made: TechMicroService = type("Many", (TechMicroService,), methods)()
-    return made
+    service: TechMicroService = type("Many", (TechMicroService,), methods)()
+    return service

@@ -1,148 +1,131 @@
-"""The steps of a deploy and of its end, with a real Terraform and resources that need no AWS."""
+"""The deployer, with a real Terraform and an emulator: what interrupted steps did, what a plan and `destroy` report."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from coworks_async.deploy.deployer import apply_stage, destroy_stage, plan_stage
-from coworks_async.deploy.terraform.events import Watch, unwatched
-from coworks_async.deploy.terraform.runner import private_folder
+from coworks_async import TechMicroService, entry
+from coworks_async.deploy.archive.build import ArchiveOptions
+from coworks_async.deploy.deployer import Deployer, StageTarget
+from coworks_async.deploy.options import DeployOptions
+from coworks_async.deploy.terraform.output import EventListener, ignore_events
 from coworks_async.exceptions import DeployError
-from tests.deploy.stacks import stack
-from tests.deploy.stages import Stage, command, data, stage_in
 from tests.deploy.toolchain import Toolchain
 
-
-@pytest.fixture
-def stage(tmp_path: Path, toolchain: Toolchain) -> Stage:
-    return stage_in(tmp_path, toolchain)
+NAME = "interrupted"
 
 
-@pytest.fixture
-def session() -> None:
-    """No session: nothing is asked of AWS where nothing of it would be created."""
+class Small(TechMicroService):
+    @entry
+    async def get(self):
+        return "small"
 
 
-class Shown(list[str]):
-    """The titles of the steps."""
+class Large(Small):
+    @entry
+    async def get_more(self):
+        return "large"
+
+
+class RecordingListener:
+    """Records messages and titles, and presses Ctrl-C at the start of a step."""
+
+    def __init__(self, interrupt_at: str = "never") -> None:
+        self.lines: list[str] = []
+        self.interrupt_at = interrupt_at
+
+    def message(self, text: str) -> None:
+        self.lines.append(text)
 
     @contextmanager
-    def __call__(self, title: str) -> Iterator[Watch]:
-        self.append(title)
-        yield unwatched
+    def terraform_step(self, title: str) -> Iterator[EventListener]:
+        if self.interrupt_at in title:
+            raise KeyboardInterrupt
+        self.lines.append(title)
+        yield ignore_events
+
+    @contextmanager
+    def upload(self, title: str, size: int) -> Iterator[Callable[[int], None]]:
+        yield lambda count: None
 
 
-def deployed(stage: Stage) -> None:
-    """Make a resource by Terraform alone."""
-    stage.write(resource=data(one={"input": "1"}), output={"told": {"value": "${terraform_data.one.output}"}})
-    terraform = stage.terraform()
-    with private_folder(stage.directory) as private:
-        terraform.apply(terraform.plan(private / "plan"))
+class Stage:
+    """A stage in the emulator, and deployers of it."""
+
+    def __init__(self, url: str, directory: Path) -> None:
+        self.url, self.directory = url, directory
+        (directory / "app.py").write_text("app = None\n")
+        self.archive = ArchiveOptions(
+            directory, "app", "app", top=directory, layer_provides=("coworks-async",), never=(directory / "terraform",)
+        )
+
+    def deployer(self, app: type[TechMicroService], listener: RecordingListener, **options: Any) -> Deployer:
+        target = StageTarget(app(name=NAME), "dev", {}, "eu-west-1", self.url)
+        deploy_options = DeployOptions(f"{NAME}-archives", region="eu-west-1", gateway="http", **options)
+        return Deployer(target, deploy_options, self.directory / "terraform", listener)
+
+    def deployed(self, app: type[TechMicroService]) -> tuple[set[str], int]:
+        """Return the routes and the function's memory."""
+        session = self.deployer(app, RecordingListener()).target.open_session()
+        [api] = session.client("apigatewayv2").get_apis()["Items"]
+        routes = session.client("apigatewayv2").get_routes(ApiId=api["ApiId"])["Items"]
+        function = session.client("lambda").get_function_configuration(FunctionName=f"{NAME}-dev")
+        return {route["RouteKey"] for route in routes} - {"$default"}, function["MemorySize"]
+
+    def plan_directories(self) -> list[Path]:
+        return list(self.directory.rglob(".plans-*"))
 
 
-def test_the_routes_come_first_and_both_steps_are_shown_though_nothing_changes(stage: Stage, session: None):
-    deployed(stage)
-    shown = Shown()
-    assert not apply_stage(stage.terraform(), stack(), session, shown)
-    assert shown == [
+@pytest.fixture
+def stage(toolchain: Toolchain, emulator: str, account: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    for name, value in toolchain.environment(emulator, account).items():
+        monkeypatch.setenv(name, value)
+    return Stage(emulator, tmp_path)
+
+
+def interrupted(step: str) -> AbstractContextManager[pytest.ExceptionInfo[DeployError]]:
+    return pytest.raises(DeployError, match=f"^Interrupted. {step}$")
+
+
+def test_a_stage_is_deployed_interrupted_continued_and_destroyed(stage: Stage):
+    listener = RecordingListener()
+    deployment = stage.deployer(Small, listener).deploy(stage.archive)
+    assert deployment.has_changed
+    assert deployment.url == f"{stage.url}/_aws/execute-api/{deployment.outputs[f'{NAME}_id']}/dev"
+    assert listener.lines[-2:] == [
         "Terraform apply (Create API routes)",
         "Terraform apply (Deploy API and Lambda for the dev stage)",
     ]
 
+    with interrupted("No changes were made."):
+        stage.deployer(Large, RecordingListener("routes"), memory_size=512).deploy(stage.archive)
+    assert stage.deployed(Small) == ({"GET /"}, 128)
+    with interrupted("The routes were created. Run the same command again to create the rest."):
+        stage.deployer(Large, RecordingListener("Lambda"), memory_size=512).deploy(stage.archive)
+    assert stage.deployed(Small) == ({"GET /", "GET /more"}, 128)
+    large = stage.deployer(Large, RecordingListener(), memory_size=512)
+    assert large.deploy(stage.archive).has_changed
+    assert stage.deployed(Small) == ({"GET /", "GET /more"}, 512)
+    (stage.directory / "terraform" / "note.tf").write_text('output "note" {\n  value = "new"\n}\n')
+    assert large.plan(stage.archive) == ["update   outputs"]
+    assert stage.plan_directories() == []
 
-def test_a_change_is_told_and_made(stage: Stage, session: None):
-    deployed(stage)
-    stage.write(resource=data(one={"input": "2"}), output={"told": {"value": "${terraform_data.one.output}"}})
-    terraform = stage.terraform()
-    assert plan_stage(terraform, stack(), session) == ["update   terraform_data.one"]
-    assert apply_stage(terraform, stack(), session, Shown())
-    assert terraform.outputs() == {"told": "2"}
-    assert plan_stage(terraform, stack(), session) == []
+    resources: list[list[str]] = []
 
-
-def test_a_plan_that_changes_outputs_alone_is_no_empty_one(stage: Stage, session: None):
-    deployed(stage)
-    stage.write(resource=data(one={"input": "1"}), output={"another": {"value": "x"}})
-    assert plan_stage(stage.terraform(), stack(), session) == ["update   outputs"]
-
-
-class Pressed(Shown):
-    """Ctrl-C comes when a step's title is shown, before Terraform runs."""
-
-    def __init__(self, step: str) -> None:
-        super().__init__()
-        self.step = step
-
-    @contextmanager
-    def __call__(self, title: str) -> Iterator[Watch]:
-        if self.step in title:
-            raise KeyboardInterrupt
-        with super().__call__(title) as watch:
-            yield watch
-
-
-def write_both_steps(stage: Stage, text: str) -> None:
-    """Write a root with something in the routes' module, and something beside it."""
-    routes = stage.directory / "api" / "routes"
-    routes.mkdir(parents=True, exist_ok=True)
-    (routes / "main.tf.json").write_text(json.dumps({"resource": data(route={"input": text})}))
-    (routes.parent / "main.tf.json").write_text(json.dumps({"module": {"routes": {"source": "./routes"}}}))
-    stage.write(module={"api": {"source": "./api"}}, resource=data(rest={"input": text}))
-
-
-def inputs(stage: Stage) -> dict[str, str]:
-    state = json.loads((stage.directory / "terraform.tfstate").read_text())
-    return {each["name"]: each["instances"][0]["attributes"]["input"]["value"] for each in state["resources"]}
-
-
-def test_a_ctrl_c_beside_terraform_says_what_is_done(stage: Stage, session: None):
-    write_both_steps(stage, "old")
-    terraform = stage.terraform()
-    with private_folder(stage.directory) as private:
-        terraform.apply(terraform.plan(private / "plan"))
-    write_both_steps(stage, "new")
-    with pytest.raises(DeployError) as caught:
-        apply_stage(terraform, stack(), session, Pressed("routes"))
-    assert str(caught.value) == "Interrupted: nothing of the stage is changed."
-    assert inputs(stage) == {"route": "old", "rest": "old"}
-    with pytest.raises(DeployError) as caught:
-        apply_stage(terraform, stack(), session, Pressed("Lambda"))
-    assert str(caught.value) == "Interrupted: the routes are made; the same command makes the rest."
-    assert inputs(stage) == {"route": "new", "rest": "old"}
-    assert not list(stage.directory.glob(".plans-*"))
-
-
-def test_a_step_that_fails_ends_the_deploy_and_leaves_no_plan(stage: Stage, session: None):
-    deployed(stage)
-    stage.write(resource=data(one={"triggers_replace": "x", "provisioner": command("exit 1")}))
-    with pytest.raises(DeployError):
-        apply_stage(stage.terraform(), stack(), session, Shown())
-    assert not list(stage.directory.glob(".plans-*"))
-
-
-def test_what_confirm_raises_leaves_everything(stage: Stage):
-    deployed(stage)
-    terraform, shown = stage.terraform(), Shown()
-
-    def no(lines: list[str]) -> None:
-        assert lines == ["delete   terraform_data.one"]
+    def reject(lines: list[str]) -> None:
+        resources.append(lines)
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        destroy_stage(terraform, shown, "dev", no)
-    assert shown == []
-    assert terraform.addresses() == ["terraform_data.one"]
-
-
-def test_all_of_a_state_is_destroyed_and_an_empty_one_is_told(stage: Stage):
-    deployed(stage)
-    terraform, shown = stage.terraform(), Shown()
-    asked: list[list[str]] = []
-    assert destroy_stage(terraform, shown, "dev", asked.append)
-    assert shown == ["Terraform destroy (Delete API and Lambda of the dev stage)"]
-    assert terraform.addresses() == []
-    assert not destroy_stage(terraform, shown, "dev", asked.append)
-    assert asked == [["delete   terraform_data.one"]]
+    with interrupted("Nothing was deleted."):
+        large.destroy(reject)
+    assert "delete   aws_lambda_function.service" in resources[0]
+    assert stage.deployed(Small) == ({"GET /", "GET /more"}, 512)
+    listener = RecordingListener()
+    assert stage.deployer(Large, listener).destroy(resources.append)
+    assert resources[0] == resources[1]
+    assert listener.lines[0] == "Terraform destroy (Delete API and Lambda of the dev stage)"
+    assert listener.lines[-1] == f"Deleted s3://{NAME}-archives"
+    assert stage.plan_directories() == []

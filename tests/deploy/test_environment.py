@@ -1,67 +1,66 @@
-"""The variables of a stage."""
+"""The environment variables of a stage."""
 
 import json
 
 import pytest
 
-from coworks_async.deploy.environment import RESERVED, check_variables, own_variables, terraform_environment
+from coworks_async.deploy.environment import RESERVED_NAMES, built_in_variables, check_variables, encode_variables
 from coworks_async.exceptions import CommandError
 from tests.deploy.stacks import stack
 
 
-def refusal(values: dict[str, str]) -> str:
-    with pytest.raises(CommandError) as raised:
-        check_variables(values, stack())
-    message = str(raised.value)
-    assert not any(value and value in message for value in values.values()), "a value is told"
+def check_error(variables: dict[str, str]) -> str:
+    with pytest.raises(CommandError) as caught:
+        check_variables(variables, stack())
+    message = str(caught.value)
+    assert not any(value and value in message for value in variables.values()), "the message contains a value"
     return message
 
 
-def test_what_lambda_takes_passes():
+def test_valid_variables_pass():
     check_variables({"TOKEN": "token", "aws_region": "x", "AWS_ENDPOINT_URL": "https://x", "TZ": "UTC"}, stack())
 
 
-@pytest.mark.parametrize("name", sorted(RESERVED))
-def test_a_reserved_variable_is_refused_by_its_name(name: str):
-    assert name in refusal({"TOKEN": "s3cr3t", name: "s3cr3t"})
+@pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
+def test_a_reserved_variable_is_named(name: str):
+    assert f"Lambda reserves {name}." in check_error({"TOKEN": "s3cr3t", name: "s3cr3t"})
 
 
 @pytest.mark.parametrize("name", ["A", "1A", "_A", "A-B", "A.B", "É1", "A B", ""])
-def test_a_name_that_lambda_does_not_take_is_refused(name: str):
-    assert repr(name) in refusal({name: "s3cr3t"})
+def test_an_invalid_name_is_named(name: str):
+    assert repr(name) in check_error({name: "s3cr3t"})
 
 
-def test_four_kilobytes_are_counted_as_the_json_that_lambda_measures_with_the_stages_own():
-    room = 4096 - len('{"CWS_STAGE":"dev","TOKEN":""}')
-    check_variables({"TOKEN": "x" * room}, stack())
-    assert "is 4097 bytes, of which Lambda takes 4096; the largest variables are TOKEN." in refusal(
-        {"TOKEN": "x" * (room + 1)}
-    )
+def test_the_maximum_is_4096_bytes_of_json_with_the_built_in_variables():
+    available = 4096 - len('{"CWS_STAGE":"dev","TOKEN":""}')
+    check_variables({"TOKEN": "x" * available}, stack())
+    message = check_error({"TOKEN": "x" * (available + 1)})
+    assert "take 4097 bytes; Lambda's maximum is 4096. The largest are TOKEN." in message
 
 
-def test_characters_count_as_their_bytes():
+def test_bytes_are_counted_not_characters():
     check_variables({"TOKEN": "é" * 2000}, stack())
-    refusal({"TOKEN": "é" * 2100})
+    check_error({"TOKEN": "é" * 2100})
 
 
-def test_the_three_largest_variables_are_named_when_there_are_too_many_bytes():
-    values = {"SMALL": "x", "ONE": "1" * 1000, "TWO": "2" * 2000, "THREE": "3" * 3000}
-    assert "the largest variables are THREE, TWO, ONE." in refusal(values)
+def test_the_three_largest_variables_are_named():
+    variables = {"SMALL": "!", "ONE": "1" * 1000, "TWO": "2" * 2000, "THREE": "3" * 3000}
+    assert "The largest are THREE, TWO, ONE." in check_error(variables)
 
 
-def test_a_stage_knows_its_name_and_an_http_apis_base_path():
-    assert own_variables(stack(stage="v1")) == {"CWS_STAGE": "v1"}
-    assert own_variables(stack(domain="api.example.com/v1")) == {"CWS_STAGE": "dev"}
-    assert own_variables(stack(domain="api.example.com", gateway="http")) == {"CWS_STAGE": "dev"}
-    assert own_variables(stack(domain="api.example.com/v1", gateway="http")) == {
+def test_built_in_variables_are_the_stage_and_the_base_path_of_an_http_api():
+    assert built_in_variables(stack(stage="v1")) == {"CWS_STAGE": "v1"}
+    assert built_in_variables(stack(domain="api.example.com/v1")) == {"CWS_STAGE": "dev"}
+    assert built_in_variables(stack(domain="api.example.com", gateway="http")) == {"CWS_STAGE": "dev"}
+    assert built_in_variables(stack(domain="api.example.com/v1", gateway="http")) == {
         "CWS_STAGE": "dev",
         "CWS_BASE_PATH": "v1",
     }
 
 
-def test_terraform_gets_one_json_string_of_ascii():
-    values = {"TOKEN": '${x} %{y} "\\', "NAME": "Zoë 🎉\b"}
-    told = terraform_environment(values)
-    assert list(told) == ["TF_VAR_environment"]
-    assert told["TF_VAR_environment"].isascii()
-    assert json.loads(told["TF_VAR_environment"]) == values
+def test_terraform_receives_one_ascii_json_string():
+    variables = {"TOKEN": '${x} %{y} "\\', "NAME": "Zoë 🎉\b"}
+    encoded = encode_variables(variables)
+    assert list(encoded) == ["TF_VAR_environment"]
+    assert encoded["TF_VAR_environment"].isascii()
+    assert json.loads(encoded["TF_VAR_environment"]) == variables

@@ -1,11 +1,11 @@
-"""The Terraform that the tests run behaves as the one that users have."""
+"""The Terraform of the tests behaves as the one that users install."""
 
 import json
 import signal
 import subprocess
 from pathlib import Path
 
-from tests.deploy.driving import until
+from tests.deploy.deploy_processes import wait_until
 from tests.deploy.toolchain import Toolchain
 from tests.tools import PATIENCE
 
@@ -23,12 +23,12 @@ terraform {
 """
 
 
-def test_terraform_tells_a_version_that_a_deploy_takes(toolchain: Toolchain, tmp_path: Path):
-    told = json.loads(toolchain.run(tmp_path, "version", "-json").stdout)
-    assert tuple(map(int, told["terraform_version"].split("."))) >= (1, 10)
+def test_the_version_is_recent_enough(toolchain: Toolchain, tmp_path: Path):
+    output = json.loads(toolchain.run(tmp_path, "version", "-json").stdout)
+    assert tuple(map(int, output["terraform_version"].split("."))) >= (1, 10)
 
 
-def test_the_provider_is_linked_without_a_registry(toolchain: Toolchain, tmp_path: Path):
+def test_the_provider_is_installed_without_a_registry(toolchain: Toolchain, tmp_path: Path):
     (tmp_path / "main.tf").write_text(AWS)
     toolchain.run(tmp_path, "init", "-backend=false")
     assert list(tmp_path.glob(".terraform/providers/*/hashicorp/aws/3.39.0/*"))
@@ -44,7 +44,7 @@ def test_one_interrupt_lets_terraform_finish_its_step_and_write_its_state(toolch
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    until((tmp_path / "started").exists)
+    wait_until((tmp_path / "started").exists)
     apply.send_signal(signal.SIGINT)
     assert apply.wait(PATIENCE) == 1
     (tmp_path / "go").touch()

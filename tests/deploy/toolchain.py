@@ -1,4 +1,4 @@
-"""A real Terraform on this machine, with the provider for AWS, in an environment of its own."""
+"""A real Terraform with the AWS provider, in its own environment."""
 
 import os
 import subprocess
@@ -13,18 +13,18 @@ from tests.aws.emulator import CREDENTIALS
 
 @dataclass(frozen=True)
 class Toolchain:
-    """What a process needs to run Terraform.
+    """An installed Terraform.
 
     Attributes:
-        program: `terraform`; the one that `path` finds first.
-        path: the variable PATH.
+        program: `terraform`.
+        path: a PATH on which it comes first.
     """
 
     program: Path
     path: str
 
     def environment(self, url: str | None = None, account: str = "000000000000") -> dict[str, str]:
-        """Return a whole environment: with the URL of an emulator, AWS is that one, and the account a number there."""
+        """Return the environment of a process: without AWS or, with a URL, with an account of the emulator."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CWS_", "TF_"))}
         own |= {"PATH": self.path, "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
         if url is not None:
@@ -34,14 +34,14 @@ class Toolchain:
     def run(
         self, directory: Path, *words: str, environment: Mapping[str, str] | None = None, codes: tuple[int, ...] = (0,)
     ) -> subprocess.CompletedProcess[Any]:
-        """Run Terraform in a folder and return what it printed; an exit code that is not expected fails the test."""
+        """Run Terraform in a directory. An unexpected exit code fails the test."""
         own = self.environment() if environment is None else dict(environment)
-        done = subprocess.run([self.program, *words], cwd=directory, env=own, capture_output=True, text=True)
-        assert done.returncode in codes, f"terraform {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done
+        completed = subprocess.run([self.program, *words], cwd=directory, env=own, capture_output=True, text=True)
+        assert completed.returncode in codes, f"terraform {' '.join(words)}: {completed.stdout}{completed.stderr}"
+        return completed
 
 
-def find_toolchain(place: Path) -> Toolchain:
-    """Return Terraform, installed once in this folder."""
-    program = install_terraform(place)
+def install_toolchain(directory: Path) -> Toolchain:
+    """Install Terraform in a directory, once."""
+    program = install_terraform(directory)
     return Toolchain(program, f"{program.parent}{os.pathsep}{os.environ['PATH']}")

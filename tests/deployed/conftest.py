@@ -1,55 +1,59 @@
-"""What the tests of deployed services share: the contract's service behind each gateway, and in this process."""
+"""Fixtures of deployed services: the contract's service behind each gateway, and in this process."""
 
 import importlib.util
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.aws.emulator import install_program
+from tests.aws.emulator import emulator, install_program
 from tests.clients import in_process
 from tests.deploy.conftest import cached, toolchain
+from tests.deploy.deployed_project import GATEWAYS, Deployment, Project, deploy
 from tests.deploy.toolchain import Toolchain
-from tests.deployed.deploying import GATEWAYS, Deployed, Project, deployed, project_of
 
 __all__ = ["toolchain"]
 
 SOURCE = Path(__file__).parent / "project"
 
-NewProject = Callable[[Path, Path, str, str], AbstractContextManager[Project]]
+CopyProject = Callable[..., AbstractContextManager[Project]]
 
 
 @pytest.fixture(scope="session")
-def new_project(
+def copy_project(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, toolchain: Toolchain
-) -> NewProject:
-    """Give what copies a project to a place, to deploy an app of it behind a gateway of an AWS of its own."""
+) -> CopyProject:
+    """Return a function that copies a project and starts an emulator for it, until its context ends."""
     ministack = install_program(cached(request, tmp_path_factory, "ministack"))
-    return partial(project_of, toolchain=toolchain, ministack=ministack)
+
+    @contextmanager
+    def copy_project(source: Path, name: str, *, app: str, gateway: str) -> Iterator[Project]:
+        directory = tmp_path_factory.mktemp(app) / "project"
+        shutil.copytree(source, directory, ignore=shutil.ignore_patterns("__pycache__", "terraform"))
+        with emulator(ministack) as url:
+            yield Project(directory, name, toolchain, url, app=app, gateway=gateway)
+
+    return copy_project
 
 
 @pytest.fixture(scope="session", params=GATEWAYS)
-def contract(
-    request: pytest.FixtureRequest, new_project: NewProject, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployed]:
+def contract(request: pytest.FixtureRequest, copy_project: CopyProject) -> Iterator[Deployment]:
     """The contract's service, deployed behind each gateway."""
-    place = tmp_path_factory.mktemp("contract") / "project"
-    with new_project(SOURCE, place, "contract", request.param) as project:
-        yield deployed(project)
+    with copy_project(SOURCE, "contract", app="contract", gateway=request.param) as project:
+        yield deploy(project)
 
 
 @pytest.fixture(scope="session")
-def far() -> Iterator[httpx2.Client]:
-    """A client of what is deployed."""
+def remote_client() -> Iterator[httpx2.Client]:
     with httpx2.Client(timeout=60) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def near() -> Iterator[httpx2.Client]:
+def local_client() -> Iterator[httpx2.Client]:
     """A client of the contract's service in this process."""
     spec = importlib.util.spec_from_file_location("contract", SOURCE / "contract.py")
     assert spec is not None

@@ -1,4 +1,4 @@
-"""Each rule of the contract through a real deploy: one request, answered behind each gateway as in this process."""
+"""Each rule of the contract through a real deploy: a request gets the same response as in this process."""
 
 from collections import Counter
 from typing import Any
@@ -6,77 +6,83 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.deployed.deploying import Deployed
-from tests.deployed.requests import SENT, Sent
+from tests.deploy.deployed_project import Deployment
+from tests.deployed.requests import REQUESTS, Request
 
 pytestmark = pytest.mark.end_to_end
 
-# A gateway's own, and the server's before it.
-ENVELOPE = {"apigw-requestid", "x-amz-request-id", "x-amzn-requestid", "x-amzn-errortype", "date", "server"}
+# Added by the gateway and by its server.
+GATEWAY_HEADERS = {"apigw-requestid", "x-amz-request-id", "x-amzn-requestid", "x-amzn-errortype", "date", "server"}
 
 
-def ask(client: httpx2.Client, address: str, sent: Sent) -> httpx2.Response:
+def send(client: httpx2.Client, address: str, sent: Request) -> httpx2.Response:
     headers = [*sent.headers.items(), *sent.repeated]
     return client.request(sent.method, address + sent.path, headers=headers, content=sent.body)
 
 
-def told(answer: httpx2.Response) -> tuple[int, bytes, Counter[tuple[str, str]]]:
-    """Return what a client sees of an answer, without what tells one exchange from another."""
-    headers = Counter(pair for pair in answer.headers.multi_items() if pair[0] not in ENVELOPE)
-    return answer.status_code, answer.content, headers
+def content(response: httpx2.Response) -> tuple[int, bytes, Counter[tuple[str, str]]]:
+    """Return status, body and headers, without the headers that differ in each response."""
+    headers = Counter(pair for pair in response.headers.multi_items() if pair[0] not in GATEWAY_HEADERS)
+    return response.status_code, response.content, headers
 
 
-def added(ours: httpx2.Response, theirs: httpx2.Response) -> set[tuple[str, str]]:
-    """Return the headers that a gateway may add, as `docs/lambda-differences.md` tells."""
-    # The length of what was streamed.
+def allowed_headers(ours: httpx2.Response, theirs: httpx2.Response) -> set[tuple[str, str]]:
+    """Return the headers that a gateway may add, according to `docs/lambda-differences.md`."""
+    # A streamed response has no length in process.
     found = {("content-length", str(len(theirs.content)))}
     if "content-type" not in ours.headers:
         found.add(("content-type", "application/json"))
     if "x-amzn-errortype" in theirs.headers:
-        # A REST API answers alone, alike for all of its routes: some of them are open to browsers.
+        # A response of the REST API itself is the same for all routes, and some allow cross-origin requests.
         found.add(("access-control-allow-origin", "*"))
     return found
 
 
-@pytest.mark.parametrize("sent", SENT, ids=lambda sent: sent.name)
-def test_a_deployed_service_answers_as_in_process(
-    contract: Deployed, far: httpx2.Client, near: httpx2.Client, sent: Sent, request: pytest.FixtureRequest
+@pytest.mark.parametrize("sent", REQUESTS, ids=lambda sent: sent.name)
+def test_a_deployed_service_responds_as_in_process(
+    contract: Deployment,
+    remote_client: httpx2.Client,
+    local_client: httpx2.Client,
+    sent: Request,
+    request: pytest.FixtureRequest,
 ):
     if sent.other_status(contract.gateway) is not None:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="docs/lambda-differences.md tells what differs"))
-    theirs, ours = ask(far, contract.address, sent), ask(near, "", sent)
-    status, body, headers = told(ours)
-    assert told(theirs)[:2] == (status, body)
-    assert headers - told(theirs)[2] == Counter()
-    assert set(told(theirs)[2] - headers) <= added(ours, theirs)
+        request.applymarker(pytest.mark.xfail(strict=True, reason="a difference in docs/lambda-differences.md"))
+    theirs, ours = send(remote_client, contract.url, sent), send(local_client, "", sent)
+    status, body, headers = content(ours)
+    assert content(theirs)[:2] == (status, body)
+    assert headers - content(theirs)[2] == Counter()
+    assert set(content(theirs)[2] - headers) <= allowed_headers(ours, theirs)
 
 
-def test_what_differs_has_the_status_that_is_told(contract: Deployed, far: httpx2.Client):
-    different = [each for each in SENT if each.other_status(contract.gateway) is not None]
-    answers = [ask(far, contract.address, each) for each in different]
-    found = [(each.name, answer.status_code) for each, answer in zip(different, answers, strict=True)]
-    assert found == [(each.name, each.other_status(contract.gateway)) for each in different]
+def test_differences_have_the_documented_status(contract: Deployment, remote_client: httpx2.Client):
+    different = [each for each in REQUESTS if each.other_status(contract.gateway) is not None]
+    responses = [send(remote_client, contract.url, each) for each in different]
+    statuses = [(each.name, response.status_code) for each, response in zip(different, responses, strict=True)]
+    assert statuses == [(each.name, each.other_status(contract.gateway)) for each in different]
 
 
 @pytest.mark.parametrize("token", [{}, {"Authorization": "any"}, {"Authorization": "boom"}])
-def test_what_an_http_api_refuses_it_tells_in_its_own_words(
-    contract: Deployed, far: httpx2.Client, token: dict[str, str]
+def test_an_http_api_sends_its_own_body_for_a_rejected_token(
+    contract: Deployment, remote_client: httpx2.Client, token: dict[str, str]
 ):
-    answer = far.get(f"{contract.address}/", headers=token)
+    response = remote_client.get(f"{contract.url}/", headers=token)
     if contract.gateway == "http":
-        assert list(answer.json()) == ["message"]
+        assert list(response.json()) == ["message"]
     else:
-        assert answer.json()["status"] == answer.status_code
+        assert response.json()["status"] == response.status_code
 
 
-def calls(client: httpx2.Client, contract: Deployed) -> Any:
-    return client.get(f"{contract.address}/calls").json()
+def authorizer_calls(client: httpx2.Client, contract: Deployment) -> Any:
+    return client.get(f"{contract.url}/calls").json()
 
 
-def test_the_rule_is_asked_once_for_all_requests_of_one_token(contract: Deployed, far: httpx2.Client):
+def test_the_authorizer_is_called_once_for_all_requests_with_one_token(
+    contract: Deployment, remote_client: httpx2.Client
+):
     token = {"Authorization": "ada"}
-    assert far.get(f"{contract.address}/auth", headers=token).json()["user"] == "ada"
-    before = calls(far, contract)
+    assert remote_client.get(f"{contract.url}/auth", headers=token).json()["user"] == "ada"
+    before = authorizer_calls(remote_client, contract)
     for path in ("/auth", "/items/1", "/files/a/b", "/shop"):
-        assert far.get(contract.address + path, headers=token).status_code == 200
-    assert calls(far, contract) == before
+        assert remote_client.get(contract.url + path, headers=token).status_code == 200
+    assert authorizer_calls(remote_client, contract) == before

@@ -93,7 +93,7 @@ def test_a_rest_api_returns_a_404_instead_of_the_services_405_or_404():
         assert rest.get("/nowhere").json() == {"type": "about:blank", "title": "Not Found", "status": 404}
 
 
-# rest-as-sent
+# rest-encoded-path
 def test_a_rest_api_matches_static_segments_as_sent():
     app = Shop()
     with TestClient(app) as local, TestClient(app, via="rest") as rest:
@@ -124,7 +124,7 @@ def test_a_rest_api_authorizes_the_last_of_two_tokens():
         assert rest.get("/", headers=headers).status_code == 403
 
 
-# http-refusals
+# http-rejections
 @via_http
 def test_an_http_api_rejects_tokens_with_its_own_responses(via: Via):
     with TestClient(Shop(), via=via) as client:
@@ -137,7 +137,7 @@ def test_an_http_api_rejects_tokens_with_its_own_responses(via: Via):
     assert (head.status_code, "www-authenticate" in head.headers) == (401, True)
 
 
-# refused-outside
+# rejected-by-gateway
 @via_api
 def test_middleware_does_not_see_requests_rejected_by_the_gateway(via: Via):
     app = Shop(middleware=[Middleware(CORSMiddleware, allow_origins=["https://site.example"])])
@@ -148,7 +148,7 @@ def test_middleware_does_not_see_requests_rejected_by_the_gateway(via: Via):
         assert "access-control-allow-origin" in client.get("/", headers=origin | TOKEN).headers
 
 
-# cached-verdict
+# cached-authorizer-result
 @via_api
 def test_the_gateway_caches_authorizer_results(via: Via):
     app = Shop()
@@ -159,7 +159,7 @@ def test_the_gateway_caches_authorizer_results(via: Via):
         assert client.get("/", headers=TOKEN).status_code == 200
 
 
-# url-challenge
+# renamed-headers
 @pytest.mark.parametrize("via", ["url", "rest"])
 def test_a_function_url_and_a_rest_api_rename_www_authenticate(via: Via):
     class Challenging(TechMicroService):
@@ -220,7 +220,7 @@ def test_hop_by_hop_headers_are_dropped(via: Via):
     assert headers["vary"] == "a"
 
 
-# sizes
+# size-limits
 @pytest.mark.parametrize("via", EVENTS)
 def test_a_response_may_have_six_megabytes_as_encoded(via: Via):
     large = "x" * 6_300_000
@@ -238,7 +238,7 @@ def test_an_event_may_have_six_megabytes_as_encoded(via: Via):
         assert client.post("/size", content=body).status_code == 413
 
 
-# alb-sizes
+# alb-size-limits
 def test_a_load_balancer_accepts_one_megabyte():
     body = b"\0" * (1024 * 1024)
     with TestClient(Shop(), via="alb") as client:
@@ -246,7 +246,7 @@ def test_a_load_balancer_accepts_one_megabyte():
         assert client.post("/size", content=body + b"\0").status_code == 413
 
 
-# broken-off
+# aborted-response
 @pytest.mark.parametrize("via", EVENTS)
 def test_an_aborted_response_is_a_500(via: Via):
     with TestClient(Shop(), raise_server_exceptions=False) as local, TestClient(Shop(), via=via) as client:

@@ -218,8 +218,10 @@ def test_a_result_that_is_not_json_and_a_failing_event_are_502s(via: Via, capsys
     assert gateway.respond(get()).status == 502
     app.returned = lambda: 1 / 0
     assert gateway.respond(get()).status == 502
-    app.returned = lambda: {"statusCode": 200, "body": "no base64!", "isBase64Encoded": True}
-    assert gateway.respond(get()).status == 502
+    malformed = {"statusCode": 200, "body": "no base64!", "isBase64Encoded": True}
+    app.returned = lambda: malformed
+    response = gateway.respond(get())
+    assert (response.status, response.raw) == (502, malformed)
     app.returned = lambda: {"statusCode": 200, "headers": {"x": 1}, "body": "ok"}
     response = gateway.respond(get())
     assert (response.status, dict(response.headers)["x"], response.body) == (200, "1", b"ok")

@@ -45,7 +45,7 @@ def token(value: str) -> dict[str, str]:
 # --- missing, rejected and accepted tokens
 
 
-@differs("http-refusals", "url-challenge")
+@differs("http-rejections", "renamed-headers")
 def test_a_missing_token_is_a_401_with_a_challenge(connect: Connect):
     client = connect(authorized_by(lambda token: True, name="pen-shop"))
     for headers in ({}, {"authorization": ""}):
@@ -54,14 +54,14 @@ def test_a_missing_token_is_a_401_with_a_challenge(connect: Connect):
         assert response.headers["www-authenticate"] == 'Token realm="pen-shop"'
 
 
-@differs("http-refusals", "url-challenge")
+@differs("http-rejections", "renamed-headers")
 def test_a_name_that_is_invalid_in_a_header_is_escaped_in_the_challenge(connect: Connect):
     response = connect(authorized_by(lambda token: True, name='a "shop"\\é\n')).get("/")
     assert_problem(response, 401, "Unauthorized", "Missing token.")
     assert response.headers["www-authenticate"] == 'Token realm="a -shop----"'
 
 
-@differs("http-refusals")
+@differs("http-rejections")
 def test_a_rejected_token_is_a_403(connect: Connect):
     response = connect(authorized_by(lambda token: False)).get("/", headers=token("any"))
     assert_problem(response, 403, "Forbidden", "Token rejected.")
@@ -105,7 +105,7 @@ def test_false_and_none_deny(connect: Connect, caplog: pytest.LogCaptureFixture)
     assert warnings_and_worse(caplog) == []
 
 
-@differs("cached-verdict")
+@differs("cached-authorizer-result")
 def test_a_string_allows_only_on_the_stage_of_that_name(connect: Connect, monkeypatch: pytest.MonkeyPatch):
     client = connect(authorized_by(lambda token: token))
     assert client.get("/", headers=token("dev")).json() == {"auth": {}}
@@ -127,7 +127,7 @@ INVALID_RESULTS = {
 }
 
 
-@differs("http-refusals")
+@differs("http-rejections")
 def test_any_other_result_denies_and_is_logged_as_an_error(connect: Connect, caplog: pytest.LogCaptureFixture):
     client = connect(authorized_by(INVALID_RESULTS.get))
     for value, result in INVALID_RESULTS.items():

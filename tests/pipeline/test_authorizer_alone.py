@@ -106,7 +106,7 @@ def test_it_is_the_app_of_each_route_that_requires_a_token():
     assert not isinstance(routes["get_open"].app, AuthorizerMiddleware)
 
 
-@differs("refused-outside")
+@differs("rejected-by-gateway")
 def test_authorizer_middleware_replaces_it(connect: Connect):
     class Verbose(AuthorizerMiddleware):
         async def __call__(self, scope, receive, send):

@@ -61,7 +61,7 @@ ERRORS = [
 ]
 
 
-@differs("http-refusals")
+@differs("http-rejections")
 def test_a_failing_authorizer_is_a_500_and_denies(connect: Connect):
     reached: list[str] = []
 
@@ -84,7 +84,7 @@ def test_a_failing_authorizer_is_a_500_and_denies(connect: Connect):
     assert reached == []
 
 
-@differs("http-refusals")
+@differs("http-rejections")
 def test_a_failing_authorizer_is_logged_once_with_its_traceback_and_without_the_token(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ):
@@ -165,7 +165,7 @@ def test_request_raises_in_the_authorizer_during_another_request(connect: Connec
     assert connect(Outer()).get("/").json() == {"inner": 403, "outer": "/"}
 
 
-@differs("http-refusals")
+@differs("http-rejections")
 def test_using_request_in_the_authorizer_is_a_logged_500(connect: Connect, caplog: pytest.LogCaptureFixture):
     class UsingRequest(TechMicroService):
         async def token_authorizer(self, token: str):
@@ -196,7 +196,7 @@ def test_a_principal_is_converted_as_a_gateway_would(connect: Connect):
     assert [repr(auth) for auth in seen] == [repr(converted)]
 
 
-@differs("http-refusals")
+@differs("http-rejections")
 @pytest.mark.parametrize("principal", [{"name": "x" * 4086}, {"set": object()}, {"nan": float("nan")}])
 def test_a_principal_over_4_kb_or_not_valid_json_is_a_500(
     connect: Connect, caplog: pytest.LogCaptureFixture, principal: dict[str, object]

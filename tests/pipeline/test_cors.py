@@ -46,7 +46,7 @@ class Service(TechMicroService):
         return None
 
 
-@differs("http-refusals")
+@differs("http-rejections")
 def test_every_response_of_an_open_entry_has_the_headers(connect: Connect):
     client = connect(Service())
     token = {"authorization": "token"}

@@ -58,7 +58,7 @@ def test_a_file_comes_with_its_name_type_and_size(connect: Connect):
     assert_bound(client.post("/", data={"title": "a"}), None, "a", 0)
 
 
-@differs("alb-sizes")
+@differs("alb-size-limits")
 def test_a_large_file_and_a_large_field_are_complete(connect: Connect):
     client = connect(Files())
     large = b"0123456789abcdef" * 128 * 1024

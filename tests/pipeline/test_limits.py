@@ -78,7 +78,7 @@ def test_a_body_without_a_length_is_limited(connect: Connect):
         assert_too_large(response, "The body is over the limit of 1000 bytes.")
 
 
-@differs("sizes")
+@differs("size-limits")
 def test_the_default_limit_is_six_megabytes(connect: Connect):
     mega = 1024 * 1024
     client = connect(Sized())

@@ -42,7 +42,7 @@ class Closed(TechMicroService):
         return number
 
 
-@differs("rest-no-such-route", "http-refusals")
+@differs("rest-no-such-route", "http-rejections")
 def test_each_status_of_the_contract_is_a_problem(connect: Connect):
     app = Closed(max_body_size=100)
     client = connect(app)

@@ -254,7 +254,7 @@ def test_the_body_can_be_read_again_and_streamed(connect: Connect):
     assert client.post("/twice", content=b"x" * 100_000).json() == [100_000] * 3
 
 
-@differs("sizes")
+@differs("size-limits")
 def test_a_body_that_an_entry_reads_itself_is_limited(connect: Connect):
     class Service(TechMicroService):
         @entry(no_auth=True)

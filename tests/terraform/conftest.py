@@ -1,4 +1,4 @@
-"""What the tests of the modules share: those of a deploy's Terraform and AWS, and roots that call a module."""
+"""Fixtures of the module tests: Terraform, the emulator, and root modules that call a module."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -6,31 +6,32 @@ import pytest
 
 from tests.deploy.conftest import account, emulator, new_account, toolchain
 from tests.deploy.toolchain import Toolchain
-from tests.terraform.applying import Applied
+from tests.terraform.applied_module import AppliedModule
 
 __all__ = ["account", "emulator", "new_account", "toolchain"]
 
-NewRoot = Callable[..., Applied]
+CreateRoot = Callable[..., AppliedModule]
 
 
 @pytest.fixture(scope="module")
-def new_root(toolchain: Toolchain, emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewRoot]:
-    """Make a root that calls a module with these inputs, initialised; what it made is destroyed at the end.
+def create_root(toolchain: Toolchain, emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CreateRoot]:
+    """Return a function that creates an initialized root module, which is destroyed at the end.
 
-    Without an account's number it is the one that an emulator takes requests without credentials for: an API of
-    another account cannot be called.
+    By default it uses the only account whose APIs can be called in the emulator.
     """
-    made: list[Applied] = []
+    roots: list[AppliedModule] = []
 
-    def new_root(
+    def create_root(
         kind: str, account: str = "000000000000", domain: Mapping[str, object] | None = None, **inputs: object
-    ) -> Applied:
-        root = Applied(kind, tmp_path_factory.mktemp(kind), toolchain, emulator, account, domain=dict(domain or {}))
+    ) -> AppliedModule:
+        root = AppliedModule(
+            kind, tmp_path_factory.mktemp(kind), toolchain, emulator, account, domain=dict(domain or {})
+        )
         root.write(stage_name="dev", **inputs)
         root.terraform("init")
-        made.append(root)
+        roots.append(root)
         return root
 
-    yield new_root
-    for root in made:
+    yield create_root
+    for root in roots:
         root.terraform("destroy", "-auto-approve")

@@ -1,4 +1,4 @@
-"""A service with all that a gateway has to carry, deployed by its source."""
+"""A service with every kind of route, deployed from its source text."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from starlette.routing import Route
 from coworks_async import Blueprint, TechMicroService, entry
 
 
-async def told(request: Request):
+async def show_path(request: Request):
     return PlainTextResponse(f"mounted {request.url.path}")
 
 
@@ -69,15 +69,15 @@ class Shop(TechMicroService):
 
 app = Shop(name="shop")
 app.register_blueprint(Admin(), url_prefix="/admin")
-app.mount("/static", Starlette(routes=[Route("/{rest:path}", told)]))
+app.mount("/static", Starlette(routes=[Route("/{rest:path}", show_path)]))
 lambda_handler = app.lambda_handler
 """
 
 
-def service() -> TechMicroService:
-    """Return the service as this process has it."""
+def load_service() -> TechMicroService:
+    """Return the service in this process."""
     names: dict[str, Any] = {}
-    exec(compile(SOURCE, "service.py", "exec"), names)  # noqa: S102 - its text is what is deployed
+    exec(compile(SOURCE, "service.py", "exec"), names)  # noqa: S102 - the deployed text
     app = names["app"]
     assert isinstance(app, TechMicroService)
     return app

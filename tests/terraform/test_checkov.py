@@ -1,4 +1,4 @@
-"""A scanner's findings on the plans of the examples are the ones that the docs argue."""
+"""The findings of a scanner on the plans of the examples are those that the docs explain."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 from scripts.toolchain import install_packages
 from tests.deploy.conftest import cached
 from tests.deploy.toolchain import Toolchain
-from tests.terraform.applying import ROOT, client, example
+from tests.terraform.applied_module import ROOT, copy_modules, create_client
 
 pytestmark = pytest.mark.end_to_end
 
@@ -20,7 +20,7 @@ RULE = re.compile(r"CKV2?_AWS_\d+")
 
 ACCOUNT = "200000000001"
 
-# What each module's example has to be told.
+# Required variables of each module's example.
 VALUES = {
     "rest_api": {"bucket": "my-bucket"},
     "http_api": {"bucket": "my-bucket"},
@@ -44,25 +44,23 @@ def findings(checkov: Path, plan: Path) -> set[str]:
     ]
     environment = {"PATH": f"{checkov}{os.pathsep}{os.environ['PATH']}", "HOME": str(plan.parent)}
     options = ["--output", "json", "--skip-download", "--soft-fail"]
-    done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=True)
-    told = json.loads(done.stdout)
-    assert told["summary"]["resource_count"] > 2
-    return {check["check_id"] for check in told["results"]["failed_checks"]}
+    completed = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=True)
+    report = json.loads(completed.stdout)
+    assert report["summary"]["resource_count"] > 2
+    return {check["check_id"] for check in report["results"]["failed_checks"]}
 
 
-def test_every_finding_is_argued_and_every_argument_is_needed(
-    toolchain: Toolchain, emulator: str, tmp_path: Path, checkov: Path
-):
-    modules, environment = example(tmp_path, emulator), toolchain.environment(emulator, ACCOUNT)
+def test_the_docs_explain_exactly_the_findings(toolchain: Toolchain, emulator: str, tmp_path: Path, checkov: Path):
+    modules, environment = copy_modules(tmp_path, emulator), toolchain.environment(emulator, ACCOUNT)
     domain = VALUES["custom_domain"]["domain_name"]
-    client(emulator, ACCOUNT, "acm").request_certificate(DomainName=domain)
+    create_client(emulator, ACCOUNT, "acm").request_certificate(DomainName=domain)
     found: set[str] = set()
     for kind, values in VALUES.items():
-        place = modules / kind / "examples" / "complete"
+        directory = modules / kind / "examples" / "complete"
         words = [word for name, value in values.items() for word in ("-var", f"{name}={value}")]
-        toolchain.run(place, "init", environment=environment)
-        toolchain.run(place, "plan", "-out=plan", *words, environment=environment)
-        plan = place / "plan.json"
-        plan.write_text(toolchain.run(place, "show", "-json", "plan", environment=environment).stdout)
+        toolchain.run(directory, "init", environment=environment)
+        toolchain.run(directory, "plan", "-out=plan", *words, environment=environment)
+        plan = directory / "plan.json"
+        plan.write_text(toolchain.run(directory, "show", "-json", "plan", environment=environment).stdout)
         found |= findings(checkov, plan)
     assert found == set(RULE.findall(DOCS.read_text()))

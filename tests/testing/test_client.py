@@ -55,9 +55,9 @@ def test_without_via_it_is_starlettes_test_client():
 def test_every_gateway_returns_the_same_response(via: Via):
     with TestClient(Shop(), via=via) as client:
         response = client.get("/items/3", headers=TOKEN)
-        made = client.post("/items", json={"a": "é"}, headers=TOKEN)
+        created = client.post("/items", json={"a": "é"}, headers=TOKEN)
     assert response.json() == {"number": 3, "auth": {"name": "Ann", "rights": {"read": [1, None]}}, "lambda": True}
-    assert (made.status_code, made.json()) == (201, {"a": "é"})
+    assert (created.status_code, created.json()) == (201, {"a": "é"})
 
 
 @via_each

@@ -1,6 +1,6 @@
 """Application load balancers: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html"""
 
-from http import client
+from http.client import responses
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,11 +10,9 @@ from mangum.types import Response
 
 from coworks_async.aws.event_formats.base import (
     GatewayEvent,
-    HeaderLists,
+    ResponseHeaders,
     create_scope,
-    encode_body,
     encode_raw_path,
-    group_headers,
     list_pairs,
     parse_headers,
 )
@@ -52,22 +50,14 @@ class AlbEvent(GatewayEvent, ALB):
         )
 
     def __call__(self, response: Response) -> dict[str, Any]:
-        lists = group_headers(response["headers"])
-        body, is_base64 = encode_body(response["body"], lists)
-        result = {
-            "statusCode": response["status"],
-            "statusDescription": f"{response['status']} {client.responses.get(response['status'], 'Unknown')}",
-            "body": body,
-            "isBase64Encoded": is_base64,
-        }
-        # The target group decides whether it takes several values of a header.
+        status = response["status"]
+        return super().__call__(response) | {"statusDescription": f"{status} {responses.get(status, 'Unknown')}"}
+
+    def format_headers(self, headers: ResponseHeaders) -> dict[str, Any]:
+        # A setting of the target group decides which form it takes.
         if "multiValueHeaders" in self.event:
-            return {**result, "multiValueHeaders": lists}
-        return {**result, "headers": _to_single_headers(lists)}
-
-
-def _to_single_headers(lists: HeaderLists) -> dict[str, str]:
-    """Join repeated headers. Cookies cannot be joined, so each gets its own spelling of `set-cookie`."""
-    cookies = lists.pop("set-cookie", [])
-    joined = {name: ", ".join(values) for name, values in lists.items()}
-    return {**joined, **case_mutated_headers({"set-cookie": cookies})}
+            return {"multiValueHeaders": headers}
+        # Cookies cannot be joined, so each gets its own spelling of `set-cookie`.
+        cookies = headers.pop("set-cookie", [])
+        joined = {name: ", ".join(values) for name, values in headers.items()}
+        return {"headers": joined | case_mutated_headers({"set-cookie": cookies})}

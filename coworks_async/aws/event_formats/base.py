@@ -1,7 +1,7 @@
-"""Helpers shared by the event formats: bodies, headers, query strings and the ASGI scope.
+"""Base class of the event formats, and their shared conversions of headers, query strings and bodies.
 
-Each format is a subclass of Mangum's event class in its own module (`rest`, `http_api`, `alb`). It turns an event into
-a scope and a response into the result its gateway expects.
+A format is a subclass of Mangum's event class. It turns an event into an ASGI scope, and a response into the result
+that its gateway expects.
 """
 
 import base64
@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
-from mangum.types import LambdaConfig
+from mangum.types import LambdaConfig, Response
 
 from coworks_async.exceptions import BadRequest
 from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT
@@ -22,10 +22,11 @@ from coworks_async.types import Event, Scope
 RequestHeaders = tuple[list[tuple[bytes, bytes]], dict[bytes, bytes]]
 """The headers of a request as ASGI pairs, and by name. A repeated name maps to its last value."""
 
-HeaderLists = dict[str, list[str]]
+ResponseHeaders = dict[str, list[str]]
+"""The values of a response's headers by lower-case name."""
 
 CONFIG = LambdaConfig(api_gateway_base_path="/", text_mime_types=[], exclude_headers=[])
-"""Constructor argument of Mangum's classes. Our subclasses do not use it."""
+"""An argument that Mangum's event classes require. Our subclasses do not use it."""
 
 ENVELOPE = "coworks.background"
 """The only key of an envelope, the event that runs an asynchronous call (`aws/async_invoke.py`)."""
@@ -35,16 +36,15 @@ HOP_BY_HOP_HEADERS = frozenset(
 )
 """Headers of a single connection, which gateways do not forward (RFC 9110, section 7.6.1)."""
 
+# Subtypes of `application/` that are text, alone or as a suffix after `+`.
 _TEXT_SUBTYPES = frozenset(("json", "xml", "javascript", "x-www-form-urlencoded", "yaml", "graphql"))
-"""Subtypes of `application/` that are text, alone or as a suffix after `+`."""
 
 
 class GatewayEvent:
     """Mixin of the event classes.
 
     Attributes:
-        event: the event as received.
-        limit: maximum size of the encoded result in bytes.
+        limit: bytes of a result as encoded.
     """
 
     event: Event
@@ -52,11 +52,6 @@ class GatewayEvent:
 
     @property
     def body(self) -> bytes:
-        """The decoded body.
-
-        Raises:
-            BadRequest: the body is marked as base64 but is not valid base64.
-        """
         body = self.event.get("body")
         if not body:
             return b""
@@ -67,14 +62,28 @@ class GatewayEvent:
         except ValueError:
             raise BadRequest("The body is not valid base64.") from None
 
+    def __call__(self, response: Response) -> dict[str, Any]:
+        """Return the result for a response."""
+        headers: ResponseHeaders = {}
+        for name, value in response["headers"]:
+            if name not in HOP_BY_HOP_HEADERS:
+                headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+        body, is_base64 = encode_body(response["body"], headers)
+        result = {"statusCode": response["status"], "body": body, "isBase64Encoded": is_base64}
+        return result | self.format_headers(headers)
+
+    def format_headers(self, headers: ResponseHeaders) -> dict[str, Any]:
+        """Return the members of the result that contain the headers; by default each value is kept."""
+        return {"multiValueHeaders": headers}
+
 
 def parse_headers(multi: Mapping[str, Sequence[str]] | None, single: Mapping[str, str] | None) -> RequestHeaders:
-    """Return the headers of a multi-value mapping, or of the single-value mapping if the former is missing."""
+    """Return the headers of the multi-value mapping, or of the other one if it is missing."""
     try:
         if multi:
-            by_name = {_NAMES[name]: value.encode("latin-1") for name, (value,) in multi.items()}
+            by_name = {_encode_name(name): value.encode("latin-1") for name, (value,) in multi.items()}
         else:
-            by_name = {_NAMES[name]: value.encode("latin-1") for name, value in (single or {}).items()}
+            by_name = {_encode_name(name): value.encode("latin-1") for name, value in (single or {}).items()}
     except ValueError:  # a repeated header, or a value beyond latin-1
         by_name = {}
     if len(by_name) == len(multi or single or ()):
@@ -83,21 +92,13 @@ def parse_headers(multi: Mapping[str, Sequence[str]] | None, single: Mapping[str
 
 
 def to_asgi_headers(pairs: Iterable[tuple[str, str]]) -> RequestHeaders:
-    raw = [(_NAMES[name], encode_header_value(value)) for name, value in pairs]
+    raw = [(_encode_name(name), encode_header_value(value)) for name, value in pairs]
     return raw, dict(raw)
 
 
-class _NameCache(dict[str, bytes]):
-    """Encoded header names by the spelling of the gateway."""
-
-    def __missing__(self, name: str) -> bytes:
-        if len(self) >= 1024:
-            self.clear()
-        encoded = self[name] = encode_header_value(name.lower())
-        return encoded
-
-
-_NAMES = _NameCache()
+@lru_cache(maxsize=1024)
+def _encode_name(name: str) -> bytes:
+    return encode_header_value(name.lower())
 
 
 def encode_header_value(value: str) -> bytes:
@@ -111,14 +112,13 @@ def encode_header_value(value: str) -> bytes:
 def list_pairs(
     multi: Mapping[str, Sequence[str]] | None, single: Mapping[str, str] | None
 ) -> Collection[tuple[str, str]]:
-    """Return the pairs of a multi-value mapping, or of the single-value mapping if the former is missing."""
+    """Return the pairs of the multi-value mapping, or of the other one if it is missing."""
     if multi:
         return [(name, value) for name, values in multi.items() for value in values]
     return single.items() if single else ()
 
 
 def encode_query(pairs: Collection[tuple[str, str]]) -> bytes:
-    """Return the query string of decoded names and values."""
     if not pairs:
         return b""
     return "&".join([f"{_quote(name)}={_quote(value)}" for name, value in pairs]).encode()
@@ -126,6 +126,14 @@ def encode_query(pairs: Collection[tuple[str, str]]) -> bytes:
 
 def _quote(text: str) -> str:
     return text if text.isalnum() and text.isascii() else quote_plus(text, errors="replace")
+
+
+def split_stage(path: str, request_context: Event) -> tuple[str, str]:
+    """Split the stage off a path that starts with it, by whole segments: `/dev` does not match `/devices`."""
+    stage = f"/{request_context.get('stage')}"
+    if path == stage or path.startswith(f"{stage}/"):
+        return stage, path[len(stage) :] or "/"
+    return "", path
 
 
 def encode_raw_path(path: str) -> bytes | None:
@@ -147,10 +155,8 @@ def create_scope(
 ) -> Scope:
     """Return the ASGI scope of a request (https://asgi.readthedocs.io/en/latest/specs/www.html).
 
-    Args:
-        path: the path below `root_path`, decoded.
-        raw_path: the whole path as it was sent. It distinguishes bytes that are not UTF-8 from a replacement
-            character that was sent.
+    `path` is decoded and below `root_path`. `raw_path` is the whole path as it was sent: only it distinguishes bytes
+    that are not UTF-8 from a replacement character.
     """
     raw, by_name = headers
     body = event.get("body")
@@ -184,7 +190,6 @@ def create_scope(
 
 @lru_cache(maxsize=256)
 def _server_address(host: bytes, proto: bytes, port: bytes) -> tuple[str, tuple[str, int]]:
-    """Return scheme, host and port of the client's URL from the headers of the gateway."""
     scheme, netloc, forwarded_port = (value.decode("latin-1") for value in (proto, host, port))
     name, colon, own_port = netloc.rpartition(":")
     if colon and _is_port(own_port):
@@ -198,28 +203,16 @@ def _is_port(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 5
 
 
-def group_headers(headers: Iterable[Iterable[bytes]]) -> HeaderLists:
-    """Return the values of a response's headers by lower-case name, without hop-by-hop headers."""
-    lists: HeaderLists = {}
-    for name, value in headers:
-        if name not in HOP_BY_HOP_HEADERS:
-            lists.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
-    return lists
-
-
-def encode_body(body: bytes, headers: HeaderLists) -> tuple[str, bool]:
-    """Return a response's body as text, or in base64 if it is binary, and whether it is base64."""
+def encode_body(body: bytes, headers: ResponseHeaders) -> tuple[str, bool]:
+    """Return the body as text, or as base64 if it is binary, and whether it is base64."""
     if not body:
         return "", False
-    if "content-encoding" not in headers and _is_text(headers.get("content-type", _NO_CONTENT_TYPE)[0]):
+    if "content-encoding" not in headers and "content-type" in headers and _is_text(headers["content-type"][0]):
         try:
             return body.decode(), False
         except UnicodeDecodeError:
             pass  # text in another charset
     return base64.b64encode(body).decode(), True
-
-
-_NO_CONTENT_TYPE = [""]
 
 
 @lru_cache(maxsize=256)
@@ -234,8 +227,8 @@ def _is_text(content_type: str) -> bool:
 
 
 def size_over_limit(result: Mapping[str, Any], limit: int) -> int:
-    """Return the size of a result as Lambda encodes it if that exceeds the limit, else 0."""
-    # A character takes at most six bytes, and gateways allow only small headers.
+    """Return the size of a result as Lambda encodes it if it is over the limit, else 0."""
+    # Fast path: a character takes at most six bytes, and gateways allow only small headers.
     if len(result["body"]) * 6 < limit - 64 * 1024:
         return 0
     size = len(json.dumps(result, ensure_ascii=_runtime_escapes_non_ascii()).encode(errors="replace"))
@@ -243,6 +236,6 @@ def size_over_limit(result: Mapping[str, Any], limit: int) -> int:
 
 
 def _runtime_escapes_non_ascii() -> bool:
-    """Return whether the runtime escapes non-ASCII characters, as those before Python 3.12 do."""
+    # The runtimes before Python 3.12 do. Outside Lambda the larger size counts.
     found = re.fullmatch(r"AWS_Lambda_python3\.(\d+)", os.environ.get("AWS_EXECUTION_ENV", ""))
     return found is None or int(found[1]) < 12

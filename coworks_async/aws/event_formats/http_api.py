@@ -9,18 +9,16 @@ from typing import Any
 from urllib.parse import unquote
 
 from mangum.handlers import HTTPGateway
-from mangum.types import Response
 
 from coworks_async.aws.event_formats.base import (
     GatewayEvent,
+    ResponseHeaders,
     create_scope,
-    encode_body,
     encode_raw_path,
-    group_headers,
     parse_headers,
+    split_stage,
     to_asgi_headers,
 )
-from coworks_async.aws.event_formats.rest import split_stage
 from coworks_async.types import Scope
 
 
@@ -48,7 +46,7 @@ class HttpApiEvent(GatewayEvent, HTTPGateway):
             method=http["method"],
             path=path,
             root_path=root_path,
-            query_string=query.encode(errors="replace") if (query := event.get("rawQueryString")) else b"",
+            query_string=(event.get("rawQueryString") or "").encode(errors="replace"),
             headers=headers,
             source_ip=http.get("sourceIp"),
             raw_path=raw_path,
@@ -63,28 +61,18 @@ class HttpApiEvent(GatewayEvent, HTTPGateway):
         """
         request_context = self.event["requestContext"]
         stage, path = split_stage(self.event["rawPath"] or "/", request_context)
-        domain = request_context.get("domainName") or ""
+        domain: str = request_context.get("domainName") or ""
         if ".execute-api." in domain:
             return stage, path, None
-        base_path = os.environ.get("CWS_BASE_PATH", "").strip("/") if _is_custom_domain(domain) else ""
-        return f"/{base_path}" if base_path else "", path, None
+        base_path = os.environ.get("CWS_BASE_PATH", "").strip("/")
+        # An emulator's host, `localhost` or an IP address, has no base path.
+        is_custom_domain = "." in domain and not domain.rpartition(".")[2].isdigit()
+        return f"/{base_path}" if base_path and is_custom_domain else "", path, None
 
-    def __call__(self, response: Response) -> dict[str, Any]:
-        lists = group_headers(response["headers"])
-        body, is_base64 = encode_body(response["body"], lists)
-        cookies = lists.pop("set-cookie", None)
-        result = {
-            "statusCode": response["status"],
-            "headers": {name: ", ".join(values) for name, values in lists.items()},
-            "body": body,
-            "isBase64Encoded": is_base64,
-        }
-        return {**result, "cookies": cookies} if cookies else result
-
-
-def _is_custom_domain(domain: str) -> bool:
-    """Return whether a domain is neither an API's default host nor a local host or IP address."""
-    return "." in domain and ".execute-api." not in domain and not domain.rpartition(".")[2].isdigit()
+    def format_headers(self, headers: ResponseHeaders) -> dict[str, Any]:
+        cookies = headers.pop("set-cookie", None)
+        joined = {"headers": {name: ", ".join(values) for name, values in headers.items()}}
+        return joined | {"cookies": cookies} if cookies else joined
 
 
 class FunctionUrlEvent(HttpApiEvent):

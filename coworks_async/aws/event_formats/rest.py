@@ -1,25 +1,20 @@
 """REST APIs (payload format 1.0): https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html"""
 
 import re
-from typing import Any
 from urllib.parse import unquote
 
 from mangum.handlers import APIGateway
-from mangum.types import Response
 
 from coworks_async.aws.event_formats.base import (
     GatewayEvent,
     create_scope,
-    encode_body,
     encode_query,
     encode_raw_path,
-    group_headers,
     list_pairs,
     parse_headers,
+    split_stage,
 )
 from coworks_async.types import Event, Scope
-
-_PARAMETER = r"\{([^{}+]+)\+?\}"
 
 
 class RestEvent(GatewayEvent, APIGateway):
@@ -32,33 +27,22 @@ class RestEvent(GatewayEvent, APIGateway):
     @property
     def scope(self) -> Scope:
         event = self.event
-        root_path, path, raw_path = split_path(event)
+        query = list_pairs(event.get("multiValueQueryStringParameters"), event.get("queryStringParameters"))
+        root_path, path, raw_path = _split_path(event)
         return create_scope(
             event,
             self.context,
             method=event["httpMethod"],
             path=path,
             root_path=root_path,
-            query_string=encode_query(
-                list_pairs(event.get("multiValueQueryStringParameters"), event.get("queryStringParameters"))
-            ),
+            query_string=encode_query(query),
             headers=parse_headers(event.get("multiValueHeaders"), event.get("headers")),
             source_ip=(event["requestContext"].get("identity") or {}).get("sourceIp"),
             raw_path=raw_path,
         )
 
-    def __call__(self, response: Response) -> dict[str, Any]:
-        lists = group_headers(response["headers"])
-        body, is_base64 = encode_body(response["body"], lists)
-        return {
-            "statusCode": response["status"],
-            "multiValueHeaders": lists,
-            "body": body,
-            "isBase64Encoded": is_base64,
-        }
 
-
-def split_path(event: Event) -> tuple[str, str, bytes | None]:
+def _split_path(event: Event) -> tuple[str, str, bytes | None]:
     """Return the root path, the path below it, both decoded, and the whole path as it was sent if known.
 
     On a REST API's default host, `path` is the service's path, and the path in the request context starts with the
@@ -84,9 +68,10 @@ def split_path(event: Event) -> tuple[str, str, bytes | None]:
 
 
 def _path_before_resource(event: Event, path: str) -> str | None:
-    """Return what precedes the matched resource in a path, or None if the path does not end with the resource."""
+    """Return what precedes the matched resource in a path, or None if the path does not end with it."""
     parameters = event.get("pathParameters") or {}
-    resource = re.sub(_PARAMETER, lambda found: parameters.get(found[1]) or found[0], event.get("resource") or "")
+    template: str = event.get("resource") or ""
+    resource = re.sub(r"\{([^{}+]+)\+?\}", lambda found: parameters.get(found[1]) or found[0], template)
     path = path.rstrip("/")
     if resource.startswith("/"):
         # AWS does not document whether parameters are encoded.
@@ -94,11 +79,3 @@ def _path_before_resource(event: Event, path: str) -> str | None:
             if path.endswith(ending):
                 return path[: len(path) - len(ending)]
     return None
-
-
-def split_stage(path: str, request_context: Event) -> tuple[str, str]:
-    """Split the stage off a path that starts with it, by whole segments: `/dev` does not match `/devices`."""
-    stage = f"/{request_context.get('stage')}"
-    if path == stage or path.startswith(f"{stage}/"):
-        return stage, path[len(stage) :] or "/"
-    return "", path

@@ -1,39 +1,34 @@
-"""`cws deployed`: the stages of a service that are in AWS."""
-
-from typing import TYPE_CHECKING
+"""`cws deployed`: list the deployed stages of a service."""
 
 import click
 
-from coworks_async.cli.deploy_options import Place, account_options, open_place
+from coworks_async.cli.deploy_options import UNKNOWN_BUCKET, account_options, open_target
 from coworks_async.cli.project import Project
-
-if TYPE_CHECKING:
-    from coworks_async.deploy.aws.account import DeployedStage
+from coworks_async.deploy.aws.account import DeployedStage, find_stages
+from coworks_async.deploy.deployer import StageTarget
+from coworks_async.deploy.options import DeployOptions, check_options
+from coworks_async.deploy.stack import function_prefix
 
 
 @click.command()
 @account_options
 @click.pass_obj
 def deployed(project: Project, profile_name: str | None, region: str | None, local: str | None) -> None:
-    """List the service's stages that are in AWS, whoever deployed them: `cws -A simple deployed`."""
-    from coworks_async.deploy.aws.account import find_stages
-    from coworks_async.deploy.options import DeployOptions, function_prefix, stack_of
-
-    place = open_place(project, profile_name, region, local)
-    # What a deploy would refuse of these, the region above all, is refused here too.
-    stack_of(place.service, place.stage, DeployOptions("unknown", region=place.region), "")
-    stages = find_stages(place.session(), place.service.name, function_prefix(place.service.name))
+    """List the deployed stages of the service, whoever deployed them: `cws -A simple deployed`."""
+    target, _ = open_target(project, profile_name, region, local)
+    check_options(DeployOptions(UNKNOWN_BUCKET, region=target.region))
+    name = target.service.name
+    stages = find_stages(target.open_session(), name, function_prefix(name))
     if not stages:
-        click.echo(f"No stage of {place.service.name} is deployed.")
+        click.echo(f"No stage of {name} is deployed.")
     for stage in stages:
-        click.echo("\n".join(_lines(stage, place)))
+        click.echo("\n".join(_describe(stage, target)))
 
 
-def _lines(stage: "DeployedStage", place: Place) -> list[str]:
-    """Return what is told of a stage, the addresses first."""
+def _describe(stage: DeployedStage, target: StageTarget) -> list[str]:
     lines = [stage.stage]
     for api, url in zip(stage.api_ids, stage.urls, strict=True):
-        lines.append(f"  {place.address(api, stage.stage, url)}  (API {api})")
+        lines.append(f"  {target.stage_url(api, stage.stage, url)}  (API {api})")
     if not stage.api_ids:
         lines.append("  no API")
     if stage.function is None:

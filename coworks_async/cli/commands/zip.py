@@ -13,7 +13,8 @@ from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.options import NonEmptyPath, archive_options, create_archive_options
 from coworks_async.cli.project import Project
 from coworks_async.deploy.archive.build import REPORTED_PARTS, Archive, ArchiveOptions, build_archive, format_size
-from coworks_async.deploy.stack import Architecture, slug
+from coworks_async.deploy.options import Architecture
+from coworks_async.deploy.stack import slug
 from coworks_async.exceptions import CommandError
 
 
@@ -27,7 +28,7 @@ from coworks_async.exceptions import CommandError
 @archive_options
 @click.option("--list", "list_members", is_flag=True, help="List the files in the archive.")
 @click.pass_obj
-@on_interrupt("no archive is written")
+@on_interrupt("No archive was written.")
 def zip_(
     project: Project,
     output: Path | None,

@@ -23,7 +23,7 @@ from coworks_async.deploy.archive.staging import (
     remove_unused_files,
     write_entry_module,
 )
-from coworks_async.deploy.stack import Architecture
+from coworks_async.deploy.options import Architecture
 from coworks_async.exceptions import DeployError
 
 MB = 1024 * 1024

@@ -18,7 +18,7 @@ from typing import Any
 from uv import find_uv_bin
 
 from coworks_async.deploy.archive.staging import COWORKS, build_coworks_wheel
-from coworks_async.deploy.stack import Architecture
+from coworks_async.deploy.options import Architecture
 from coworks_async.exceptions import CommandError, DeployError
 
 # The newest manylinux tags that uv knows and the runtime can load: Python 3.11 runs on Amazon Linux 2 (glibc 2.26),

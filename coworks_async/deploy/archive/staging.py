@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 COWORKS = "coworks-async"
 
-EXCLUDED_FOLDERS = frozenset({"cli", "deploy", "gateway", "terraform", "__pycache__"})
-"""Folders of CoWorks that are never in an archive."""
+EXCLUDED = frozenset({"cli", "deploy", "gateway", "terraform", "testing.py", "__pycache__"})
+"""Folders and modules of CoWorks that are never in an archive."""
 
 EXTRAS = {
     "coworks_async.blueprints.admin": "admin",
@@ -56,7 +56,7 @@ def build_coworks_wheel(folder: Path) -> Path:
     files: dict[str, bytes] = {}
     for path in sorted(package.rglob("*")):
         relative = path.relative_to(package.parent)
-        if path.is_file() and EXCLUDED_FOLDERS.isdisjoint(relative.parts):
+        if path.is_file() and EXCLUDED.isdisjoint(relative.parts):
             files[relative.as_posix()] = path.read_bytes()
     info = f"{package.name}-{installed.version}.dist-info"
     files |= {f"{info}/{name}": content for name, content in _create_metadata_files(installed).items()}

@@ -9,13 +9,9 @@ import boto3
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
-from coworks_async.deploy.stack import Stack
+from coworks_async.deploy.stack import ARCHIVE_TAG, SERVICE_TAG, STAGE_TAG, Stack
 from coworks_async.exceptions import CommandError, DeployError
 from coworks_async.gateway.routes import GatewayKind
-
-SERVICE_TAG = "coworks:service"
-STAGE_TAG = "coworks:stage"
-ARCHIVE_TAG = "coworks:archive"
 
 _EXPIRED = "the credentials have expired: get new ones"
 _SSO_EXPIRED = "the SSO session has expired: run 'aws sso login'"
@@ -185,14 +181,14 @@ def check_account(session: Any, stack: Stack) -> None:
             certificate, or the REST API cannot write access logs.
     """
     account = get_account_id(session)
-    foreign = [arn for arn in stack.function.unversioned_layers.values() if arn.split(":")[4] != account]
+    foreign = [arn for arn in stack.unversioned_layers.values() if arn.split(":")[4] != account]
     if foreign:
         raise DeployError(
             f"The layer {foreign[0]} belongs to another account, whose layer versions AWS does not list. Add a "
             f"version, as in {foreign[0]}:1."
         )
     check_certificate(session, stack)
-    if stack.gateway.kind == "rest" and stack.access_logs:
+    if stack.gateway.kind == "rest" and stack.options.access_logs:
         _check_access_log_role(session)
 
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from coworks_async.deploy.aws.account import SERVICE_TAG, STAGE_TAG, aws_errors, find_apis
-from coworks_async.deploy.stack import Domain, Stack
-from coworks_async.deploy.terraform.events import Change
+from coworks_async.deploy.aws.account import aws_errors, find_apis
+from coworks_async.deploy.stack import SERVICE_TAG, STAGE_TAG, Domain, Stack
+from coworks_async.deploy.terraform.output import PlannedChange
 from coworks_async.exceptions import DeployError
 
 API_PREFIX = "module.api."
@@ -29,7 +29,7 @@ _ACCESS_LOG_GROUPS = {"rest": "/aws/apigateway", "http": "/aws/vendedlogs/apigat
 _PARAMETER = re.compile(r"\{\w+")
 
 
-def find_untracked_resources(session: Any, stack: Stack, changes: Iterable[Change]) -> dict[str, str]:
+def find_untracked_resources(session: Any, stack: Stack, changes: Iterable[PlannedChange]) -> dict[str, str]:
     """Return the ids of existing resources that Terraform plans to create, by address.
 
     AWS is called only if Terraform plans to create anything. Deployments of an API are not imported: a new one
@@ -79,7 +79,7 @@ def _find_api(session: Any, stack: Stack, planned: Mapping[str, str]) -> str | N
 
 
 def _find_function_ids(session: Any, stack: Stack) -> ImportIds:
-    name = stack.function.name
+    name = stack.function_name
     client, iam = session.client("lambda"), session.client("iam")
     try:
         tags = {tag["Key"]: tag["Value"] for tag in iam.list_role_tags(RoleName=name)["Tags"]}
@@ -133,7 +133,7 @@ def _find_rest_ids(session: Any, api: str, stack: Stack) -> ImportIds:
             yield from _create_resource_ids(api, resource)
     for authorizer in client.get_authorizers(restApiId=api)["items"]:
         # The user's own Terraform files may add others.
-        if authorizer["name"] == stack.function.name:
+        if authorizer["name"] == stack.function_name:
             yield f"{ROUTES_PREFIX}aws_api_gateway_authorizer.token[0]", f"{api}/{authorizer['id']}"
     for response in client.get_gateway_responses(restApiId=api, limit=500)["items"]:
         if not response.get("defaultResponse"):
@@ -159,7 +159,7 @@ def _create_resource_ids(api: str, resource: Any) -> ImportIds:
 
 
 def _find_http_ids(session: Any, api: str, stack: Stack) -> ImportIds:
-    client, name = session.client("apigatewayv2"), stack.function.name
+    client, name = session.client("apigatewayv2"), stack.function_name
     yield _API_ADDRESSES["http"], api
     for page in client.get_paginator("get_routes").paginate(ApiId=api):
         for route in page["Items"]:

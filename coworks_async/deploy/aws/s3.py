@@ -1,20 +1,16 @@
 """Upload archives to S3, and delete those of a deleted stage."""
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from coworks_async.deploy.archive.build import Archive
-from coworks_async.deploy.aws.account import ARCHIVE_TAG, aws_errors, find_stages
-from coworks_async.deploy.options import function_prefix
-from coworks_async.deploy.stack import Stack
-from coworks_async.deploy.terraform.workdir import ROOT
+from coworks_async.deploy.aws.account import aws_errors, find_stages
+from coworks_async.deploy.stack import Stack, function_prefix
 from coworks_async.exceptions import DeployError
 
 HASH = "content-hash"
@@ -112,18 +108,6 @@ def create_bucket(session: Any, bucket: str) -> None:
             location = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
             client.create_bucket(Bucket=bucket, **location)
             client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [_CREATED_TAG]})
-
-
-def find_deployed_archive(folder: Path) -> tuple[str, str] | None:
-    """Return bucket and key of the archive in a stage's root module.
-
-    Returns None if there is no root module, or only one that `cws destroy` wrote.
-    """
-    try:
-        function = json.loads((folder / ROOT).read_text())["resource"]["aws_lambda_function"]["service"]
-    except FileNotFoundError:
-        return None
-    return (function["s3_bucket"], function["s3_key"]) if function["tags"][ARCHIVE_TAG] else None
 
 
 def delete_archives(session: Any, stack: Stack, bucket: str, key: str) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Describe a stage as a Terraform root module and run Terraform or OpenTofu on it."""

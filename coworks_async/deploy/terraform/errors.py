@@ -1,193 +1,231 @@
-"""Why Terraform failed, in one line with the remedy."""
+"""Explain a Terraform error in one line with its remedy, and keep secrets out of it."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from coworks_async.deploy.terraform.events import Diagnostic
+MAX_LENGTH = 400
+"""Maximum length of Terraform's own text in an error message; the log has the rest."""
 
-MAX_WORDS = 400
-"""How much of Terraform's own words, in letters, goes into a line; the log has the rest."""
+LOCK_ERROR = "Error acquiring the state lock"
 
-LOCKED = "Error acquiring the state lock"
-
-# Said besides another error, of which it is a consequence.
+# Summaries that only follow from another error.
 CONSEQUENCES = (
     "execution halted",
     "Terraform encountered problems during init",
     "OpenTofu encountered problems during",
 )
 
+MIN_SECRET_LENGTH = 8
+"""Shorter values are not redacted: they may be part of any word, such as a log level, a number or a stage."""
+
+MASK = "(sensitive value)"
+
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """What Terraform, its provider or AWS says where this is the cause, and our words for it.
+class Diagnostic:
+    """An error or a warning of Terraform.
 
-    `{directory}` and `{program}` in the words, and the sign's named groups, are filled in.
+    Attributes:
+        where: the address of the resource, or file and line, or empty.
     """
 
-    sign: re.Pattern[str]
-    words: str
+    severity: Literal["error", "warning"]
+    summary: str
+    detail: str = ""
+    where: str = ""
 
 
-def _cause(sign: str, words: str) -> Cause:
-    return Cause(re.compile(sign), words)
-
-
-# The first that fits counts: an expired login, say, is told within "no valid credential sources".
-CAUSES = (
-    _cause(
+# Patterns of known errors, and their explanations, which may use `{directory}`, `{program}`, `{where}` and the named
+# groups. The first match counts: an expired login, for example, also reports "no valid credential sources".
+KNOWN_ERRORS = (
+    (
         r"ExpiredToken|RequestExpired|token included in the request is expired|SSO (session|token) has expired"
         r"|token has expired|refresh cached SSO token failed|SSOProviderInvalidToken",
-        "The AWS credentials have expired: log in again (aws sso login, or new keys).",
+        "The AWS credentials have expired. Log in again (aws sso login) or create new keys.",
     ),
-    _cause(
+    (
         r"InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch|InvalidAccessKeyId|AuthFailure",
-        "AWS does not accept the credentials: check the keys, or choose a profile with --profile-name.",
+        "AWS rejected the credentials. Check the keys, or choose a profile with --profile-name.",
     ),
-    _cause(
+    (
         r"failed to get shared config profile,? (?P<profile>[^\s,]+)",
-        "There is no AWS profile {profile}: ~/.aws/config has those there are, --profile-name chooses.",
+        "The AWS profile {profile} is not in ~/.aws/config. Choose another one with --profile-name.",
     ),
-    _cause(
+    (
         r"[Nn]o valid credential sources|NoCredentialProviders",
-        "No AWS credentials are found: choose a profile with --profile-name, or set AWS_ACCESS_KEY_ID and "
+        "No AWS credentials were found. Choose a profile with --profile-name, or set AWS_ACCESS_KEY_ID and "
         "AWS_SECRET_ACCESS_KEY.",
     ),
-    _cause(
+    (
         r"(Missing Region|[Mm]issing AWS region|[Ii]nvalid AWS Region:\s*$|Invalid region value)",
-        "No AWS region is set: give --region, or set AWS_REGION.",
+        "No AWS region is set. Use --region or set AWS_REGION.",
     ),
-    _cause(
+    (
         r"not authorized to perform: (?P<action>[\w-]+:[\w*-]+)",
-        "AWS denies {action} to these credentials: their policy has to allow it.",
+        "AWS denied {action}{where}. Allow it in the policy of these credentials.",
     ),
-    _cause(
+    (
         r"operation error (?P<service>[\w -]+): (?P<operation>\w+),.*(AccessDenied|Forbidden|UnauthorizedOperation)",
-        "AWS denies {service} {operation} to these credentials: their policy has to allow it.",
+        "AWS denied {service} {operation}{where}. Allow it in the policy of these credentials.",
     ),
-    _cause(
+    (
         r"GetObject.{1,40}PermanentRedirect",
-        "The archive's bucket is in another region than the function: name one of the function's region with --bucket.",
+        "The archive's bucket is in another region than the function. Use --bucket to name one in its region.",
     ),
-    _cause(
+    (
         r"requested bucket from \"(?P<asked>[^\"]+)\", actual location \"(?P<actual>[^\"]+)\"",
-        "The bucket of the state is in {actual}, not in {asked}: give --region {actual}, or another --tf-bucket.",
+        "The bucket of the state is in {actual}, not in {asked}. Use --region {actual} or another --tf-bucket.",
     ),
-    _cause(
+    (
         r"region '(?P<asked>[^']+)' is wrong; expecting '(?P<actual>[^']+)'",
-        "A bucket is in {actual}, not in {asked}: give --region {actual}, or another bucket.",
+        "A bucket is in {actual}, not in {asked}. Use --region {actual} or another bucket.",
     ),
-    _cause(
+    (
         r"BucketRegionError|PermanentRedirect|StatusCode: 301",
-        "A bucket is in another region: give its --region, or another bucket (--bucket, --tf-bucket).",
+        "A bucket is in another region. Use its --region, or another bucket (--bucket, --tf-bucket).",
     ),
-    _cause(
+    (
         r"S3 bucket (\"[^\"]*\" )?does not exist",
-        "The bucket of the state does not exist: create it, or give another --tf-bucket.",
+        "The bucket of the state does not exist. Create it, or use another --tf-bucket.",
     ),
-    _cause(
+    (
         r"does not match configured version constraints?",
-        "The providers that an earlier deploy chose do not fit any more: run `{program} init -upgrade` in {directory}.",
+        "The providers chosen by an earlier deploy are too old or too new. Run `{program} init -upgrade` in "
+        "{directory}.",
     ),
-    _cause(
+    (
         r"(Failed to query available provider packages|Failed to install provider|Failed to resolve provider packages"
         r"|Registry service unreachable)(.*?(?:provider|installing) (?P<provider>[\w.-]+/[\w./-]*\w))?",
-        "{program} cannot install a provider ({provider}): the registry has to be reachable, or the file of "
-        "TF_CLI_CONFIG_FILE has to name a mirror.",
+        "{program} cannot install a provider ({provider}). Check the connection to the registry, or configure a "
+        "mirror with TF_CLI_CONFIG_FILE.",
     ),
-    _cause(
+    (
         r"Backend (configuration changed|configuration block has changed|initialization required)"
         r"|approval for state migration|state migration action",
-        "The state is to be kept elsewhere than at the last deploy: go back to the old options, or move it by "
+        "The options store the state elsewhere than the last deploy did. Use its options, or move the state: run "
         "`{program} init -migrate-state` in {directory}.",
     ),
-    _cause(
+    (
         r"errored\.tfstate|Failed to (persist|save) state|Error saving state",
-        "The state could not be saved where it belongs: once that works again, run `{program} state push "
-        "errored.tfstate` in {directory}, before the next deploy.",
+        "The state could not be saved. Before the next deploy, run `{program} state push errored.tfstate` in "
+        "{directory}.",
     ),
 )
 
 
-def explain(diagnostics: Iterable[Diagnostic], directory: Path, program: str) -> str:
-    """Say in one line what went wrong.
+def explain_errors(diagnostics: Iterable[Diagnostic], directory: Path, program: str) -> str:
+    """Explain why Terraform failed, in one line.
 
-    Parameters: what Terraform said; the `directory` it ran in and the `program`, for the remedies.
-    Returns the cause and its remedy where it is a known one, else Terraform's words: summary, first sentence of the
-    detail, where. Of several errors one is told, of a known cause before others, and the others counted.
+    A known error is explained with its remedy; an unknown one in Terraform's words: summary, first sentence of the
+    detail, location. Of several errors one is explained, a known one first, and the others are counted.
     """
-    errors = [each for each in dict.fromkeys(diagnostics) if each.severity == "error"]
-    told = [each for each in errors if not each.summary.startswith(CONSEQUENCES)] or errors
-    if not told:
-        return f"{program} failed without saying why."
-    known = [words for each in told if (words := _known(each, directory, program))]
-    # One cause fails many resources alike.
-    others = len(told) - (known.count(known[0]) if known else 1)
+    all_errors = [each for each in dict.fromkeys(diagnostics) if each.severity == "error"]
+    errors = [each for each in all_errors if not each.summary.startswith(CONSEQUENCES)] or all_errors
+    if not errors:
+        return f"{program} failed without an error message."
+    known = [text for each in errors if (text := _explain_known(each, directory, program))]
+    # One cause may fail many resources.
+    others = len(errors) - (known.count(known[0]) if known else 1)
     more = "" if others == 0 else f" And {others} more error{'s' if others > 1 else ''}."
-    return (known[0] if known else _words(told[0])) + more
+    return (known[0] if known else _quote(errors[0])) + more
 
 
-def read_text(lines: Sequence[str]) -> list[Diagnostic]:
-    """Read the error of a command that writes text: `Error: summary`, then perhaps where, then the detail.
+def parse_text_error(lines: Sequence[str]) -> list[Diagnostic]:
+    """Parse the error of a command that prints text: `Error: summary`, an optional location, the detail.
 
-    It is one, with all that follows as its detail: an error may quote another. Without such a line it is the last
-    paragraph.
+    The result has at most one error, whose detail is the whole rest, because an error may quote another one. Without an
+    `Error:` line it is the last paragraph.
     """
     blocks = re.split(r"^Error: ", "\n".join(lines), flags=re.MULTILINE)[1:]
-    told = [block for block in blocks if not block.startswith(CONSEQUENCES)] or blocks
-    if not told:
-        paragraphs = "\n".join(lines).strip().split("\n\n")
-        return [Diagnostic("error", paragraphs[-1].lstrip("- "))] if paragraphs[-1] else []
-    summary, _, rest = "".join(told).partition("\n\n")
-    place = re.match(r"  (?:with (?P<address>.+?),\s+)?on (?P<file>\S+)(?: line (?P<line>\d+))?", rest)
-    if place is None:
+    blocks = [block for block in blocks if not block.startswith(CONSEQUENCES)] or blocks
+    if not blocks:
+        last = "\n".join(lines).strip().split("\n\n")[-1]
+        return [Diagnostic("error", last.lstrip("- "))] if last else []
+    summary, _, rest = "".join(blocks).partition("\n\n")
+    location = re.match(r"  (?:with (?P<address>.+?),\s+)?on (?P<file>\S+)(?: line (?P<line>\d+))?", rest)
+    if location is None:
         return [Diagnostic("error", summary.strip(), rest.strip())]
-    line = f" line {place['line']}" if place["line"] else ""
-    return [
-        Diagnostic(
-            "error", summary.strip(), rest.partition("\n\n")[2].strip(), place["address"] or place["file"] + line
-        )
-    ]
+    line = f" line {location['line']}" if location["line"] else ""
+    detail = rest.partition("\n\n")[2].strip()
+    return [Diagnostic("error", summary.strip(), detail, location["address"] or location["file"] + line)]
 
 
-def _known(error: Diagnostic, directory: Path, program: str) -> str | None:
-    if LOCKED in error.summary:
-        return _locked(error.detail, directory, program)
-    # Text is broken into lines anywhere.
-    text = _line(f"{error.summary} {error.detail}")
-    for cause in CAUSES:
-        if found := cause.sign.search(text):
-            groups = {name: value or "see the log" for name, value in found.groupdict().items()}
-            told = cause.words.format(directory=directory, program=program, **groups)
-            return f"{told[:-1]} ({error.where})." if error.where and "denies" in told else told
+def _explain_known(error: Diagnostic, directory: Path, program: str) -> str | None:
+    if LOCK_ERROR in error.summary:
+        return _explain_lock(error.detail, directory, program)
+    # Terraform wraps lines anywhere.
+    text = _join_lines(f"{error.summary} {error.detail}")
+    for pattern, explanation in KNOWN_ERRORS:
+        if match := re.search(pattern, text):
+            groups = {name: value or "see the log" for name, value in match.groupdict().items()}
+            where = f" ({error.where})" if error.where else ""
+            return explanation.format(directory=directory, program=program, where=where, **groups)
     return None
 
 
-def _locked(text: str, directory: Path, program: str) -> str:
-    """Say who holds the lock, if they are to be waited for or may be gone."""
+def _explain_lock(text: str, directory: Path, program: str) -> str:
     lock = {key: value.strip() for key, value in re.findall(r"^\s*(ID|Path|Who|Created):(.*)$", text, re.MULTILINE)}
     if "ID" not in lock:
-        return f"The state cannot be locked: {_sentence(text)}"
-    holder = f"The state is locked by {lock.get('Who', 'somebody')} since {lock.get('Created', 'some time')[:19]} UTC"
+        return f"The state cannot be locked: {_first_sentence(text)}"
+    since = lock.get("Created", "unknown time")[:19]
+    holder = f"The state is locked by {lock.get('Who', 'an unknown user')} since {since} UTC."
     if "/" not in lock.get("Path", ""):
-        # A lock of the system's: it ends with its holder, and nobody else can take it away.
-        return f"{holder}: another {program} is at work in {directory}; wait for its end."
-    return f"{holder}: wait for its end; if it is gone, run `{program} force-unlock {lock['ID']}` in {directory}."
+        # A file lock of the operating system: it ends with its process and cannot be removed.
+        return f"{holder} Another {program} is running in {directory}. Wait until it ends."
+    return (
+        f"{holder} Wait until it ends. If it no longer runs, run `{program} force-unlock {lock['ID']}` in {directory}."
+    )
 
 
-def _words(error: Diagnostic) -> str:
-    detail = _sentence(error.detail)
-    words = _line(error.summary).rstrip(".:") + (f": {detail}" if detail else "")
-    words = words if len(words) <= MAX_WORDS else f"{words[:MAX_WORDS]}…"
-    return f"{words.rstrip('.')} ({error.where})." if error.where else f"{words.rstrip('.')}."
+def _quote(error: Diagnostic) -> str:
+    detail = _first_sentence(error.detail)
+    text = _join_lines(error.summary).rstrip(".:") + (f": {detail}" if detail else "")
+    text = text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}…"
+    return f"{text.rstrip('.')} ({error.where})." if error.where else f"{text.rstrip('.')}."
 
 
-def _sentence(text: str) -> str:
-    """The first sentence: of the first paragraph, as a blank line ends one too."""
-    return re.split(r"(?<=[.!?])\s", _line(text.strip().partition("\n\n")[0]), maxsplit=1)[0]
+def _first_sentence(text: str) -> str:
+    first_paragraph = text.strip().partition("\n\n")[0]
+    return re.split(r"(?<=[.!?])\s", _join_lines(first_paragraph), maxsplit=1)[0]
 
 
-def _line(text: str) -> str:
+def _join_lines(text: str) -> str:
     return " ".join(text.split())
+
+
+class Redactor:
+    """Replaces secret values with a mask.
+
+    Terraform masks what it knows to be sensitive, but not a failed command or an AWS error that quotes a request.
+
+    Example:
+        >>> Redactor(["s3cr3t-token"]).redact("the token s3cr3t-token")
+        'the token (sensitive value)'
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        forms = {form for secret in secrets if len(secret) >= MIN_SECRET_LENGTH for form in _written_forms(secret)}
+        # The longest first: one may be part of another.
+        ordered = sorted(forms, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, ordered))) if forms else None
+
+    def redact(self, text: str) -> str:
+        """Return the text without the secrets."""
+        return self._pattern.sub(MASK, text) if self._pattern is not None else text
+
+    def redact_file(self, path: Path) -> None:
+        """Remove the secrets from a file. A file without secrets is not written."""
+        text = path.read_text(errors="replace")
+        if (redacted := self.redact(text)) != text:
+            path.write_text(redacted)
+
+
+def _written_forms(secret: str) -> set[str]:
+    """Return the forms a value has in text, in JSON, in JSON within JSON, and in Go's JSON, which escapes more."""
+    inner = json.dumps(secret, ensure_ascii=False)[1:-1]
+    forms = {secret, inner, json.dumps(secret)[1:-1], json.dumps(inner, ensure_ascii=False)[1:-1]}
+    return forms | {re.sub(r"[<>&]", lambda sign: f"\\u{ord(sign[0]):04x}", form) for form in forms}

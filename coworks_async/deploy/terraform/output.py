@@ -1,75 +1,193 @@
-"""What Terraform said in one run: handed on to whoever watches, and kept for the error it may end in."""
+"""Parse and collect the output of one `terraform … -json` run.
 
-from dataclasses import replace
+The format: https://developer.hashicorp.com/terraform/internals/machine-readable-ui. OpenTofu writes the same.
+"""
 
-from coworks_async.deploy.terraform.errors import CONSEQUENCES, read_text
-from coworks_async.deploy.terraform.events import Diagnostic, Event, Failed, Finished, Started, Watch, parse
-from coworks_async.deploy.terraform.redaction import Redaction
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-ALL = "all changes were made; nothing is left to do"
+from coworks_async.deploy.terraform.errors import CONSEQUENCES, Diagnostic, Redactor, parse_text_error
+
+ALL_DONE = "All changes were made."
+
+# Actions that change nothing.
+_NO_CHANGE = frozenset({"noop", "read"})
 
 
-class Said:
-    """The events of a run, and the lines that are none.
+@dataclass(frozen=True)
+class ResourceChange:
+    """A change of a resource: `create`, `update`, `replace` or `delete`."""
 
-    Parameters: `hushed`, the summaries of the warnings that are not handed on; those that are come to it, so that
-    each is told once. `redaction`, of what Terraform says in words.
+    action: str
+    address: str
+
+
+class PlannedChange(ResourceChange):
+    """A plan contains the change."""
+
+
+class ChangeStarted(ResourceChange):
+    """Terraform started the change."""
+
+
+class ChangeFinished(ResourceChange):
+    """Terraform finished the change."""
+
+
+class ChangeFailed(ResourceChange):
+    """The change failed. Its diagnostic follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """The number of changes in a plan. A replacement counts as one to add and one to remove."""
+
+    add: int
+    change: int
+    remove: int
+
+    @property
+    def total(self) -> int:
+        """The number of `ChangeFinished` events of a successful apply."""
+        return self.add + self.change + self.remove
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A line for the user that is not Terraform's."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One second has passed."""
+
+
+TerraformEvent = ResourceChange | PlanSummary | Diagnostic | Message | Tick
+
+EventListener = Callable[[TerraformEvent], None]
+"""Called with each event, in the thread that runs Terraform."""
+
+_HOOKS: dict[str, type[ResourceChange]] = {
+    "apply_start": ChangeStarted,
+    "apply_complete": ChangeFinished,
+    "apply_errored": ChangeFailed,
+}
+
+
+def ignore_events(event: TerraformEvent) -> None:
+    """Ignore an event: the default `EventListener`."""
+
+
+def parse_line(line: str) -> TerraformEvent | None:
+    """Parse one line of output.
+
+    Returns:
+        None for a line without an event: not JSON, of an unknown type, or about a resource that is only read.
+
+    Example:
+        >>> parse_line('{"type": "apply_start", "hook": {"action": "create", "resource": {"addr": "aws_iam_role.x"}}}')
+        ChangeStarted(action='create', address='aws_iam_role.x')
+    """
+    try:
+        return _parse_message(json.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # The log has the line. An unexpected format must not end a deploy.
+        return None
+
+
+def _parse_message(message: dict[str, Any]) -> TerraformEvent | None:
+    match message["type"]:
+        case "planned_change":
+            action, address = message["change"]["action"], message["change"]["resource"]["addr"]
+            return None if action in _NO_CHANGE else PlannedChange(action, address)
+        case "change_summary" if message["changes"]["operation"] == "plan":
+            changes = message["changes"]
+            return PlanSummary(changes["add"], changes["change"], changes["remove"])
+        case "diagnostic":
+            return _parse_diagnostic(message["diagnostic"])
+        case kind if kind in _HOOKS:
+            action, address = message["hook"]["action"], message["hook"]["resource"]["addr"]
+            return None if action in _NO_CHANGE else _HOOKS[kind](action, address)
+    return None
+
+
+def _parse_diagnostic(message: dict[str, Any]) -> Diagnostic:
+    where = message.get("address", "")
+    if not where and "range" in message:
+        where = f"{message['range']['filename']} line {message['range']['start']['line']}"
+    severity: Literal["error", "warning"] = "error" if message["severity"] == "error" else "warning"
+    return Diagnostic(severity, message["summary"], message.get("detail", ""), where)
+
+
+class OutputCollector:
+    """Collects the events of one Terraform run and forwards them to a listener.
+
+    Errors are not forwarded; the caller reports them once the run has ended. A warning is forwarded only if its summary
+    is not in `seen_warnings`, however often Terraform repeats it.
+
+    Args:
+        on_event: called with each forwarded event.
+        seen_warnings: summaries already forwarded; updated in place.
+        redactor: removes secrets from diagnostics and text.
     """
 
-    def __init__(self, watch: Watch, hushed: set[str], redaction: Redaction) -> None:
-        self.events: list[Event] = []
+    def __init__(self, on_event: EventListener, seen_warnings: set[str], redactor: Redactor) -> None:
+        self.events: list[TerraformEvent] = []
         self._text: list[str] = []
-        self._watch = watch
-        self._hushed = hushed
-        self._redaction = redaction
+        self._on_event = on_event
+        self._seen_warnings = seen_warnings
+        self._redactor = redactor
 
-    def hear(self, line: str) -> None:
-        """Take a line, and hand on what it tells; an error is kept for the end."""
-        event = parse(line)
+    def feed(self, line: str) -> None:
+        """Parse one line of output. Lines that are not JSON are kept for `diagnostics`."""
+        event = parse_line(line)
         if event is None:
             if not line.startswith("{"):
-                self._text.append(self._redaction.text(line))
+                self._text.append(self._redactor.redact(line))
             return
         if isinstance(event, Diagnostic):
-            summary, detail = self._redaction.text(event.summary), self._redaction.text(event.detail)
+            summary, detail = self._redactor.redact(event.summary), self._redactor.redact(event.detail)
             event = replace(event, summary=summary, detail=detail)
         self.events.append(event)
         if isinstance(event, Diagnostic):
-            if event.severity == "error" or event.summary in self._hushed:
+            if event.severity == "error" or event.summary in self._seen_warnings:
                 return
-            self._hushed.add(event.summary)
-        self._watch(event)
+            self._seen_warnings.add(event.summary)
+        self._on_event(event)
 
     def diagnostics(self) -> list[Diagnostic]:
-        """Return what was said of errors, be it in JSON or in text."""
-        return [event for event in self.events if isinstance(event, Diagnostic)] or read_text(self._text)
+        """Return the diagnostics of the run, from JSON messages or, without any, from plain text."""
+        return [event for event in self.events if isinstance(event, Diagnostic)] or parse_text_error(self._text)
 
-    def progress(self, total: int | None) -> str:
-        """Say how many of the changes to be made are made; nothing of a run that makes none."""
-        if total is None:
+    def summary(self, planned: int | None) -> str:
+        """Describe how far a failed run got; empty if it plans no changes."""
+        if planned is None:
             return ""
-        return f" {self._made} of {total} changes were made; the same command goes on from there."
+        return f"{self._finished} of {planned} changes were made. Run the same command again to continue."
+
+    def describe_interruption(self, planned: int | None, *, killed: bool, all_done: str = ALL_DONE) -> str:
+        """Describe how far an interrupted run got; `all_done` is the description if it made all its changes."""
+        if planned is None:
+            return "Interrupted. No changes were made."
+        if not killed:
+            is_complete = self._finished == planned and self._has_no_failure()
+            return f"Interrupted. {all_done if is_complete else self.summary(planned)}"
+        pending = [event.address for event in self.events if isinstance(event, ChangeStarted)]
+        for event in self.events:
+            if isinstance(event, ChangeFinished | ChangeFailed):
+                pending.remove(event.address)
+        lost = f" Possibly in AWS but not in the state: {', '.join(pending)}." if pending else ""
+        return f"Terraform was killed. {self.summary(planned)}{lost}"
 
     @property
-    def _made(self) -> int:
-        return sum(isinstance(event, Finished) for event in self.events)
+    def _finished(self) -> int:
+        return sum(isinstance(event, ChangeFinished) for event in self.events)
 
-    def _went_well(self) -> bool:
-        # That it was asked to end is an error of Terraform's too.
+    def _has_no_failure(self) -> bool:
+        # Terraform reports the interruption itself as an error.
         errors = [event for event in self.events if isinstance(event, Diagnostic) and event.severity == "error"]
         return all(error.summary.startswith(CONSEQUENCES) for error in errors)
-
-    def interrupted(self, total: int | None, *, killed: bool, done: str = ALL) -> str:
-        """Say what was done, and what was not, when it was interrupted; `done` where all of it was."""
-        if total is None:
-            return "Interrupted while nothing was being changed."
-        if not killed and self._made == total and self._went_well():
-            return f"Interrupted: {done}."
-        if not killed:
-            return f"Interrupted:{self.progress(total)}"
-        begun = [event.address for event in self.events if isinstance(event, Started)]
-        for event in self.events:
-            if isinstance(event, Finished | Failed):
-                begun.remove(event.address)
-        flight = f" In AWS, but not in the state, may be: {', '.join(begun)}." if begun else ""
-        return f"Terraform was killed:{self.progress(total)}{flight}"

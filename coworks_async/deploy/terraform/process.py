@@ -1,4 +1,4 @@
-"""One run of a program that must not be cut off: its output in a log, its lines heard, Ctrl-C passed on gently."""
+"""Run a program that must not be cut off: log its output, pass its lines on, forward Ctrl-C to it."""
 
 import os
 import signal
@@ -6,87 +6,88 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
 
-# How long to wait between two looks at the log, and between two beats, in seconds.
-PAUSE = 0.05
-BEAT = 1.0
+# Seconds.
+POLL_INTERVAL = 0.05
+TICK_INTERVAL = 1.0
+CONFIRMATION_TIME = 5.0
 
-SECOND_THOUGHT = 5.0
-"""How many seconds a user has to confirm that Terraform is to be killed."""
-
-FINISHING = "Interrupted: Terraform finishes its step; press Ctrl-C again only if it hangs."
+FINISHING = "Interrupted. Terraform is finishing its current step. Press Ctrl-C again only if it hangs."
 WARNING = (
-    "Killing Terraform may lose what is in flight: state and AWS may differ. "
-    f"Press Ctrl-C once more within {SECOND_THOUGHT:.0f} s to kill it."
+    "Killing Terraform can leave resources in AWS that are not in the state. "
+    f"Press Ctrl-C again within {CONFIRMATION_TIME:.0f} s to kill it."
 )
-KILLED = "Terraform is killed."
+KILLED = "Terraform was killed."
 
 
-class Interruption:
-    """Ctrl-C, or SIGTERM, while a program runs: the first lets it end, the second warns, the third kills it.
+class InterruptHandler:
+    """Handles SIGINT and SIGTERM while a program runs: the first interrupts it, the second warns, the third kills it.
 
-    The signal's handler only counts; `act` does the rest, from the loop that waits for the program.
+    The signal handler only counts; `process_signals` does the rest, called from the loop that waits for the program.
 
     Attributes:
-        asked: the program was told to end; `killed`: it was killed.
+        interrupted: whether the program was interrupted.
+        killed: whether it was killed.
     """
 
-    def __init__(self, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self.asked = False
+    def __init__(self, on_message: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self.interrupted = False
         self.killed = False
-        self._tell = tell
+        self._on_message = on_message
         self._clock = clock
-        self._signals = 0
-        self._warned: float | None = None
+        self._pending = 0
+        self._warned_at: float | None = None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Count a signal; what `signal.signal` takes."""
-        self._signals += 1
+        """Count a signal."""
+        self._pending += 1
 
-    def act(self, process: subprocess.Popen[bytes]) -> None:
-        """Do what the signals since the last time ask for."""
-        while self._signals:
-            self._signals -= 1
-            if not self.asked:
-                self.asked = True
-                # The group, as a terminal does: Terraform may be behind a wrapper, and providers ignore it.
+    def process_signals(self, process: subprocess.Popen[bytes]) -> None:
+        """Act on the signals received since the last call."""
+        while self._pending:
+            self._pending -= 1
+            if not self.interrupted:
+                self.interrupted = True
+                # To the process group, as a terminal does: `terraform` may be a wrapper. Providers ignore SIGINT.
                 _send(process, signal.SIGINT)
-                self._tell(FINISHING)
-            elif self._warned is None or self._clock() - self._warned > SECOND_THOUGHT:
-                self._warned = self._clock()
-                self._tell(WARNING)
+                self._on_message(FINISHING)
+            elif self._warned_at is None or self._clock() - self._warned_at > CONFIRMATION_TIME:
+                self._warned_at = self._clock()
+                self._on_message(WARNING)
             elif not self.killed:
                 self.killed = True
                 _send(process, signal.SIGKILL)
-                self._tell(KILLED)
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Who hears of a run: each line that the program writes, a beat every second, and the lines on an interruption."""
-
-    hear: Callable[[str], None]
-    beat: Callable[[], None]
-    tell: Callable[[str], None]
+                self._on_message(KILLED)
 
 
 def run_logged(
-    command: Sequence[str], directory: Path, environment: Mapping[str, str], log: Path, listener: Listener
-) -> tuple[int, Interruption]:
-    """Run a program to its end; its log is a file that exists.
+    command: Sequence[str],
+    directory: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    on_line: Callable[[str], None],
+    on_tick: Callable[[], None],
+    on_message: Callable[[str], None],
+) -> tuple[int, InterruptHandler]:
+    """Run a program and append its output to an existing log file. Call it from the main thread.
 
-    It writes into the log by itself, which is read as it grows: should this process be killed, or its terminal
-    closed, the program does not notice and finishes what it does. It is in a session of its own, so that a Ctrl-C
-    reaches it only as `Interruption` wants it to. Its files are private to the user.
+    The program writes to the log file itself, so it runs on if this process is killed or its terminal is closed. It
+    has its own session, so Ctrl-C reaches it only through the handler. Files that it creates are private to the user.
 
-    Returns the exit code and how it was interrupted. To be called in the main thread, where signals are handled.
+    Args:
+        on_line: called with each line of output.
+        on_tick: called every second.
+        on_message: called with messages about an interruption.
+
+    Returns:
+        The exit code, and the handler, which knows whether the program was interrupted.
     """
-    interruption = Interruption(listener.tell)
-    with log.open("rb") as reader, log.open("ab") as writer, _handled(interruption):
+    handler = InterruptHandler(on_message)
+    with log.open("rb") as reader, log.open("ab") as writer, _install(handler):
         reader.seek(0, os.SEEK_END)
         process = subprocess.Popen(  # noqa: S603
             command,
@@ -99,40 +100,46 @@ def run_logged(
             umask=0o077,
         )
         try:
-            _follow(process, reader, interruption, listener)
+            _follow(process, reader, handler, on_line, on_tick)
         except BaseException:
-            # Whoever listens failed: the program is left in no half step.
+            # A callback failed. Let the program finish its step.
             _send(process, signal.SIGINT)
             process.wait()
             raise
-    return process.returncode, interruption
+    return process.returncode, handler
 
 
-def _follow(process: subprocess.Popen[bytes], reader: BinaryIO, interruption: Interruption, listener: Listener) -> None:
-    begun, last = b"", time.monotonic()
+def _follow(
+    process: subprocess.Popen[bytes],
+    reader: BinaryIO,
+    handler: InterruptHandler,
+    on_line: Callable[[str], None],
+    on_tick: Callable[[], None],
+) -> None:
+    partial, last_tick = b"", time.monotonic()
     while True:
-        interruption.act(process)
-        # Asked before the log is read: what is written by then is read for the last time.
-        ended = process.poll() is not None
-        *lines, begun = (begun + reader.read()).split(b"\n")
-        for line in [*lines, begun] if ended and begun else lines:
-            listener.hear(line.decode(errors="replace"))
-        if ended:
+        handler.process_signals(process)
+        # Before the log is read: the last read then includes all output.
+        has_ended = process.poll() is not None
+        *lines, partial = (partial + reader.read()).split(b"\n")
+        for line in [*lines, partial] if has_ended and partial else lines:
+            on_line(line.decode(errors="replace"))
+        if has_ended:
             return
-        if time.monotonic() - last >= BEAT:
-            last = time.monotonic()
-            listener.beat()
-        time.sleep(PAUSE)
+        if time.monotonic() - last_tick >= TICK_INTERVAL:
+            last_tick = time.monotonic()
+            on_tick()
+        time.sleep(POLL_INTERVAL)
 
 
 @contextmanager
-def _handled(interruption: Interruption) -> Iterator[None]:
-    before = {number: signal.signal(number, interruption.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+def _install(handler: InterruptHandler) -> Iterator[None]:
+    before = {number: signal.signal(number, handler.handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 def _send(process: subprocess.Popen[bytes], number: int) -> None:

@@ -1,182 +1,196 @@
-"""The root module of a stage, as Terraform's JSON: the gateway's module, the domain's, the function, and its needs.
+"""Create the root module of a stage in Terraform's JSON syntax: API, domain, function, role and logs.
 
 https://developer.hashicorp.com/terraform/language/syntax/json
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from coworks_async.deploy.aws.account import ARCHIVE_TAG, SERVICE_TAG, STAGE_TAG
-from coworks_async.deploy.environment import VARIABLE, own_variables
-from coworks_async.deploy.stack import CloudBackend, Domain, S3Backend, Stack
-from coworks_async.deploy.terraform.iam import policy, trust
-from coworks_async.deploy.terraform.tf_json import Expression, Template, rendered
+from coworks_async.deploy.environment import VARIABLE_NAME, built_in_variables
+from coworks_async.deploy.stack import (
+    ARCHIVE_TAG,
+    ENTRY_MODULE,
+    SERVICE_TAG,
+    STAGE_TAG,
+    CloudBackend,
+    Domain,
+    S3Backend,
+    Stack,
+)
+from coworks_async.deploy.terraform.iam import create_role_policy, create_trust_policy
+from coworks_async.deploy.terraform.tf_json import Expression, TemplateString, render
 
 TERRAFORM_VERSION = ">= 1.10"
-PROVIDER_VERSION = ">= 6.0, < 7.0"
+PROVIDER_MAJOR = 6
 ALIAS = "live"
-"""The name of the alias that the gateway calls where the function has published versions."""
+"""Alias of the function that the gateway invokes if the function has published versions."""
 
-_LOOKED_UP = ("aws_acm_certificate", "aws_lambda_layer_version")
+ROUTES_TARGET = "module.api.module.routes"
+"""Address of the API with its routes, which needs no function."""
+
+_LOOKUPS = ("aws_acm_certificate", "aws_lambda_layer_version")
 _NO_CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/none"
 
 Block = dict[str, Any]
 
 
-def root(stack: Stack) -> Block:
-    """Return what `main.tf.json` says of a stage.
+def create_root(stack: Stack) -> Block:
+    """Return the content of `main.tf.json`.
 
-    The routes are one value, `locals.routes`: services that differ in their entries alone differ in nothing else.
-    Nothing that the module's routes are told is an attribute of the function: they can be made before it.
+    Routes are one value, `locals.routes`: services that differ only in their entries have otherwise equal root modules.
+    The routes refer to no attribute of the function, so they can be created first.
 
     Example:
-        >>> root(stack)["output"]["shop_id"]["value"]
+        >>> create_root(stack)["output"]["shop_id"]["value"]
         '${module.api.id}'
     """
+    tags = dict(stack.options.tags) | {SERVICE_TAG: stack.service, STAGE_TAG: stack.stage}
     blocks: Block = {
         "terraform": _terraform(stack),
-        "provider": {"aws": _provider(stack)},
-        "variable": {VARIABLE: _variable(stack)},
+        "provider": {"aws": _omit_none({"region": stack.options.region, "default_tags": {"tags": tags}})},
+        "variable": {
+            # No default: an apply by hand without the values would remove the variables from the function.
+            VARIABLE_NAME: {
+                "description": f"Environment variables of the stage {stack.stage}: a JSON object of strings.",
+                "type": "string",
+                "sensitive": True,
+            }
+        },
         "locals": _locals(stack),
         "data": _data(stack),
         "resource": _resources(stack),
-        "module": _modules(stack),
+        "module": {"api": _api(stack)} | ({"domain": _domain(stack.domain)} if stack.domain is not None else {}),
         "output": _outputs(stack),
     }
-    content: Block = rendered({name: block for name, block in blocks.items() if block})
-    return content
+    root: Block = render({name: block for name, block in blocks.items() if block})
+    return root
 
 
-def state_key(stack: Stack) -> str:
-    """Return where a stage's state lies in the bucket of its S3 backend."""
-    return f"{stack.slug}/{stack.stage}/terraform.tfstate"
-
-
-def backend_of(content: Block) -> S3Backend | CloudBackend | None:
-    """Return where a root that was written by a deploy has Terraform keep the state."""
-    told = content["terraform"]
-    if "backend" in told:
-        return S3Backend(told["backend"]["s3"]["bucket"])
-    if "cloud" in told:
-        return CloudBackend(told["cloud"]["organization"], told["cloud"]["workspaces"]["name"])
-    return None
-
-
-def without_lookups(content: Block) -> Block:
-    """Return a root that looks for no certificate and no layer: a stage whose own are gone can be deleted all the same.
-
-    To delete it alone: nothing can be made of it.
-    """
-    data = {name: block for name, block in content.get("data", {}).items() if name not in _LOOKED_UP}
-    told = content["resource"]["aws_lambda_function"]["service"]
-    function = {name: value for name, value in told.items() if name != "layers"}
-    resources = content["resource"] | {"aws_lambda_function": {"service": function}}
-    modules = content["module"]
-    if "domain" in modules:
-        modules = modules | {"domain": modules["domain"] | {"certificate_arn": _NO_CERTIFICATE}}
-    rest = {name: block for name, block in content.items() if name != "data"}
-    return rest | {"resource": resources, "module": modules} | ({"data": data} if data else {})
+def list_resources(stack: Stack) -> list[str]:
+    """Return a line for each route, for the domain, and for each resource of the root module."""
+    kind = "REST API" if stack.gateway.kind == "rest" else "HTTP API"
+    lines = [f"{kind} {stack.function_name}, stage {stack.stage}, {len(stack.gateway.routes)} routes:"]
+    lines += [f"  {route.key}{' (token required)' if route.authorized else ''}" for route in stack.gateway.routes]
+    if stack.domain is not None:
+        lines.append(f"domain {stack.domain.name}, base path /{stack.domain.base_path}")
+    resources = _resources(stack)
+    return lines + [f"{kind}.{name}" for kind in sorted(resources) for name in sorted(resources[kind])]
 
 
 def output_name(stack: Stack, name: str) -> str:
-    """Return the name of an output: the service's, as far as Terraform takes it, and what it tells."""
+    """Return the name of an output, which starts with the service name. (Terraform allows no digit at the start.)"""
     start = "" if stack.slug[0].isalpha() or stack.slug[0] == "_" else "_"
     return f"{start}{stack.slug}_{name}"
 
 
+def parse_backend(root: Block) -> S3Backend | CloudBackend | None:
+    """Return the backend of a root module that a deploy wrote."""
+    block = root["terraform"]
+    if "backend" in block:
+        return S3Backend(block["backend"]["s3"]["bucket"])
+    if "cloud" in block:
+        return CloudBackend(block["cloud"]["organization"], block["cloud"]["workspaces"]["name"])
+    return None
+
+
+def remove_lookups(root: Block) -> Block:
+    """Return a root module without the lookups of certificate and layers, which may no longer exist.
+
+    It only serves to destroy a stage: nothing can be created with it.
+    """
+    data = {name: block for name, block in root.get("data", {}).items() if name not in _LOOKUPS}
+    function = dict(root["resource"]["aws_lambda_function"]["service"])
+    function.pop("layers", None)
+    modules = dict(root["module"])
+    if "domain" in modules:
+        modules["domain"] = modules["domain"] | {"certificate_arn": _NO_CERTIFICATE}
+    changed = {"resource": root["resource"] | {"aws_lambda_function": {"service": function}}, "module": modules}
+    unchanged = {name: block for name, block in root.items() if name != "data"}
+    return unchanged | changed | ({"data": data} if data else {})
+
+
 def _terraform(stack: Stack) -> Block:
+    version = f">= {PROVIDER_MAJOR}.0, < {PROVIDER_MAJOR + 1}.0"
     block: Block = {
         "required_version": TERRAFORM_VERSION,
-        "required_providers": {"aws": {"source": "hashicorp/aws", "version": PROVIDER_VERSION}},
+        "required_providers": {"aws": {"source": "hashicorp/aws", "version": version}},
     }
     match stack.backend:
         case S3Backend(bucket):
-            s3 = {"bucket": bucket, "key": state_key(stack), "encrypt": True, "use_lockfile": True}
-            block["backend"] = {"s3": _set(s3 | {"region": stack.region})}
+            key = f"{stack.slug}/{stack.stage}/terraform.tfstate"
+            s3 = {"bucket": bucket, "key": key, "encrypt": True, "use_lockfile": True}
+            block["backend"] = {"s3": _omit_none(s3 | {"region": stack.options.region})}
         case CloudBackend(organization, workspace):
             block["cloud"] = {"organization": organization, "workspaces": {"name": workspace}}
     return block
 
 
-def _provider(stack: Stack) -> Block:
-    tags = dict(stack.tags) | {SERVICE_TAG: stack.service, STAGE_TAG: stack.stage}
-    return _set({"region": stack.region, "default_tags": {"tags": tags}})
-
-
-def _variable(stack: Stack) -> Block:
-    # Without a default: an apply by hand that lacks the values must not take them away.
-    return {
-        "description": f"What the environment files set for the stage {stack.stage}: a JSON object of strings.",
-        "type": "string",
-        "sensitive": True,
-    }
-
-
 def _locals(stack: Stack) -> Block:
     gateway = stack.gateway
-    routes = [{"method": each.method, "path": each.path, "authorized": each.authorized} for each in gateway.routes]
-    block: Block = {"routes": routes, "policy": policy(stack), "trust": trust(), "variables": own_variables(stack)}
+    block: Block = {
+        "routes": [asdict(route) for route in gateway.routes],
+        "policy": create_role_policy(stack),
+        "trust": create_trust_policy(),
+        "variables": built_in_variables(stack),
+    }
     if gateway.kind == "rest":
         block["gateway_responses"] = [
-            {
-                "type": each.type,
-                "status": "" if each.status is None else str(each.status),
-                "headers": dict(each.headers),
-                "body": each.body,
-            }
-            for each in gateway.responses
+            asdict(response) | {"status": str(response.status or ""), "headers": dict(response.headers)}
+            for response in gateway.responses
         ]
-    if _names_arns(stack):
-        # The function comes after its role, which cannot name it by reference therefore.
-        caller = "data.aws_caller_identity.current"
+    if _needs_function_arn(stack):
+        # Not by reference: the function is created after its role, whose policy names it.
+        account = Expression("data.aws_caller_identity.current.account_id")
         region = Expression("data.aws_region.current.id")
-        place = (":lambda:", region, ":", Expression(f"{caller}.account_id"), f":function:{stack.function.name}")
-        block["partition"] = Expression(f'split(":", {caller}.arn)[1]')
-        block["function_arn"] = Template(("arn:", Expression("local.partition"), *place))
+        block["partition"] = Expression('split(":", data.aws_caller_identity.current.arn)[1]')
+        name = f":function:{stack.function_name}"
+        block["function_arn"] = TemplateString(
+            ("arn:", Expression("local.partition"), ":lambda:", region, ":", account, name)
+        )
     return block
 
 
-def _names_arns(stack: Stack) -> bool:
-    """Tell whether the policy names what is not made yet, or not by Terraform."""
-    return stack.background or bool(stack.function.subnets)
+def _needs_function_arn(stack: Stack) -> bool:
+    return stack.background or bool(stack.options.subnets)
 
 
 def _data(stack: Stack) -> Block:
     block: Block = {}
-    if _names_arns(stack):
+    if _needs_function_arn(stack):
         block |= {"aws_caller_identity": {"current": {}}, "aws_region": {"current": {}}}
-    layers = stack.function.unversioned_layers
+    layers = stack.unversioned_layers
     if layers:
         block["aws_lambda_layer_version"] = {name: {"layer_name": arn} for name, arn in layers.items()}
     if stack.domain is not None and stack.domain.certificate is None:
-        found = {"domain": stack.domain.name, "statuses": ["ISSUED"], "most_recent": True}
-        block["aws_acm_certificate"] = {"domain": found}
+        certificate = {"domain": stack.domain.name, "statuses": ["ISSUED"], "most_recent": True}
+        block["aws_acm_certificate"] = {"domain": certificate}
     return block
 
 
 def _resources(stack: Stack) -> Block:
-    function = stack.function
+    name = stack.function_name
     block: Block = {
         "aws_cloudwatch_log_group": {
-            "service": {"name": f"/aws/lambda/{function.name}", "retention_in_days": function.log_retention}
+            "service": {"name": f"/aws/lambda/{name}", "retention_in_days": stack.options.log_retention}
         },
         "aws_iam_role": {
             "service": {
-                "name": function.name,
-                "description": f"What the function {function.name} may do.",
+                "name": name,
+                "description": f"Permissions of the function {name}.",
                 "assume_role_policy": Expression("jsonencode(local.trust)"),
             }
         },
         "aws_iam_role_policy": {
             "service": {
-                "name": function.name,
+                "name": name,
                 "role": Expression("aws_iam_role.service.id"),
                 "policy": Expression("jsonencode(local.policy)"),
             }
         },
         "aws_lambda_function": {"service": _function(stack)},
     }
-    if function.snap_start:
+    if stack.options.snap_start:
         block["aws_lambda_alias"] = {
             ALIAS: {
                 "name": ALIAS,
@@ -188,68 +202,61 @@ def _resources(stack: Stack) -> Block:
 
 
 def _function(stack: Stack) -> Block:
-    function = stack.function
-    newest = {arn: name for name, arn in function.unversioned_layers.items()}
+    options = stack.options
+    data_sources = {arn: name for name, arn in stack.unversioned_layers.items()}
     layers = [
-        Expression(f"data.aws_lambda_layer_version.{newest[arn]}.arn") if arn in newest else arn
-        for arn in function.layers
+        Expression(f"data.aws_lambda_layer_version.{data_sources[arn]}.arn") if arn in data_sources else arn
+        for arn in options.layers
     ]
     block: Block = {
-        "function_name": function.name,
+        "function_name": stack.function_name,
         "role": Expression("aws_iam_role.service.arn"),
-        "s3_bucket": function.bucket,
-        "s3_key": function.key,
-        "handler": function.handler,
-        "runtime": function.runtime,
-        "architectures": [function.architecture],
-        "memory_size": function.memory_size,
-        "timeout": function.timeout,
+        "s3_bucket": options.bucket,
+        "s3_key": stack.archive_key,
+        "handler": f"{ENTRY_MODULE}.lambda_handler",
+        "runtime": f"python{options.python}",
+        "architectures": [options.architecture],
+        "memory_size": options.memory_size,
+        "timeout": options.timeout,
         "layers": layers or None,
-        "reserved_concurrent_executions": function.reserved_concurrency,
-        "environment": {"variables": Expression(f"merge(jsondecode(var.{VARIABLE}), local.variables)")},
-        "tags": {ARCHIVE_TAG: function.archive},
-        # Its rights, and the log group, which Lambda would make by itself.
+        "reserved_concurrent_executions": options.reserved_concurrency,
+        "environment": {"variables": Expression(f"merge(jsondecode(var.{VARIABLE_NAME}), local.variables)")},
+        "tags": {ARCHIVE_TAG: stack.archive_hash},
+        # The policy depends on the log group, which Lambda would otherwise create itself.
         "depends_on": ["aws_iam_role_policy.service"],
     }
-    if function.subnets:
+    if options.subnets:
         block["vpc_config"] = {
-            "subnet_ids": list(function.subnets),
-            "security_group_ids": list(function.security_groups),
+            "subnet_ids": list(options.subnets),
+            "security_group_ids": list(options.security_groups),
         }
-    if function.snap_start:
+    if options.snap_start:
         block |= {"publish": True, "snap_start": {"apply_on": "PublishedVersions"}}
-    if function.tracing:
+    if options.tracing:
         block["tracing_config"] = {"mode": "Active"}
-    return _set(block)
-
-
-def _modules(stack: Stack) -> Block:
-    block: Block = {"api": _api(stack)}
-    if stack.domain is not None:
-        block["domain"] = _domain(stack.domain)
-    return block
+    return _omit_none(block)
 
 
 def _api(stack: Stack) -> Block:
-    gateway, function = stack.gateway, stack.function
+    gateway, options = stack.gateway, stack.options
     block: Block = {
         "source": f"./modules/{gateway.kind}_api",
-        "name": function.name,
+        "name": stack.function_name,
         "stage_name": stack.stage,
-        "function_name": function.name,
+        "function_name": stack.function_name,
         "function_arn": Expression("aws_lambda_function.service.arn"),
         "routes": Expression("local.routes"),
         "token_header": gateway.token_key,
         "authorizer_ttl": gateway.authorizer_ttl,
-        "access_logs": stack.access_logs,
-        "log_retention_days": function.log_retention,
+        "access_logs": options.access_logs,
+        "log_retention_days": options.log_retention,
     }
     if gateway.kind == "rest":
         block["gateway_responses"] = Expression("local.gateway_responses")
         block["binary_media_types"] = list(gateway.binary_media_types)
-        block["xray_tracing"] = function.tracing
-    if function.snap_start:
-        # The function's ARN by way of the alias, for which the permission has to wait.
+        block["xray_tracing"] = options.tracing
+    if options.snap_start:
+        # The function's ARN, taken from the alias so that the permission waits for it.
         block["function_arn"] = Expression(f'trimsuffix(aws_lambda_alias.{ALIAS}.arn, ":{ALIAS}")')
         block["function_qualifier"] = ALIAS
     return block
@@ -267,21 +274,20 @@ def _domain(domain: Domain) -> Block:
 
 
 def _outputs(stack: Stack) -> Block:
-    told = {
-        "id": ("The API's id.", "module.api.id"),
-        "url": ("The stage's URL.", "module.api.url"),
-        "function": ("The function's name.", "aws_lambda_function.service.function_name"),
+    outputs: dict[str, tuple[str, Any]] = {
+        "id": ("ID of the API.", Expression("module.api.id")),
+        "url": ("URL of the stage.", Expression("module.api.url")),
+        "function": ("Name of the function.", Expression("aws_lambda_function.service.function_name")),
+        "archive": ("Content hash of the archive.", stack.archive_hash),
     }
     if stack.domain is not None:
-        told["domain_target"] = ("Where the domain's DNS record has to lead.", "module.domain.target")
-        told["domain_zone_id"] = ("The Route 53 zone of that host.", "module.domain.zone_id")
-    block: Block = {
-        output_name(stack, name): {"description": description, "value": Expression(value)}
-        for name, (description, value) in told.items()
+        outputs["domain_target"] = ("Host that the domain's DNS record points to.", Expression("module.domain.target"))
+        outputs["domain_zone_id"] = ("Route 53 zone of that host.", Expression("module.domain.zone_id"))
+    return {
+        output_name(stack, name): {"description": description, "value": value}
+        for name, (description, value) in outputs.items()
     }
-    block[output_name(stack, "archive")] = {"description": "The archive's hash.", "value": stack.function.archive}
-    return block
 
 
-def _set(block: Mapping[str, Any]) -> Block:
+def _omit_none(block: Mapping[str, Any]) -> Block:
     return {name: value for name, value in block.items() if value is not None}

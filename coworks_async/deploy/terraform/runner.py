@@ -1,4 +1,4 @@
-"""Terraform, or OpenTofu, run in a stage's folder: find it, plan, apply, and ask what there is."""
+"""Find Terraform or OpenTofu, and run it in the directory of a stage: init, validate, plan, apply, output."""
 
 import fcntl
 import json
@@ -12,103 +12,150 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from coworks_async.deploy.terraform.errors import explain, read_text
-from coworks_async.deploy.terraform.events import Change, Counts, Diagnostic, Notice, Tick, Watch, unwatched
-from coworks_async.deploy.terraform.output import ALL, Said
-from coworks_async.deploy.terraform.process import Listener, run_logged
-from coworks_async.deploy.terraform.redaction import Redaction
+from coworks_async.deploy.emulator import create_provider_override
+from coworks_async.deploy.terraform.errors import Diagnostic, Redactor, explain_errors, parse_text_error
+from coworks_async.deploy.terraform.output import (
+    ALL_DONE,
+    EventListener,
+    Message,
+    OutputCollector,
+    PlannedChange,
+    PlanSummary,
+    Tick,
+    ignore_events,
+)
+from coworks_async.deploy.terraform.process import run_logged
+from coworks_async.deploy.terraform.root_module import PROVIDER_MAJOR
+from coworks_async.deploy.terraform.workdir import OVERRIDE_FILE, ROOT_FILE
 from coworks_async.exceptions import DeployError
 
-MINIMUM = (1, 10)
-"""The first version, of both programs, whose state in S3 is locked without a database."""
+MIN_VERSION = (1, 10)
+"""The first version of both programs that locks a state in S3 without a database."""
 
-INSTALL = {
+INSTALL_PAGES = {
     "terraform": "https://developer.hashicorp.com/terraform/install",
     "tofu": "https://opentofu.org/docs/intro/install/",
 }
 
-# Of the user's environment, what would change what we run or where the state is, or would log requests with all they
-# hold. https://developer.hashicorp.com/terraform/cli/config/environment-variables
-UNWANTED = ("TF_CLI_ARGS", "TF_LOG", "TF_WORKSPACE", "TF_DATA_DIR")
+# Variables of the user that would change what runs or where the state is, or log requests with their content.
+# https://developer.hashicorp.com/terraform/cli/config/environment-variables
+IGNORED_VARIABLES = ("TF_CLI_ARGS", "TF_LOG", "TF_WORKSPACE", "TF_DATA_DIR")
 
-# What our two steps bring about themselves.
+# Caused by `-target`.
 EXPECTED_WARNINGS = frozenset({"Resource targeting is in effect", "Applied changes may be incomplete"})
 
-PRIVATE = ".plans-"
-PATIENCE = 60.0
+PLAN_PREFIX = ".plans-"
+VERSION_TIMEOUT = 60.0
+
+_NOT_COPIED = shutil.ignore_patterns(".*", "*.tfstate*", "*.log")
+# Not in a provider's schema.
+META_ARGUMENTS = frozenset({"depends_on"})
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Terraform or OpenTofu on this machine."""
+    """Terraform or OpenTofu on this machine. The name is `terraform` or `tofu`."""
 
     path: Path
-    name: Literal["terraform", "tofu"]
+    name: str
     version: str
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What Terraform would change, saved in a file that holds secrets.
+class SavedPlan:
+    """A plan in a file, which contains secrets.
 
     Attributes:
         changes: of resources, by address.
-        is_empty: there is nothing to apply, no new output either.
+        is_empty: there is nothing to apply, not even a new output.
     """
 
     file: Path
-    counts: Counts
-    changes: tuple[Change, ...]
+    summary: PlanSummary
+    changes: tuple[PlannedChange, ...]
     is_empty: bool
 
-    def words(self) -> list[str]:
-        """Say what would change, a line a resource: what is done to it, and its address."""
+    def describe(self) -> list[str]:
+        """Return one line for each resource: the action and the address."""
         return [f"{change.action:<8} {change.address}" for change in self.changes]
 
 
-def find_terraform(name: Literal["terraform", "tofu"] | None, environ: Mapping[str, str]) -> Program:
-    """Find the program on the PATH of an environment; without a name it is Terraform, else OpenTofu.
+def find_terraform(name: str | None, environment: Mapping[str, str]) -> Program:
+    """Find a program on the PATH of an environment: by default Terraform or else OpenTofu.
 
     Raises:
-        DeployError: there is none, it is too old, or it does not tell its version.
-
-    Example: `find_terraform(None, os.environ)`.
+        DeployError: it is missing, too old, or does not print its version.
     """
-    names: tuple[Literal["terraform", "tofu"], ...] = (name,) if name is not None else ("terraform", "tofu")
+    names = ("terraform", "tofu") if name is None else (name,)
     for each in names:
-        path = shutil.which(each, path=environ.get("PATH", os.defpath))
+        path = shutil.which(each, path=environment.get("PATH", os.defpath))
         if path is not None:
-            return _checked(Program(Path(path), each, _version(path, environ)))
-    missing = f"{names[0]} is not" if len(names) == 1 else "Neither terraform nor tofu is"
-    sources = " or ".join(INSTALL[each] for each in names)
-    raise DeployError(f"{missing} on the PATH: install it ({sources}); --terraform chooses between the two.")
+            program = Program(Path(path), each, _read_version(path, environment))
+            _check_version(program)
+            return program
+    pages = " or ".join(INSTALL_PAGES[each] for each in names)
+    if name is None:
+        raise DeployError(f"Neither terraform nor tofu is on the PATH. Install one ({pages}).")
+    raise DeployError(f"{name} is not on the PATH. Install it ({pages}), or choose the other one with --terraform.")
+
+
+def _read_version(path: str, environment: Mapping[str, str]) -> str:
+    try:
+        completed = _capture([path, "version", "-json"], child_environment(environment), timeout=VERSION_TIMEOUT)
+        return str(json.loads(completed.stdout)["terraform_version"])
+    except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as error:
+        raise DeployError(f"{path} does not print its version. Is it Terraform or OpenTofu?") from error
+
+
+def _capture(
+    command: Sequence[str], environment: Mapping[str, str], **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command without input, and capture its output."""
+    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    return subprocess.run(command, env=environment, check=False, **streams, **options)  # noqa: S603
+
+
+def _check_version(program: Program) -> None:
+    numbers = re.match(r"(\d+)\.(\d+)", program.version)
+    if numbers is None or (int(numbers[1]), int(numbers[2])) < MIN_VERSION:
+        required = ".".join(map(str, MIN_VERSION))
+        raise DeployError(
+            f"{program.path} is version {program.version}; {required} or later is required. Install a newer one "
+            f"({INSTALL_PAGES[program.name]})."
+        )
+
+
+def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment in which Terraform never prompts and ignores settings that change what it runs."""
+    kept = {name: value for name, value in environment.items() if not name.startswith(IGNORED_VARIABLES)}
+    return kept | {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 
 
 @contextmanager
-def private_folder(directory: Path) -> Iterator[Path]:
-    """Yield a folder for plan files in a stage's folder, which nobody else can read; it is deleted in all cases.
+def private_directory(parent: Path) -> Iterator[Path]:
+    """Yield a directory for plan files that only the user can read. It is deleted in any case.
 
-    SIGTERM ends the process as Ctrl-C does meanwhile, so that it is deleted then too. What a killed process left is
-    deleted by the next.
+    Meanwhile SIGTERM ends the process as Ctrl-C does, so that the directory is deleted then too. Directories of killed
+    processes are deleted first.
     """
-    for left in directory.glob(f"{PRIVATE}*"):
-        with _locked(left) as is_ours:
-            if is_ours:
-                shutil.rmtree(left)
+    for leftover in parent.glob(f"{PLAN_PREFIX}*"):
+        with _lock(leftover) as is_unused:
+            if is_unused:
+                shutil.rmtree(leftover)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with tempfile.TemporaryDirectory(prefix=PRIVATE, dir=directory) as folder, _locked(Path(folder)):
-            yield Path(folder)
+        with tempfile.TemporaryDirectory(prefix=PLAN_PREFIX, dir=parent) as directory, _lock(Path(directory)):
+            yield Path(directory)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Hold a folder's lock, which ends with the process, and yield whether it was free."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _lock(directory: Path) -> Iterator[bool]:
+    """Hold the lock of a directory, which ends with the process. Yield whether it was free."""
+    descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield True
@@ -119,18 +166,17 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 class Terraform:
-    """Terraform in one stage's folder. All that it says of a run goes into one log; its files are private.
+    """Terraform in the directory of one stage. Its output goes to one log, and its files are private to the user.
 
-    A command that fails raises `DeployError`, with the cause in one line; so does one that Ctrl-C or SIGTERM
-    interrupts. To be used in the main thread, which handles these.
+    A command that fails or is interrupted raises `DeployError` with the cause in one line. Use it in the main thread,
+    which handles signals.
 
-    Parameters: `environment` is added to that of this process; `log` is begun anew; `secrets` are values that are
-    masked wherever they are said.
-
-        terraform = Terraform(find_terraform(None, os.environ), folder, {"TF_VAR_environment": "{}"}, folder / "log")
-        terraform.init()
-        with private_folder(folder) as private:
-            terraform.apply(terraform.plan(private / "plan"))
+    Args:
+        program: Terraform or OpenTofu.
+        directory: of the stage.
+        environment: added to the environment of this process.
+        log: overwritten.
+        secrets: values that are masked in errors and in the log.
     """
 
     def __init__(
@@ -145,127 +191,146 @@ class Terraform:
         self.directory = directory
         self.log = log
         self._environment = child_environment(os.environ) | dict(environment)
-        self._hushed = set(EXPECTED_WARNINGS)
-        self._redaction = Redaction(secrets)
+        self._seen_warnings = set(EXPECTED_WARNINGS)
+        self._redactor = Redactor(secrets)
         with log.open("w"):
             log.chmod(0o600)
 
-    def init(self, backend: bool = True, watch: Watch = unwatched) -> None:
-        """Install the providers and set up where the state is; without `backend` it needs no access to the state."""
-        # In text, which every version of both programs writes.
-        self._run("init", f"-backend={json.dumps(backend)}", "-input=false", watch=watch)
+    def init(self, backend: bool = True, on_event: EventListener = ignore_events) -> None:
+        """Install the providers and configure the state. Without `backend` it needs no access to the state."""
+        # Without `-json`, which older versions do not support here.
+        self._run("init", f"-backend={json.dumps(backend)}", "-input=false", on_event=on_event)
 
-    def validate(self, watch: Watch = unwatched) -> None:
-        """Check that the folder's files are right, without access to anything."""
-        self._run("validate", watch=watch)
+    def validate(self) -> None:
+        """Check the files of the directory, without access to AWS."""
+        self._run("validate")
 
     def plan(
         self,
-        out: Path,
+        file: Path,
         *,
         targets: Sequence[str] = (),
-        refresh: bool = True,
         destroy: bool = False,
-        watch: Watch = unwatched,
-    ) -> Plan:
-        """Plan, and save the plan in `out`, a file in a private folder.
-
-        Parameters: `targets`, addresses to which the plan is limited; `refresh`, whether AWS is asked how things are,
-        rather than the state believed; `destroy`, to plan that all is deleted.
-        """
-        words = [f"-out={out}", "-detailed-exitcode", "-input=false", f"-refresh={json.dumps(refresh)}"]
+        on_event: EventListener = ignore_events,
+    ) -> SavedPlan:
+        """Create a plan and save it in a file, limited to some addresses or, with `destroy`, to delete everything."""
+        words = [f"-out={file}", "-detailed-exitcode", "-input=false"]
         words += ["-destroy"] * destroy + [f"-target={target}" for target in targets]
-        code, said = self._run("plan", "-json", *words, watch=watch, codes=(0, 2))
-        counts = next((event for event in said.events if isinstance(event, Counts)), Counts(0, 0, 0))
-        changes = sorted((event for event in said.events if isinstance(event, Change)), key=lambda each: each.address)
-        return Plan(out, counts, tuple(changes), is_empty=code == 0)
+        code, output = self._run("plan", "-json", *words, on_event=on_event, success=(0, 2))
+        summary = next((event for event in output.events if isinstance(event, PlanSummary)), PlanSummary(0, 0, 0))
+        changes = [event for event in output.events if isinstance(event, PlannedChange)]
+        changes.sort(key=lambda change: change.address)
+        return SavedPlan(file, summary, tuple(changes), is_empty=code == 0)
 
-    def apply(self, plan: Plan, watch: Watch = unwatched, done: str = ALL) -> None:
-        """Make the changes of a plan; where it fails or is interrupted, the error says how many were made.
+    def apply(self, plan: SavedPlan, on_event: EventListener = ignore_events, all_done: str = ALL_DONE) -> None:
+        """Apply a plan. If that fails or is interrupted, the error includes how many changes were made.
 
-        Parameters: `done`, what the error says where an interruption came when all were made.
+        `all_done` is the error's text if the interruption came after the last change.
         """
-        watch(plan.counts)
+        on_event(plan.summary)
         words = ("apply", "-json", "-input=false", str(plan.file))
-        self._run(*words, watch=watch, total=plan.counts.total, done=done)
+        self._run(*words, on_event=on_event, planned=plan.summary.total, all_done=all_done)
 
     def outputs(self) -> dict[str, Any]:
-        """Return the root module's outputs, but for the sensitive ones."""
-        outputs = json.loads(self._ask("output", "-json").stdout)
+        """Return the outputs of the root module, except the sensitive ones."""
+        outputs = self.query("output", "-json")
         return {name: output["value"] for name, output in outputs.items() if not output["sensitive"]}
 
-    def addresses(self) -> list[str]:
-        """Return the addresses of all that is in the state; none where there is no state yet."""
-        return self._ask("state", "list", unless="No state file was found").stdout.splitlines()
+    def query(self, *words: str) -> Any:
+        """Run a command that prints JSON and return it. It may be secret, so it is not logged."""
+        command = [str(self.program.path), *words, "-no-color"]
+        completed = _capture(command, self._environment, cwd=self.directory, umask=0o077)
+        errors = self._redactor.redact(completed.stderr)
+        self._append_log(f"$ {self.program.name} {' '.join(words)}\n{errors}")
+        if completed.returncode != 0:
+            raise self._error(parse_text_error(errors.splitlines()))
+        return json.loads(completed.stdout)
 
     def _run(
-        self, *words: str, watch: Watch, codes: Sequence[int] = (0,), total: int | None = None, done: str = ALL
-    ) -> tuple[int, Said]:
-        """Run a command that may take long; `total` changes are to be made by it, and `done` says that they are."""
-        said = Said(watch, self._hushed, self._redaction)
-        self._write(f"$ {self.program.name} {' '.join(words)}\n")
+        self,
+        *words: str,
+        on_event: EventListener = ignore_events,
+        success: Sequence[int] = (0,),
+        planned: int | None = None,
+        all_done: str = ALL_DONE,
+    ) -> tuple[int, OutputCollector]:
+        """Run a command that may take long. It makes `planned` changes, or none."""
+        output = OutputCollector(on_event, self._seen_warnings, self._redactor)
+        self._append_log(f"$ {self.program.name} {' '.join(words)}\n")
         command = [str(self.program.path), words[0], "-no-color", *words[1:]]
-        listener = Listener(said.hear, beat=lambda: watch(Tick()), tell=lambda text: watch(Notice(text)))
-        code, interruption = run_logged(command, self.directory, self._environment, self.log, listener)
-        self._redaction.file(self.log)
-        if interruption.asked:
-            raise DeployError(said.interrupted(total, killed=interruption.killed, done=done), self.log)
-        if code not in codes:
-            raise self._failed(said.diagnostics(), said.progress(total))
-        return code, said
-
-    def _ask(self, *words: str, unless: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command that tells something, which may be secret and so is in no log; `unless` is no failure."""
-        done = subprocess.run(  # noqa: S603
-            [str(self.program.path), *words, "-no-color"],
-            cwd=self.directory,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            umask=0o077,
-            check=False,
+        code, handler = run_logged(
+            command,
+            self.directory,
+            self._environment,
+            self.log,
+            on_line=output.feed,
+            on_tick=lambda: on_event(Tick()),
+            on_message=lambda text: on_event(Message(text)),
         )
-        errors = self._redaction.text(done.stderr)
-        self._write(f"$ {self.program.name} {' '.join(words)}\n{errors}")
-        if done.returncode != 0 and not (unless and unless in errors):
-            raise self._failed(read_text(errors.splitlines()))
-        return done
+        self._redactor.redact_file(self.log)
+        if handler.interrupted:
+            text = output.describe_interruption(planned, killed=handler.killed, all_done=all_done)
+            raise DeployError(text, self.log)
+        if code not in success:
+            raise self._error(output.diagnostics(), output.summary(planned))
+        return code, output
 
-    def _failed(self, diagnostics: Sequence[Diagnostic], more: str = "") -> DeployError:
-        return DeployError(explain(diagnostics, self.directory, self.program.name) + more, self.log)
+    def _error(self, diagnostics: Sequence[Diagnostic], progress: str = "") -> DeployError:
+        text = explain_errors(diagnostics, self.directory, self.program.name)
+        return DeployError(f"{text} {progress}".rstrip(), self.log)
 
-    def _write(self, text: str) -> None:
+    def _append_log(self, text: str) -> None:
         with self.log.open("a") as log:
             log.write(text)
 
 
-def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment in which Terraform asks nothing, and does what we think it does."""
-    wanted = {name: value for name, value in environ.items() if not name.startswith(UNWANTED)}
-    return wanted | {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+def validate_root(terraform: Terraform) -> list[str]:
+    """Validate a stage's directory without access to AWS or the state.
 
+    If the provider that the root module requires is not available (offline, with a mirror of an older one), a copy is
+    validated with the available one.
 
-def _version(path: str, environ: Mapping[str, str]) -> str:
+    Returns:
+        Notes for the user.
+
+    Raises:
+        DeployError: the root module is invalid, or no provider is available.
+    """
     try:
-        done = subprocess.run(  # noqa: S603
-            [path, "version", "-json"],
-            env=child_environment(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        return str(json.loads(done.stdout)["terraform_version"])
-    except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as error:
-        raise DeployError(f"{path} does not tell its version: is it Terraform or OpenTofu?") from error
+        terraform.init(backend=False)
+    except DeployError as error:
+        return _validate_copy(terraform, error)
+    terraform.validate()
+    return []
 
 
-def _checked(program: Program) -> Program:
-    numbers = re.match(r"(\d+)\.(\d+)", program.version)
-    if numbers is None or (int(numbers[1]), int(numbers[2])) < MINIMUM:
-        needed = ".".join(map(str, MINIMUM))
-        found = f"{program.path} is version {program.version}"
-        raise DeployError(f"{found}, and {needed} is needed: install a newer one ({INSTALL[program.name]}).")
-    return program
+def _validate_copy(terraform: Terraform, error: DeployError) -> list[str]:
+    # In a copy, because Terraform would record the older provider for the next deploy.
+    with tempfile.TemporaryDirectory(prefix="cws-") as directory:
+        copy = Path(directory, "root")
+        shutil.copytree(terraform.directory, copy, ignore=_NOT_COPIED)
+        (copy / OVERRIDE_FILE).write_text(json.dumps(create_provider_override()))
+        # An older provider requires a region even to validate.
+        older = Terraform(terraform.program, copy, {"AWS_DEFAULT_REGION": "us-east-1"}, terraform.log)
+        try:
+            older.init(backend=False)
+        except DeployError:
+            raise error from None
+        older.validate()
+        return [_describe_provider(older)]
+
+
+def _describe_provider(terraform: Terraform) -> str:
+    """Name the provider that validated a root module, and the arguments of the function that it does not know.
+
+    Terraform ignores those, because the override touches the function. It reports all others as errors.
+    """
+    versions = terraform.query("version", "-json")["provider_selections"]
+    (source,) = (name for name in versions if name.endswith("/hashicorp/aws"))
+    schema = terraform.query("providers", "schema", "-json")["provider_schemas"][source]
+    block = schema["resource_schemas"]["aws_lambda_function"]["block"]
+    root = json.loads((terraform.directory / ROOT_FILE).read_text())
+    arguments = root["resource"]["aws_lambda_function"]["service"].keys() - META_ARGUMENTS
+    unknown = sorted(arguments - block["attributes"].keys() - block["block_types"].keys())
+    missing = f", which does not know: {', '.join(unknown)}" if unknown else ""
+    return f"Provider {PROVIDER_MAJOR}.x is not available here; validated with {versions[source]}{missing}."

@@ -1,11 +1,11 @@
-# API Gateway's version 2 resources map REST APIs as well as HTTP APIs, and take base paths of several parts for both.
+# Version 2 resources map REST APIs as well as HTTP APIs, and allow base paths of several segments for both.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mappings.html
 
 resource "aws_apigatewayv2_domain_name" "this" {
   domain_name = var.domain_name
   tags        = var.tags
 
-  # What base paths of several parts ask for.
+  # Base paths of several segments require these.
   domain_name_configuration {
     certificate_arn = var.certificate_arn
     endpoint_type   = "REGIONAL"

@@ -13,7 +13,7 @@ module "routes" {
 locals {
   is_throttled = var.throttling_rate_limit >= 0 || var.throttling_burst_limit >= 0
 
-  # Where one of the two is told, the other is what AWS gives a new account: left out, it would be 0 and refuse all.
+  # If only one is set, the other is the quota of a new account: without a value it would be 0 and reject everything.
   # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
   rate_limit  = var.throttling_rate_limit >= 0 ? var.throttling_rate_limit : 10000
   burst_limit = var.throttling_burst_limit >= 0 ? var.throttling_burst_limit : 5000
@@ -30,7 +30,7 @@ resource "aws_apigatewayv2_stage" "this" {
 
     content {
       destination_arn = access_log_settings.value.arn
-      # Neither a header nor the path as it came: tokens and names of people may be in them.
+      # No header and no actual path: they may contain tokens and personal data.
       format = jsonencode({
         requestId          = "$context.requestId"
         requestTime        = "$context.requestTime"
@@ -57,14 +57,14 @@ resource "aws_apigatewayv2_stage" "this" {
     }
   }
 
-  # The first deployment then holds every route.
+  # So that the first deployment contains every route.
   depends_on = [module.routes]
 }
 
 resource "aws_cloudwatch_log_group" "access" {
   count = var.access_logs ? 1 : 0
 
-  # With this prefix no resource policy grows by each group, which has a limit.
+  # With this prefix the size of the account's resource policy does not grow with each log group.
   # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
   name              = "/aws/vendedlogs/apigateway/${var.name}"
   retention_in_days = var.log_retention_days

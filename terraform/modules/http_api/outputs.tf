@@ -1,29 +1,29 @@
 output "id" {
-  description = "The API's id."
+  description = "ID of the API."
   value       = module.routes.id
 }
 
 output "arn" {
-  description = "The API's ARN."
+  description = "ARN of the API."
   value       = module.routes.arn
 }
 
 output "execution_arn" {
-  description = "What the ARNs of the API's stages and routes begin with, as policies name them."
+  description = "Prefix of the ARNs of stages and routes in policies."
   value       = module.routes.execution_arn
 }
 
 output "stage_name" {
-  description = "The stage's name, known when the stage is there."
+  description = "Name of the stage, known once the stage exists."
   value       = aws_apigatewayv2_stage.this.name
 }
 
 output "url" {
-  description = "The stage's URL on the API's own host, without a slash at its end."
+  description = "URL of the stage on the API's own host, without a trailing slash."
   value       = trimsuffix(aws_apigatewayv2_stage.this.invoke_url, "/")
 }
 
 output "authorizer_id" {
-  description = "The authorizer's id, \"\" where no route asks it."
+  description = "ID of the authorizer; \"\" without one."
   value       = module.routes.authorizer_id
 }

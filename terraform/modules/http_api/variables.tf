@@ -4,34 +4,34 @@ variable "name" {
 }
 
 variable "stage_name" {
-  description = "Name of the one stage, the first part of the path on the API's own host; `$default` for a stage without one."
+  description = "Name of the stage, which is the first path segment on the API's own host; `$default` for a stage without one."
   type        = string
 
   validation {
     condition     = can(regex("^(\\$default|[A-Za-z0-9_-]{1,128})$", var.stage_name))
-    error_message = "The stage's name is $default, or holds letters, digits, _ and -, at most 128."
+    error_message = "A stage name is $default, or 1 to 128 letters, digits, _ and -."
   }
 }
 
 variable "function_name" {
-  description = "Name of the Lambda function, as text: the routes can be made before it."
+  description = "Name of the Lambda function, as text, so that the routes can be created before it."
   type        = string
 }
 
 variable "function_arn" {
-  description = "Unqualified ARN of the function, as a reference to it: the permission to invoke waits for the function. Without one, the function must be there."
+  description = "Unqualified ARN of the function, as a reference, so that the permission to invoke it is created after it. Without it, the function must exist."
   type        = string
   default     = ""
 }
 
 variable "function_qualifier" {
-  description = "Alias or version of the function that is invoked; \"\" for the newest code."
+  description = "Alias or version of the function to invoke; \"\" for the latest code."
   type        = string
   default     = ""
 }
 
 variable "routes" {
-  description = "One method on one path each: `GET`, `/items/{id}`, and whether the authorizer is asked first. `ANY` is the methods without a route of their own; `{proxy+}` at the end is one part of the path and more; the path `$default` is all that no other route takes."
+  description = "Routes: a method such as `GET`, a path such as `/items/{id}`, and whether the authorizer runs first. `ANY` means all methods without a route; a final `{proxy+}` matches one or more segments; the path `$default` matches requests that no other route matches."
   type = list(object({
     method     = string
     path       = string
@@ -40,68 +40,68 @@ variable "routes" {
 
   validation {
     condition     = alltrue([for route in var.routes : can(regex("^(ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT)$", route.method))])
-    error_message = "A route's method is ANY, DELETE, GET, HEAD, OPTIONS, PATCH, POST or PUT."
+    error_message = "A method is ANY, DELETE, GET, HEAD, OPTIONS, PATCH, POST or PUT."
   }
 
   validation {
     condition     = alltrue([for route in var.routes : route.path == "$default" || can(regex("^/([A-Za-z0-9._:-]+|\\{\\w+\\})?(/([A-Za-z0-9._:-]+|\\{\\w+\\}))*(/?\\{\\w+\\+\\})?$", route.path))])
-    error_message = "A route's path is $default, or begins with /; its parts are letters, digits and . _ : -, or {name}, or {name+} at the end."
+    error_message = "A path is $default, or starts with /. Its segments are letters, digits and . _ : -, or {name}, or a final {name+}."
   }
 
   validation {
     condition     = length(var.routes) == length(distinct([for route in var.routes : "${route.method} ${replace(route.path, "/\\{\\w+/", "{")}"]))
-    error_message = "There are two routes with the same method and path."
+    error_message = "Two routes have the same method and path."
   }
 }
 
 variable "token_header" {
-  description = "Header that holds the token, which the authorizer is asked about."
+  description = "Header with the token for the authorizer."
   type        = string
   default     = "Authorization"
 
   validation {
     condition     = can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", var.token_header))
-    error_message = "This is no name of a header."
+    error_message = "This is not a valid header name."
   }
 }
 
 variable "authorizer_ttl" {
-  description = "Seconds for which the authorizer's answer to a token is kept; 0 asks at each request."
+  description = "Seconds for which the result for a token is cached; 0 runs the authorizer for each request."
   type        = number
   default     = 300
 
   validation {
     condition     = var.authorizer_ttl >= 0 && var.authorizer_ttl <= 3600
-    error_message = "The authorizer's answer is kept for 0 to 3600 seconds."
+    error_message = "The authorizer's result is cached for 0 to 3600 seconds."
   }
 }
 
 variable "throttling_rate_limit" {
-  description = "Requests per second, for the whole stage; -1 for the account's limit."
+  description = "Requests per second for the whole stage; -1 for the account's limit."
   type        = number
   default     = -1
 }
 
 variable "throttling_burst_limit" {
-  description = "Requests at once above the rate; -1 for the account's limit."
+  description = "Burst of requests above the rate; -1 for the account's limit."
   type        = number
   default     = -1
 }
 
 variable "access_logs" {
-  description = "Whether each request is a line of JSON in a log group."
+  description = "Whether each request is logged as a line of JSON."
   type        = bool
   default     = true
 }
 
 variable "log_retention_days" {
-  description = "Days for which access logs are kept."
+  description = "Retention of the access logs in days."
   type        = number
   default     = 30
 }
 
 variable "tags" {
-  description = "Tags of all that can have them."
+  description = "Tags of all resources that support them."
   type        = map(string)
   default     = {}
 }

@@ -1,5 +1,5 @@
-# Applied in two steps, first `-target` the module `routes`, then the rest: a deployment is a snapshot, and Terraform
-# makes a new one before it destroys what was removed.
+# Apply in two steps, first with `-target` the module `routes`, then the rest: a deployment is a snapshot, and Terraform
+# creates the new one before it destroys removed routes.
 
 module "routes" {
   source = "./routes"
@@ -20,12 +20,12 @@ module "routes" {
 locals {
   is_throttled = var.throttling_rate_limit >= 0 || var.throttling_burst_limit >= 0
 
-  # Where one of the two is told, the other is what AWS gives a new account.
+  # If only one is set, the other is the quota of a new account.
   # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
   rate_limit  = var.throttling_rate_limit >= 0 ? var.throttling_rate_limit : 10000
   burst_limit = var.throttling_burst_limit >= 0 ? var.throttling_burst_limit : 5000
 
-  # Of inputs alone: a hash of what AWS answers would change with each deployment, and deploy for ever.
+  # Inputs only: a hash of resource attributes would change with each deployment, and so redeploy forever.
   snapshot = sha256(jsonencode([
     var.function_name,
     var.function_qualifier,
@@ -63,7 +63,7 @@ resource "aws_api_gateway_stage" "this" {
 
     content {
       destination_arn = access_log_settings.value.arn
-      # Neither a header nor the path as it came: tokens and names of people may be in them.
+      # No header and no actual path: they may contain tokens and personal data.
       format = jsonencode({
         requestId          = "$context.requestId"
         extendedRequestId  = "$context.extendedRequestId"

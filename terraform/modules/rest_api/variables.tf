@@ -4,34 +4,34 @@ variable "name" {
 }
 
 variable "stage_name" {
-  description = "Name of the one stage, the first part of the path on the API's own host."
+  description = "Name of the stage, which is the first path segment on the API's own host."
   type        = string
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]{1,128}$", var.stage_name))
-    error_message = "The stage's name may hold letters, digits, _ and -, at most 128."
+    error_message = "A stage name is 1 to 128 letters, digits, _ and -."
   }
 }
 
 variable "function_name" {
-  description = "Name of the Lambda function, as text: the routes can be made before it."
+  description = "Name of the Lambda function, as text, so that the routes can be created before it."
   type        = string
 }
 
 variable "function_arn" {
-  description = "Unqualified ARN of the function, as a reference to it: the permission to invoke waits for the function. Without one, the function must be there."
+  description = "Unqualified ARN of the function, as a reference, so that the permission to invoke it is created after it. Without it, the function must exist."
   type        = string
   default     = ""
 }
 
 variable "function_qualifier" {
-  description = "Alias or version of the function that is invoked; \"\" for the newest code."
+  description = "Alias or version of the function to invoke; \"\" for the latest code."
   type        = string
   default     = ""
 }
 
 variable "routes" {
-  description = "One method on one path each: `GET`, `/items/{id}`, and whether the authorizer is asked first. `ANY` is the methods without a route of their own; `{proxy+}` at the end is one part of the path and more."
+  description = "Routes: a method such as `GET`, a path such as `/items/{id}`, and whether the authorizer runs first. `ANY` means all methods without a route; a final `{proxy+}` matches one or more segments."
   type = list(object({
     method     = string
     path       = string
@@ -40,31 +40,31 @@ variable "routes" {
 
   validation {
     condition     = length(var.routes) > 0
-    error_message = "API Gateway deploys no API without a route."
+    error_message = "A REST API needs at least one route."
   }
 
   validation {
     condition     = alltrue([for route in var.routes : can(regex("^(ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT)$", route.method))])
-    error_message = "A route's method is ANY, DELETE, GET, HEAD, OPTIONS, PATCH, POST or PUT."
+    error_message = "A method is ANY, DELETE, GET, HEAD, OPTIONS, PATCH, POST or PUT."
   }
 
   validation {
     condition     = alltrue([for route in var.routes : can(regex("^/([A-Za-z0-9._:-]+|\\{\\w+\\})?(/([A-Za-z0-9._:-]+|\\{\\w+\\}))*(/?\\{\\w+\\+\\})?$", route.path))])
-    error_message = "A route's path begins with /; its parts are letters, digits and . _ : -, or {name}, or {name+} at the end."
+    error_message = "A path starts with /. Its segments are letters, digits and . _ : -, or {name}, or a final {name+}."
   }
 
   validation {
     condition     = alltrue([for route in var.routes : length(compact(split("/", route.path))) <= 8])
-    error_message = "This module makes paths of at most 8 parts."
+    error_message = "A path has at most 8 segments."
   }
 
   validation {
     condition     = length(var.routes) == length(distinct([for route in var.routes : "${route.method} ${replace(route.path, "/\\{\\w+/", "{")}"]))
-    error_message = "There are two routes with the same method and path."
+    error_message = "Two routes have the same method and path."
   }
 
   validation {
-    # Each start of a path, once with its parameters' names and once without.
+    # The number of path prefixes with parameter names, and without them.
     condition = length(distinct(flatten([
       for route in var.routes : [
         for number, part in split("/", route.path) : join("/", slice(split("/", route.path), 0, number + 1))
@@ -74,7 +74,7 @@ variable "routes" {
         for number, part in split("/", route.path) : replace(join("/", slice(split("/", route.path), 0, number + 1)), "/\\{\\w+/", "{")
       ]
     ])))
-    error_message = "A parameter has one name wherever the path before it is the same: /items/{id} and /items/{name}/parts do not go together."
+    error_message = "A parameter has the same name after the same prefix: /items/{id} and /items/{name}/parts conflict."
   }
 
   validation {
@@ -86,34 +86,34 @@ variable "routes" {
         ]
       ])
     )) == 0
-    error_message = "One part of a path is {name} or {name+}, not both: /items/{id} and /items/{proxy+} do not go together."
+    error_message = "A segment is {name} or {name+}, not both: /items/{id} and /items/{proxy+} conflict."
   }
 }
 
 variable "token_header" {
-  description = "Header that holds the token, which the authorizer is asked about."
+  description = "Header with the token for the authorizer."
   type        = string
   default     = "Authorization"
 
   validation {
     condition     = can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", var.token_header))
-    error_message = "This is no name of a header."
+    error_message = "This is not a valid header name."
   }
 }
 
 variable "authorizer_ttl" {
-  description = "Seconds for which the authorizer's answer to a token is kept; 0 asks at each request."
+  description = "Seconds for which the result for a token is cached; 0 runs the authorizer for each request."
   type        = number
   default     = 300
 
   validation {
     condition     = var.authorizer_ttl >= 0 && var.authorizer_ttl <= 3600
-    error_message = "The authorizer's answer is kept for 0 to 3600 seconds."
+    error_message = "The authorizer's result is cached for 0 to 3600 seconds."
   }
 }
 
 variable "gateway_responses" {
-  description = "What the API answers alone: the type of the occasion, the status (\"\" for its own), headers, and the template of the body."
+  description = "Responses of the API itself: response type, status (\"\" for AWS's default), headers, and body template."
   type = list(object({
     type    = string
     status  = string
@@ -124,29 +124,29 @@ variable "gateway_responses" {
 
   validation {
     condition     = alltrue([for value in flatten([for response in var.gateway_responses : values(response.headers)]) : !can(regex("'", value))])
-    error_message = "A header's value may not hold an apostrophe, which API Gateway cannot quote."
+    error_message = "A header value must not contain an apostrophe, which API Gateway cannot quote."
   }
 }
 
 variable "binary_media_types" {
-  description = "Media types of bodies that reach the function in base64 and leave it as bytes."
+  description = "Media types of binary bodies, which are base64 in events and results of the function."
   type        = list(string)
   default     = ["*/*"]
 }
 
 variable "endpoint_type" {
-  description = "REGIONAL, EDGE, or PRIVATE for callers in a VPC alone."
+  description = "REGIONAL, EDGE, or PRIVATE for callers in a VPC."
   type        = string
   default     = "REGIONAL"
 
   validation {
     condition     = contains(["REGIONAL", "EDGE", "PRIVATE"], var.endpoint_type)
-    error_message = "The endpoint's type is REGIONAL, EDGE or PRIVATE."
+    error_message = "The endpoint type is REGIONAL, EDGE or PRIVATE."
   }
 }
 
 variable "vpc_endpoint_ids" {
-  description = "VPC endpoints from which a PRIVATE API may be called; without one, nobody can."
+  description = "VPC endpoints that may call a PRIVATE API. Without one, nobody can."
   type        = list(string)
   default     = []
 }
@@ -158,31 +158,31 @@ variable "xray_tracing" {
 }
 
 variable "throttling_rate_limit" {
-  description = "Requests per second, for the whole stage; -1 for the account's limit."
+  description = "Requests per second for the whole stage; -1 for the account's limit."
   type        = number
   default     = -1
 }
 
 variable "throttling_burst_limit" {
-  description = "Requests at once above the rate; -1 for the account's limit."
+  description = "Burst of requests above the rate; -1 for the account's limit."
   type        = number
   default     = -1
 }
 
 variable "access_logs" {
-  description = "Whether each request is a line of JSON in a log group. The account must let API Gateway write logs: see the README."
+  description = "Whether each request is logged as a line of JSON. The account must allow API Gateway to write logs; see the README."
   type        = bool
   default     = true
 }
 
 variable "log_retention_days" {
-  description = "Days for which access logs are kept."
+  description = "Retention of the access logs in days."
   type        = number
   default     = 30
 }
 
 variable "tags" {
-  description = "Tags of all that can have them."
+  description = "Tags of all resources that support them."
   type        = map(string)
   default     = {}
 }

@@ -62,8 +62,10 @@ def test_the_stage_path_may_omit_its_slash(send_event: SendEvent):
 
 
 def mapped_event(path: str, resource: str, parameters: dict[str, str], base: str = "", stage: str = "dev") -> Event:
-    whole = f"{base}{path}"
-    return rest_event(path=whole, full_path=whole, host=CUSTOM, resource=resource, parameters=parameters, stage=stage)
+    full_path = f"{base}{path}"
+    return rest_event(
+        path=full_path, full_path=full_path, host=CUSTOM, resource=resource, parameters=parameters, stage=stage
+    )
 
 
 RESOURCES = [

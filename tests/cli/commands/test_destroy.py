@@ -1,4 +1,4 @@
-"""`cws destroy`, as a process, with a real Terraform, in an AWS on this machine."""
+"""`cws destroy` in a process with a real Terraform and an emulator."""
 
 import json
 import shutil
@@ -6,129 +6,105 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.deploying import QUICK, Project, new_project
 from tests.deploy.accounts import create_session, make_function, make_rest_api
+from tests.deploy.deployed_project import QUICK, Project, create_project
 from tests.deploy.stacks import Shop, stack
 from tests.deploy.toolchain import Toolchain
 
 
 @pytest.fixture
 def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str) -> Project:
-    return new_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account)
+    return create_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account, gateway="http")
 
 
-def keep_state_in_s3(project: Project, directory: Path) -> Project:
-    """Make the bucket of the state, and give the same project on another machine."""
-    place = {"LocationConstraint": "eu-west-1"}
-    project.client("s3").create_bucket(Bucket=f"state-{project.account}", CreateBucketConfiguration=place)
-    return new_project(directory, project.name, project.toolchain, project.url, account=project.account)
+def create_state_bucket(project: Project) -> str:
+    bucket = f"states-{project.account}"
+    location = {"LocationConstraint": "eu-west-1"}
+    project.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
+    return bucket
 
 
-def test_where_nothing_is_deployed_nothing_is_deleted(shop: Project):
-    assert shop.destroy() == f"No stage 'dev' of {shop.name} is deployed: nothing is deleted.\n"
-    # A root that only tells where the state is does not count as a deploy.
-    assert shop.destroy().endswith("nothing is deleted.\n")
+def nothing_deleted(project: Project) -> str:
+    return f"The stage 'dev' of {project.name} is not deployed. Nothing was deleted.\n"
 
 
-def test_a_stage_that_is_in_aws_but_not_in_the_state_is_named(
-    shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_a_stage_that_is_not_deployed_is_reported(shop: Project):
+    assert shop.destroy() == nothing_deleted(shop)
+    # The root module written by `destroy` does not count as a deploy.
+    assert shop.destroy() == nothing_deleted(shop)
+
+
+def test_a_stage_in_aws_but_not_in_the_state_is_named(shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     session = create_session(shop.url, shop.account, monkeypatch, tmp_path)
     described = stack(Shop(name=shop.name), stage="dev")
     make_function(session, stack(Shop(name=shop.name), stage="another"))
     make_function(session, described)
     api = make_rest_api(session, described)
-    ended = shop.cws("destroy", "--local", shop.url, "--yes")
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == (
-        f"Error: The stage 'dev' is in AWS (API {api}, {shop.name}-dev), and not in the state here: name its "
-        "--tf-bucket or --terraform-cloud, or deploy it from here, which takes it over, and then destroy it.\n"
+    completed = shop.cws("destroy", "--local", shop.url, "--yes")
+    assert (completed.returncode, completed.stdout) == (1, "")
+    assert completed.stderr == (
+        f"Error: The stage 'dev' is in AWS (API {api}, {shop.name}-dev) but not in this state. Name its state with "
+        "--tf-bucket or --terraform-cloud, or import it with a deploy from here first.\n"
     )
     session.client("lambda").delete_function(FunctionName=f"{shop.name}-dev")
-    assert f"is in AWS (API {api}), and" in shop.cws("destroy", "--local", shop.url, "--yes").stderr
+    assert f"is in AWS (API {api}) but" in shop.cws("destroy", "--local", shop.url, "--yes").stderr
 
 
-def test_it_asks_first_and_no_leaves_all_and_another_machine_deletes_it_by_the_state_in_s3(
+def test_a_stage_with_its_state_in_s3_is_destroyed_from_another_machine_after_confirmation(
     shop: Project, tmp_path: Path
 ):
-    elsewhere = keep_state_in_s3(shop, tmp_path / "elsewhere")
-    state = ("--tf-bucket", f"state-{shop.account}")
-    shop.deploy(*QUICK, "--gateway", "http", *state)
-    before = shop.remains()
-    for said in ("n\n", ""):
-        ended = shop.cws("destroy", "--local", shop.url, *state, said=said)
-        assert ended.returncode == 1
-        assert "delete   aws_lambda_function.service\n" in ended.stdout
-        assert "which are the stage 'dev'? [y/N]: " in ended.stdout
-    assert shop.remains() == before
-    ended = elsewhere.cws("destroy", "--local", shop.url, *state, said="y\n")
-    assert ended.returncode == 0, ended.stderr
-    assert "The archives stay: which bucket they are in is known where the stage was deployed from." in ended.stdout
-    assert shop.remains() == [f"archives-{shop.name}"]
-    assert len(shop.archives()) == 1
-
-
-@pytest.mark.end_to_end
-def test_the_place_of_the_state_may_be_named_after_a_destroy_that_did_not_know_it(shop: Project, tmp_path: Path):
-    elsewhere = keep_state_in_s3(shop, tmp_path / "elsewhere")
-    state = ("--tf-bucket", f"state-{shop.account}")
-    shop.deploy(*QUICK, "--gateway", "http", *state)
-    target = ("destroy", "--local", shop.url, "--yes")
-    assert "and not in the state here: name its --tf-bucket" in elsewhere.cws(*target).stderr
-    assert "The bucket of the state does not exist" in elsewhere.cws(*target, "--tf-bucket", "wrong").stderr
-    elsewhere.destroy(*state)
-    assert shop.remains() == [f"archives-{shop.name}"]
-    # What the deploy wrote says the same place, and now there is nothing.
-    assert shop.destroy().endswith("nothing is deleted.\n")
-
-
-def test_a_place_that_is_not_the_states_is_refused_and_a_stage_leaves_no_state_behind(shop: Project, tmp_path: Path):
-    keep_state_in_s3(shop, tmp_path / "elsewhere")
-    shop.deploy(*QUICK, "--gateway", "http")
-    before = shop.remains()
-    ended = shop.cws("destroy", "--local", shop.url, "--yes", "--tf-bucket", "does-not-exist")
-    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
-    assert (
-        "in the bucket 'does-not-exist' (--tf-bucket), but the last deploy from here has it in a file" in ended.stderr
+    other_machine = create_project(
+        tmp_path / "other", shop.name, shop.toolchain, shop.url, account=shop.account, gateway="http"
     )
-    assert shop.remains() == before
-    shop.destroy()
-    assert shop.remains() == [f"state-{shop.account}"] * (shop.name in f"state-{shop.account}")
-    assert not list(shop.folder().glob("terraform.tfstate*"))
-    # Nothing is deployed from here any more, so that the option counts.
-    assert shop.destroy("--tf-bucket", f"state-{shop.account}").endswith("nothing is deleted.\n")
-
-
-@pytest.mark.end_to_end
-def test_a_stage_whose_certificate_and_layer_are_gone_is_deleted_all_the_same(shop: Project):
-    shop.deploy(*QUICK, "--gateway", "http")
-    gone = ("--domain", "nocert.example.com", "--layers", "arn:aws:lambda:eu-west-1:000000000000:layer:none")
-    shop.deploy(*QUICK, "--gateway", "http", *gone, "--dry")
-    assert "aws_acm_certificate" in (shop.folder() / "main.tf.json").read_text()
-    shop.destroy()
-    assert shop.remains() == []
-
-
-@pytest.mark.end_to_end
-def test_what_ones_own_files_made_goes_too_on_another_machine(shop: Project, tmp_path: Path):
-    elsewhere = keep_state_in_s3(shop, tmp_path / "elsewhere")
-    state = ("--tf-bucket", f"state-{shop.account}")
     group = {"resource": {"aws_cloudwatch_log_group": {"mine": {"name": f"{shop.name}-mine"}}}}
-    for project in (shop, elsewhere):
+    for project in (shop, other_machine):
         project.write("terraform/mine.tf.json", json.dumps(group))
+    state = ("--tf-bucket", create_state_bucket(shop))
     shop.deploy(*QUICK, *state)
-    assert f"{shop.name}-mine" in shop.remains()
-    elsewhere.destroy(*state)
-    assert shop.remains() == [f"archives-{shop.name}"]
+    before = shop.resources()
+    assert f"{shop.name}-mine" in before
+
+    for typed in ("n\n", ""):
+        completed = shop.cws("destroy", "--local", shop.url, *state, typed=typed)
+        assert completed.returncode == 1
+        assert "delete   aws_lambda_function.service\n" in completed.stdout
+        assert "resources of the stage 'dev'? [y/N]: " in completed.stdout
+    target = ("destroy", "--local", shop.url, "--gateway", "http")
+    assert "but not in this state. Name its state with --tf-bucket" in other_machine.cws(*target, "--yes").stderr
+    wrong_bucket = other_machine.cws(*target, "--yes", "--tf-bucket", "wrong")
+    assert "The bucket of the state does not exist" in wrong_bucket.stderr
+    assert shop.resources() == before
+
+    completed = other_machine.cws(*target, *state, typed="y\n")
+    assert completed.returncode == 0, completed.stderr
+    assert "The archives were not deleted: only the project that deployed knows their bucket." in completed.stdout
+    assert shop.resources() == [f"archives-{shop.name}"]
+    assert len(shop.archives()) == 1
+    # The state, whose bucket the root module of the deploy names, is now empty.
+    assert shop.destroy() == nothing_deleted(shop)
 
 
-@pytest.mark.end_to_end
-def test_a_stage_that_was_destroyed_is_deployed_anew(shop: Project):
+def test_a_stage_with_a_local_state_is_destroyed_and_deployed_again(shop: Project):
+    bucket = create_state_bucket(shop)
     shop.deploy(*QUICK)
+    before = shop.resources()
+    completed = shop.cws("destroy", "--local", shop.url, "--yes", "--tf-bucket", bucket)
+    assert (completed.returncode, completed.stdout, completed.stderr.count("\n")) == (2, "", 1)
+    assert f"in the bucket '{bucket}' (--tf-bucket), but the last deploy stored it in a local file" in completed.stderr
+    assert shop.resources() == before
+
+    # A certificate and a layer that do not exist do not prevent it.
+    missing = ("--domain", "nocert.example.com", "--layers", "arn:aws:lambda:eu-west-1:000000000000:layer:none")
+    shop.deploy(*QUICK, *missing, "--dry")
+    assert "aws_acm_certificate" in (shop.stage_directory() / "main.tf.json").read_text()
     shop.destroy()
-    assert shop.remains() == []
+    assert shop.resources() == []
+
     shop.deploy(*QUICK)
-    assert len(shop.apis()) == 1
-    shutil.rmtree(shop.folder() / ".terraform", ignore_errors=True)
+    assert len(shop.api_ids()) == 1
+    shutil.rmtree(shop.stage_directory() / ".terraform")
     shop.destroy()
-    assert shop.remains() == []
+    assert shop.resources() == []
+    assert not list(shop.stage_directory().glob("terraform.tfstate*"))
+    # With nothing deployed from here, the option is accepted.
+    assert shop.destroy("--tf-bucket", bucket) == nothing_deleted(shop)

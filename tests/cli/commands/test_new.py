@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 from coworks_async.cli.app_loader import load_app, locate_app
 from coworks_async.cli.commands.new import TEMPLATES, create_service_name, render_project
 from coworks_async.cli.main import cws
-from coworks_async.deploy.options import DeployOptions, stack_of
+from coworks_async.deploy.options import DeployOptions
+from coworks_async.deploy.stack import create_stack
 from coworks_async.exceptions import CommandError
 from coworks_async.service import TechMicroService
 from coworks_async.testing import TestClient
@@ -84,7 +85,7 @@ def test_the_name_of_the_directory_becomes_a_valid_service_name(name: str, servi
     app = load_app(locate_app("app", folder / name / "tech"))
     assert isinstance(app, TechMicroService)
     assert app.name == service
-    function = stack_of(app, "dev", DeployOptions("archives"), "hash").function.name
+    function = create_stack(app, "dev", DeployOptions("archives")).function_name
     assert re.fullmatch(r"[A-Za-z0-9-_]{1,64}", function)
     assert (folder / name / "README.md").read_text().startswith(f"# {service}\n")
 

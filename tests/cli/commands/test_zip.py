@@ -63,7 +63,7 @@ def test_after_ctrl_c_no_archive_is_written(service: Path, project: Path):
         until((project / "imported").exists)
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, errors) == (1, "Error: Interrupted: no archive is written.\n")
+    assert (process.returncode, errors) == (1, "Error: Interrupted. No archive was written.\n")
     assert not (project / "orders.zip").exists()
 
 

@@ -25,7 +25,7 @@ from coworks_async.deploy.archive.build import (
     sum_parts,
 )
 from coworks_async.deploy.archive.staging import EXTRAS, RUNTIME_PACKAGES
-from coworks_async.deploy.stack import Architecture
+from coworks_async.deploy.options import Architecture
 from coworks_async.exceptions import DeployError
 from tests.aws.events import rest_event
 from tests.deploy.wheels import index, make_wheel
@@ -151,7 +151,7 @@ def test_the_archive_contains_no_tools_and_no_path_of_this_machine(sample: Archi
     paths = {member.path for member in sample.members}
     assert {"cws_lambda.py", "first.py", "simple.py", "coworks_async/service.py", "starlette/routing.py"} <= paths
     excluded = ["boto3", "click", "uvicorn", "bin", "terraform", ".env"]
-    excluded += [f"coworks_async/{folder}" for folder in ("cli", "deploy", "gateway", "terraform")]
+    excluded += [f"coworks_async/{name}" for name in ("cli", "deploy", "gateway", "terraform", "testing")]
     assert not [path for path in paths if path.startswith(tuple(excluded))]
     with zipfile.ZipFile(sample.path) as file:
         for name in file.namelist():

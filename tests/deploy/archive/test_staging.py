@@ -163,7 +163,7 @@ def test_the_wheel_of_coworks_contains_what_a_lambda_needs_and_the_licence(tmp_p
         assert wheel.read(f"{info}/licenses/LICENSE").startswith(b"MIT License")
         listed = [line.split(",")[0] for line in wheel.read(f"{info}/RECORD").decode().splitlines()]
     assert "coworks_async/service.py" in names
-    assert not [name for name in names if name.split("/")[1] in ("cli", "deploy", "gateway", "terraform")]
+    assert not [name for name in names if name.split("/")[1] in ("cli", "deploy", "gateway", "terraform", "testing.py")]
     assert listed == names
     needs = metadata.get_all("Requires-Dist", [])
     assert any(need.startswith("starlette") for need in needs)

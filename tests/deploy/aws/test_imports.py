@@ -14,7 +14,7 @@ from coworks_async.deploy.aws.imports import (
     format_import_blocks,
 )
 from coworks_async.deploy.stack import Stack
-from coworks_async.deploy.terraform.events import Change
+from coworks_async.deploy.terraform.output import PlannedChange
 from coworks_async.exceptions import DeployError
 from coworks_async.gateway.routes import GatewayKind
 from tests.deploy.accounts import (
@@ -36,7 +36,7 @@ FOREIGN = {"coworks:service": "shop", "coworks:stage": "prod"}
 
 def find(session: Any, stack: Stack, *addresses: str) -> dict[str, str]:
     """Return the ids of existing resources when Terraform plans to create these."""
-    return find_untracked_resources(session, stack, [Change("create", address) for address in addresses])
+    return find_untracked_resources(session, stack, [PlannedChange("create", address) for address in addresses])
 
 
 def fail_to_find(session: Any, stack: Stack) -> str:
@@ -49,7 +49,9 @@ def fail_to_find(session: Any, stack: Stack) -> str:
 def test_aws_is_not_called_if_nothing_would_be_created(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     with serve_response(500, "") as url:
         session = create_session(url, "test", monkeypatch, tmp_path)
-        assert find_untracked_resources(session, stack(), [Change("update", "aws_lambda_function.service")]) == {}
+        assert (
+            find_untracked_resources(session, stack(), [PlannedChange("update", "aws_lambda_function.service")]) == {}
+        )
         with pytest.raises(DeployError, match=r"^Cannot look for resources of an earlier deploy: "):
             find(session, stack(), "aws_lambda_function.service")
 
@@ -248,8 +250,8 @@ def test_an_api_of_the_other_kind_is_an_error_unless_terraform_deletes_it(sessio
         "it."
     )
     changes = [
-        Change("create", f"{ROUTES_PREFIX}aws_api_gateway_rest_api.this"),
-        Change("delete", f"{ROUTES_PREFIX}aws_apigatewayv2_api.this"),
+        PlannedChange("create", f"{ROUTES_PREFIX}aws_api_gateway_rest_api.this"),
+        PlannedChange("delete", f"{ROUTES_PREFIX}aws_apigatewayv2_api.this"),
     ]
     assert find_untracked_resources(session, stack(), changes) == {}
 

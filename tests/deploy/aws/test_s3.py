@@ -8,13 +8,11 @@ import pytest
 
 from coworks_async.deploy.archive.build import Archive
 from coworks_async.deploy.aws.account import open_session
-from coworks_async.deploy.aws.s3 import create_bucket, delete_archives, find_deployed_archive, upload_archive
-from coworks_async.deploy.options import DeployOptions, archive_key, stack_of
-from coworks_async.deploy.stack import Stack
-from coworks_async.deploy.terraform.workdir import write_root
+from coworks_async.deploy.aws.s3 import create_bucket, delete_archives, upload_archive
+from coworks_async.deploy.stack import Stack, archive_key
 from coworks_async.exceptions import DeployError
 from tests.deploy.accounts import REGION, create_session, make_function, reject_operation, serve_response
-from tests.deploy.stacks import Shop, stack
+from tests.deploy.stacks import stack
 
 KEY = "orders/archive.zip"
 OLD, NEW, OTHER = ("0" * 64, "1" * 64, "2" * 64)
@@ -210,14 +208,3 @@ def test_archives_that_cannot_be_deleted_are_one_line(session: Any, bucket: str)
     reject_operation(session, "s3.ListObjectsV2", 403, "AccessDenied", "No")
     with pytest.raises(DeployError, match=rf"^Cannot delete the archives in the bucket '{bucket}': No\.$"):
         delete(session, bucket, archive_key("shop", NEW), stack())
-
-
-def test_the_root_module_contains_the_location_of_the_archive(tmp_path: Path):
-    assert find_deployed_archive(tmp_path) is None
-    write_root(stack(), tmp_path / "dev")
-    assert find_deployed_archive(tmp_path / "dev") == ("archives", "shop/0f3a.zip")
-
-
-def test_a_root_module_without_a_deploy_has_no_archive(tmp_path: Path):
-    write_root(stack_of(Shop(), "dev", DeployOptions("unknown"), ""), tmp_path / "dev")
-    assert find_deployed_archive(tmp_path / "dev") is None

@@ -1,4 +1,4 @@
-"""A program that must not be cut off: its log, its lines, and what Ctrl-C does to it."""
+"""A program that must not be cut off: its log, its lines, and how Ctrl-C reaches it."""
 
 import os
 import signal
@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from coworks_async.deploy.terraform.process import (
+    CONFIRMATION_TIME,
     FINISHING,
     KILLED,
-    SECOND_THOUGHT,
     WARNING,
-    Interruption,
-    Listener,
+    InterruptHandler,
     run_logged,
 )
 from tests.tools import PATIENCE
@@ -34,15 +33,15 @@ def log(tmp_path: Path) -> Path:
 def run(
     script: str,
     log: Path,
-    hear: Callable[[str], None],
-    tell: Callable[[str], None],
-    beat: Callable[[], None] = lambda: None,
-) -> tuple[int, Interruption]:
+    on_line: Callable[[str], None],
+    on_message: Callable[[str], None],
+    on_tick: Callable[[], None] = lambda: None,
+) -> tuple[int, InterruptHandler]:
     command = [PYTHON, "-u", "-c", script]
-    return run_logged(command, log.parent, os.environ, log, Listener(hear, beat, tell))
+    return run_logged(command, log.parent, os.environ, log, on_line=on_line, on_tick=on_tick, on_message=on_message)
 
 
-def test_every_line_is_heard_once_and_in_the_log_with_the_errors(log: Path) -> None:
+def test_each_line_of_output_and_errors_is_passed_on_once_and_logged(log: Path):
     script = """
 import sys, time
 print("one")
@@ -53,69 +52,69 @@ sys.stdout.buffer.write(b"bad \\xff\\n")
 print("three", end="")
 sys.exit(3)
 """
-    heard: list[str] = []
-    code, interruption = run(script, log, heard.append, heard.append)
+    lines: list[str] = []
+    code, handler = run(script, log, lines.append, lines.append)
     assert code == 3
-    assert not interruption.asked
-    assert heard == ["one", "two", "bad �", "three"]
+    assert not handler.interrupted
+    assert lines == ["one", "two", "bad �", "three"]
     assert log.read_bytes() == b"from before\none\ntwo\nbad \xff\nthree"
 
 
-def test_its_files_are_private_and_it_reads_nothing(log: Path) -> None:
-    heard: list[str] = []
+def test_created_files_are_private_and_stdin_is_empty(log: Path):
+    lines: list[str] = []
     script = "import sys; open('made', 'w').close(); print(repr(sys.stdin.read()))"
-    assert run(script, log, heard.append, heard.append)[0] == 0
+    assert run(script, log, lines.append, lines.append)[0] == 0
     assert (log.parent / "made").stat().st_mode & 0o777 == 0o600
-    assert heard == ["''"]
+    assert lines == ["''"]
 
 
-def test_a_second_is_a_beat(log: Path) -> None:
-    beats: list[float] = []
-    silent: list[str] = []
-    beaten = log.parent / "beaten"
+def test_on_tick_is_called_every_second(log: Path):
+    ticks: list[float] = []
+    output: list[str] = []
+    ticked = log.parent / "ticked"
 
-    def beat() -> None:
-        beats.append(time.monotonic())
-        if len(beats) == 2:
-            beaten.touch()
+    def on_tick():
+        ticks.append(time.monotonic())
+        if len(ticks) == 2:
+            ticked.touch()
 
-    begun = time.monotonic()
-    script = "import pathlib, time\nwhile not pathlib.Path('beaten').exists(): time.sleep(0.02)"
-    run(script, log, silent.append, silent.append, beat)
-    assert silent == []
-    assert 2 <= len(beats) <= time.monotonic() - begun
+    start = time.monotonic()
+    script = "import pathlib, time\nwhile not pathlib.Path('ticked').exists(): time.sleep(0.02)"
+    run(script, log, output.append, output.append, on_tick)
+    assert output == []
+    assert 2 <= len(ticks) <= time.monotonic() - start
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_is_passed_on_as_one_sigint(number: signal.Signals, log: Path) -> None:
+def test_the_first_signal_is_forwarded_as_one_sigint(number: signal.Signals, log: Path):
     script = """
 import signal, time
-got = []
-signal.signal(signal.SIGINT, lambda *_: got.append(1))
-signal.signal(signal.SIGTERM, lambda *_: got.append(2))
+received = []
+signal.signal(signal.SIGINT, lambda *_: received.append(1))
+signal.signal(signal.SIGTERM, lambda *_: received.append(2))
 print("ready")
-while not got:
+while not received:
     time.sleep(0.02)
 time.sleep(0.2)
-print(got)
+print(received)
 """
     before = signal.getsignal(number)
-    heard: list[str] = []
+    lines: list[str] = []
 
-    def hear(line: str) -> None:
-        heard.append(line)
+    def on_line(line: str):
+        lines.append(line)
         if line == "ready":
             os.kill(os.getpid(), number)
 
-    told: list[str] = []
-    code, interruption = run(script, log, hear, told.append)
-    assert (code, interruption.asked, interruption.killed) == (0, True, False)
-    assert heard == ["ready", "[1]"]
-    assert told == [FINISHING]
+    messages: list[str] = []
+    code, handler = run(script, log, on_line, messages.append)
+    assert (code, handler.interrupted, handler.killed) == (0, True, False)
+    assert lines == ["ready", "[1]"]
+    assert messages == [FINISHING]
     assert signal.getsignal(number) is before
 
 
-def test_where_the_listener_fails_the_program_ends_and_the_failure_is_told(log: Path) -> None:
+def test_if_a_callback_fails_the_program_is_interrupted(log: Path):
     script = """
 import pathlib, time
 try:
@@ -125,17 +124,17 @@ except KeyboardInterrupt:
     pathlib.Path("ended").touch()
 """
 
-    def hear(line: str) -> None:
+    def on_line(line: str):
         raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
-        run(script, log, hear, lambda text: None)
+        run(script, log, on_line, lambda text: None)
     assert (log.parent / "ended").exists()
 
 
 @pytest.fixture
 def stubborn() -> Iterator[subprocess.Popen[bytes]]:
-    """A program, in a group of its own, that SIGINT does not end."""
+    """A program that ignores SIGINT, in its own process group."""
     script = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); time.sleep(60)"
     with subprocess.Popen([PYTHON, "-c", script], stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
@@ -144,55 +143,55 @@ def stubborn() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def press(interruption: Interruption, process: subprocess.Popen[bytes]) -> None:
-    interruption.handle(signal.SIGINT, None)
-    interruption.act(process)
+def press(handler: InterruptHandler, process: subprocess.Popen[bytes]):
+    handler.handle(signal.SIGINT, None)
+    handler.process_signals(process)
 
 
-def test_the_second_signal_warns_and_the_third_kills(stubborn: subprocess.Popen[bytes]) -> None:
-    told: list[str] = []
-    interruption = Interruption(told.append)
-    interruption.act(stubborn)
-    assert (told, interruption.asked) == ([], False)
-    press(interruption, stubborn)
-    press(interruption, stubborn)
-    assert told == [FINISHING, WARNING]
-    assert (interruption.killed, stubborn.poll()) == (False, None)
-    press(interruption, stubborn)
-    assert told == [FINISHING, WARNING, KILLED]
-    assert interruption.killed
+def test_the_second_signal_warns_and_the_third_kills(stubborn: subprocess.Popen[bytes]):
+    messages: list[str] = []
+    handler = InterruptHandler(messages.append)
+    handler.process_signals(stubborn)
+    assert (messages, handler.interrupted) == ([], False)
+    press(handler, stubborn)
+    press(handler, stubborn)
+    assert messages == [FINISHING, WARNING]
+    assert (handler.killed, stubborn.poll()) == (False, None)
+    press(handler, stubborn)
+    assert messages == [FINISHING, WARNING, KILLED]
+    assert handler.killed
     assert stubborn.wait(PATIENCE) == -signal.SIGKILL
-    press(interruption, stubborn)
-    assert told == [FINISHING, WARNING, KILLED]
+    press(handler, stubborn)
+    assert messages == [FINISHING, WARNING, KILLED]
 
 
-def test_a_warning_holds_for_a_while_only(stubborn: subprocess.Popen[bytes]) -> None:
-    told: list[str] = []
+def test_the_warning_expires(stubborn: subprocess.Popen[bytes]):
+    messages: list[str] = []
     now = 0.0
-    interruption = Interruption(told.append, clock=lambda: now)
-    press(interruption, stubborn)
-    press(interruption, stubborn)
-    now = SECOND_THOUGHT + 0.1
-    press(interruption, stubborn)
-    assert told == [FINISHING, WARNING, WARNING]
-    assert not interruption.killed
-    now += SECOND_THOUGHT
-    press(interruption, stubborn)
-    assert interruption.killed
+    handler = InterruptHandler(messages.append, clock=lambda: now)
+    press(handler, stubborn)
+    press(handler, stubborn)
+    now = CONFIRMATION_TIME + 0.1
+    press(handler, stubborn)
+    assert messages == [FINISHING, WARNING, WARNING]
+    assert not handler.killed
+    now += CONFIRMATION_TIME
+    press(handler, stubborn)
+    assert handler.killed
 
 
-def test_signals_that_come_together_are_each_counted(stubborn: subprocess.Popen[bytes]) -> None:
-    told: list[str] = []
-    interruption = Interruption(told.append)
-    interruption.handle(signal.SIGTERM, None)
-    interruption.handle(signal.SIGINT, None)
-    interruption.act(stubborn)
-    assert told == [FINISHING, WARNING]
+def test_simultaneous_signals_are_counted(stubborn: subprocess.Popen[bytes]):
+    messages: list[str] = []
+    handler = InterruptHandler(messages.append)
+    handler.handle(signal.SIGTERM, None)
+    handler.handle(signal.SIGINT, None)
+    handler.process_signals(stubborn)
+    assert messages == [FINISHING, WARNING]
 
 
-def test_a_signal_after_the_end_reaches_nobody(stubborn: subprocess.Popen[bytes]) -> None:
+def test_a_signal_after_the_end_is_ignored(stubborn: subprocess.Popen[bytes]):
     stubborn.kill()
     stubborn.wait()
-    told: list[str] = []
-    press(Interruption(told.append), stubborn)
-    assert told == [FINISHING]
+    messages: list[str] = []
+    press(InterruptHandler(messages.append), stubborn)
+    assert messages == [FINISHING]

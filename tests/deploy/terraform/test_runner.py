@@ -1,111 +1,108 @@
-"""A real Terraform, run in a stage's folder: plans, changes, outputs, the log, and errors."""
+"""A real Terraform in the directory of a stage: plans, changes, outputs, log, errors, validation."""
 
-import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from coworks_async.deploy.terraform.events import Change, Counts, Diagnostic, Event, Finished, Started
-from coworks_async.deploy.terraform.runner import Plan, Terraform, private_folder
+from coworks_async.deploy.terraform.errors import Diagnostic
+from coworks_async.deploy.terraform.output import (
+    ChangeFinished,
+    ChangeStarted,
+    PlannedChange,
+    PlanSummary,
+    TerraformEvent,
+)
+from coworks_async.deploy.terraform.runner import Terraform, find_terraform, private_directory, validate_root
+from coworks_async.deploy.terraform.workdir import write_root
 from coworks_async.exceptions import DeployError
-from tests.deploy.stages import SECRET, Stage, command, data, stage_in
+from tests.deploy.stacks import stack
+from tests.deploy.terraform_stages import SECRET, TerraformStage, apply, command, create_stage, data
 from tests.deploy.toolchain import Toolchain
 
 
 @pytest.fixture
-def stage(tmp_path: Path, toolchain: Toolchain) -> Stage:
-    return stage_in(tmp_path, toolchain)
+def stage(tmp_path: Path, toolchain: Toolchain) -> TerraformStage:
+    return create_stage(tmp_path, toolchain)
 
 
-def deploy(terraform: Terraform, private: Path) -> Plan:
-    plan = terraform.plan(private / "plan")
-    terraform.apply(plan)
-    return plan
-
-
-def test_a_plan_tells_what_would_change_and_changes_nothing(stage: Stage, tmp_path: Path) -> None:
+def test_a_plan_describes_changes_and_makes_none(stage: TerraformStage, tmp_path: Path):
     stage.write(resource=data(b={"for_each": {"GET /": ""}}, a={}), output={"id": {"value": "x"}})
     terraform = stage.terraform()
     terraform.validate()
     plan = terraform.plan(tmp_path / "plan")
-    assert plan.counts == Counts(2, 0, 0)
+    assert plan.summary == PlanSummary(2, 0, 0)
     assert plan.changes == (
-        Change("create", "terraform_data.a"),
-        Change("create", 'terraform_data.b["GET /"]'),
+        PlannedChange("create", "terraform_data.a"),
+        PlannedChange("create", 'terraform_data.b["GET /"]'),
     )
-    assert plan.words() == ["create   terraform_data.a", 'create   terraform_data.b["GET /"]']
+    assert plan.describe() == ["create   terraform_data.a", 'create   terraform_data.b["GET /"]']
     assert not plan.is_empty
-    assert terraform.addresses() == []
+    assert stage.addresses() == []
     assert terraform.outputs() == {}
 
 
-def test_applying_makes_the_changes_and_the_next_plan_is_empty(stage: Stage, tmp_path: Path) -> None:
+def test_apply_makes_the_changes_and_the_next_plan_is_empty(stage: TerraformStage, tmp_path: Path):
     stage.write(resource=data(a={}), output={"id": {"value": "x"}})
     terraform = stage.terraform()
     plan = terraform.plan(tmp_path / "plan")
-    events: list[Event] = []
+    events: list[TerraformEvent] = []
     terraform.apply(plan, events.append)
-    assert terraform.addresses() == ["terraform_data.a"]
+    assert stage.addresses() == ["terraform_data.a"]
     assert terraform.outputs() == {"id": "x"}
-    assert [event for event in events if not isinstance(event, Change)] == [
-        Counts(1, 0, 0),
-        Started("create", "terraform_data.a"),
-        Finished("create", "terraform_data.a"),
+    assert [event for event in events if not isinstance(event, PlannedChange)] == [
+        PlanSummary(1, 0, 0),
+        ChangeStarted("create", "terraform_data.a"),
+        ChangeFinished("create", "terraform_data.a"),
     ]
     again = terraform.plan(tmp_path / "again")
-    assert (again.is_empty, again.counts.total, again.changes) == (True, 0, ())
+    assert (again.is_empty, again.summary.total, again.changes) == (True, 0, ())
+    stage.write(resource=data(a={}), output={"id": {"value": "x"}, "new": {"value": "y"}})
+    new_output = terraform.plan(tmp_path / "plan")
+    assert (new_output.is_empty, new_output.summary.total) == (False, 0)
 
 
-def test_a_new_output_alone_is_a_plan_that_is_not_empty(stage: Stage, tmp_path: Path) -> None:
-    stage.write(resource=data(a={}))
-    deploy(stage.terraform(), tmp_path)
-    stage.write(resource=data(a={}), output={"id": {"value": "x"}})
-    plan = stage.terraform().plan(tmp_path / "plan")
-    assert (plan.is_empty, plan.counts.total) == (False, 0)
-
-
-def test_a_plan_may_be_limited_to_targets_or_delete_all(stage: Stage, tmp_path: Path) -> None:
+def test_a_plan_may_be_limited_to_targets_or_delete_everything(stage: TerraformStage, tmp_path: Path):
     stage.write(resource=data(a={}, b={}))
     terraform = stage.terraform()
-    events: list[Event] = []
-    plan = terraform.plan(tmp_path / "plan", targets=("terraform_data.b",), watch=events.append)
-    assert plan.changes == (Change("create", "terraform_data.b"),)
+    events: list[TerraformEvent] = []
+    plan = terraform.plan(tmp_path / "plan", targets=("terraform_data.b",), on_event=events.append)
+    assert plan.changes == (PlannedChange("create", "terraform_data.b"),)
     terraform.apply(plan, events.append)
-    # What Terraform warns of where there are targets is what was asked for.
+    # Terraform's warnings about targets are not forwarded.
     assert not [event for event in events if isinstance(event, Diagnostic)]
-    assert terraform.plan(tmp_path / "plan", refresh=False).changes == (Change("create", "terraform_data.a"),)
+    assert terraform.plan(tmp_path / "plan").changes == (PlannedChange("create", "terraform_data.a"),)
     deletion = terraform.plan(tmp_path / "plan", destroy=True)
-    assert deletion.changes == (Change("delete", "terraform_data.b"),)
+    assert deletion.changes == (PlannedChange("delete", "terraform_data.b"),)
     terraform.apply(deletion)
-    assert terraform.addresses() == []
+    assert stage.addresses() == []
 
 
-def test_a_replacement_is_two_changes(stage: Stage, tmp_path: Path) -> None:
+def test_a_replacement_is_two_changes(stage: TerraformStage, tmp_path: Path):
     stage.write(resource=data(a={"triggers_replace": "1"}))
     terraform = stage.terraform()
-    deploy(terraform, tmp_path)
+    apply(terraform, tmp_path)
     stage.write(resource=data(a={"triggers_replace": "2"}))
-    events: list[Event] = []
+    events: list[TerraformEvent] = []
     plan = terraform.plan(tmp_path / "plan")
     terraform.apply(plan, events.append)
-    assert plan.changes == (Change("replace", "terraform_data.a"),)
-    assert len([event for event in events if isinstance(event, Finished)]) == plan.counts.total == 2
+    assert plan.changes == (PlannedChange("replace", "terraform_data.a"),)
+    assert len([event for event in events if isinstance(event, ChangeFinished)]) == plan.summary.total == 2
 
 
-def test_a_warning_is_told_once(stage: Stage, tmp_path: Path) -> None:
+def test_a_warning_is_forwarded_once(stage: TerraformStage, tmp_path: Path):
     stage.write(resource=data(a={}))
     (stage.directory / "terraform.tfvars").write_text('absent = "x"\n')
     terraform = stage.terraform()
-    events: list[Event] = []
+    events: list[TerraformEvent] = []
     for _ in range(2):
-        terraform.plan(tmp_path / "plan", watch=events.append)
+        terraform.plan(tmp_path / "plan", on_event=events.append)
     warnings = [event for event in events if isinstance(event, Diagnostic)]
     assert [(each.severity, each.summary) for each in warnings] == [("warning", "Value for undeclared variable")]
 
 
-def test_a_secret_is_in_no_log_and_all_files_are_private(stage: Stage) -> None:
+def test_the_log_contains_no_secret_and_all_files_are_private(stage: TerraformStage):
     stage.write(
         variable={"environment": {"type": "string", "sensitive": True}},
         resource=data(
@@ -115,43 +112,43 @@ def test_a_secret_is_in_no_log_and_all_files_are_private(stage: Stage) -> None:
         output={"secret": {"value": "${var.environment}", "sensitive": True}, "open": {"value": 1}},
     )
     terraform = stage.terraform(secrets=[SECRET], TF_VAR_environment=SECRET)
-    with private_folder(stage.directory) as private:
+    with private_directory(stage.directory) as private:
         assert private.stat().st_mode & 0o777 == 0o700
         plan = terraform.plan(private / "plan")
         assert plan.file.stat().st_mode & 0o777 == 0o600
-        assert SECRET not in "".join(plan.words())
+        assert SECRET not in "".join(plan.describe())
         with pytest.raises(DeployError) as failure:
             terraform.apply(plan)
-    # Terraform itself tells the command.
+    # Terraform quotes the command.
     assert "Error running command 'exit 3 # (sensitive value)'" in str(failure.value)
     assert terraform.outputs() == {"open": 1}
-    assert terraform.addresses() == ["terraform_data.a", "terraform_data.failing"]
+    assert stage.addresses() == ["terraform_data.a", "terraform_data.failing"]
     assert SECRET not in stage.log.read_text()
-    # Both are files of Terraform's own, where the secret is.
+    # Only the state, which Terraform writes, contains the secret.
     assert SECRET in (stage.directory / "terraform.tfstate").read_text()
     assert not private.exists()
     for file in (stage.log, stage.directory / "terraform.tfstate"):
         assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_log_holds_one_run_and_becomes_private(stage: Stage, tmp_path: Path) -> None:
+def test_the_log_is_private_and_only_of_this_run(stage: TerraformStage, tmp_path: Path):
     stage.write(resource=data(a={}))
     stage.log.write_text("of an earlier run")
     stage.log.chmod(0o644)
     terraform = stage.terraform()
     terraform.plan(tmp_path / "plan")
-    terraform.addresses()
+    terraform.outputs()
     text = stage.log.read_text()
     assert text.startswith("$ terraform init -backend=true -input=false\n")
     assert "Terraform has been successfully initialized!" in text
     assert "\n$ terraform plan -json " in text
     assert '"type":"change_summary"' in text
-    assert "$ terraform state list\nNo state file was found!" in text
+    assert text.endswith("$ terraform output -json\n")
     assert "earlier" not in text
     assert stage.log.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_failure_tells_its_cause_where_and_how_many_changes_were_made(stage: Stage, tmp_path: Path) -> None:
+def test_a_failure_reports_its_cause_and_the_number_of_changes_made(stage: TerraformStage, tmp_path: Path):
     stage.write(
         resource=data(
             a={},
@@ -160,15 +157,15 @@ def test_a_failure_tells_its_cause_where_and_how_many_changes_were_made(stage: S
         )
     )
     with pytest.raises(DeployError) as failure:
-        deploy(stage.terraform(), tmp_path)
+        apply(stage.terraform(), tmp_path)
     assert str(failure.value) == (
         "local-exec provisioner error: Error running command 'exit 3': exit status 3 (terraform_data.b). "
-        "1 of 3 changes were made; the same command goes on from there."
+        "1 of 3 changes were made. Run the same command again to continue."
     )
     assert failure.value.log == stage.log
 
 
-def test_a_mistake_in_a_file_is_told_with_its_line(stage: Stage) -> None:
+def test_an_error_in_a_file_is_reported_with_its_line(stage: TerraformStage):
     stage.write(resource=data(a={}))
     terraform = stage.terraform()
     (stage.directory / "own.tf").write_text('\noutput "x" {\n  value = absent.thing\n}\n')
@@ -178,16 +175,20 @@ def test_a_mistake_in_a_file_is_told_with_its_line(stage: Stage) -> None:
     assert str(failure.value).endswith("(own.tf line 3).")
 
 
-def test_a_provider_that_cannot_be_installed_is_named(stage: Stage, tmp_path: Path) -> None:
+def test_a_provider_that_cannot_be_installed_is_named(stage: TerraformStage, tmp_path: Path):
     stage.write(terraform={"required_providers": {"random": {"source": "hashicorp/random"}}})
-    config = tmp_path / "rc"
-    (tmp_path / "mirror").mkdir()
-    config.write_text(f'provider_installation {{\n  filesystem_mirror {{\n path = "{tmp_path / "mirror"}"\n }}\n}}\n')
     with pytest.raises(DeployError, match=r"terraform cannot install a provider \(hashicorp/random\)"):
-        stage.terraform(TF_CLI_CONFIG_FILE=str(config))
+        stage.terraform(TF_CLI_CONFIG_FILE=str(config_with_empty_mirror(tmp_path)))
 
 
-def test_a_state_that_has_moved_is_told_with_the_remedy(stage: Stage) -> None:
+def config_with_empty_mirror(directory: Path) -> Path:
+    mirror, config = directory / "mirror", directory / "terraformrc"
+    mirror.mkdir()
+    config.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
+    return config
+
+
+def test_a_changed_backend_is_reported_with_the_remedy(stage: TerraformStage):
     stage.write(terraform={"backend": {"local": {"path": "a.tfstate"}}})
     stage.terraform()
     stage.write(terraform={"backend": {"local": {"path": "b.tfstate"}}})
@@ -195,11 +196,11 @@ def test_a_state_that_has_moved_is_told_with_the_remedy(stage: Stage) -> None:
     with pytest.raises(DeployError) as failure:
         terraform.init()
     assert f"`terraform init -migrate-state` in {stage.directory}" in str(failure.value)
-    # Which nothing but the state depends on.
+    # Only the state depends on the backend.
     terraform.init(backend=False)
 
 
-def test_a_state_in_use_is_told_with_who_holds_it(stage: Stage, tmp_path: Path) -> None:
+def test_a_locked_state_is_reported_with_its_holder(stage: TerraformStage, tmp_path: Path):
     stage.write(resource=data(a={"provisioner": command("touch begun; while [ ! -e go ]; do sleep 0.05; done")}))
     terraform = stage.terraform()
     plan = terraform.plan(tmp_path / "plan")
@@ -207,24 +208,24 @@ def test_a_state_in_use_is_told_with_who_holds_it(stage: Stage, tmp_path: Path) 
     with subprocess.Popen(other, cwd=stage.directory, stdout=subprocess.DEVNULL) as holder:
         while not (stage.directory / "begun").exists():
             assert holder.poll() is None
-        with pytest.raises(DeployError, match=r"^The state is locked by .+@.+ since 20.{17} UTC: another terraform is"):
+        with pytest.raises(DeployError, match=r"^The state is locked by .+@.+ since 20.{17} UTC\. Another terraform"):
             terraform.plan(tmp_path / "other")
         (stage.directory / "go").touch()
     assert holder.returncode == 0
 
 
-def test_a_state_that_cannot_be_read_is_an_error_and_no_empty_list(stage: Stage) -> None:
+def test_a_query_that_fails_is_an_error(stage: TerraformStage):
     stage.write(resource=data(a={}))
     terraform = stage.terraform()
     (stage.directory / "terraform.tfstate").write_text("no state")
     with pytest.raises(DeployError, match="The state file could not be parsed as JSON") as failure:
-        terraform.addresses()
+        terraform.outputs()
     assert failure.value.log == stage.log
 
 
-def test_the_users_own_settings_of_terraform_do_not_change_what_is_run(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_terraform_settings_of_the_user_do_not_change_what_runs(
+    stage: TerraformStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     for name, value in {
         "TF_CLI_ARGS": "-absent",
         "TF_CLI_ARGS_plan": "-target=terraform_data.absent",
@@ -237,10 +238,41 @@ def test_the_users_own_settings_of_terraform_do_not_change_what_is_run(
         monkeypatch.setenv(name, value)
     stage.write(variable={"own": {"type": "string"}}, resource=data(a={}), output={"own": {"value": "${var.own}"}})
     terraform = stage.terraform()
-    deploy(terraform, tmp_path)
-    assert terraform.addresses() == ["terraform_data.a"]
+    apply(terraform, tmp_path)
+    assert stage.addresses() == ["terraform_data.a"]
     assert terraform.outputs() == {"own": "mine"}
-    assert json.loads((stage.directory / "terraform.tfstate").read_text())["outputs"]["own"]["value"] == "mine"
     assert "[TRACE]" not in stage.log.read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plan", "stage"]
     assert os.environ["TF_LOG"] == "trace"
+
+
+def terraform_in(directory: Path, toolchain: Toolchain) -> Terraform:
+    program = find_terraform("terraform", toolchain.environment())
+    return Terraform(program, directory, {}, directory / "terraform.log")
+
+
+def test_a_root_module_is_validated_by_its_providers(stage: TerraformStage):
+    stage.write(resource=data(one={"input": "1"}))
+    assert validate_root(stage.terraform()) == []
+    stage.write(resource=data(one={"imput": "1"}))
+    with pytest.raises(DeployError, match="imput"):
+        validate_root(stage.terraform())
+
+
+def test_an_older_provider_validates_what_it_knows_and_is_not_recorded(tmp_path: Path, toolchain: Toolchain):
+    write_root(stack(snap_start=True), tmp_path / "dev")
+    before = {path.name for path in (tmp_path / "dev").iterdir()}
+    assert validate_root(terraform_in(tmp_path / "dev", toolchain)) == [
+        "Provider 6.x is not available here; validated with 3.39.0, which does not know: architectures, snap_start."
+    ]
+    assert {path.name for path in (tmp_path / "dev").iterdir()} <= before | {".terraform", "terraform.log"}
+
+
+def test_without_any_provider_the_first_error_is_raised(
+    tmp_path: Path, toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch
+):
+    write_root(stack(region="eu-west-1"), tmp_path / "dev")
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(config_with_empty_mirror(tmp_path)))
+    with pytest.raises(DeployError, match="terraform cannot install a provider") as caught:
+        validate_root(terraform_in(tmp_path / "dev", toolchain))
+    assert caught.value.log == tmp_path / "dev" / "terraform.log"

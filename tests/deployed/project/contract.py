@@ -1,4 +1,4 @@
-"""A service that has something of each rule of the contract, deployed behind real gateways."""
+"""A service with an entry for each rule of the contract, deployed behind both gateways."""
 
 import asyncio
 import logging
@@ -36,10 +36,10 @@ class Shop(Blueprint):
 
 
 class Contract(TechMicroService):
-    rule_calls = 0
+    authorizer_calls = 0
 
     async def token_authorizer(self, token: str):
-        self.rule_calls += 1
+        self.authorizer_calls += 1
         match token:
             case "token":
                 return True
@@ -48,7 +48,7 @@ class Contract(TechMicroService):
             case "ada":
                 return {"user": "ada", "rights": ["read", "write"], "level": 3, "old": None}
             case "boom":
-                raise RuntimeError("a rule that fails")
+                raise RuntimeError("the authorizer fails")
         return False
 
     async def get(self):
@@ -139,7 +139,7 @@ class Contract(TechMicroService):
 
     @entry
     async def get_broken(self):
-        raise ValueError("nobody is told this")
+        raise ValueError("not part of the response")
 
     @entry
     async def get_nan(self):
@@ -168,7 +168,7 @@ class Contract(TechMicroService):
 
     @entry(no_auth=True)
     async def get_calls(self):
-        return self.rule_calls
+        return self.authorizer_calls
 
     @entry(no_cors=False)
     async def get_shared(self):

@@ -1,4 +1,4 @@
-# The API with all its routes. It names the function by text, so that it can be made first.
+# The API with all its routes. It names the function as text, so it can be created first.
 
 data "aws_caller_identity" "current" {}
 
@@ -11,7 +11,7 @@ locals {
   function_arn  = "arn:${local.partition}:lambda:${local.region}:${data.aws_caller_identity.current.account_id}:function:${local.function_name}"
   function_uri  = "arn:${local.partition}:apigateway:${local.region}:lambda:path/2015-03-31/functions/${local.function_arn}/invocations"
 
-  # `GET /items/{id}` is known as `GET /items/{}`: another name of a parameter is then an update, not another route.
+  # The key of `GET /items/{id}` is `GET /items/{}`: renaming a parameter is then an update, not a new route.
   routes = {
     for route in var.routes : route.path == "$default" ? "$default" : "${route.method} ${replace(route.path, "/\\{\\w+/", "{")}" => {
       key        = route.path == "$default" ? "$default" : "${route.method} ${route.path}"
@@ -22,7 +22,7 @@ locals {
   has_authorizer = anytrue([for route in var.routes : route.authorized])
 }
 
-# No CORS of its own: it would hide the headers that the service answers.
+# Without CORS configuration, which would replace the service's own CORS headers.
 resource "aws_apigatewayv2_api" "this" {
   name          = var.name
   protocol_type = "HTTP"
@@ -54,7 +54,7 @@ resource "aws_apigatewayv2_authorizer" "token" {
   authorizer_result_ttl_in_seconds  = var.authorizer_ttl
 
   lifecycle {
-    # An emulator answers an empty block.
+    # An emulator returns an empty block.
     ignore_changes = [jwt_configuration]
   }
 }

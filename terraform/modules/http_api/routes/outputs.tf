@@ -1,24 +1,24 @@
 output "id" {
-  description = "The API's id."
+  description = "ID of the API."
   value       = aws_apigatewayv2_api.this.id
 }
 
 output "arn" {
-  description = "The API's ARN."
+  description = "ARN of the API."
   value       = aws_apigatewayv2_api.this.arn
 }
 
 output "execution_arn" {
-  description = "What the ARNs of its stages and routes begin with."
+  description = "Prefix of the ARNs of stages and routes."
   value       = aws_apigatewayv2_api.this.execution_arn
 }
 
 output "authorizer_id" {
-  description = "The authorizer's id, \"\" where no route asks it."
+  description = "ID of the authorizer; \"\" without one."
   value       = join("", aws_apigatewayv2_authorizer.token[*].id)
 }
 
 output "has_authorizer" {
-  description = "Whether a route asks the authorizer."
+  description = "Whether a route uses the authorizer."
   value       = local.has_authorizer
 }

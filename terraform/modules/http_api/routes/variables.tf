@@ -1,4 +1,4 @@
-# As http_api/variables.tf has them, where each is described in full and checked.
+# Described in full and validated in http_api/variables.tf.
 
 variable "name" {
   description = "Name of the API and of its authorizer."
@@ -16,7 +16,7 @@ variable "function_qualifier" {
 }
 
 variable "routes" {
-  description = "One method on one path each."
+  description = "Routes."
   type = list(object({
     method     = string
     path       = string
@@ -25,12 +25,12 @@ variable "routes" {
 }
 
 variable "token_header" {
-  description = "Header that holds the token."
+  description = "Header with the token."
   type        = string
 }
 
 variable "authorizer_ttl" {
-  description = "Seconds for which the authorizer's answer is kept."
+  description = "Seconds for which the authorizer's result is cached."
   type        = number
 }
 

@@ -1,4 +1,4 @@
-# The API with all that a deployment is a snapshot of. It names the function by text, so that it can be made first.
+# Everything that a deployment is a snapshot of. It names the function as text, so it can be created first.
 
 data "aws_caller_identity" "current" {}
 
@@ -11,7 +11,7 @@ locals {
   function_arn  = "arn:${local.partition}:lambda:${local.region}:${data.aws_caller_identity.current.account_id}:function:${local.function_name}"
   function_uri  = "arn:${local.partition}:apigateway:${local.region}:lambda:path/2015-03-31/functions/${local.function_arn}/invocations"
 
-  # `/items/{id}` is known as `/items/{}`: another name of a parameter is then an update, not another resource.
+  # The key of `/items/{id}` is `/items/{}`: renaming a parameter is then an update, not a new resource.
   methods = {
     for route in var.routes : "${route.method} ${replace(route.path, "/\\{\\w+/", "{")}" => {
       method     = route.method
@@ -20,7 +20,7 @@ locals {
     }
   }
 
-  # Each start of each path, by the same name.
+  # Each prefix of each path, with the same keys.
   resources = {
     for resource in distinct(flatten([
       for parts in [for route in var.routes : compact(split("/", route.path))] : [
@@ -118,6 +118,6 @@ resource "aws_api_gateway_gateway_response" "this" {
   status_code         = each.value.status == "" ? null : each.value.status
   response_parameters = { for name, value in each.value.headers : "gatewayresponse.header.${name}" => "'${value}'" }
 
-  # API Gateway reads this one template alone; a Content-Type among the headers overrides that of the answer.
+  # API Gateway uses only this template; a Content-Type among the headers overrides that of the response.
   response_templates = { "application/json" = each.value.body }
 }

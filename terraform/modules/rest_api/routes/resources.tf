@@ -1,5 +1,5 @@
-# A path is a chain of resources, one for each part. A resource cannot name another of its own block, so there is a
-# block for each depth.
+# A path is a chain of resources, one for each segment. A resource cannot refer to another one of its own block, so each
+# depth has a block.
 
 resource "aws_api_gateway_resource" "d1" {
   for_each = { for key, resource in local.resources : key => resource if resource.depth == 1 }

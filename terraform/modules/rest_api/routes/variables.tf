@@ -1,4 +1,4 @@
-# As rest_api/variables.tf has them, where each is described in full and checked.
+# Described in full and validated in rest_api/variables.tf.
 
 variable "name" {
   description = "Name of the API and of its authorizer."
@@ -16,7 +16,7 @@ variable "function_qualifier" {
 }
 
 variable "routes" {
-  description = "One method on one path each."
+  description = "Routes."
   type = list(object({
     method     = string
     path       = string
@@ -25,17 +25,17 @@ variable "routes" {
 }
 
 variable "token_header" {
-  description = "Header that holds the token."
+  description = "Header with the token."
   type        = string
 }
 
 variable "authorizer_ttl" {
-  description = "Seconds for which the authorizer's answer is kept."
+  description = "Seconds for which the authorizer's result is cached."
   type        = number
 }
 
 variable "gateway_responses" {
-  description = "What the API answers alone."
+  description = "Responses of the API itself."
   type = list(object({
     type    = string
     status  = string
@@ -45,7 +45,7 @@ variable "gateway_responses" {
 }
 
 variable "binary_media_types" {
-  description = "Media types of bodies that are bytes."
+  description = "Media types of binary bodies."
   type        = list(string)
 }
 

@@ -1,4 +1,4 @@
 output "url" {
-  description = "The stage's URL on the domain."
+  description = "URL of the stage on the domain."
   value       = module.domain.url
 }

@@ -1,32 +1,32 @@
 variable "region" {
-  description = "Region of the API, and of all that is made."
+  description = "Region of the API and all resources."
   type        = string
   default     = "eu-west-1"
 }
 
 variable "domain_name" {
-  description = "The domain."
+  description = "Domain name."
   type        = string
 }
 
 variable "zone_id" {
-  description = "Route 53 zone that the domain belongs to."
+  description = "Route 53 zone of the domain."
   type        = string
 }
 
 variable "api_id" {
-  description = "Id of a REST or HTTP API that is there."
+  description = "ID of an existing REST or HTTP API."
   type        = string
 }
 
 variable "stage_name" {
-  description = "Name of its stage."
+  description = "Name of the API's stage."
   type        = string
   default     = "dev"
 }
 
 variable "base_path" {
-  description = "Path on the domain below which the stage is."
+  description = "Base path of the stage on the domain."
   type        = string
   default     = ""
 }

@@ -1,4 +1,4 @@
-"""A function behind the gateway: it answers requests, and the gateway's authorizer."""
+"""A function behind the gateway, for requests and for the authorizer."""
 
 import json
 
@@ -14,7 +14,7 @@ def lambda_handler(event, context):
 
 
 def policy(method_arn, effect="Allow"):
-    # For the whole stage: the gateway keeps this answer, and gives it to the other routes too.
+    # For the whole stage: the gateway caches this result and uses it for the other routes too.
     stage = "/".join(method_arn.split("/")[:2])
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": f"{stage}/*"}
     return {"principalId": "user", "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}

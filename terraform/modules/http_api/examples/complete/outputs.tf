@@ -1,9 +1,9 @@
 output "url" {
-  description = "The stage's URL."
+  description = "URL of the stage."
   value       = module.api.url
 }
 
 output "id" {
-  description = "The API's id."
+  description = "ID of the API."
   value       = module.api.id
 }

@@ -1,4 +1,4 @@
-# Lets every REST API of this account and region write logs. Apply it once; who destroys it takes the logs of all.
+# Allows every REST API of this account and region to write logs. Apply it once; destroying it stops all their logs.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
 
 variable "region" {
@@ -35,6 +35,6 @@ resource "aws_iam_role_policy_attachment" "logs" {
 }
 
 output "role_arn" {
-  description = "The role by which API Gateway writes logs."
+  description = "Role with which API Gateway writes logs."
   value       = aws_iam_role.logs.arn
 }

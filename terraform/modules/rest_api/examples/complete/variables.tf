@@ -1,5 +1,5 @@
 variable "region" {
-  description = "Region of everything."
+  description = "Region of all resources."
   type        = string
   default     = "eu-west-1"
 }
@@ -11,18 +11,18 @@ variable "name" {
 }
 
 variable "bucket" {
-  description = "Bucket that holds the function's archive."
+  description = "Bucket of the function's archive."
   type        = string
 }
 
 variable "key" {
-  description = "Key of the archive, a zip with handler.py in it."
+  description = "Key of the archive, a zip file that contains handler.py."
   type        = string
   default     = "handler.zip"
 }
 
 variable "access_logs" {
-  description = "Whether requests are logged. A REST API needs examples/account applied once."
+  description = "Whether requests are logged. A REST API requires that examples/account is applied once."
   type        = bool
   default     = true
 }

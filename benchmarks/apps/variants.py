@@ -1,4 +1,4 @@
-"""Variants of the measured service: with hooks, with a middleware, with a thousand routes."""
+"""Variants of the service: with hooks, with a middleware, with many routes."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from coworks_async import TechMicroService, entry
 
 
 class AddHeader:
-    """A pure ASGI middleware that adds a header to each response."""
+    """A pure ASGI middleware that adds a response header."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -38,7 +38,7 @@ def starlette_with_middleware() -> Starlette:
 
 
 def coworks_with_hooks() -> TechMicroService:
-    """Return the service with a minimal `before_request` and `after_request`."""
+    """Create the service with a `before_request` and an `after_request` that do nothing."""
     service = coworks_app.Bench(name="bench")
 
     @service.before_request
@@ -53,9 +53,9 @@ def coworks_with_hooks() -> TechMicroService:
 
 
 def coworks_with_routes(number: int, with_parameter: bool) -> TechMicroService:
-    """Return a service with many entries: `/r0` or `/r0/{item_id}` and so on."""
+    """Create a service with the routes `/r0`, `/r1`… or `/r0/{item_id}`, `/r1/{item_id}`…"""
 
-    def make_entry(name: str) -> Any:
+    def create_entry(name: str) -> Any:
         async def plain(self: TechMicroService) -> str:
             return "Hello world.\n"
 
@@ -66,13 +66,13 @@ def coworks_with_routes(number: int, with_parameter: bool) -> TechMicroService:
         endpoint.__name__ = name
         return entry(endpoint)
 
-    entries = {name: make_entry(name) for name in (f"get_r{i}" for i in range(number))}
+    entries = {name: create_entry(name) for name in (f"get_r{i}" for i in range(number))}
     service: TechMicroService = type("Big", (coworks_app.Bench,), entries)(name="big")
     return service
 
 
 def starlette_with_routes(number: int, with_parameter: bool) -> Starlette:
-    """Return a Starlette app with the same routes."""
+    """Create a Starlette app with the same routes."""
 
     async def plain(request: Request) -> PlainTextResponse:
         starlette_app.check_token(request)
@@ -80,7 +80,7 @@ def starlette_with_routes(number: int, with_parameter: bool) -> Starlette:
 
     async def typed(request: Request) -> JSONResponse:
         starlette_app.check_token(request)
-        return JSONResponse({"item_id": starlette_app.integer("item_id", request.path_params["item_id"])})
+        return JSONResponse({"item_id": starlette_app.parse_int("item_id", request.path_params["item_id"])})
 
     if with_parameter:
         return Starlette(routes=[Route(f"/r{i}/{{item_id}}", typed) for i in range(number)])

@@ -1,4 +1,4 @@
-"""The shipped modules as Terraform applies them, in a root of a test's own and on an emulator of AWS."""
+"""Root modules of tests that call the shipped modules, applied to an AWS emulator."""
 
 import io
 import json
@@ -24,12 +24,11 @@ REGION = "eu-west-1"
 STEP_ONE = "-target=module.api.module.routes"
 SERVICES = ("acm", "apigateway", "cloudwatchlogs", "ec2", "iam", "lambda", "route53", "s3", "sts")
 
-# What a shell command prints in colours, and asks.
 PLAIN = ("-no-color", "-input=false")
 
 
-def override(url: str) -> dict[str, Any]:
-    """Return what makes an emulator's AWS of a root's."""
+def create_override(url: str) -> dict[str, Any]:
+    """Return the override that makes a root module use an emulator."""
     aws = {
         "region": REGION,
         "max_retries": 2,
@@ -40,25 +39,25 @@ def override(url: str) -> dict[str, Any]:
     return {"provider": {"aws": aws}}
 
 
-def example(folder: Path, url: str = "http://127.0.0.1:4566") -> Path:
-    """Put the modules into a folder, and what an emulator needs beside each example; return the modules' place there.
+def copy_modules(directory: Path, url: str = "http://127.0.0.1:4566") -> Path:
+    """Copy the modules, with an override for the emulator beside each example, and return their directory.
 
-    The emulator's provider is an old one: an override of a block makes Terraform leave out the arguments that it lacks.
+    The emulator's provider is old: in a block that an override touches, Terraform ignores arguments it does not know.
     """
-    modules = folder / "modules"
+    modules = directory / "modules"
     shutil.copytree(MODULES, modules)
     for file in modules.glob("*/examples/*/main.tf"):
-        own = override(url)
+        content = create_override(url)
         if "aws_lambda_function" in file.read_text():
-            own["resource"] = {"aws_lambda_function": {"handler": {"runtime": "python3.8"}}}
-        (file.parent / "emulator_override.tf.json").write_text(json.dumps(own))
+            content["resource"] = {"aws_lambda_function": {"handler": {"runtime": "python3.8"}}}
+        (file.parent / "emulator_override.tf.json").write_text(json.dumps(content))
     return modules
 
 
-def inputs_of(plan: GatewayDescription) -> dict[str, Any]:
-    """Return a service's gateway as the modules take it."""
+def to_inputs(plan: GatewayDescription) -> dict[str, Any]:
+    """Return the module inputs for a service's gateway."""
     inputs: dict[str, Any] = {
-        "routes": routes_of(plan.routes),
+        "routes": to_routes(plan.routes),
         "token_header": plan.token_key,
         "authorizer_ttl": plan.authorizer_ttl,
     }
@@ -76,19 +75,19 @@ def inputs_of(plan: GatewayDescription) -> dict[str, Any]:
     return inputs
 
 
-def routes_of(routes: Sequence[GatewayRoute]) -> list[dict[str, Any]]:
-    """Return routes as the modules take them."""
+def to_routes(routes: Sequence[GatewayRoute]) -> list[dict[str, Any]]:
+    """Return routes as a module input."""
     return [{"method": route.method, "path": route.path, "authorized": route.authorized} for route in routes]
 
 
 @dataclass
-class Applied:
-    """A root in a folder that calls the module of an API, and the one of its domain where it has any.
+class AppliedModule:
+    """A root module that calls the module of an API and, with a domain, that of the domain.
 
     Attributes:
         kind: `rest_api` or `http_api`.
-        inputs: of the API's module; `write` puts them in the root.
-        domain: the inputs of the domain's module that tell nothing of the API.
+        inputs: of the API's module.
+        domain: inputs of the domain's module, except those that refer to the API.
     """
 
     kind: str
@@ -100,29 +99,29 @@ class Applied:
     domain: dict[str, Any] = field(default_factory=dict)
 
     def write(self, **inputs: Any) -> None:
-        """Write the root, with these inputs changed."""
+        """Change inputs, and write the root module."""
         self.inputs |= inputs
-        calls = {"api": {"source": self._copy(self.kind), **escaped(self.inputs)}}
+        calls = {"api": {"source": self._copy(self.kind), **escape(self.inputs)}}
         if self.domain:
             api = {"api_id": "${module.api.id}", "stage_name": "${module.api.stage_name}"}
-            calls["domain"] = {"source": self._copy("custom_domain"), **api, **escaped(self.domain)}
+            calls["domain"] = {"source": self._copy("custom_domain"), **api, **escape(self.domain)}
         root = {
             "provider": {"aws": {"region": REGION}},
             "module": calls,
             "output": {name: {"value": f"${{module.{name}}}"} for name in calls},
         }
         (self.directory / "main.tf.json").write_text(json.dumps(root, indent=2))
-        (self.directory / "emulator_override.tf.json").write_text(json.dumps(override(self.url)))
+        (self.directory / "emulator_override.tf.json").write_text(json.dumps(create_override(self.url)))
 
     def _copy(self, name: str) -> str:
-        """Copy a module beside the root, and return by what the root calls it."""
+        """Copy a module beside the root module, and return its source."""
         module = self.directory / "modules" / name
         shutil.rmtree(module, ignore_errors=True)
         shutil.copytree(MODULES / name, module, ignore=shutil.ignore_patterns("examples"))
         return f"./modules/{name}"
 
     def terraform(self, *words: str, codes: tuple[int, ...] = (0,)) -> str:
-        """Run Terraform in the folder and return what it printed."""
+        """Run Terraform, and return its output."""
         environment = self.toolchain.environment(self.url, self.account)
         return str(self.toolchain.run(self.directory, *words, environment=environment, codes=codes).stdout)
 
@@ -134,13 +133,13 @@ class Applied:
         self.apply(STEP_ONE)
         self.apply()
 
-    def planned(self, *words: str) -> dict[str, str]:
-        """Return the resources that a plan would change, and how: `create`, `update`, `delete`, `delete, create`…"""
+    def plan(self, *words: str) -> dict[str, str]:
+        """Return the planned action of each resource: `create`, `update`, `delete`, `delete, create`…"""
         file = self.directory / "plan"
         self.terraform("plan", "-out=plan", *PLAIN, *words)
-        told = json.loads(self.terraform("show", "-json", "plan"))
+        plan = json.loads(self.terraform("show", "-json", "plan"))
         file.unlink()
-        changes = {found["address"]: ", ".join(found["change"]["actions"]) for found in told["resource_changes"]}
+        changes = {found["address"]: ", ".join(found["change"]["actions"]) for found in plan["resource_changes"]}
         return {
             address.removeprefix("module.api.").removeprefix("module.routes."): actions
             for address, actions in changes.items()
@@ -149,35 +148,34 @@ class Applied:
 
     @property
     def outputs(self) -> dict[str, Any]:
-        return self.outputs_of("api")
+        return self.read_outputs("api")
 
-    def outputs_of(self, call: str) -> dict[str, Any]:
+    def read_outputs(self, call: str) -> dict[str, Any]:
         return dict(json.loads(self.terraform("output", "-json"))[call]["value"])
 
     def client(self, service: str) -> Any:
-        """Return boto3's client of this account on the emulator."""
-        return client(self.url, self.account, service)
+        return create_client(self.url, self.account, service)
 
 
-def escaped(value: Any) -> Any:
-    """Return data as Terraform's JSON has it, where `${` and `%{` begin a template."""
+def escape(value: Any) -> Any:
+    """Escape `${` and `%{`, which start a template in Terraform's JSON."""
     if isinstance(value, str):
         return value.replace("${", "$${").replace("%{", "%%{")
     if isinstance(value, Mapping):
-        return {key: escaped(item) for key, item in value.items()}
+        return {key: escape(item) for key, item in value.items()}
     if isinstance(value, Sequence):
-        return [escaped(item) for item in value]
+        return [escape(item) for item in value]
     return value
 
 
-def client(url: str, account: str, service: str) -> Any:
-    """Return boto3's client of an account on an emulator."""
+def create_client(url: str, account: str, service: str) -> Any:
+    """Return a boto3 client for an account in an emulator."""
     keys = {"aws_access_key_id": account, "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"]}
     return boto3.session.Session(region_name=REGION, **keys).client(service, endpoint_url=url)
 
 
-def zipped(**files: str) -> bytes:
-    """Return an archive of modules by their names."""
+def create_zip(**files: str) -> bytes:
+    """Return a zip file of Python modules."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
@@ -186,20 +184,20 @@ def zipped(**files: str) -> bytes:
 
 
 def create_function(url: str, account: str, name: str, source: str) -> None:
-    """Create a Lambda function of a module's text, which finds the packages where these tests find them."""
+    """Create a Lambda function from the text of a module, with the packages of this test run."""
     packages = [str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
-    client(url, account, "lambda").create_function(
+    create_client(url, account, "lambda").create_function(
         FunctionName=name,
         Runtime="python3.11",
         Role=f"arn:aws:iam::{account}:role/{name}",
         Handler="service.lambda_handler",
-        Code={"ZipFile": zipped(service=source)},
+        Code={"ZipFile": create_zip(service=source)},
         Timeout=int(PATIENCE),
         Environment={"Variables": {"PYTHONPATH": ":".join(packages), "CWS_STAGE": "dev"}},
     )
 
 
-def live(applied: Applied) -> httpx.Client:
+def create_http_client(applied: AppliedModule) -> httpx.Client:
     """Return a client of the deployed stage."""
     host, _, path = applied.outputs["url"].removeprefix("https://").partition("/")
     api = host.partition(".")[0]

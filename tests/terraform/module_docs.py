@@ -1,4 +1,4 @@
-"""What a module's `variables.tf` and `outputs.tf` declare, as far as its README tells it."""
+"""Read the declarations of a module and the tables of its README."""
 
 import re
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ _ATTRIBUTE = r"^  {name}\s*= (.*(?:\n {{3,}}.*|\n  [}}\])].*)*)"
 
 
 @dataclass(frozen=True)
-class Declared:
-    """One variable or output.
+class Declaration:
+    """A variable or an output.
 
     Attributes:
-        type: without its blanks; empty for an output.
-        default: as it is written; None where a value has to be told.
+        type: with single spaces; empty for an output.
+        default: as written; None if the variable is required.
     """
 
     name: str
@@ -23,10 +23,10 @@ class Declared:
     default: str | None
 
 
-def declared(file: Path) -> list[Declared]:
-    """Return what a file declares, in its order."""
+def read_declarations(file: Path) -> list[Declaration]:
+    """Return the declarations of a file, in its order."""
     return [
-        Declared(
+        Declaration(
             name,
             re.sub(r'\\"', '"', (_attribute(body, "description") or "")[1:-1]),
             re.sub(r"\s+", " ", _attribute(body, "type") or ""),
@@ -41,8 +41,8 @@ def _attribute(body: str, name: str) -> str | None:
     return found[1] if found else None
 
 
-def table(readme: Path, title: str) -> list[list[str]]:
-    """Return the rows of the table below a title, without its head."""
+def read_table(readme: Path, title: str) -> list[list[str]]:
+    """Return the rows of the table below a title, without its header."""
     text = readme.read_text().split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
     rows = [line for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[2:]]

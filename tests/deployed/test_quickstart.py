@@ -1,0 +1,117 @@
+"""The samples of the quickstart, deployed as the page and the README say, respond to curl as the page prints."""
+
+import io
+import json
+import re
+import shlex
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.deployed_project import Deployment, deploy
+from tests.deployed.conftest import CopyProject
+from tests.tools import requires_tool
+
+pytestmark = [pytest.mark.end_to_end, requires_tool("curl")]
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "samples" / "docs"
+NAME = "sample-first-microservice"
+README_COMMAND = re.compile(r"`(cws -A complete deploy --local --bucket demo)`")
+TOKEN = '-H "Authorization:token"'
+
+
+@pytest.fixture(scope="module")
+def first(copy_project: CopyProject) -> Iterator[Deployment]:
+    """The sample of the page's last chapter, behind the default gateway."""
+    with copy_project(SAMPLES, NAME, app="first", gateway="rest") as project:
+        yield deploy(project)
+
+
+@pytest.fixture(scope="module")
+def complete(copy_project: CopyProject) -> Iterator[Deployment]:
+    """The complete sample, deployed with the command of the README."""
+    command = README_COMMAND.search((ROOT / "README.md").read_text())
+    assert command is not None
+    _, _, app, *_, bucket = shlex.split(command[1])
+    with copy_project(SAMPLES, "sample-complete-microservice", app=app, gateway="rest") as project:
+        yield deploy(project, "--bucket", bucket)
+
+
+def shell(line: str) -> str:
+    return subprocess.run(["sh", "-c", line], check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def status(line: str) -> str:
+    """Return the status that `curl -I` or `curl -i` prints first."""
+    return shell(line).split(" ", 2)[1]
+
+
+def check_stored_value(deployment: Deployment) -> None:
+    """Run the requests of the page."""
+    url = f"{deployment.url}/"
+    assert shell(f"{deployment.output.splitlines()[-1]} -sS") == "Stored value 0.\n"
+    assert status(f"curl -sSI {url}") == "401"
+    assert status(f"curl -sSI -H Authorization:any {url}") == "403"
+    assert status(f"curl -sSi {url}") == "401"
+    assert status(f"curl -sSi -H Authorization:any {url}") == "403"
+    data = """-X POST -d '{"value":20}' -H "Content-Type: application/json" """
+    assert shell(f"curl -sS {data}{TOKEN} {url}") == "Value stored (20).\n"
+    assert shell(f"curl -sS {TOKEN} {url}") == "Stored value 20.\n"
+
+
+def test_a_deploy_prints_its_steps_its_outputs_and_a_request_to_try(first: Deployment):
+    # Without the progress of a slow step.
+    lines = [line for line in first.output.splitlines() if not re.match(r"  \d+ of \d+,", line)]
+    start = lines.index("Terraform apply (Create API routes)")
+    assert lines[start + 1 : start + 3] == [
+        "Terraform apply (Deploy API and Lambda for the dev stage)",
+        "terraform output :",
+    ]
+    assert f'{NAME}_id = "{first.api_id}"' in lines
+    assert lines[-1] == f"  curl {TOKEN} {first.url}/"
+
+
+def test_the_first_sample_responds_as_the_page_prints(first: Deployment):
+    check_stored_value(first)
+
+
+def test_the_complete_sample_responds_as_the_page_prints(complete: Deployment):
+    check_stored_value(complete)
+
+
+def test_the_archive_contains_the_extras_that_the_service_uses(complete: Deployment):
+    s3 = complete.project.client("s3")
+    [key] = [each["Key"] for each in s3.list_objects_v2(Bucket="demo")["Contents"]]
+    with zipfile.ZipFile(io.BytesIO(s3.get_object(Bucket="demo", Key=key)["Body"].read())) as archive:
+        tops = {name.partition("/")[0] for name in archive.namelist()}
+    assert {"complete.py", "aws_xray_sdk", "markdown_it", "nh3", "pyinstrument"} <= tops
+    assert not tops & {"botocore", "click", "uvicorn"}
+
+
+def test_the_profile_is_that_of_the_previous_request(complete: Deployment):
+    routes = json.loads(shell(f"curl -sS {TOKEN} {complete.url}/admin/route"))
+    assert routes["/"]["POST"]["signature"] == "(value: int | None = None)"
+    assert {"/", "/admin", "/admin/route", "/profile"} <= set(routes)
+    lines = shell(f"curl -sS {TOKEN} {complete.url}/profile").splitlines()
+    assert lines[:2] == ["-" * 80, "PATH: '/admin/route'"]
+    assert "   ncalls  tottime  percall  cumtime  percall filename:lineno(function)" in lines
+    assert "(Admin.get_route)" in shell(f"curl -sS {TOKEN} '{complete.url}/profile?limit=1000'")
+    page = shell(f"curl -sSi {TOKEN} {complete.url}/profile/flame")
+    assert "GET /admin/route" in page
+
+
+def test_the_admin_page_is_open_and_its_data_is_not(complete: Deployment):
+    page = shell(f"curl -sSi {complete.url}/admin")
+    assert page.split(" ", 2)[1] == "200"
+    assert "<!doctype html>" in page
+    for loaded in ("route", "openapi.json", "doc"):
+        assert shell(f"curl -sSi {complete.url}/admin/{loaded}").split(" ", 2)[1] == "401"
+    document = json.loads(shell(f"curl -sS {TOKEN} {complete.url}/admin/openapi.json"))
+    assert document["info"]["title"] == "sample-complete-microservice"
+    assert "A value in memory</h2>" in shell(f"curl -sS {TOKEN} {complete.url}/admin/doc")
+    [asset] = set(re.findall(r'href="\./admin/(assets/\w+/icon\.svg)"', page))
+    assert "<svg" in shell(f"curl -sS {complete.url}/admin/{asset}")
