@@ -97,7 +97,7 @@ def load_app(location: AppLocation) -> "ASGIApp":
     folders = [str(folder) for folder in location.import_path]
     sys.path[:] = [*folders, *(path for path in sys.path if path not in folders)]
     module = _import_module(location)
-    name = location.attribute or _find_default_name(module)
+    name = location.attribute or find_default_name(module)
     with _user_code(f"Cannot find {name!r} in {location.module!r}"):
         try:
             value = attrgetter(name)(module)
@@ -169,9 +169,9 @@ def _import_module(location: AppLocation) -> ModuleType:
         try:
             module = importlib.import_module(location.module)
         except ModuleNotFoundError as error:
-            if not all(
-                frame.filename.startswith(_IMPORT_FRAMES) for frame in traceback.extract_tb(error.__traceback__)
-            ):
+            frames = traceback.extract_tb(error.__traceback__)
+            if not all(frame.filename.startswith(_IMPORT_FRAMES) for frame in frames):
+                # An import in the user's code.
                 raise
             searched = " and ".join(map(str, location.import_path))
             raise CommandError(
@@ -187,7 +187,8 @@ def _import_module(location: AppLocation) -> ModuleType:
     return module
 
 
-def _find_default_name(module: ModuleType) -> str:
+def find_default_name(module: ModuleType) -> str:
+    """Return the name of the app in a module, if `-A` does not name it."""
     if hasattr(module, "app"):
         return "app"
     # By identity: a service may have two names.
