@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
-# Frames left out of the tracebacks of user code: those of importing it, and those of this package.
+# Frames removed from the tracebacks of user code: those of its import and, for errors of this package, its own.
 _IMPORT_FRAMES = (
     "<frozen importlib",
     os.path.join(os.path.dirname(importlib.__file__), ""),
@@ -56,7 +56,7 @@ class AppLocation:
 def load_service(project: Project, feature: str = "a Lambda handler") -> "tuple[TechMicroService, AppLocation, str]":
     """Load the environment files and the service; return it with its location and the stage.
 
-    `feature` names what the command needs of the service, for the error if the app is another ASGI app.
+    If the app is another ASGI app, the error names the missing feature.
     """
     app, location, stage = load_project_app(project)
     return require_service(app, location, feature), location, stage

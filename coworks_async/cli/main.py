@@ -42,7 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "deploy": ("coworks_async.cli.commands.deploy:deploy", "Deploy a stage of the service to AWS."),
     "deployed": ("coworks_async.cli.commands.deployed:deployed", "List the deployed stages of the service."),
     "destroy": ("coworks_async.cli.commands.destroy:destroy", "Delete a deployed stage."),
-    "invoke": ("coworks_async.cli.commands.invoke:invoke", "Call the Lambda handler once, locally."),
+    "invoke": ("coworks_async.cli.commands.invoke:invoke", "Call the Lambda handler with one request."),
     "new": ("coworks_async.cli.commands.new:new", "Create a project."),
     "routes": ("coworks_async.cli.commands.routes:routes", "List the entries of the service."),
     "run": ("coworks_async.cli.commands.run:run", "Serve the service with uvicorn."),
