@@ -30,13 +30,16 @@ from coworks_async.pipeline.routing import EntryRoute
 from coworks_async.service import TechMicroService
 from coworks_async.types import ASGIApp, Function, Message, Receive, Scope, Send
 
-PROFILE = "coworks.profile"  # scope key
+PROFILE = "coworks.profile"
+"""Scope key of the request's profile."""
 
 MAX_CALLS = 20_000
 """Maximum size of a call tree. Further calls count as part of their caller."""
 
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
-"""Content-Security-Policy of the page, which loads nothing from other hosts."""
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+)
+"""The page loads nothing from other hosts."""
 
 SortKey = Literal["calls", "cumulative", "filename", "line", "name", "nfl", "pcalls", "stdname", "time"]
 """https://docs.python.org/3/library/profile.html#pstats.Stats.sort_stats"""
@@ -95,7 +98,7 @@ class Profiler(Blueprint):
         if self.latest is None:
             raise Problem(404, "No request has been profiled yet.")
         try:
-            return HTMLResponse(render_page(self.latest), headers={"content-security-policy": POLICY})
+            return HTMLResponse(render_page(self.latest), headers={"content-security-policy": CONTENT_SECURITY_POLICY})
         except ImportError as error:
             raise Problem(501, "The page needs pyinstrument: pip install 'coworks-async[profiler]'") from error
 
@@ -107,7 +110,7 @@ class Profiler(Blueprint):
         return Profile(scope["method"], get_route_path(scope))
 
     def end(self, profile: "Profile") -> None:
-        """End a profile and keep it in place of the previous one."""
+        """End a profile, which replaces the previous one."""
         profile.end()
         self.latest = profile
         self._busy.release()
@@ -134,14 +137,14 @@ class ProfilerMiddleware:
         if profile is None:
             return await self.app(scope, receive, send)
 
-        async def send_and_note_status(message: Message) -> None:
+        async def send_wrapper(message: Message) -> None:
             if message["type"] == "http.response.start":
                 profile.status = message["status"]
             await send(message)
 
         scope[PROFILE] = profile
         try:
-            await profile.record(self.app(scope, receive, send_and_note_status))
+            await profile.record(self.app(scope, receive, send_wrapper))
         finally:
             self.profiler.end(profile)
 
@@ -213,7 +216,7 @@ class Profile:
 
     def run(self, function: Function, base: Call | None = None, awaitable: Any = None) -> Any:
         """Call a function and record it under `base`, or from a thread under the call that waits for the thread."""
-        # The coroutine's step that started a thread may not have ended yet; it is waited for.
+        # A thread waits for the step of the coroutine that started it.
         if self.seconds or sys.getprofile() is not None or not self._lock.acquire(timeout=1 if base is None else 0):
             return function()
         waited = perf_counter() - self._last
@@ -280,12 +283,12 @@ class Profile:
 
     def walk(self) -> Iterator[tuple[list[Label], Call]]:
         """Yield each call with the labels of its stack, callers first."""
-        todo: list[tuple[list[Label], Call]] = [([], self.root)]
-        while todo:
-            callers, caller = todo.pop()
+        pending: list[tuple[list[Label], Call]] = [([], self.root)]
+        while pending:
+            callers, caller = pending.pop()
             stacks = [([*callers, label], call) for label, call in tuple(caller.children.items())]
             yield from stacks
-            todo += reversed(stacks)
+            pending += reversed(stacks)
 
 
 def get_label(frame: FrameType) -> Label:
@@ -293,7 +296,7 @@ def get_label(frame: FrameType) -> Label:
 
 
 def find_suspended(call: Call, awaitable: Any) -> Call:
-    """Return the innermost call in which a coroutine is suspended, as far as Python shows it."""
+    """Return the innermost call in which a coroutine is suspended, as far as Python exposes it."""
     while (frame := getattr(awaitable, "cr_frame", None)) is not None:
         child = call.children.get(get_label(frame))
         if child is None:
@@ -323,7 +326,6 @@ def format_table(profile: Profile, sort: SortKey, limit: int) -> str:
 
 
 def render_page(profile: Profile) -> str:
-    """Return a profile as pyinstrument's page."""
     from pyinstrument.renderers import HTMLRenderer  # late: an optional extra
     from pyinstrument.session import Session
 

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 OUTCOME = "coworks.opentelemetry"
 """Scope key of the request's outcome."""
 
-ENDPOINTS = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
-"""https://opentelemetry.io/docs/specs/otel/protocol/exporter/"""
-
 FLUSH_SECONDS = 2.0
 """Maximum wait for a collector at the end of a Lambda event; Lambda's default timeout is 3 s."""
 
@@ -81,13 +78,10 @@ class OpenTelemetry:
             app.lambda_handler.after_event.append(self.flush)
 
     def flush(self, context: Any = None) -> None:
-        """Send spans and metrics; wait at most `FLUSH_SECONDS`, and no longer than Lambda's remaining time.
+        """Send spans and metrics; wait at most `FLUSH_SECONDS`, and no longer than the remaining time of the event.
 
         The SDK runs in a thread, because it does not honour its timeout
         (https://github.com/open-telemetry/opentelemetry-python/issues/4568).
-
-        Args:
-            context: Lambda's context, which has the remaining time.
         """
         seconds = FLUSH_SECONDS
         if hasattr(context, "get_remaining_time_in_millis"):
@@ -127,7 +121,8 @@ def get_provider(name: str) -> "TracerProvider | None":
     current = trace.get_tracer_provider()
     if not isinstance(current, trace.ProxyTracerProvider):
         return current
-    if not ENDPOINTS & os.environ.keys():
+    # https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+    if not {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} & os.environ.keys():
         return None
     require("OpenTelemetry", "opentelemetry.exporter.otlp.proto.http", "otel")
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -155,11 +150,11 @@ def add_xray_propagator() -> None:
 
 
 class SpanMiddleware:
-    """Creates a span for each request, by OpenTelemetry's ASGI middleware.
+    """Creates a span for each request with OpenTelemetry's ASGI middleware.
 
-    That middleware wraps the app, but gets a scope without the query, whose values it would record, and with Lambda's
-    segment as its parent. Of the response it sees only the start: at the end it would end the span, before a failure
-    in later work is known.
+    That middleware gets a scope without the query, whose values it would record, and with Lambda's segment as the
+    parent. Of the response it gets only the start: at the end it would end the span, before a failure in later work is
+    known.
     """
 
     def __init__(self, app: ASGIApp, extension: OpenTelemetry) -> None:
@@ -192,17 +187,15 @@ class SpanMiddleware:
         span = trace.get_current_span()
         outcome = scope[OUTCOME] = RequestOutcome(scope, lambda error: record_exception(span, error))
 
-        async def send_and_note_outcome(message: Message) -> None:
+        async def send_wrapper(message: Message) -> None:
             await (traced_send if message["type"] == "http.response.start" else send)(message)
             outcome.handle_message(message)
 
         try:
-            await self.app(scope, receive, send_and_note_outcome)
-        except BaseException:
-            # OpenTelemetry's middleware records it and ends the span.
+            await self.app(scope, receive, send_wrapper)
+        finally:
             self.describe(span, outcome)
-            raise
-        self.describe(span, outcome)
+        # After an exception, OpenTelemetry's middleware records it and ends the span.
         span.end(outcome.ended_at)
 
     def describe(self, span: "Span", outcome: RequestOutcome) -> None:
@@ -212,7 +205,7 @@ class SpanMiddleware:
         attributes = {
             "coworks.service": self.extension.service.name,
             "coworks.stage": current_stage(),
-            "coworks.entry": outcome.entry.endpoint if outcome.entry is not None else None,
+            "coworks.entry": outcome.endpoint,
             "http.route": outcome.route,
             "enduser.id": outcome.get_user(self.extension.user),
             "faas.invocation_id": getattr(outcome.scope.get("aws.context"), "aws_request_id", None),

@@ -7,21 +7,16 @@ from importlib.util import find_spec
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
-from coworks_async.entries.entry import Entry
 from coworks_async.pipeline.request import current_request
 from coworks_async.pipeline.routing import EntryRoute
 from coworks_async.service import TechMicroService
 from coworks_async.types import Message, Scope
 
-MAX_USER = 250
+MAX_USER_LENGTH = 250
 
 
 def require(extension: str, module: str, extra: str) -> None:
-    """Check that a module is installed, without importing it.
-
-    Raises:
-        ImportError: it is not; the message names the extra to install.
-    """
+    """Raise an ImportError that names the extra if a module is not installed. The module is not imported."""
     try:
         found = find_spec(module) is not None
     except ModuleNotFoundError:  # a parent package is missing
@@ -31,32 +26,25 @@ def require(extension: str, module: str, extra: str) -> None:
 
 
 class RequestOutcome:
-    """The route, user, status and failure of a request; complete when the request has ended.
+    """The route, user, status and failure of a request.
 
     A middleware passes it the messages sent, and the hook of `report_failures` passes it the exceptions of entries.
-
-    Args:
-        scope: the scope of the request.
-        record: called with an exception for which the service is responsible, at most once, while its traceback exists.
-
-    Attributes:
-        status: status of the response, or None before it starts.
-        ended_at: time of the response's last byte in nanoseconds since the epoch, or None before it.
+    `record` is called at most once, with an exception that is the service's fault, while its traceback exists.
     """
 
     def __init__(self, scope: Scope, record: Callable[[BaseException], None]) -> None:
         self.scope = scope
         self.record = record
         self.status: int | None = None
-        self.ended_at: int | None = None
+        self.ended_at: int | None = None  # time of the last byte, in nanoseconds since the epoch
         self._root: str = scope.get("root_path", "")
         self._error: BaseException | None = None
 
     @property
-    def entry(self) -> Entry | None:
-        """The entry that handled the request, if one did."""
+    def endpoint(self) -> str | None:
+        """Endpoint of the entry that handled the request, if one did."""
         route = self.scope.get("route")
-        return route.entry if isinstance(route, EntryRoute) else None
+        return route.entry.endpoint if isinstance(route, EntryRoute) else None
 
     @property
     def route(self) -> str | None:
@@ -70,22 +58,22 @@ class RequestOutcome:
     def get_user(self, key: str) -> str | None:
         """Return the value of a key of `request.auth`, if it is a string or an integer."""
         value = (self.scope.get("auth") or {}).get(key)
-        return str(value)[:MAX_USER] if isinstance(value, str | int) and not isinstance(value, bool) else None
+        return str(value)[:MAX_USER_LENGTH] if isinstance(value, str | int) and not isinstance(value, bool) else None
 
     def handle_message(self, message: Message) -> None:
-        """Handle a message that was sent."""
+        """Update the outcome from a message that was sent."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self.ended_at = time.time_ns()
 
     def handle_failure(self, error: BaseException) -> None:
-        """Handle an exception; it is recorded if the response is a 5xx, incomplete or missing."""
+        """Record an exception if the response is a 5xx, incomplete or missing."""
         if error is self._error:
             return
         self._error = error
         if self.status is None and isinstance(error, HTTPException):
-            # Raised by a middleware: the response is sent outside of the middleware that sees the messages.
+            # Raised by a middleware, and converted to a response outside of the middleware that sees the messages.
             self.status, self.ended_at = error.status_code, time.time_ns()
         if self.status is None or self.status >= 500 or self.ended_at is None:
             self.record(error)

@@ -48,16 +48,20 @@ class XRay:
         self.enabled = is_enabled()
         if not self.enabled:
             return
+        from aws_xray_sdk.core import patch as patch_libraries
         from aws_xray_sdk.core import xray_recorder
 
-        from coworks_async.extensions.xray_middleware import XRAY, XRayMiddleware, configure_recorder, patch_libraries
+        from coworks_async.extensions.xray_middleware import XRAY, XRayMiddleware, configure_recorder
 
         recorder = recorder or xray_recorder
         if patch and recorder is not xray_recorder:
             raise DeclarationError("XRay(patch=...) works with the recorder aws_xray_sdk.core.xray_recorder only.")
         in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
         configure_recorder(recorder, in_lambda)
-        patch_libraries(patch)
+        try:
+            patch_libraries(tuple(patch))
+        except Exception as error:
+            raise DeclarationError(f"XRay(patch={tuple(patch)!r}): {error}.") from error
         report_failures(app, XRAY)
         app.add_middleware(XRayMiddleware, recorder=recorder, name=app.name, user=user, in_lambda=in_lambda)
 

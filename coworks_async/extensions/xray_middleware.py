@@ -1,11 +1,10 @@
 """The segment of each request, and the context that holds the current segment.
 
-A module of its own because its classes extend the SDK's: `xray` imports it only if X-Ray is enabled.
+This module is separate because its classes extend the SDK's: `xray` imports it only if X-Ray is enabled.
 """
 
 import os
 import traceback
-from collections.abc import Collection
 from contextvars import ContextVar
 from typing import Any
 
@@ -14,13 +13,11 @@ from aws_xray_sdk.core.models import http
 from aws_xray_sdk.core.models.dummy_entities import DummySegment
 from aws_xray_sdk.core.models.facade_segment import FacadeSegment
 from aws_xray_sdk.core.models.trace_header import TraceHeader
-from aws_xray_sdk.core.patcher import patch
 from aws_xray_sdk.core.recorder import AWSXRayRecorder
 from aws_xray_sdk.ext.util import calculate_sampling_decision, construct_xray_header, prepare_response_header
 from aws_xray_sdk.sdk_config import SDKConfig
 from starlette.datastructures import URL, Headers
 
-from coworks_async.exceptions import DeclarationError
 from coworks_async.extensions.tracing import RequestOutcome
 from coworks_async.pipeline.request import current_stage
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
@@ -94,7 +91,7 @@ class LambdaTraceContext(TraceContext):
 
 
 def create_lambda_segment(header: TraceHeader) -> Any:
-    """Return a stand-in for Lambda's own segment; it is not sampled if the header is incomplete."""
+    """Return a replacement for the segment that Lambda sends. It is not sampled if the header is incomplete."""
     if not header.root or not header.parent or header.sampled is None:
         return DummySegment()
     sampled = bool(header.sampled) and SDKConfig.sdk_enabled()
@@ -104,24 +101,11 @@ def create_lambda_segment(header: TraceHeader) -> Any:
 
 
 def configure_recorder(recorder: AWSXRayRecorder, in_lambda: bool) -> None:
-    """Replace the recorder's context."""
     missing = recorder.context.context_missing or "LOG_ERROR"
     recorder.configure(context=LambdaTraceContext() if in_lambda else TraceContext(missing))
     if in_lambda:
-        # Lambda sends its segment itself, so subsegments cannot wait for its end.
+        # Lambda sends its segment itself, so each subsegment is sent when it ends.
         recorder.configure(streaming_threshold=0)
-
-
-def patch_libraries(libraries: Collection[str]) -> None:
-    """Make calls of libraries subsegments.
-
-    Raises:
-        DeclarationError: the SDK does not support one of them.
-    """
-    try:
-        patch(tuple(libraries))
-    except Exception as error:
-        raise DeclarationError(f"XRay(patch={tuple(libraries)!r}): {error}.") from error
 
 
 class XRayMiddleware:
@@ -145,7 +129,7 @@ class XRayMiddleware:
 
         outcome = scope[XRAY] = RequestOutcome(scope, record)
 
-        async def send_with_trace(message: Message) -> None:
+        async def send_wrapper(message: Message) -> None:
             if trace_header is not None and message["type"] == "http.response.start":
                 headers = [*message.get("headers", ()), (http.XRAY_HEADER.lower().encode(), trace_header.encode())]
                 message = {**message, "headers": headers}
@@ -153,7 +137,7 @@ class XRayMiddleware:
             outcome.handle_message(message)
 
         try:
-            await self.app(scope, receive, send_with_trace)
+            await self.app(scope, receive, send_wrapper)
         except BaseException as error:
             outcome.handle_failure(error)
             raise
@@ -161,15 +145,14 @@ class XRayMiddleware:
             self.end(entity, outcome)
 
     def begin(self, scope: Scope) -> tuple[Any, str | None]:
-        """Begin the segment or subsegment of a request; also return the trace header of its response, if any."""
+        """Begin the segment or subsegment of a request. Return it, and the trace header of the response, if any."""
         if self.in_lambda:
             return self.recorder.begin_subsegment(self.name), None
         headers = Headers(scope=scope)
         header = construct_xray_header(headers)
-        request = {"host": headers.get("host", ""), "method": scope["method"], "path": scope["path"]}
-        decision: Any = calculate_sampling_decision(  # type: ignore[no-untyped-call]
-            header, self.recorder, {**request, "service": self.name}
-        )
+        host = headers.get("host", "")
+        request = {"service": self.name, "method": scope["method"], "host": host, "path": scope["path"]}
+        decision: Any = calculate_sampling_decision(header, self.recorder, request)  # type: ignore[no-untyped-call]
         segment = self.recorder.begin_segment(self.name, header.root, header.parent, sampling=decision)
         segment.save_origin_trace_header(header)
         return segment, prepare_response_header(header, segment)
@@ -190,21 +173,22 @@ class XRayMiddleware:
         """Add metadata, with the URL but not its query, and annotations, which can be searched."""
         scope = outcome.scope
         client = scope.get("client")
-        for key, value in {
+        metadata = {
             http.METHOD: scope["method"],
             http.URL: str(URL(scope=scope).replace(query=None)),
             http.USER_AGENT: Headers(scope=scope).get("user-agent"),
             http.CLIENT_IP: client[0] if client else None,
             http.STATUS: outcome.status,
-        }.items():
-            entity.put_http_meta(key, value)
+        }
         annotations = {
             "service": self.name,
             "stage": current_stage(),
             "route": outcome.route,
-            "entry": outcome.entry.endpoint if outcome.entry is not None else None,
+            "entry": outcome.endpoint,
             "user": outcome.get_user(self.user),
         }
+        for key, value in metadata.items():
+            entity.put_http_meta(key, value)
         for key, value in annotations.items():
             if value is not None:
                 entity.put_annotation(key, value)

@@ -1,7 +1,7 @@
-"""Create `components.schemas`: the schemas that others refer to, under unique and stable names.
+"""Collect `components.schemas`: the schemas that others refer to, under unique and stable names.
 
-While a document is created, its types are not all known. A reference therefore holds a key, which is replaced by a name
-at the end: the name of the class, with the module in front if two classes have the same name.
+A reference holds a key until all types of a document are known. Then each component gets the name of its class, with
+the module in front if two classes have the same name.
 """
 
 import re
@@ -16,14 +16,14 @@ from coworks_async.entries.annotations import format_type
 Schema = dict[str, Any]
 
 Mode = Literal["validation", "serialization"]
-"""What a schema describes: the input of a service, or its output. They differ for pydantic models only."""
+"""Whether a schema describes input or output. They differ only for pydantic models."""
 
 PREFIX = "#/components/schemas/"
 
 
 @dataclass(frozen=True, slots=True)
 class ComponentName:
-    """The name of a component's class, and the name with its module, in case short names are equal."""
+    """The name of a component's class, and the name to use if another class has the same short name."""
 
     short: str
     qualified: str
@@ -38,7 +38,7 @@ class Components:
         self._keys: dict[Any, str] = {}
 
     def refer(self, identity: Any, name: ComponentName, create: Callable[[], Schema]) -> Schema:
-        """Return a reference to a component, created at the first call. Its schema may refer to itself."""
+        """Return a reference to a component, which is created at the first call. Its schema may refer to itself."""
         if identity not in self._keys:
             key = self._keys[identity] = str(len(self._keys))
             self._names[key] = name
@@ -55,20 +55,16 @@ class Components:
     def name_references(self, document: Any) -> tuple[Any, dict[str, Schema]]:
         """Replace the keys in a document by names. Return it, and the components it needs, by name."""
         names = self._choose_names()
-        used: set[str] = set()
-        pending: list[str] = []
+        components: dict[str, Schema] = {}
 
         def to_name(key: str) -> str:
-            if key not in used:
-                used.add(key)
-                pending.append(key)
-            return PREFIX + names[key]
+            name = names[key]
+            if name not in components:
+                components[name] = {}  # a schema may refer to itself
+                components[name] = replace_references(self._schemas[key], PREFIX, to_name)
+            return PREFIX + name
 
         document = replace_references(document, PREFIX, to_name)
-        components: dict[str, Schema] = {}
-        while pending:
-            key = pending.pop()
-            components[names[key]] = replace_references(self._schemas[key], PREFIX, to_name)
         return document, dict(sorted(components.items()))
 
     def _choose_names(self) -> dict[str, str]:
@@ -95,27 +91,17 @@ def replace_references(value: Any, prefix: str, replace: Callable[[str], str]) -
 
 
 def create_component_name(kind: Any) -> ComponentName:
-    """Return the possible names of a class. A generic class includes its arguments: `Page_Item`."""
-    return ComponentName(_clean(_join_names(kind, qualified=False)), _clean(_join_names(kind, qualified=True)))
+    """Return the names of a class. A generic class includes its arguments: `Page_Item`."""
+    names = [_join_names(kind, qualified=qualified) for qualified in (False, True)]
+    # https://spec.openapis.org/oas/v3.1.1#components-object
+    return ComponentName(*(re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("_") for name in names))
 
 
 def _join_names(kind: Any, *, qualified: bool) -> str:
     cls = get_origin(kind) or kind
+    if not isinstance(cls, type) or cls is UnionType:
+        return format_type(kind)
     name = cls.__qualname__ if qualified else cls.__name__
     if qualified and cls.__module__ != "builtins":
         name = f"{cls.__module__}.{name}"
-    arguments = [
-        _join_names(argument, qualified=qualified) if _is_class(argument) else format_type(argument)
-        for argument in get_args(kind)
-    ]
-    return "_".join([name, *arguments])
-
-
-def _is_class(kind: Any) -> bool:
-    origin = get_origin(kind) or kind
-    return isinstance(origin, type) and origin is not UnionType
-
-
-def _clean(name: str) -> str:
-    """Replace the characters that a component's name cannot have (https://spec.openapis.org/oas/v3.1.1#components-object)."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("_")
+    return "_".join([name, *(_join_names(argument, qualified=qualified) for argument in get_args(kind))])

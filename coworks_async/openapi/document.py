@@ -4,7 +4,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import docstring_parser
 
@@ -18,22 +18,12 @@ from coworks_async.openapi.parameters import (
     create_query_parameters,
 )
 from coworks_async.openapi.request_bodies import create_request_body
-from coworks_async.openapi.responses import (
-    PROBLEM_STATUSES,
-    create_problem_response,
-    create_responses,
-    get_problem_name,
-    get_problem_statuses,
-    iter_declared_responses,
-)
-from coworks_async.openapi.schemas import Schemas, contains_file
-
-if TYPE_CHECKING:
-    from coworks_async.service import TechMicroService
+from coworks_async.openapi.responses import create_problem_responses, create_responses, iter_declared_responses
+from coworks_async.openapi.schemas import Schemas, contains_file, get_class_doc
+from coworks_async.service import TechMicroService
 
 Operation = dict[str, Any]
 
-OPENAPI_VERSION = "3.1.1"
 SECURITY_SCHEME = "token"
 
 CONVERSIONS = (
@@ -49,21 +39,9 @@ _INVOCATION_TYPE = {
     "description": "`Event`: respond with 202 at once, then read the parameters and run the entry.",
     "schema": {"type": "string", "enum": ["RequestResponse", "Event"]},
 }
-_ACCEPTED = {
-    "description": "Accepted: the entry runs later.",
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "properties": {"request_id": {"type": "string"}},
-                "required": ["request_id"],
-            }
-        }
-    },
-}
 
 
-def openapi(app: "TechMicroService", *, servers: Sequence[str | Mapping[str, Any]] = ("/",)) -> dict[str, Any]:
+def openapi(app: TechMicroService, *, servers: Sequence[str | Mapping[str, Any]] = ("/",)) -> dict[str, Any]:
     """Create the OpenAPI 3.1 document of a service.
 
     The document is created at each call and contains the entries registered so far. Keep it if it is needed often.
@@ -86,10 +64,11 @@ def openapi(app: "TechMicroService", *, servers: Sequence[str | Mapping[str, Any
     paths: dict[str, dict[str, Operation]] = {}
     for path in create_document_paths(entries):
         paths.setdefault(path.path, {})[path.entry.method.lower()] = _create_operation(path, schemas)
-    problems = _create_problem_responses(paths, schemas)
+    operations = [operation for methods in paths.values() for operation in methods.values()]
+    problems = create_problem_responses(operations, schemas)
     parts, components = schemas.components.name_references({"paths": paths, "responses": problems})
     return {
-        "openapi": OPENAPI_VERSION,
+        "openapi": "3.1.1",
         "info": _create_info(app),
         "servers": [{"url": server} if isinstance(server, str) else dict(server) for server in servers],
         **({"tags": tags} if (tags := _create_tags(entries)) else {}),
@@ -111,45 +90,24 @@ def _iter_annotations(entry: Entry) -> Iterator[tuple[Any, Mode]]:
         yield declared.annotation, "serialization"
 
 
-def _create_info(app: "TechMicroService") -> dict[str, Any]:
+def _create_info(app: TechMicroService) -> dict[str, Any]:
     version = getattr(app, "version", None)  # a string, unless an entry has this name
-    description = "\n\n".join(filter(None, [_get_class_doc(type(app)), CONVERSIONS]))
+    description = "\n\n".join(filter(None, [get_class_doc(type(app)), CONVERSIONS]))
     return {"title": app.name, "description": description, "version": version if isinstance(version, str) else "0.0.0"}
 
 
-def _create_tags(entries: Sequence[Entry]) -> list[dict[str, str]]:
-    """Return a tag for each blueprint that has entries."""
-    tags: dict[str, dict[str, str]] = {}
+def _create_tags(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    classes: dict[str, type] = {}
     for entry in entries:
-        if entry.blueprint is not None and entry.blueprint not in tags:
-            doc = _get_class_doc(entry.declaration.cls)
-            tags[entry.blueprint] = {"name": entry.blueprint, **({"description": doc} if doc else {})}
-    return list(tags.values())
+        if entry.blueprint is not None:
+            classes.setdefault(entry.blueprint, entry.declaration.cls)
+    return [_omit_empty({"name": name, "description": get_class_doc(cls)}) for name, cls in classes.items()]
 
 
-def _get_class_doc(cls: type) -> str:
-    return inspect.cleandoc(vars(cls).get("__doc__") or "")
-
-
-def _create_security_schemes(app: "TechMicroService") -> dict[str, Any]:
+def _create_security_schemes(app: TechMicroService) -> dict[str, Any]:
     if all(entry.no_auth for entry in app.entries):
         return {}
     return {SECURITY_SCHEME: {"type": "apiKey", "in": "header", "name": app.token_key}}
-
-
-def _create_problem_responses(paths: Mapping[str, Mapping[str, Operation]], schemas: Schemas) -> dict[str, Any]:
-    """Return the shared error responses that the operations refer to."""
-    operations = [operation for methods in paths.values() for operation in methods.values()]
-    used = {response.get("$ref") for operation in operations for response in operation["responses"].values()}
-    return {
-        get_problem_name(status): create_problem_response(status, schemas)
-        for status in PROBLEM_STATUSES
-        if _refer_to_problem(status)["$ref"] in used
-    }
-
-
-def _refer_to_problem(status: int | None) -> dict[str, str]:
-    return {"$ref": f"#/components/responses/{get_problem_name(status)}"}
 
 
 def _create_operation(path: DocumentPath, schemas: Schemas) -> Operation:
@@ -163,12 +121,7 @@ def _create_operation(path: DocumentPath, schemas: Schemas) -> Operation:
         *create_query_parameters(plan, schemas, doc.parameters, named=in_query, structured=is_get),
         *([_INVOCATION_TYPE] if entry.background else ()),
     ]
-    responses = create_responses(entry, schemas, doc.returns)
-    if entry.background:
-        responses["202"] = _ACCEPTED
-    for status in get_problem_statuses(entry, has_body=body is not None):
-        responses.setdefault(str(status or "default"), _refer_to_problem(status))
-    # Set by `warnings.deprecated` (PEP 702) and that of `typing_extensions`.
+    # Set by `deprecated` (PEP 702) of `warnings` and of `typing_extensions`.
     deprecation = getattr(entry.declaration.function, "__deprecated__", None)
     notice = f"Deprecated: {deprecation}" if deprecation else ""
     operation = {
@@ -179,7 +132,7 @@ def _create_operation(path: DocumentPath, schemas: Schemas) -> Operation:
         "operationId": entry.endpoint,
         "parameters": parameters,
         "requestBody": body,
-        "responses": dict(sorted(responses.items())),
+        "responses": create_responses(entry, schemas, doc.returns, has_body=body is not None),
     }
     return {**_omit_empty(operation), "security": [] if entry.no_auth else [{SECURITY_SCHEME: []}]}
 
@@ -205,10 +158,7 @@ def _shows_names_in_query(plan: BindingPlan, method: str, schemas: Schemas) -> b
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocstring:
-    """A docstring: its first paragraph, its other paragraphs, and the texts of parameters and of the return value.
-
-    Missing parts are empty, also those of `parameters`.
-    """
+    """The parts of a docstring. A missing part is an empty string, also in `parameters`."""
 
     summary: str
     description: str

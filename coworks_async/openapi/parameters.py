@@ -1,11 +1,12 @@
-"""Create the keys of `paths`, and the `parameters` of an operation: those of its path and of its query."""
+"""Create the keys of `paths`, and the `parameters` of operations."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.plan import BindingPlan, Slot
+from coworks_async.entries.signature import ParameterKind
 from coworks_async.openapi.components import Schema
 from coworks_async.openapi.schemas import FORBIDDEN, Schemas, require_item
 
@@ -18,7 +19,7 @@ class DocumentPath:
 
     entry: Entry
     path: str
-    parameter_names: tuple[str, ...]
+    parameter_names: Sequence[str]
 
 
 def create_document_paths(entries: Sequence[Entry]) -> list[DocumentPath]:
@@ -28,30 +29,20 @@ def create_document_paths(entries: Sequence[Entry]) -> list[DocumentPath]:
     have the same shape therefore share the parameter names of the first. `*path` is one segment, or as many as it
     takes to be different from another entry of the same method. https://spec.openapis.org/oas/v3.1.1#path-templating
     """
-    taken: set[tuple[str, str]] = set()
-    names_by_shape: dict[str, tuple[str, ...]] = {}
+    taken: set[tuple[str, str, int]] = set()
+    names_by_shape: dict[tuple[str, int], list[str]] = {}
     paths: dict[str, DocumentPath] = {}
     for entry in sorted(entries, key=lambda entry: entry.path_rest_name is not None):
-        names, segments = _get_parameter_names(entry, 1), 1
-        while (entry.method, _get_shape(entry, names)) in taken:
+        rest, segments = entry.path_rest_name, 1
+        names = [*entry.path_param_names, *([rest] if rest is not None else [])]
+        while (entry.method, entry.static_prefix, len(names)) in taken:
             segments += 1
-            names = _get_parameter_names(entry, segments)
-        shape = _get_shape(entry, names)
-        taken.add((entry.method, shape))
-        names = names_by_shape.setdefault(shape, names)
+            names.append(f"{rest}{segments}")
+        taken.add((entry.method, entry.static_prefix, len(names)))
+        names = names_by_shape.setdefault((entry.static_prefix, len(names)), names)
         path = entry.static_prefix + "".join(f"/{{{name}}}" for name in names)
         paths[entry.endpoint] = DocumentPath(entry, path or "/", names)
     return [paths[entry.endpoint] for entry in entries]
-
-
-def _get_shape(entry: Entry, names: Sequence[str]) -> str:
-    return entry.static_prefix + "/{}" * len(names)
-
-
-def _get_parameter_names(entry: Entry, rest_segments: int) -> tuple[str, ...]:
-    rest = entry.path_rest_name
-    numbered = [rest, *(f"{rest}{number}" for number in range(2, rest_segments + 1))] if rest is not None else []
-    return (*entry.path_param_names, *numbered)
 
 
 def create_path_parameters(
@@ -73,12 +64,7 @@ def create_path_parameters(
 def create_query_parameters(
     plan: BindingPlan, schemas: Schemas, descriptions: Mapping[str, str], *, named: bool, structured: bool
 ) -> list[Parameter]:
-    """Return the parameters of the query.
-
-    Args:
-        named: include the named parameters and `**kwargs`.
-        structured: include the fields of the structured parameter.
-    """
+    """Return the parameters of the query: with `named` also the named ones and `**kwargs`, with `structured` fields."""
     parameters = []
     for slot in plan.named.values() if named else ():
         schema = schemas.to_string_schema(schemas.get_for_slot(slot), multiple=True)
@@ -92,16 +78,16 @@ def create_query_parameters(
         parameters += _create_structured_parameters(plan.structured, schemas, description, reserved=plan.named)
     if named and plan.extra is not None:
         values = schemas.to_string_schema(schemas.get(plan.extra.parameter.annotation), multiple=True)
-        reserved = {*get_reserved_names(plan, plan.extra), *plan.named}
+        reserved = {*get_reserved_names(plan), *plan.named}
         description = descriptions[plan.extra.name]
-        parameters.append(_create_free_parameter(plan.extra.name, values or FORBIDDEN, reserved, description))
+        parameters.append(_create_extra_parameter(plan.extra.name, values or FORBIDDEN, reserved, description))
     return parameters
 
 
-def get_reserved_names(plan: BindingPlan, extra: Slot) -> list[str]:
-    """Return the names that `**kwargs` cannot take, because they are other Python parameters."""
-    names = {"self", plan.signature.receiver, *(parameter.name for parameter in plan.signature.parameters)}
-    return sorted(names - {extra.name})
+def get_reserved_names(plan: BindingPlan) -> list[str]:
+    """Return the names that `**kwargs` cannot take because they are other parameters of the method."""
+    names = {parameter.name for parameter in plan.signature.parameters if parameter.kind is not ParameterKind.EXTRA}
+    return sorted({"self", plan.signature.receiver, *names})
 
 
 def create_structured_forms(slot: Slot, schemas: Schemas) -> list[Schema]:
@@ -124,7 +110,13 @@ def create_structured_forms(slot: Slot, schemas: Schemas) -> list[Schema]:
 
 
 def _create_parameter(
-    location: str, name: str, schema: Schema | None, *, required: bool, description: str = "", **style: Any
+    location: str,
+    name: str,
+    schema: Schema | None,
+    *,
+    required: bool,
+    description: str = "",
+    style: Literal["form", "deepObject"] | None = None,
 ) -> Parameter:
     schema = schema if schema is not None else FORBIDDEN
     description = description or schema.get("description", "")
@@ -133,7 +125,7 @@ def _create_parameter(
         "in": location,
         **({"required": True} if required else {}),
         **({"description": description} if description else {}),
-        **style,
+        **({"style": style, "explode": True} if style is not None else {}),
         "schema": require_item(schema) if required else schema,
     }
 
@@ -148,18 +140,15 @@ def _create_deep_object(slot: Slot, schemas: Schemas, description: str) -> Param
     required = slot.parameter.required
     if required:
         schema["minProperties"] = max(1, schema.get("minProperties", 0))
-    style = {"style": "deepObject", "explode": True}
-    return _create_parameter("query", slot.alias, schema, required=required, description=description, **style)
+    return _create_parameter(
+        "query", slot.alias, schema, required=required, description=description, style="deepObject"
+    )
 
 
 def _create_structured_parameters(
     slot: Slot, schemas: Schemas, description: str, *, reserved: Collection[str]
 ) -> list[Parameter]:
-    """Return a parameter for each field, or one object if fields depend on each other.
-
-    Args:
-        reserved: names of other parameters, which a model that allows unknown names cannot receive.
-    """
+    """Return a parameter for each field, or one object if fields depend on each other."""
     forms = create_structured_forms(slot, schemas)
     required = slot.parameter.required
     if len(forms) == 1 and (required or not forms[0].get("required")):
@@ -171,19 +160,17 @@ def _create_structured_parameters(
         ]
         if extra is not False:
             name = slot.name if slot.name not in fields else f"{slot.name}_"
-            parameters.append(_create_free_parameter(name, extra, {*fields, *reserved}, description))
+            parameters.append(_create_extra_parameter(name, extra, {*fields, *reserved}, description))
         return parameters
     if not forms and not required:
         return []
     schema = forms[0] if len(forms) == 1 else {"oneOf": forms} if forms else FORBIDDEN
     required = required and all("required" in form for form in forms)
-    style = {"style": "form", "explode": True}
-    return [_create_parameter("query", slot.name, schema, required=required, description=description, **style)]
+    return [_create_parameter("query", slot.name, schema, required=required, description=description, style="form")]
 
 
-def _create_free_parameter(name: str, values: Schema, reserved: Collection[str], description: str) -> Parameter:
-    """Return one parameter for all names that are not reserved."""
+def _create_extra_parameter(name: str, values: Schema, reserved: Collection[str], description: str) -> Parameter:
+    """Return one parameter for all names except those of other parameters, which are reserved."""
     names = {"not": {"enum": sorted(reserved)}}
     schema: Schema = {"type": "object", "propertyNames": names, "additionalProperties": values}
-    style = {"style": "form", "explode": True}
-    return _create_parameter("query", name, schema, required=False, description=description, **style)
+    return _create_parameter("query", name, schema, required=False, description=description, style="form")

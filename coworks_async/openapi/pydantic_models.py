@@ -15,9 +15,6 @@ class ModelSchemas:
 
     They are created together, because their names depend on each other: a model whose input and output differ becomes
     `Item-Input` and `Item-Output`. Unknown keys are rejected as by the converters, unless a model sets `extra`.
-
-    Args:
-        models: each model with its mode: input is validated, output is serialized.
     """
 
     def __init__(self, models: Sequence[tuple[Any, Mode]]) -> None:
@@ -28,7 +25,6 @@ class ModelSchemas:
         self._definitions: dict[str, Schema] = rest.get("$defs", {})
 
     def get_name(self, model: Any, mode: Mode) -> str:
-        """Return the name of a model's definition."""
         reference: str = self._schemas[model, mode]["$ref"]
         return reference.removeprefix(_PREFIX)
 
@@ -51,8 +47,7 @@ class _ClosedSchemaGenerator(GenerateJsonSchema):
         return _close(super().typed_dict_schema(schema), schema.get("cls"))
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> Any:
-        """Allow any value for a type that has no JSON Schema, such as a class of another library."""
-        return {}
+        return {}  # a class of another library: any value
 
 
 def _close(schema: Schema, cls: Any) -> Schema:

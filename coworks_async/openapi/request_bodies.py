@@ -6,7 +6,7 @@ from typing import Any
 from coworks_async.entries.plan import BindingPlan, Slot
 from coworks_async.openapi.components import Schema
 from coworks_async.openapi.parameters import create_structured_forms, get_reserved_names
-from coworks_async.openapi.schemas import Schemas, contains_file, create_object_schema
+from coworks_async.openapi.schemas import FORBIDDEN, Schemas, contains_file, create_object_schema
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -26,18 +26,17 @@ Content = dict[str, dict[str, Any]]
 def create_request_body(
     plan: BindingPlan, schemas: Schemas, descriptions: Mapping[str, str], *, named: bool
 ) -> dict[str, Any] | None:
-    """Return the request body of an operation, or None. With `named`, it includes named parameters and `**kwargs`."""
-    slots = tuple(plan.named.values()) if named else ()
+    """Return the request body of an operation, if it has one. With `named`, it includes named values."""
     content: Content = {}
     description, required = "", False
     if plan.structured is not None:
         content = _create_structured_content(plan.structured, schemas)
         description = descriptions[plan.structured.name]
         required = plan.structured.parameter.required
-    elif named and (slots or plan.extra is not None):
-        content = _create_named_content(plan, slots, schemas, descriptions)
+    elif named and (plan.named or plan.extra is not None):
+        content = _create_named_content(plan, schemas, descriptions)
         description = " ".join(text for media_type, text in _OTHER_TYPES.items() if media_type in content)
-        required = any(slot.parameter.required for slot in slots)
+        required = any(slot.parameter.required for slot in plan.named.values())
     if plan.request is not None and plan.structured is None:
         content["*/*"] = {}  # the entry reads the body itself
     if not content:
@@ -53,14 +52,12 @@ def _create_structured_content(slot: Slot, schemas: Schemas) -> Content:
     return content
 
 
-def _create_named_content(
-    plan: BindingPlan, slots: Sequence[Slot], schemas: Schemas, descriptions: Mapping[str, str]
-) -> Content:
+def _create_named_content(plan: BindingPlan, schemas: Schemas, descriptions: Mapping[str, str]) -> Content:
     properties: dict[str, Schema] = {}
-    for slot in slots:
+    for name, slot in plan.named.items():
         description = descriptions[slot.name]
-        properties[slot.alias] = schemas.get_for_slot(slot) | ({"description": description} if description else {})
-    required = [slot.alias for slot in slots if slot.parameter.required]
+        properties[name] = schemas.get_for_slot(slot) | ({"description": description} if description else {})
+    required = [name for name, slot in plan.named.items() if slot.parameter.required]
     without_files = {name: schema for name, schema in properties.items() if not contains_file(schema)}
     content: Content = {}
     if set(required) <= set(without_files):
@@ -70,7 +67,7 @@ def _create_named_content(
         form = schemas.create_form_schema(properties, required, files=files)
         if form is not None and (not files or len(without_files) < len(properties)):
             content[media_type] = {"schema": _allow_extra_names(plan, form, schemas, is_form=True)}
-    return {**content, **_create_raw_content(slots, schemas)}
+    return {**content, **_create_raw_content(list(plan.named.values()), schemas)}
 
 
 def _allow_extra_names(plan: BindingPlan, schema: Schema, schemas: Schemas, *, is_form: bool) -> Schema:
@@ -78,8 +75,8 @@ def _allow_extra_names(plan: BindingPlan, schema: Schema, schemas: Schemas, *, i
     if plan.extra is not None:
         values = schemas.get(plan.extra.parameter.annotation)
         if is_form:
-            values = schemas.to_string_schema(values, multiple=True) or {}
-        reserved = [name for name in get_reserved_names(plan, plan.extra) if name not in schema["properties"]]
+            values = schemas.to_string_schema(values, multiple=True) or FORBIDDEN
+        reserved = [name for name in get_reserved_names(plan) if name not in schema["properties"]]
         return {**schema, "propertyNames": {"not": {"enum": reserved}}, "additionalProperties": values}
     if plan.request is not None:
         return {name: value for name, value in schema.items() if name != "additionalProperties"}

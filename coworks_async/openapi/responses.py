@@ -1,8 +1,8 @@
-"""Create the `responses` of an operation: those of the return annotation, and the errors an entry can cause."""
+"""Create the `responses` of operations: those of return annotations, and the errors that entries can cause."""
 
 import inspect
 from collections import abc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
@@ -25,42 +25,41 @@ _STREAM_TYPES = (abc.AsyncGenerator, abc.AsyncIterator, abc.AsyncIterable, abc.G
 _CHUNK_MEDIA_TYPES: Mapping[Any, str] = {str: TEXT, bytes: BINARY}
 _JSON_TYPES = (dict, list, int, float, Decimal, Mapping, Sequence)
 _RANGE_DESCRIPTIONS = {"2XX": "Success", "3XX": "Redirection"}
+_REQUEST_ID = {"type": "object", "properties": {"request_id": {"type": "string"}}, "required": ["request_id"]}
+_ACCEPTED = {"description": "Accepted: the entry runs later.", "content": {JSON: {"schema": _REQUEST_ID}}}
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredResponse:
-    """A response that the return annotation of an entry declares.
-
-    Attributes:
-        status: a status, or a range of them: `2XX`.
-        media_type: None for no body, or for any.
-        annotation: the type of the body.
-    """
+    """A response that a return annotation declares. Its status may be a range: `2XX`."""
 
     status: str
-    media_type: str | None = None
+    media_type: str | None = None  # None if there is no body, or any body
     annotation: Any = Any
 
 
 _UNKNOWN = (DeclaredResponse("2XX"), DeclaredResponse("3XX"))
 
 
-def create_responses(entry: Entry, schemas: Schemas, description: str) -> dict[str, ResponseObject]:
-    """Return the responses that an entry declares, by status.
+def create_responses(entry: Entry, schemas: Schemas, description: str, *, has_body: bool) -> dict[str, ResponseObject]:
+    """Return the responses of an operation: those its entry declares, and references to the errors it can cause."""
+    responses = _create_declared_responses(entry, schemas, description)
+    if entry.background:
+        responses["202"] = _ACCEPTED
+    for status in _get_problem_statuses(entry, has_body=has_body):
+        responses.setdefault(status, {"$ref": f"#/components/responses/{_get_problem_name(status)}"})
+    return dict(sorted(responses.items()))
 
-    Args:
-        description: the text of the docstring about the return value.
-    """
-    options = dict(entry.options.binary_headers)
-    content_type = next((value for name, value in options.items() if name.lower() == "content-type"), None)
-    headers = {name: {"schema": {"const": value}} for name, value in options.items() if name.lower() != "content-type"}
+
+def _create_declared_responses(entry: Entry, schemas: Schemas, description: str) -> dict[str, ResponseObject]:
+    binary_headers = entry.options.binary_headers
+    content_type = next((value for name, value in binary_headers if name.lower() == "content-type"), None)
+    headers = {name: {"schema": {"const": value}} for name, value in binary_headers if name.lower() != "content-type"}
     responses: dict[str, ResponseObject] = {}
     for declared in iter_declared_responses(entry):
         status = declared.status
         text = description or _RANGE_DESCRIPTIONS.get(status) or status_title(int(status))
-        response = responses.setdefault(status, {"description": text})
-        if headers:
-            response["headers"] = headers
+        response = responses.setdefault(status, {"description": text, **({"headers": headers} if headers else {})})
         if declared.media_type is not None and status not in map(str, BODILESS_STATUSES):
             content = response.setdefault("content", {})
             media_type = content_type.partition(";")[0] if content_type is not None else declared.media_type
@@ -153,7 +152,7 @@ def _has_type_info(annotation: Any) -> bool:
     return True
 
 
-PROBLEM: Schema = {
+_PROBLEM_SCHEMA: Schema = {
     "title": "Problem",
     "description": "An error in the problem details format of RFC 9457.",
     "type": "object",
@@ -180,39 +179,42 @@ PROBLEM: Schema = {
     "required": ["type", "title", "status"],
 }
 
-PROBLEM_STATUSES = (400, 401, 403, 404, 405, 413, 415, 422, 500, None)
-"""The statuses of the errors that all entries share; None is any other error."""
-
-_PROBLEM_HEADERS = {401: "WWW-Authenticate", 405: "Allow"}
-
-
-def get_problem_statuses(entry: Entry, *, has_body: bool) -> list[int | None]:
-    """Return the statuses of the errors that an entry can cause, None included."""
-    takes_values = entry.plan.request is None or bool(entry.plan.slots)
-    # A slash in a segment leads to another path, which may not exist or not have the method.
-    has_path = bool(entry.plan.path or entry.plan.path_rest)
-    conditions = {
-        401: not entry.no_auth,
-        403: not entry.no_auth,
-        404: has_path,
-        405: has_path,
-        413: has_body,
-        415: has_body,
-        422: takes_values,
-    }
-    return [status for status in PROBLEM_STATUSES if conditions.get(status or 0, True)]
+_PROBLEM_TITLES = {str(status): status_title(status) for status in (400, 401, 403, 404, 405, 413, 415, 422, 500)}
+_PROBLEM_TITLES["default"] = "Any other error"
+_PROBLEM_HEADERS = {"401": "WWW-Authenticate", "405": "Allow"}
 
 
-def get_problem_name(status: int | None) -> str:
-    """Return the name of the response component of an error."""
-    return status_title(status).replace(" ", "") if status is not None else "Problem"
-
-
-def create_problem_response(status: int | None, schemas: Schemas) -> ResponseObject:
-    """Return the response component of an error."""
+def create_problem_responses(operations: Iterable[Mapping[str, Any]], schemas: Schemas) -> dict[str, ResponseObject]:
+    """Return the response components that operations refer to: the errors that entries share."""
+    responses = [item for operation in operations for item in operation["responses"].items()]
+    used = {status for status, response in responses if "$ref" in response}
     name = ComponentName("Problem", "coworks_async.Problem")
-    schema = schemas.components.refer("problem", name, lambda: PROBLEM)
-    response: ResponseObject = {"description": status_title(status) if status is not None else "Any other error"}
-    if status in _PROBLEM_HEADERS:
-        response["headers"] = {_PROBLEM_HEADERS[status]: {"schema": {"type": "string"}}}
-    return {**response, "content": {MEDIA_TYPE: {"schema": schema}}}
+    schema = schemas.components.refer("problem", name, lambda: _PROBLEM_SCHEMA)
+    components: dict[str, ResponseObject] = {}
+    for status, title in _PROBLEM_TITLES.items():
+        if status in used:
+            header = _PROBLEM_HEADERS.get(status)
+            components[_get_problem_name(status)] = {
+                "description": title,
+                **({"headers": {header: {"schema": {"type": "string"}}}} if header is not None else {}),
+                "content": {MEDIA_TYPE: {"schema": schema}},
+            }
+    return components
+
+
+def _get_problem_name(status: str) -> str:
+    return "Problem" if status == "default" else _PROBLEM_TITLES[status].replace(" ", "")
+
+
+def _get_problem_statuses(entry: Entry, *, has_body: bool) -> list[str]:
+    excluded: set[str] = set()
+    if entry.no_auth:
+        excluded |= {"401", "403"}
+    # A slash in a segment leads to another path, which may not exist or not have the method.
+    if not entry.plan.path and entry.plan.path_rest is None:
+        excluded |= {"404", "405"}
+    if not has_body:
+        excluded |= {"413", "415"}
+    if entry.plan.request is not None and not entry.plan.slots:
+        excluded.add("422")
+    return [status for status in _PROBLEM_TITLES if status not in excluded]

@@ -1,8 +1,8 @@
-"""Create JSON Schemas of types, and of the part of them that strings in a path, a query or a form can carry.
+"""Create the JSON Schemas of types, from the same type information as the converters (`msgspec.inspect`).
 
-The schemas follow the same type information as the converters (`msgspec.inspect`). msgspec's own schemas differ from
-our rules: they allow unknown keys, reject numbers for a `Decimal` and duplicates in a set, and give two classes of one
-name the same component. Strings that convert to numbers or booleans are not shown: each type would be a union.
+`msgspec.json.schema` does not describe what the converters accept: it allows unknown keys, rejects numbers for a
+`Decimal` and duplicates in a set, and gives two classes of the same name one component. Strings that convert to numbers
+or booleans are left out, because each type would be a union.
 """
 
 import dataclasses
@@ -11,11 +11,11 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, get_origin
 
 import msgspec
-from msgspec import inspect as types
+from msgspec import inspect as mi
 from starlette.datastructures import UploadFile
 
 from coworks_async.entries.annotations import format_type, is_pydantic_model
-from coworks_async.entries.coercion import alternatives, walk_types
+from coworks_async.entries.coercion import OBJECT_TYPES, alternatives, walk_types
 from coworks_async.entries.plan import Slot
 from coworks_async.openapi.components import ComponentName, Components, Mode, Schema, create_component_name
 from coworks_async.pipeline.responses import encode_json
@@ -23,35 +23,24 @@ from coworks_async.pipeline.responses import encode_json
 if TYPE_CHECKING:
     from coworks_async.openapi.pydantic_models import ModelSchemas
 
-INT = "^-?[0-9]+$"
-NUMBER = r"^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?$"
-BOOLEAN = "^([Tt][Rr][Uu][Ee]|1|[Yy][Ee][Ss]|[Oo][Nn]|[Ff][Aa][Ll][Ss][Ee]|0|[Nn][Oo]|[Oo][Ff][Ff])$"
-DURATION = (
-    r"^[+-]?P(?=[0-9T])([0-9]{1,8}(\.[0-9]+)?D)?(T(?=[0-9])([0-9]{1,9}H)?([0-9]{1,9}M)?([0-9]{1,9}(\.[0-9]+)?S)?)?$"
-)
-BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-LOCAL_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?"
-LOCAL_DATETIME = f"[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]{LOCAL_TIME}"
-
 FILE: Schema = {"type": "string", "format": "binary"}
 STRING: Schema = {"type": "string"}
 STRINGS: Schema = {"type": "array", "items": STRING}
 FORBIDDEN: Schema = {"not": {}}
-"""No value is valid."""
+"""The schema that no value matches."""
 
 
 class Schemas:
-    """The schemas of the types of one document. Those of classes with fields and of enumerations are components.
+    """Creates the schemas of one document, whose annotations and their modes are known from the start.
 
-    Args:
-        uses: all annotations of the document, each with its mode.
+    The schemas of classes with fields and of enumerations are components.
     """
 
     _models: "ModelSchemas"
 
-    def __init__(self, uses: Iterable[tuple[Any, Mode]]) -> None:
+    def __init__(self, annotations: Iterable[tuple[Any, Mode]]) -> None:
         self.components = Components()
-        models = dict.fromkeys((model, mode) for annotation, mode in uses for model in _find_models(annotation))
+        models = dict.fromkeys((model, mode) for annotation, mode in annotations for model in _find_models(annotation))
         if models:
             # pydantic is optional: only a service that uses it has models.
             from coworks_async.openapi.pydantic_models import ModelSchemas
@@ -59,12 +48,7 @@ class Schemas:
             self._models = ModelSchemas(list(models))
 
     def get(self, annotation: Any, mode: Mode = "validation") -> Schema:
-        """Return the schema of an annotation.
-
-        Raises:
-            TypeError: the annotation is not a type.
-        """
-        return self._create(types.type_info(annotation), mode)
+        return self._create(mi.type_info(annotation), mode)
 
     def get_for_slot(self, slot: Slot) -> Schema:
         """Return the schema of a parameter, with its default."""
@@ -72,7 +56,7 @@ class Schemas:
         return schema if slot.parameter.required else add_default(schema, slot.parameter.default)
 
     def flatten_union(self, schema: Schema) -> Iterator[Schema]:
-        """Yield the members of a union, at any depth, or the schema itself; references are resolved."""
+        """Yield the members of a union, at any depth, or the schema itself. References are resolved."""
         resolved = self.components.resolve(schema)
         members = resolved.get("anyOf", resolved.get("oneOf"))
         if members is None:
@@ -82,29 +66,24 @@ class Schemas:
             yield from self.flatten_union(member)
 
     def to_string_schema(self, schema: Schema, *, multiple: bool) -> Schema | None:
-        """Return the part of a schema that strings can carry, or None.
+        """Return the part of a schema that strings can carry, or None: no objects, no nested arrays and no null.
 
-        A string carries neither objects nor arrays of arrays. It carries no null: the string `null` is a string.
-
-        Args:
-            multiple: the name can be repeated, so an array of plain values is allowed.
-
-        Example:
-            >>> schemas.to_string_schema({"anyOf": [{"type": "integer"}, {"type": "null"}]}, multiple=False)
-            {'type': 'integer'}
+        With `multiple`, the name can be repeated, so an array of plain values is included.
         """
         resolved = self.components.resolve(schema)
         annotations = {name: resolved[name] for name in _ANNOTATIONS if resolved.get(name) is not None}
-        for union in ("anyOf", "oneOf"):
-            if union in resolved:
-                members = [self.to_string_schema(member, multiple=multiple) for member in resolved[union]]
-                kept = [member for member in members if member is not None]
-                return {**(kept[0] if len(kept) == 1 else {"anyOf": kept}), **annotations} if kept else None
-        if "enum" in resolved or "const" in resolved:
-            values = resolved["enum"] if "enum" in resolved else [resolved["const"]]
-            if None not in values:
+        union = resolved.get("anyOf", resolved.get("oneOf"))
+        if union is not None:
+            members = [self.to_string_schema(member, multiple=multiple) for member in union]
+            kept = [member for member in members if member is not None]
+            return {**(kept[0] if len(kept) == 1 else {"anyOf": kept}), **annotations} if kept else None
+        if "const" in resolved:
+            return schema if resolved["const"] is not None else None
+        if "enum" in resolved:
+            if None not in resolved["enum"]:
                 return schema
-            return {**resolved, "enum": [value for value in values if value is not None]} if values != [None] else None
+            values = [value for value in resolved["enum"] if value is not None]
+            return {**resolved, "enum": values} if values else None
         kind = resolved.get("type")
         if kind is None:
             return {**({"anyOf": [STRING, STRINGS]} if multiple else STRING), **annotations}
@@ -123,11 +102,7 @@ class Schemas:
     def create_form_schema(
         self, properties: dict[str, Schema], required: Sequence[str], *, files: bool = False
     ) -> Schema | None:
-        """Return the schema of a form with these fields, or None if a required one cannot be sent in a form.
-
-        Args:
-            files: the form can contain files.
-        """
+        """Return the schema of a form with these fields, or None if a required one cannot be sent in it."""
         fields = {name: self.to_string_schema(schema, multiple=True) for name, schema in properties.items()}
         sendable = {
             name: require_item(schema) if name in required else schema
@@ -136,26 +111,26 @@ class Schemas:
         }
         return create_object_schema(sendable, required) if set(required) <= set(sendable) else None
 
-    def _create(self, info: types.Type, mode: Mode) -> Schema:
+    def _create(self, info: mi.Type, mode: Mode) -> Schema:
         extra: Schema = {}
-        while isinstance(info, types.Metadata):
+        while isinstance(info, mi.Metadata):
             extra = {**(info.extra_json_schema or {}), **extra}
             info = info.type
         return {**self._create_plain(info, mode), **extra}
 
-    def _create_plain(self, info: types.Type, mode: Mode) -> Schema:
+    def _create_plain(self, info: mi.Type, mode: Mode) -> Schema:
         if isinstance(info, _COMPONENT_TYPES):
             return self._create_component(info, mode)
-        if isinstance(info, types.UnionType):
+        if isinstance(info, mi.UnionType):
             return self._create_union(info, mode)
-        if isinstance(info, types.TupleType):
+        if isinstance(info, mi.TupleType):
             return _create_tuple([self._create(item, mode) for item in info.item_types], len(info.item_types))
-        if isinstance(info, types.CollectionType):
+        if isinstance(info, mi.CollectionType):
             array: Schema = {"type": "array", "items": self._create(info.item_type, mode)}
             return {**array, **_get_constraints(info, minItems="min_length", maxItems="max_length")}
-        if isinstance(info, types.DictType):
+        if isinstance(info, mi.DictType):
             return self._create_dict(info, mode)
-        if isinstance(info, types.CustomType):
+        if isinstance(info, mi.CustomType):
             if is_pydantic_model(info.cls):
                 return self._create_model(self._models.get_name(info.cls, mode))
             return FILE if isinstance(info.cls, type) and issubclass(info.cls, UploadFile) else {}
@@ -163,16 +138,16 @@ class Schemas:
 
     def _create_component(self, info: Any, mode: Mode) -> Schema:
         name = create_component_name(info.cls)
-        # Without a pydantic model inside, input and output have one schema.
+        # Without a pydantic model inside, input and output have the same schema.
         is_output = mode == "serialization" and bool(_find_models(info.cls))
         if is_output:
             name = ComponentName(f"{name.short}-Output", f"{name.qualified}-Output")
         return self.components.refer((info.cls, is_output), name, lambda: self._create_class(info, mode))
 
     def _create_class(self, info: Any, mode: Mode) -> Schema:
-        is_enum = isinstance(info, types.EnumType)
+        is_enum = isinstance(info, mi.EnumType)
         schema: Schema = {"title": info.cls.__name__ if is_enum else format_type(info.cls)}
-        if doc := _get_class_doc(info.cls):
+        if doc := get_class_doc(info.cls):
             schema["description"] = doc
         members = _create_enum([member.value for member in info.cls]) if is_enum else self._create_fields(info, mode)
         return {**schema, **members}
@@ -181,30 +156,30 @@ class Schemas:
         tag = {info.tag_field: {"const": info.tag}} if getattr(info, "tag_field", None) else {}
         properties = {**tag, **{field.encode_name: self._create_field(field, mode) for field in info.fields}}
         required = [*tag, *(field.encode_name for field in info.fields if field.required)]
-        if isinstance(info, types.NamedTupleType) or getattr(info, "array_like", False):
+        if isinstance(info, mi.NamedTupleType) or getattr(info, "array_like", False):
             return _create_tuple(list(properties.values()), len(required))
         read_only = _find_read_only_fields(info.cls)
         for name in read_only:
             properties[name]["readOnly"] = True
         return create_object_schema(properties, [name for name in required if name not in read_only])
 
-    def _create_field(self, field: types.Field, mode: Mode) -> Schema:
+    def _create_field(self, field: mi.Field, mode: Mode) -> Schema:
         schema = self._create(field.type, mode)
         factory = field.default_factory
         default = factory() if factory in (list, dict, set) else field.default
         return schema if default is msgspec.NODEFAULT else add_default(schema, default)
 
-    def _create_union(self, info: types.UnionType, mode: Mode) -> Schema:
-        null_last = sorted(info.types, key=lambda member: isinstance(member, types.NoneType))
+    def _create_union(self, info: mi.UnionType, mode: Mode) -> Schema:
+        null_last = sorted(info.types, key=lambda member: isinstance(member, mi.NoneType))
         schema: Schema = {"anyOf": [self._create(member, mode) for member in null_last]}
-        tagged = [member for member in alternatives(info) if getattr(member, "tag_field", None)]
-        structs = [member for member in tagged if isinstance(member, types.StructType) and isinstance(member.tag, str)]
-        if len(structs) > 1 and not structs[0].array_like:
-            mapping = {member.tag: self._create(member, mode)["$ref"] for member in structs}
-            schema["discriminator"] = {"propertyName": structs[0].tag_field, "mapping": mapping}
+        structs = [member for member in alternatives(info) if isinstance(member, mi.StructType)]
+        tagged = [struct for struct in structs if isinstance(struct.tag, str)]
+        if len(tagged) > 1 and not tagged[0].array_like:
+            mapping = {struct.tag: self._create(struct, mode)["$ref"] for struct in tagged}
+            schema["discriminator"] = {"propertyName": tagged[0].tag_field, "mapping": mapping}
         return schema
 
-    def _create_dict(self, info: types.DictType, mode: Mode) -> Schema:
+    def _create_dict(self, info: mi.DictType, mode: Mode) -> Schema:
         schema: Schema = {"type": "object", "additionalProperties": self._create(info.value_type, mode)}
         if names := _create_key_schema(self.components.resolve(self._create(info.key_type, mode))):
             schema["propertyNames"] = names
@@ -217,14 +192,9 @@ class Schemas:
         )
 
 
-_COMPONENT_TYPES = (
-    types.StructType,
-    types.DataclassType,
-    types.TypedDictType,
-    types.NamedTupleType,
-    types.EnumType,
-)
+_COMPONENT_TYPES = (*OBJECT_TYPES, mi.NamedTupleType, mi.EnumType)
 
+# https://json-schema.org/draft/2020-12/json-schema-validation#section-9
 _ANNOTATIONS = ("title", "description", "default", "examples", "deprecated")
 
 
@@ -257,19 +227,31 @@ def contains_file(schema: Any) -> bool:
     return schema.get("format") == "binary" or any(contains_file(item) for item in schema.values())
 
 
-def _create_scalar(info: types.Type) -> Schema:
-    if isinstance(info, types.LiteralType):
+# The strings that the converters accept.
+INT = "^-?[0-9]+$"
+NUMBER = r"^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?$"
+BOOLEAN = "^([Tt][Rr][Uu][Ee]|1|[Yy][Ee][Ss]|[Oo][Nn]|[Ff][Aa][Ll][Ss][Ee]|0|[Nn][Oo]|[Oo][Ff][Ff])$"
+DURATION = (
+    r"^[+-]?P(?=[0-9T])([0-9]{1,8}(\.[0-9]+)?D)?(T(?=[0-9])([0-9]{1,9}H)?([0-9]{1,9}M)?([0-9]{1,9}(\.[0-9]+)?S)?)?$"
+)
+BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+LOCAL_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?"
+LOCAL_DATETIME = f"[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]{LOCAL_TIME}"
+
+
+def _create_scalar(info: mi.Type) -> Schema:
+    if isinstance(info, mi.LiteralType):
         return _create_enum(info.values)
-    if isinstance(info, types.IntType | types.FloatType):
-        kind = "integer" if isinstance(info, types.IntType) else "number"
+    if isinstance(info, mi.IntType | mi.FloatType):
+        kind = "integer" if isinstance(info, mi.IntType) else "number"
         return {"type": kind, **_get_constraints(info, **_NUMBER_CONSTRAINTS)}
-    if isinstance(info, types.StrType):
+    if isinstance(info, mi.StrType):
         lengths = _get_constraints(info, pattern="pattern", minLength="min_length", maxLength="max_length")
         return {"type": "string", **lengths}
-    if isinstance(info, types.BytesType | types.ByteArrayType | types.MemoryViewType):
+    if isinstance(info, mi.BytesType | mi.ByteArrayType | mi.MemoryViewType):
         return {"type": "string", "contentEncoding": "base64", "pattern": BASE64}
-    if isinstance(info, types.DateTimeType | types.TimeType):
-        is_time = isinstance(info, types.TimeType)
+    if isinstance(info, mi.DateTimeType | mi.TimeType):
+        is_time = isinstance(info, mi.TimeType)
         if info.tz is False:  # JSON Schema has no format without an offset
             return {"type": "string", "pattern": f"^{LOCAL_TIME if is_time else LOCAL_DATETIME}$"}
         return {"type": "string", "format": "time" if is_time else "date-time"}
@@ -284,13 +266,13 @@ _NUMBER_CONSTRAINTS = {
     "multipleOf": "multiple_of",
 }
 
-_SCALARS: dict[type[types.Type], Schema] = {
-    types.NoneType: {"type": "null"},
-    types.BoolType: {"type": "boolean"},
-    types.DecimalType: {"type": ["string", "number"], "format": "decimal", "pattern": NUMBER},
-    types.UUIDType: {"type": "string", "format": "uuid"},
-    types.DateType: {"type": "string", "format": "date"},
-    types.TimeDeltaType: {"type": "string", "format": "duration", "pattern": DURATION},
+_SCALARS: dict[type[mi.Type], Schema] = {
+    mi.NoneType: {"type": "null"},
+    mi.BoolType: {"type": "boolean"},
+    mi.DecimalType: {"type": ["string", "number"], "format": "decimal", "pattern": NUMBER},
+    mi.UUIDType: {"type": "string", "format": "uuid"},
+    mi.DateType: {"type": "string", "format": "date"},
+    mi.TimeDeltaType: {"type": "string", "format": "duration", "pattern": DURATION},
 }
 
 
@@ -325,13 +307,13 @@ def _find_read_only_fields(cls: Any) -> list[str]:
     return [field.name for field in fields if not field.init]
 
 
-def _get_class_doc(cls: Any) -> str:
-    """Return the docstring of a class, unless Python generated it, as for a dataclass or a named tuple."""
+def get_class_doc(cls: Any) -> str:
+    """Return the docstring of a class, without those that Python generates for dataclasses and named tuples."""
     origin = get_origin(cls) or cls
     doc = vars(origin).get("__doc__") or ""
     return "" if doc.startswith(f"{origin.__name__}(") else cleandoc(doc)
 
 
 def _find_models(annotation: Any) -> list[Any]:
-    members = walk_types(types.type_info(annotation))
-    return [member.cls for member in members if isinstance(member, types.CustomType) and is_pydantic_model(member.cls)]
+    members = walk_types(mi.type_info(annotation))
+    return [member.cls for member in members if isinstance(member, mi.CustomType) and is_pydantic_model(member.cls)]

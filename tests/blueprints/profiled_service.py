@@ -117,17 +117,17 @@ def latest_profile(app: TechMicroService) -> Profile:
 
 
 def read_rows(table: str) -> list[str]:
-    """The rows of a table of calls."""
+    """Return the rows of a table of calls."""
     lines = table.splitlines()
     start = next(number for number, line in enumerate(lines) if "ncalls" in line)
     return [line for line in lines[start + 1 : -1] if line]
 
 
 def read_names(table: str) -> list[str]:
-    """The names of the functions in a table."""
+    """Return the names of the functions in a table."""
     return [row.rpartition("(")[2].rstrip(")") for row in read_rows(table)]
 
 
 def read_counts(table: str) -> dict[str, str]:
-    """The number of calls in a table, by function name."""
+    """Return the number of calls in a table, by function name."""
     return {name: row.split()[0] for name, row in zip(read_names(table), read_rows(table), strict=True)}

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient as StarletteTestClient
 
 from coworks_async import TechMicroService
 from coworks_async.blueprints import Admin
-from coworks_async.blueprints.admin.assets import MEDIA_TYPES, STATIC, PageLocation
+from coworks_async.blueprints.admin.assets import MEDIA_TYPES, STATIC, get_base_url
 from coworks_async.testing import TestClient
 from tests.blueprints.admin_service import Shop
 from tests.clients import Connect
@@ -103,8 +103,8 @@ def test_relative_urls_work_behind_a_proxy_that_hides_a_part_of_the_path():
 
 
 def test_urls_are_percent_encoded():
-    assert PageLocation(path="/a b", root_path="", entry_path="/a b").base == "./a%20b/"
-    assert PageLocation(path="/", root_path="/a b", entry_path="/").base == "/a%20b/"
+    assert get_base_url(path="/a b", root_path="", entry_path="/a b") == "./a%20b/"
+    assert get_base_url(path="/", root_path="/a b", entry_path="/") == "/a%20b/"
 
 
 def test_the_page_names_the_header_of_the_token():

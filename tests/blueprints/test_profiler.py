@@ -109,7 +109,7 @@ def test_status_and_times_are_those_of_the_request(client: TestClient, shop: Sho
     assert latest_profile(shop).path == "/nowhere/at/all"
 
 
-def test_a_request_is_answered_the_same_with_a_profiler(client: TestClient):
+def test_responses_are_the_same_with_a_profiler(client: TestClient):
     assert client.get("/").text == "Welcome."
     assert client.get("/bug").status_code == 500
     assert client.head("/").status_code == 200
@@ -206,7 +206,7 @@ def test_another_active_profiler_is_left_alone(client: TestClient, shop: Shop):
 
 
 class Busy(TechMicroService):
-    """`get_first` ends after the other entries have started, in tasks and threads of their own."""
+    """`get_first` ends after the other entries have started, in other tasks and threads."""
 
     def __init__(self) -> None:
         super().__init__()

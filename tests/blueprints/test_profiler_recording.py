@@ -19,7 +19,7 @@ from tests.blueprints.profiled_service import clean_up, leaf, wait_at_least
 
 
 def run_recorded(coroutine: Coroutine[Any, Any, Any], profile: Profile) -> Any:
-    """Run a coroutine, recorded, in a loop of its own."""
+    """Run a coroutine in a new event loop and record it."""
 
     async def main() -> Any:
         return await profile.record(coroutine)
@@ -42,13 +42,13 @@ def short_name(qualified: str) -> str:
     return qualified.rstrip(">").rpartition(".")[2]
 
 
-def tree(call: Call) -> dict[str, Any]:
-    """The names of the calls, each with the names of its callees."""
-    return {short_name(label[2]): tree(child) for label, child in call.children.items()}
+def get_call_tree(call: Call) -> dict[str, Any]:
+    """Return the names of the calls, each with the names of its callees."""
+    return {short_name(label[2]): get_call_tree(child) for label, child in call.children.items()}
 
 
-def find(profile: Profile, name: str) -> Call:
-    """The only call of a function."""
+def find_call(profile: Profile, name: str) -> Call:
+    """Return the only call of a function."""
     [found] = [call for stack, call in profile.walk() if short_name(stack[-1][2]) == name]
     return found
 
@@ -64,8 +64,8 @@ def test_calls_are_counted_below_their_caller():
         abs(-1)
 
     profile = record(entry())
-    assert tree(profile.root) == {"entry": {"leaf": {"sum": {}}, "abs": {}}}
-    assert (find(profile, "entry").count, find(profile, "leaf").count, find(profile, "sum").count) == (1, 3, 3)
+    assert get_call_tree(profile.root) == {"entry": {"leaf": {"sum": {}}, "abs": {}}}
+    assert [find_call(profile, name).count for name in ("entry", "leaf", "sum")] == [1, 3, 3]
 
 
 def test_c_functions_that_raise_have_ended():
@@ -77,7 +77,7 @@ def test_c_functions_that_raise_have_ended():
         except IndexError:
             abs(-1)
 
-    assert {"pop", "abs"} <= tree(record(entry()).root)["entry"].keys()
+    assert {"pop", "abs"} <= get_call_tree(record(entry()).root)["entry"].keys()
 
 
 def test_time_counts_for_the_innermost_function():
@@ -88,8 +88,8 @@ def test_time_counts_for_the_innermost_function():
 
     profile = record(entry())
     ended = time.perf_counter()
-    assert 0.01 <= find(profile, "sleep").seconds <= ended - started
-    assert find(profile, "entry").seconds <= ended - started - 0.01
+    assert 0.01 <= find_call(profile, "sleep").seconds <= ended - started
+    assert find_call(profile, "entry").seconds <= ended - started - 0.01
 
 
 def test_c_functions_have_the_names_that_pstats_shows():
@@ -123,31 +123,31 @@ def test_events_of_c_functions_count_for_their_caller():
     outer, inner = outer_frame(), inner_frame()
     calls = [(inner, event) for event in ("c_call", "c_return", "c_call", "c_exception")]
     profile = handle_events((outer, "call"), *3 * [(inner, "call"), *calls, (inner, "return")], (outer, "return"))
-    assert tree(profile.root) == {"outer_frame": {"inner_frame": {"len": {}}}}
+    assert get_call_tree(profile.root) == {"outer_frame": {"inner_frame": {"len": {}}}}
     assert [call.count for _, call in profile.walk()] == [1, 3, 6]
 
 
 def test_c_functions_outside_of_any_call_are_not_recorded():
     outer = outer_frame()
-    assert tree(handle_events((outer, "c_call"), (outer, "c_return")).root) == {}
+    assert get_call_tree(handle_events((outer, "c_call"), (outer, "c_return")).root) == {}
 
 
 def test_the_return_of_an_unknown_frame_is_ignored():
     outer, inner = outer_frame(), inner_frame()
     profile = handle_events((outer, "call"), (inner, "return"), (outer, "c_call"))
-    assert tree(profile.root) == {"outer_frame": {"len": {}}}
+    assert get_call_tree(profile.root) == {"outer_frame": {"len": {}}}
 
 
 def test_a_return_ends_the_callees_too():
     outer, inner = outer_frame(), inner_frame()
     profile = handle_events((outer, "call"), (outer, "c_call"), (outer, "return"), (inner, "call"))
-    assert tree(profile.root) == {"outer_frame": {"len": {}}, "inner_frame": {}}
+    assert get_call_tree(profile.root) == {"outer_frame": {"len": {}}, "inner_frame": {}}
 
 
 def test_the_end_of_an_unknown_c_function_is_ignored():
     outer = outer_frame()
     profile = handle_events((outer, "call"), (outer, "c_return"), (outer, "c_call"))
-    assert tree(profile.root) == {"outer_frame": {"len": {}}}
+    assert get_call_tree(profile.root) == {"outer_frame": {"len": {}}}
 
 
 def test_calls_above_the_limit_count_for_their_caller(monkeypatch: pytest.MonkeyPatch):
@@ -155,8 +155,8 @@ def test_calls_above_the_limit_count_for_their_caller(monkeypatch: pytest.Monkey
     outer, inner = outer_frame(), inner_frame()
     started = time.perf_counter()
     profile = handle_events((outer, "call"), (inner, "call"), (inner, "return"), (outer, "return"))
-    assert tree(profile.root) == {"outer_frame": {}}
-    assert 0 < find(profile, "outer_frame").seconds <= time.perf_counter() - started
+    assert get_call_tree(profile.root) == {"outer_frame": {}}
+    assert 0 < find_call(profile, "outer_frame").seconds <= time.perf_counter() - started
 
 
 def test_waiting_counts_for_the_function_that_awaits():
@@ -170,11 +170,11 @@ def test_waiting_counts_for_the_function_that_awaits():
         await wait()
 
     profile = record(entry())
-    waited = find(profile, "wait").waited
+    waited = find_call(profile, "wait").waited
     assert seconds[0] <= waited <= profile.waited <= profile.seconds
-    assert find(profile, "entry").waited == 0
+    assert find_call(profile, "entry").waited == 0
     # Called once and resumed twice.
-    assert find(profile, "wait").count == 3
+    assert find_call(profile, "wait").count == 3
 
 
 def test_waiting_after_an_awaited_coroutine_counts_for_its_caller():
@@ -185,7 +185,7 @@ def test_waiting_after_an_awaited_coroutine_counts_for_its_caller():
         await wait_at_least(seconds)
 
     profile = record(entry())
-    assert find(profile, "entry").waited >= seconds[0]
+    assert find_call(profile, "entry").waited >= seconds[0]
 
 
 def test_other_tasks_are_not_recorded():
@@ -198,8 +198,8 @@ def test_other_tasks_are_not_recorded():
             await asyncio.sleep(0)
 
     profile = record(entry())
-    assert "leaf" not in str(tree(profile.root))
-    assert "gather" in str(tree(profile.root))
+    assert "leaf" not in str(get_call_tree(profile.root))
+    assert "gather" in str(get_call_tree(profile.root))
 
 
 def test_other_threads_are_not_recorded():
@@ -219,7 +219,7 @@ def test_other_threads_are_not_recorded():
     finally:
         stop.set()
         thread.join()
-    assert tree(profile.root) == {"entry": {"sleep": {}}}
+    assert get_call_tree(profile.root) == {"entry": {"sleep": {}}}
 
 
 def test_a_cancelled_coroutine_can_await_and_raise():
@@ -244,8 +244,8 @@ def test_a_cancelled_coroutine_can_await_and_raise():
 
     profile = new_profile()
     asyncio.run(main())
-    assert "entry" in tree(profile.root)
-    assert "leaf" in str(tree(profile.root))
+    assert "entry" in get_call_tree(profile.root)
+    assert "leaf" in str(get_call_tree(profile.root))
 
 
 def test_a_thread_is_recorded_below_the_call_that_waits_for_it():
@@ -258,8 +258,8 @@ def test_a_thread_is_recorded_below_the_call_that_waits_for_it():
         await asyncio.to_thread(profile.run, work)
 
     run_recorded(entry(), profile)
-    assert tree(profile.root)["entry"]["to_thread"]["work"] == {"sleep": {}}
-    assert find(profile, "sleep").seconds >= 0.01
+    assert get_call_tree(profile.root)["entry"]["to_thread"]["work"] == {"sleep": {}}
+    assert find_call(profile, "sleep").seconds >= 0.01
     profile.end()
     assert profile.waited < profile.seconds
 
@@ -281,7 +281,7 @@ def test_a_thread_waits_for_the_step_of_the_task_that_started_it():
         await asyncio.to_thread(thread.join)
 
     run_recorded(entry(), profile)
-    assert "leaf" in tree(profile.root)["entry"]["to_thread"]
+    assert "leaf" in get_call_tree(profile.root)["entry"]["to_thread"]
 
 
 def test_a_function_called_in_the_task_itself_is_recorded_once():
@@ -291,7 +291,7 @@ def test_a_function_called_in_the_task_itself_is_recorded_once():
         profile.run(leaf)
 
     run_recorded(entry(), profile)
-    assert find(profile, "leaf").count == 1
+    assert find_call(profile, "leaf").count == 1
 
 
 def test_of_a_task_and_a_thread_that_run_at_the_same_time_one_is_recorded():
@@ -311,8 +311,8 @@ def test_of_a_task_and_a_thread_that_run_at_the_same_time_one_is_recorded():
         await future
 
     run_recorded(entry(), profile)
-    assert "work" in str(tree(profile.root))
-    assert "leaf" not in str(tree(profile.root))
+    assert "work" in str(get_call_tree(profile.root))
+    assert "leaf" not in str(get_call_tree(profile.root))
 
 
 def test_nothing_is_recorded_after_the_end():
@@ -326,7 +326,7 @@ def test_nothing_is_recorded_after_the_end():
     assert next(iterator) == 1
     profile.end()
     assert list(iterator) == []
-    assert tree(profile.root) == {"parts": {}}
+    assert get_call_tree(profile.root) == {"parts": {}}
 
 
 def test_a_generator_is_recorded_in_whichever_threads_it_runs():
@@ -341,7 +341,7 @@ def test_a_generator_is_recorded_in_whichever_threads_it_runs():
         return [number async for number in iterate_in_threadpool(profile.iterate(parts()))]
 
     assert run_recorded(entry(), profile) == [0, 1, 2]
-    assert (find(profile, "parts").count, find(profile, "leaf").count) == (4, 3)
+    assert (find_call(profile, "parts").count, find_call(profile, "leaf").count) == (4, 3)
 
 
 def test_a_closed_generator_runs_its_finally_block():
@@ -356,7 +356,7 @@ def test_a_closed_generator_runs_its_finally_block():
     iterator = profile.iterate(parts())
     assert next(iterator) == 1
     iterator.close()
-    assert tree(profile.root)["parts"] == {"clean_up": {}}
+    assert get_call_tree(profile.root)["parts"] == {"clean_up": {}}
 
 
 async def numbers() -> AsyncGenerator[int]:
@@ -380,8 +380,8 @@ def test_an_async_generator_is_recorded_in_whichever_task_streams_it(own_task: b
         return await asyncio.create_task(stream()) if own_task else await stream()
 
     assert run_recorded(entry(), profile) == [0, 1, 2]
-    assert (find(profile, "leaf").count, find(profile, "clean_up").count) == (3, 1)
-    assert ("stream" in str(tree(profile.root))) is not own_task
+    assert (find_call(profile, "leaf").count, find_call(profile, "clean_up").count) == (3, 1)
+    assert ("stream" in str(get_call_tree(profile.root))) is not own_task
     assert profile.waited >= 0.015
 
 
@@ -394,11 +394,11 @@ def test_a_closed_async_generator_runs_its_finally_block():
         await iterator.aclose()
 
     asyncio.run(main())
-    assert find(profile, "clean_up").count == 1
+    assert find_call(profile, "clean_up").count == 1
 
 
 def nested_calls(depth: int) -> Profile:
-    """A profile of a function that calls itself, each call half a second."""
+    """Return the profile of a function that calls itself. Each call takes half a second."""
     profile = new_profile()
     call = profile.root
     for _ in range(depth):

@@ -41,7 +41,7 @@ def test_an_exception_is_recorded_if_its_request_has_an_outcome():
     assert recorded == []
     assert asyncio.run(send_get(app, {KEY: outcome})) == 500
     assert [type(error) for error in recorded] == [LookupError]
-    assert (outcome.route, outcome.entry is app.entries[0]) == ("/", True)
+    assert (outcome.route, outcome.endpoint) == ("/", "get")
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_an_exception_is_recorded_if_the_response_is_a_5xx_or_incomplete(
     assert recorded == ([error] if expected else [])
 
 
-def test_route_entry_and_user_are_optional():
+def test_route_endpoint_and_user_are_optional():
     outcome = RequestOutcome({"auth": None}, lambda error: None)
-    assert (outcome.route, outcome.entry, outcome.get_user("name")) == (None, None, None)
+    assert (outcome.route, outcome.endpoint, outcome.get_user("name")) == (None, None, None)
 
 
 def test_a_long_user_is_truncated():

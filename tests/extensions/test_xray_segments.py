@@ -205,9 +205,9 @@ def test_patches_need_the_default_recorder(recorder: Any):
         XRay(Shop(name="shop"), recorder, patch=("httpx",))
 
 
-def tree(document: Document) -> dict[str, Any]:
-    """The names of the subsegments, each with the names of those within it."""
-    return {child["name"]: tree(child) for child in document.get("subsegments", ())}
+def get_subsegment_tree(document: Document) -> dict[str, Any]:
+    """Return the names of the subsegments, each with the names of those within it."""
+    return {child["name"]: get_subsegment_tree(child) for child in document.get("subsegments", ())}
 
 
 def test_concurrent_requests_keep_their_own_subsegments_across_awaits_tasks_and_threads(xray: Daemon, recorder: Any):
@@ -241,8 +241,8 @@ def test_concurrent_requests_keep_their_own_subsegments_across_awaits_tasks_and_
     segments = {segment["http"]["request"]["url"].partition(".com")[2]: segment for segment in xray.take(16)}
     for name in names:
         inner: dict[str, Any] = {f"{name}-{label}": {f"{name}-{label}-inner": {}} for label in ("slow", "fast")}
-        assert tree(segments[f"/{name}"]) == {f"{name}-outer": {**inner, f"{name}-thread": {}}}
-        assert tree(segments[f"/sync/{name}"]) == {f"{name}-thread": {}}
+        assert get_subsegment_tree(segments[f"/{name}"]) == {f"{name}-outer": {**inner, f"{name}-thread": {}}}
+        assert get_subsegment_tree(segments[f"/sync/{name}"]) == {f"{name}-thread": {}}
     assert len({segment["trace_id"] for segment in segments.values()}) == 16
 
 

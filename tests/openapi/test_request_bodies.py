@@ -161,6 +161,18 @@ def test_kwargs_allow_other_names_in_the_body():
     assert content[FORM]["schema"]["additionalProperties"] == {"type": "integer"}
 
 
+def test_kwargs_that_strings_cannot_carry_are_forbidden_in_a_form():
+    async def post(self, limit: int = 1, **others: dict[str, int]):
+        return ""
+
+    service = create_service({"post": post})
+    schema = get_operation(create_document(service))["requestBody"]["content"][FORM]["schema"]
+    assert schema["additionalProperties"] == {"not": {}}
+    client = TestClient(service)
+    assert client.post("/", data={"limit": "7"}).status_code == 200
+    assert client.post("/", data={"other": "7"}).status_code == 422
+
+
 async def one_optional(self, value: int | None = None):
     return ""
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -10,8 +9,6 @@ from string import Template
 from urllib.parse import quote
 
 STATIC = Path(__file__).with_name("static")
-
-PAGE = "index.html"
 
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -32,41 +29,26 @@ ASSET_HEADERS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PageLocation:
-    """The location of the page in a request, to which its relative URLs refer.
-
-    Attributes:
-        path: the request's path.
-        root_path: the part of it above the service.
-        entry_path: the path of the page's entry.
-    """
-
-    path: str
-    root_path: str
-    entry_path: str
-
-    @property
-    def base(self) -> str:
-        """URL of the path below the page, relative to the page, with or without a trailing slash.
-
-        It stays correct behind a proxy that hides a part of the path. At the root of the service it is absolute,
-        because a gateway may hide the slash.
-        """
-        if self.entry_path == "/":
-            return quote(f"{self.root_path.rstrip('/')}/")
-        return "./" if self.path.endswith("/") else f"./{quote(self.path.rpartition('/')[2])}/"
-
-    @property
-    def root(self) -> str:
-        """URL of the service, relative to `base`."""
-        return "../" * self.entry_path.rstrip("/").count("/") or "./"
-
-
-def render_page(location: PageLocation, token_key: str) -> str:
-    """Return the page's HTML. `token_key` is the header of the token."""
-    values = {"base": location.base, "root": location.root, "token_key": token_key, "version": get_version()}
+def render_page(path: str, root_path: str, entry_path: str, token_key: str) -> str:
+    """Return the page's HTML. `root_path` is the part of the request's path above the service."""
+    values = {
+        "base": get_base_url(path, root_path, entry_path),
+        "root": "../" * entry_path.rstrip("/").count("/") or "./",  # the service, relative to the base
+        "token_key": token_key,
+        "version": get_version(),
+    }
     return _get_template().substitute({name: escape(value) for name, value in values.items()})
+
+
+def get_base_url(path: str, root_path: str, entry_path: str) -> str:
+    """Return the URL of the path below the page, relative to the page, with or without a trailing slash.
+
+    It stays correct behind a proxy that hides a part of the path. At the root of the service it is absolute, because a
+    gateway may hide the slash.
+    """
+    if entry_path == "/":
+        return quote(f"{root_path.rstrip('/')}/")
+    return "./" if path.endswith("/") else f"./{quote(path.rpartition('/')[2])}/"
 
 
 def get_asset(version: str, name: str) -> tuple[bytes, str] | None:
@@ -92,4 +74,4 @@ def _read_assets() -> dict[str, bytes]:
 
 @cache
 def _get_template() -> Template:
-    return Template((STATIC / PAGE).read_text("utf-8"))
+    return Template((STATIC / "index.html").read_text("utf-8"))

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, ClassVar
@@ -11,10 +11,9 @@ from weakref import WeakKeyDictionary
 
 from starlette.responses import HTMLResponse, Response
 
-from coworks_async.blueprints.admin.assets import ASSET_HEADERS, PAGE_HEADERS, PageLocation, get_asset, render_page
+from coworks_async.blueprints.admin.assets import ASSET_HEADERS, PAGE_HEADERS, get_asset, render_page
 from coworks_async.entries.blueprints import Blueprint
 from coworks_async.entries.decorators import entry
-from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import Problem
 from coworks_async.pipeline.request import current_request, current_stage
 from coworks_async.service import TechMicroService
@@ -22,16 +21,6 @@ from coworks_async.types import Function
 
 REQUIRED_MODULES = ("docstring_parser", "markdown_it", "nh3")
 """Modules of the extra `admin`. They are imported when an entry first needs them, to keep cold starts short."""
-
-MASK = "***"
-
-_SECRET = re.compile(
-    r"auth|cookie|token|secret|passw|pwd|signature|credential|session|jwt|^code$|(api|access|private)[-_]?key",
-    re.IGNORECASE,
-)
-
-# A name and a value in a query string, or in a URL in a header.
-_PAIR = re.compile(r"([^?&;=\s]+)=([^&;\s]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +63,10 @@ class Admin(Blueprint):
     async def get(self) -> HTMLResponse:
         """Return the page for people. It contains no service data: it loads the other entries with a token."""
         request = current_request()
-        entry_path = request.scope["route"].entry.path
-        location = PageLocation(request.scope["path"], request.scope.get("root_path", ""), entry_path)
-        return HTMLResponse(render_page(location, request.app.token_key), headers=PAGE_HEADERS)
+        scope = request.scope
+        entry_path = scope["route"].entry.path
+        page = render_page(scope["path"], scope.get("root_path", ""), entry_path, request.app.token_key)
+        return HTMLResponse(page, headers=PAGE_HEADERS)
 
     @entry(no_auth=True)
     async def get_assets(self, version: str, name: str) -> Response:
@@ -99,7 +89,18 @@ class Admin(Blueprint):
         :param prefix: start of the paths
         :param blueprint: name of the blueprint; empty for the service's own entries
         """
-        return list_routes(current_request().app.entries, prefix, blueprint)
+        start = "/" + prefix.removeprefix("/")
+        routes: dict[str, dict[str, RouteInfo]] = {}
+        for each in sorted(current_request().app.entries, key=lambda each: (each.path, each.method)):
+            if each.path.startswith(start) and blueprint in (None, each.blueprint or ""):
+                routes.setdefault(each.path, {})[each.method] = RouteInfo(
+                    endpoint=each.endpoint,
+                    signature=format_signature(each.function),
+                    doc=inspect.getdoc(each.function),
+                    auth=not each.no_auth,
+                    blueprint=each.blueprint,
+                )
+        return routes
 
     @entry
     async def get_event(self) -> dict[str, Any]:
@@ -127,46 +128,15 @@ def get_openapi(self: Admin) -> dict[str, Any]:
 setattr(Admin, "get_openapi.json", get_openapi)
 
 
-def list_routes(
-    entries: Sequence[Entry], prefix: str = "", blueprint: str | None = None
-) -> dict[str, dict[str, RouteInfo]]:
-    """Return the entries by path and method.
-
-    Args:
-        entries: the entries of a service.
-        prefix: start of the paths, with or without the leading slash.
-        blueprint: name of a blueprint, None for all entries, empty for the service's own.
-    """
-    start = "/" + prefix.removeprefix("/")
-    routes: dict[str, dict[str, RouteInfo]] = {}
-    for each in sorted(entries, key=lambda each: (each.path, each.method)):
-        if each.path.startswith(start) and blueprint in (None, each.blueprint or ""):
-            routes.setdefault(each.path, {})[each.method] = RouteInfo(
-                endpoint=each.endpoint,
-                signature=format_signature(each.function),
-                doc=inspect.getdoc(each.function),
-                auth=not each.no_auth,
-                blueprint=each.blueprint,
-            )
-    return routes
-
-
 class _Unquoted(str):
     """A string annotation, shown without quotes."""
-
-    __slots__ = ()
 
     def __repr__(self) -> str:
         return str(self)
 
 
 def format_signature(method: Function) -> str:
-    """Return the signature of a bound method as it is written, without `self`.
-
-    Example:
-        >>> format_signature(app.get_items)
-        '(item_id: int, lang: str = "en")'
-    """
+    """Return the signature of a bound method as it is written, without `self`."""
 
     def unquote_annotation(annotation: object) -> object:
         return _Unquoted(annotation) if isinstance(annotation, str) else annotation
@@ -190,10 +160,6 @@ def render_markdown(text: str) -> str:
     """Render CommonMark with tables and strikethrough as sanitized HTML.
 
     HTML in the text is kept, except scripts, styles, forms, frames, and links other than http, https and mailto.
-
-    Example:
-        >>> render_markdown("A *shop*.<script>alert()</script>")
-        '<p>A <em>shop</em>.</p>\\n'
     """
     import nh3
     from markdown_it import MarkdownIt
@@ -202,18 +168,22 @@ def render_markdown(text: str) -> str:
     return nh3.clean(markdown.render(text), url_schemes={"http", "https", "mailto"})
 
 
+MASK = "***"
+
+_SECRET = re.compile(
+    r"auth|cookie|token|secret|passw|pwd|signature|credential|session|jwt|^code$|(api|access|private)[-_]?key",
+    re.IGNORECASE,
+)
+
+# A name and a value in a query string, or in a URL in a header.
+_PAIR = re.compile(r"([^?&;=\s]+)=([^&;\s]*)")
+
+
 def mask_secrets(event: Mapping[str, Any], token_key: str) -> dict[str, Any]:
-    """Return a Lambda event with secrets masked, by the names of headers, cookies, parameters and fields.
+    """Return a copy of a Lambda event without secrets.
 
-    The authorizer's result is masked too.
-
-    Args:
-        event: the event; it is not changed.
-        token_key: header of the token.
-
-    Example:
-        >>> mask_secrets({"headers": {"Authorization": "token", "Host": "example.com"}}, "Authorization")
-        {'headers': {'Authorization': '***', 'Host': 'example.com'}}
+    Values are masked by the names of their headers, cookies, parameters and fields. The authorizer's result is masked
+    too, by the name `authorizer`.
     """
 
     def is_secret(name: str) -> bool:
@@ -222,9 +192,7 @@ def mask_secrets(event: Mapping[str, Any], token_key: str) -> dict[str, Any]:
 
     def mask(value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {
-                name: MASK if item is not None and is_secret(str(name)) else mask(item) for name, item in value.items()
-            }
+            return {name: MASK if is_secret(name) and item is not None else mask(item) for name, item in value.items()}
         if isinstance(value, list):
             return [mask(item) for item in value]
         if isinstance(value, str):
