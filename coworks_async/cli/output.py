@@ -95,7 +95,8 @@ class _TerraformState:
     def __init__(self, console: Console) -> None:
         self.total: int | None = None
         self.done = 0
-        self.running: list[ChangeStarted] = []
+        # By action and address: a replacement starts two actions on one address. The order is that of their start.
+        self.running: dict[tuple[str, str], None] = {}
         self._console = console
 
     def update(self, event: TerraformEvent) -> None:
@@ -103,12 +104,12 @@ class _TerraformState:
             case PlanSummary():
                 self.total = event.total
             case ChangeStarted():
-                self.running.append(event)
+                self.running[event.action, event.address] = None
             case ChangeFinished():
                 self.done += 1
-                self._remove(event)
+                self.running.pop((event.action, event.address), None)
             case ChangeFailed():
-                self._remove(event)
+                self.running.pop((event.action, event.address), None)
                 self._console.print(f"  failed to {event.action} {event.address}")
             case Diagnostic():
                 location = f" ({event.where})" if event.where else ""
@@ -119,13 +120,9 @@ class _TerraformState:
     def describe(self) -> str:
         if not self.running:
             return "planning" if self.total is None else ""
-        first, others = self.running[0], len(self.running) - 1
-        more = f" and {others} more" if others else ""
-        return f"{_VERBS.get(first.action, first.action)} {first.address}{more}"
-
-    def _remove(self, event: ChangeFinished | ChangeFailed) -> None:
-        # A replacement starts two actions on one address.
-        self.running = [each for each in self.running if (each.action, each.address) != (event.action, event.address)]
+        (action, address), *others = self.running
+        more = f" and {len(others)} more" if others else ""
+        return f"{_VERBS.get(action, action)} {address}{more}"
 
 
 def _create_timer(clock: Callable[[], float]) -> Callable[[], bool]:
