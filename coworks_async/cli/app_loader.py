@@ -8,10 +8,12 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -21,12 +23,12 @@ from coworks_async.exceptions import CommandError, CoWorksError
 from coworks_async.service import TechMicroService
 
 if TYPE_CHECKING:
-    from coworks_async.cli.config_file import Setting
+    from coworks_async.cli.config_file import Scalar, Setting
     from coworks_async.types import ASGIApp
 
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
-# Frames left out of the tracebacks of user code: those of importing it, and those of this package.
+# Frames removed from the tracebacks of user code: those of its import and, for errors of this package, its own.
 _IMPORT_FRAMES = (
     "<frozen importlib",
     os.path.join(os.path.dirname(importlib.__file__), ""),
@@ -40,10 +42,8 @@ class AppLocation:
     """Where to import an app from.
 
     Attributes:
-        spec: what `-A` names; for a file, with its absolute path.
-        attribute: the name after the colon, if any.
+        spec: the value of `-A`; for a file, with its absolute path.
         import_path: directories to put first on `sys.path`.
-        file: the absolute path, if the spec names a file.
     """
 
     spec: str
@@ -56,8 +56,7 @@ class AppLocation:
 def load_service(project: Project, feature: str = "a Lambda handler") -> "tuple[TechMicroService, AppLocation, str]":
     """Load the environment files and the service; return it with its location and the stage.
 
-    Args:
-        feature: what the command needs of the service, for the error if the app is another ASGI app.
+    If the app is another ASGI app, the error names the missing feature.
     """
     app, location, stage = load_project_app(project)
     return require_service(app, location, feature), location, stage
@@ -71,7 +70,6 @@ def load_project_app(project: Project) -> "tuple[ASGIApp, AppLocation, str]":
 
 
 def require_service(app: "ASGIApp", location: AppLocation, feature: str = "a Lambda handler") -> TechMicroService:
-    """Return the app if it is a service, else raise `CommandError`."""
     if not isinstance(app, TechMicroService):
         kind = type(app).__name__
         raise CommandError(f"App {location.spec!r} is a {kind}. Only a TechMicroService has {feature}.")
@@ -79,18 +77,7 @@ def require_service(app: "ASGIApp", location: AppLocation, feature: str = "a Lam
 
 
 def locate_app(spec: str, directory: Path) -> AppLocation:
-    """Parse an app spec without importing anything.
-
-    Args:
-        spec: a module or the path of a file, optionally with `:` and a dotted name.
-        directory: the project directory. A file is looked up in the current directory first.
-
-    Raises:
-        CommandError: the spec is invalid, or the file does not exist.
-
-    Example:
-        locate_app("simple:app", Path("tech").resolve())
-    """
+    """Parse the value of `-A` without importing anything. `directory` is the project directory."""
     target, colon, attribute = spec.partition(":")
     if colon and _DOTTED_NAME.fullmatch(attribute) is None:
         raise CommandError(f"Invalid app {spec!r}. Expected 'module:name'.")
@@ -105,31 +92,27 @@ def load_app(location: AppLocation) -> "ASGIApp":
     """Import the app's module and return the app, or what the factory of that name returns.
 
     Without a name, the app is the module's `app`, or else its only `TechMicroService`. If the user's code fails, its
-    traceback is printed to stderr before the error is raised.
-
-    Raises:
-        CommandError: the module or the name does not exist, is not an app, or fails.
+    traceback is printed to stderr before `CommandError` is raised.
     """
-    for folder in reversed(location.import_path):
-        if str(folder) in sys.path:
-            sys.path.remove(str(folder))
-        sys.path.insert(0, str(folder))
+    folders = [str(folder) for folder in location.import_path]
+    sys.path[:] = [*folders, *(path for path in sys.path if path not in folders)]
     module = _import_module(location)
-    name = location.attribute or _find_default_name(module)
+    name = location.attribute or find_default_name(module)
     with _user_code(f"Cannot find {name!r} in {location.module!r}"):
-        value = _get_attribute(module, name)
+        try:
+            value = attrgetter(name)(module)
+        except AttributeError as error:
+            raise CommandError(f"{module.__name__!r} has no {name!r}. {_suggest_apps(module)}") from error
     if is_factory(value):
         with _user_code(f"Cannot create the app with '{location.module}:{name}'"):
             value = value()
         name = f"{name}()"
     if is_asgi(value):
-        app: ASGIApp = value
-        return app
+        return cast("ASGIApp", value)
     raise CommandError(f"'{location.module}:{name}' is not an ASGI app but {_describe(value)}. {_suggest_apps(module)}")
 
 
 def is_asgi(value: object) -> bool:
-    """Return whether the value can be called with scope, receive and send."""
     if inspect.isclass(value) or not _accepts(value, 3):
         return False
     # `*args` accepts any number of arguments: then only a coroutine function is an app.
@@ -137,22 +120,17 @@ def is_asgi(value: object) -> bool:
 
 
 def is_factory(value: object) -> bool:
-    """Return whether the value is a function or a class that creates an app when called without arguments."""
     return _accepts(value, 0) and not _is_async(value) and not is_asgi(value)
 
 
 def load_command(name: str, setting: "Setting", directory: Path, replaced: click.Command | None) -> click.Command:
-    """Import a custom command, or create it from a subclass of `click.Command`.
+    """Import a custom command; return a `BrokenCommand` if that fails.
 
-    Args:
-        setting: the `class` of the command.
-        directory: the project directory, put first on `sys.path`.
-        replaced: the built-in command of that name. A subclass inherits its callback, options and help.
-
-    Returns:
-        The command, or a `BrokenCommand` if it cannot be imported.
+    Its class can also be a subclass of `click.Command`, created with the callback, options and help of the built-in
+    command that it replaces.
     """
-    path = getattr(setting.value, "text", "")
+    # Not a list: the parser of the config file has checked that.
+    path = cast("Scalar", setting.value).text
     module, _, attribute = path.rpartition(".")
     if str(directory) not in sys.path:
         sys.path.insert(0, str(directory))
@@ -160,7 +138,8 @@ def load_command(name: str, setting: "Setting", directory: Path, replaced: click
     try:
         found = getattr(importlib.import_module(module), attribute)
         if isinstance(found, type) and issubclass(found, click.Command):
-            found = found(name, **_copy_options(replaced))
+            inherited = ("callback", "params", "help", "short_help", "epilog") if replaced is not None else ()
+            found = found(name, **{key: copy(getattr(replaced, key)) for key in inherited})
     except (Exception, SystemExit) as error:
         reason = CommandError(f"{prefix}: {summarize(error)}")
         reason.__cause__ = error
@@ -168,13 +147,6 @@ def load_command(name: str, setting: "Setting", directory: Path, replaced: click
     if isinstance(found, click.Command):
         return found
     return BrokenCommand(name, CommandError(f"{prefix}: {path!r} is a {type(found).__name__}, not a click command."))
-
-
-def _copy_options(command: click.Command | None) -> dict[str, Any]:
-    if command is None:
-        return {}
-    copied = {name: getattr(command, name) for name in ("callback", "help", "short_help", "epilog")}
-    return copied | {"params": list(command.params)}
 
 
 def _locate_file(spec: str, target: str, attribute: str | None, directory: Path) -> AppLocation:
@@ -197,9 +169,9 @@ def _import_module(location: AppLocation) -> ModuleType:
         try:
             module = importlib.import_module(location.module)
         except ModuleNotFoundError as error:
-            if not all(
-                frame.filename.startswith(_IMPORT_FRAMES) for frame in traceback.extract_tb(error.__traceback__)
-            ):
+            frames = traceback.extract_tb(error.__traceback__)
+            if not all(frame.filename.startswith(_IMPORT_FRAMES) for frame in frames):
+                # An import in the user's code.
                 raise
             searched = " and ".join(map(str, location.import_path))
             raise CommandError(
@@ -215,7 +187,8 @@ def _import_module(location: AppLocation) -> ModuleType:
     return module
 
 
-def _find_default_name(module: ModuleType) -> str:
+def find_default_name(module: ModuleType) -> str:
+    """Return the name of the app in a module, if `-A` does not name it."""
     if hasattr(module, "app"):
         return "app"
     # By identity: a service may have two names.
@@ -224,16 +197,6 @@ def _find_default_name(module: ModuleType) -> str:
         return next(iter(services.values()))
     count = f"{len(services)} services" if services else "no service"
     raise CommandError(f"{module.__name__!r} has no 'app' and {count}. {_suggest_apps(module)}")
-
-
-def _get_attribute(module: ModuleType, name: str) -> Any:
-    value: Any = module
-    for part in name.split("."):
-        try:
-            value = getattr(value, part)
-        except AttributeError as error:
-            raise CommandError(f"{module.__name__!r} has no {name!r}. {_suggest_apps(module)}") from error
-    return value
 
 
 def _suggest_apps(module: ModuleType) -> str:

@@ -3,26 +3,26 @@
 Values stay as written (`3.10`, `no`): `option_sources` converts them once the type of the option is known.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from coworks_async.cli.errors import unknown_name
-from coworks_async.cli.project import check_stage
+from coworks_async.cli.errors import format_unknown_name
+from coworks_async.cli.project import check_stage, read_text
 from coworks_async.exceptions import CommandError
 
 VERSION = "3"
 
 _TAG = "tag:yaml.org,2002:"
-_SCALARS = ("str", "int", "float", "bool", "null", "timestamp")
+_SCALARS = ("str", "int", "float", "bool", "timestamp")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceLocation:
-    """A line of the config file, printed as `project.cws.yml:4`."""
+    """A line of the config file, shown as `project.cws.yml:4`."""
 
     file: str
     line: int
@@ -31,19 +31,18 @@ class SourceLocation:
         return f"{self.file}:{self.line}"
 
     def error(self, message: str) -> CommandError:
-        """Create an error whose message starts with this location."""
         return CommandError(f"{self}: {message}")
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value: its text and its YAML type (`str`, `int`, `float`, `bool`, `null`, `timestamp`)."""
+    """A single value: its text and its YAML type (`str`, `int`, `float`, `bool`, `timestamp`)."""
 
     text: str
     kind: str
 
 
-Value = Scalar | tuple["Value", ...]
+Value = Scalar | tuple["Value", ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """The name with `_` for `-`: both spellings are accepted."""
+        # Both spellings are accepted.
         return self.name.replace("-", "_")
 
 
@@ -84,12 +83,10 @@ class ConfigFile:
         return tuple(each for each in self.sections if each.command == command and each.workspace in (None, stage))
 
     def find_class(self, command: str, stage: str) -> Setting | None:
-        """Return the `class` of a custom command in a stage, or None."""
         classes = [each.command_class for each in self.find_sections(command, stage) if each.command_class is not None]
         return classes[-1] if classes else None
 
     def list_custom_commands(self, stage: str) -> list[str]:
-        """Return the commands that have a `class` in a stage."""
         names = dict.fromkeys(each.command for each in self.sections)
         return [name for name in names if self.find_class(name, stage) is not None]
 
@@ -100,24 +97,13 @@ class ConfigFile:
             # No stage has an empty name: only the top-level classes count there.
             names = {*builtin, *self.list_custom_commands(section.workspace or "")}
             if section.command not in names:
-                message = unknown_name("No such command", section.command, names)
+                message = format_unknown_name("No such command", section.command, names)
                 raise section.location.error(f"{message} A custom command needs a 'class'.")
 
 
 def read_config_file(path: Path) -> ConfigFile:
-    """Parse a config file.
-
-    Raises:
-        CommandError: the file cannot be read, or one of its lines is invalid.
-    """
     file = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise CommandError(f"Cannot read config file {file}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise CommandError(f"Config file {file} is not valid UTF-8.") from error
-    return ConfigFile(file, tuple(_parse(text, file)))
+    return ConfigFile(file, tuple(_parse(read_text(Path(file), "config file"), file)))
 
 
 class _Loader(yaml.SafeLoader):
@@ -159,8 +145,7 @@ def _parse(text: str, file: str) -> list[Section]:
 
 
 def _parse_root(root: yaml.Node) -> Iterator[Section]:
-    top = _parse_mapping(root, "The config file")
-    _check_keys(top, ("version", "commands", "workspaces"))
+    top = _parse_mapping(root, "The config file", ("version", "commands", "workspaces"))
     if "version" in top:
         version = top["version"][1]
         if version.value != VERSION:
@@ -174,8 +159,7 @@ def _parse_root(root: yaml.Node) -> Iterator[Section]:
                 check_stage(stage)
             except CommandError as error:
                 raise _locate(key).error(str(error)) from error
-            workspace = _parse_mapping(node, f"Workspace {stage!r}")
-            _check_keys(workspace, ("commands",))
+            workspace = _parse_mapping(node, f"Workspace {stage!r}", ("commands",))
             if "commands" in workspace:
                 yield from _parse_commands(workspace["commands"][1], stage)
 
@@ -194,29 +178,30 @@ def _parse_commands(node: yaml.Node, workspace: str | None) -> Iterator[Section]
         yield Section(name, workspace, _locate(key), tuple(settings.values()), command_class)
 
 
-def _parse_mapping(node: yaml.Node, name: str) -> Mapping[str, tuple[yaml.Node, yaml.Node]]:
-    """Return the key and value nodes of a mapping by key. A null is an empty mapping."""
+def _parse_mapping(
+    node: yaml.Node, name: str, known: Sequence[str] | None = None
+) -> Mapping[str, tuple[yaml.Node, yaml.Node]]:
+    """Return key and value nodes by key. A null is an empty mapping."""
     if node.tag == _TAG + "null":
         return {}
     if node.tag != _TAG + "map":
         raise _locate(node).error(f"{name} is not a mapping. Expected 'name: value' lines.")
+    for key, _ in node.value:
+        if known is not None and key.value not in known:
+            raise _locate(key).error(format_unknown_name("Unknown key", key.value, known))
     # Merged keys come first, so that the mapping's own keys override them.
     return {key.value: (key, value) for key, value in node.value}
 
 
 def _parse_value(node: yaml.Node, option: str) -> Value:
     kind = node.tag.removeprefix(_TAG)
+    if kind == "null":
+        return None
     if kind in _SCALARS:
         return Scalar(node.value, kind)
     if kind == "seq":
         return tuple(_parse_value(item, option) for item in node.value)
     raise _locate(node).error(f"Invalid value for {option!r}. Expected a value or a list of values.")
-
-
-def _check_keys(mapping: Mapping[str, tuple[yaml.Node, yaml.Node]], known: tuple[str, ...]) -> None:
-    for name, (key, _) in mapping.items():
-        if name not in known:
-            raise _locate(key).error(unknown_name("Unknown key", name, known))
 
 
 def _locate(node: yaml.Node) -> SourceLocation:

@@ -15,7 +15,7 @@ from click.exceptions import NoArgsIsHelpError
 from coworks_async.exceptions import CommandError, DeployError
 
 LOCATIONS = "coworks_async.locations"
-"""Key in a context's `meta`: the location in the config file of each parameter's value."""
+"""Key in a context's `meta`: the location in the config file of each parameter's value, by parameter name."""
 
 _BUG_REPORT = (
     "Unless the traceback ends in your own code, this is a bug in CoWorks Async. Please report it with the traceback "
@@ -26,19 +26,15 @@ _BUG_REPORT = (
 class OneLineError(click.ClickException):
     """An error printed as one line, without the usage text that click puts above it.
 
-    Args:
-        message: the line.
-        show_traceback: whether to print the traceback of the cause first.
-        log: a file with details, named on a second line.
+    The traceback of its cause precedes the line, and the path of a log follows it, if there are any to show.
     """
 
     def __init__(self, message: str, *, show_traceback: bool, log: Path | None = None) -> None:
         super().__init__(message)
-        self.log = log
         self.show_traceback = show_traceback
+        self.log = log
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the error, by default to stderr."""
         if self.show_traceback and self.__cause__ is not None:
             click.echo("".join(traceback.format_exception(self.__cause__)), file, nl=False, err=True)
         click.echo(f"Error: {self.format_message()}", file, err=True)
@@ -47,8 +43,6 @@ class OneLineError(click.ClickException):
 
 
 class OneLineUsageError(OneLineError):
-    """Wrong usage of a command."""
-
     exit_code = 2
 
 
@@ -68,12 +62,11 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
     except (NoArgsIsHelpError, OneLineError):
         raise
     except click.UsageError as error:
-        message = _format_source(error) + error.format_message()
-        raise OneLineUsageError(message, show_traceback=debug) from error
+        raise OneLineUsageError(_format_source(error) + error.format_message(), show_traceback=debug) from error
     except CommandError as error:
         raise OneLineUsageError(str(error), show_traceback=debug) from error
     except DeployError as error:
-        raise OneLineError(str(error), log=error.log, show_traceback=debug) from error
+        raise OneLineError(str(error), show_traceback=debug, log=error.log) from error
     except (click.ClickException, click.Abort, click.exceptions.Exit):
         raise
     except Exception as error:
@@ -86,12 +79,7 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
 
 @contextmanager
 def on_interrupt(outcome: str) -> Iterator[None]:
-    """Report what was and was not done if Ctrl-C interrupts the block. Also a decorator.
-
-    Example:
-        with on_interrupt("No archive was written."):
-            build_archive(options, path)
-    """
+    """Report what was and was not done if Ctrl-C interrupts the block. Also a decorator."""
     try:
         yield
     except KeyboardInterrupt as error:
@@ -103,13 +91,8 @@ def summarize(error: BaseException) -> str:
     return ": ".join(filter(None, (type(error).__name__, "".join(str(error).splitlines()[:1]))))
 
 
-def unknown_name(problem: str, name: str, known: Iterable[str]) -> str:
-    """Return an error message that suggests the closest known name, or else lists all of them.
-
-    Example:
-        >>> unknown_name("No such command", "ru", ["run", "zip"])
-        "No such command 'ru'. Did you mean 'run'?"
-    """
+def format_unknown_name(problem: str, name: str, known: Iterable[str]) -> str:
+    """Return an error message that suggests the closest known name, or else lists all of them."""
     # Slow to import, and needed only after a typing mistake.
     from difflib import get_close_matches
 
@@ -121,7 +104,6 @@ def unknown_name(problem: str, name: str, known: Iterable[str]) -> str:
 
 
 def list_envvars(parameter: click.Parameter) -> list[str]:
-    """Return the environment variables of a parameter, in order of precedence."""
     names = parameter.envvar or []
     return [names] if isinstance(names, str) else list(names)
 

@@ -1,7 +1,7 @@
 """The `cws` group: global options and lazily imported commands.
 
-Keep it fast: `cws --help`, completion and usage errors import only this module, `errors`, `option_sources` and
-`project`. The commands and the modules that they share are imported when a command is used.
+`cws --help`, completion and usage errors must be fast: they import only this module, `errors`, `option_sources`,
+`options` and `project`. The commands and the other modules that they share are imported when a command is used.
 """
 
 import os
@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from click.exceptions import NoArgsIsHelpError
 from click.shell_completion import CompletionItem
 
-from coworks_async.cli.errors import LOCATIONS, BrokenCommand, one_line_errors, unknown_name
+from coworks_async.cli.errors import LOCATIONS, BrokenCommand, format_unknown_name, one_line_errors
 from coworks_async.cli.option_sources import bind_envvars, convert, find_settings
 from coworks_async.cli.options import TEXT
 from coworks_async.cli.project import (
@@ -42,7 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "deploy": ("coworks_async.cli.commands.deploy:deploy", "Deploy a stage of the service to AWS."),
     "deployed": ("coworks_async.cli.commands.deployed:deployed", "List the deployed stages of the service."),
     "destroy": ("coworks_async.cli.commands.destroy:destroy", "Delete a deployed stage."),
-    "invoke": ("coworks_async.cli.commands.invoke:invoke", "Call the Lambda handler once, locally."),
+    "invoke": ("coworks_async.cli.commands.invoke:invoke", "Call the Lambda handler with one request."),
     "new": ("coworks_async.cli.commands.new:new", "Create a project."),
     "routes": ("coworks_async.cli.commands.routes:routes", "List the entries of the service."),
     "run": ("coworks_async.cli.commands.run:run", "Serve the service with uvicorn."),
@@ -51,17 +51,13 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 DEFAULT_CONFIG_FILE = "project"
-DEFAULT_CONFIG_SUFFIX = ".cws.yml"
 
 _CONFIG = "coworks_async.config"
+"""Key in a context's `meta`: the config file, or None without one."""
 
 
 class CommandGroup(click.Group):
-    """A group that imports a command when it is used. The config file can add and replace commands.
-
-    Args:
-        lazy_commands: `module:attribute` and short help of each command, by name.
-    """
+    """A group that imports a command when it is used. The config file can add and replace commands."""
 
     def __init__(self, *args: Any, lazy_commands: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -70,7 +66,6 @@ class CommandGroup(click.Group):
         self.no_args_is_help = False
 
     def list_builtin_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the commands that do not come from the config file."""
         return sorted({*super().list_commands(ctx), *self.lazy_commands})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -103,7 +98,7 @@ class CommandGroup(click.Group):
             # For an unknown option, click's message is good.
             if typed.startswith("-"):
                 raise
-            raise CommandError(unknown_name("No such command", typed, self.list_commands(ctx))) from error
+            raise CommandError(format_unknown_name("No such command", typed, self.list_commands(ctx))) from error
         config = get_config(ctx)
         if name is not None and command is not None and config is not None and not ctx.resilient_parsing:
             if isinstance(command, BrokenCommand):
@@ -167,18 +162,13 @@ class CommandGroup(click.Group):
 
 
 def get_project(context: click.Context) -> Project:
-    """Return the project of the group's context."""
     values = context.params
     directory = values.get("project_dir") or default_directory()
     return Project(directory=Path(directory).resolve(), app=values.get("app"), env_file=values.get("env_file"))
 
 
 def get_config(context: click.Context) -> "ConfigFile | None":
-    """Return the config file of the group's context, or None without one. It is read once.
-
-    Raises:
-        CommandError: the file is invalid, or `--config-file` names a file that does not exist.
-    """
+    """Return the config file of the group's context, or None without one. It is read once."""
     if _CONFIG not in context.meta:
         try:
             context.meta[_CONFIG] = _read_config(context)
@@ -192,14 +182,13 @@ def get_config(context: click.Context) -> "ConfigFile | None":
 
 
 def _read_config(context: click.Context) -> "ConfigFile | None":
-    name, suffix = context.params.get("config_file"), context.params.get("config_file_suffix")
     sources = [context.get_parameter_source(option) for option in ("config_file", "config_file_suffix")]
     path = find_config_file(
         get_project(context).directory,
-        # While a shell completes a line, options have no defaults.
-        DEFAULT_CONFIG_FILE if name is None else name,
-        DEFAULT_CONFIG_SUFFIX if suffix is None else suffix,
-        required=any(source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT) for source in sources),
+        # While a shell completes a line, an invalid value is None.
+        context.params["config_file"] or DEFAULT_CONFIG_FILE,
+        context.params["config_file_suffix"],
+        required=any(source is not ParameterSource.DEFAULT for source in sources),
     )
     if path is None:
         return None
@@ -212,7 +201,7 @@ def _read_config(context: click.Context) -> "ConfigFile | None":
 
 
 def _set_stage(context: click.Context, parameter: click.Parameter, stage: str | None) -> str | None:
-    """Set the stage before anything is imported, custom commands included."""
+    # Before anything is imported, custom commands included.
     if stage is not None:
         os.environ[STAGE_VARIABLE] = check_stage(stage)
     return stage
@@ -268,7 +257,7 @@ def _print_version(context: click.Context, parameter: click.Parameter, value: bo
     metavar="SUFFIX",
     envvar="CWS_CONFIG_FILE_SUFFIX",
     show_envvar=True,
-    default=DEFAULT_CONFIG_SUFFIX,
+    default=".cws.yml",
     show_default=True,
     is_eager=True,
     help="Appended to the name of the config file unless it ends in '.yml' or '.yaml'.",

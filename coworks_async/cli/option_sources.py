@@ -1,7 +1,4 @@
-"""Resolve the options of a command: from the command line, a variable, the config file or the default.
-
-Click reads the command line. This module gives it the names of the variables and the values of the config file.
-"""
+"""Options of a command from variables, the config file and defaults. Click itself parses the command line."""
 
 import copy
 import os
@@ -12,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from coworks_async.cli.errors import find_envvar, list_envvars, unknown_name
+from coworks_async.cli.errors import find_envvar, format_unknown_name, list_envvars
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
@@ -27,11 +24,9 @@ _TRUE = ("true", "yes", "on")
 
 @dataclass(frozen=True, slots=True)
 class EffectiveOption:
-    """The value of an option that is not on the command line, and where the value is set.
+    """The value of an option that is not on the command line, and where it is set.
 
-    Attributes:
-        source: `default`, `environment`, `commands` or `workspace`.
-        location: the name of a variable, or a line of the config file.
+    `source` is `default`, `environment`, `commands` or `workspace`; `location` is a variable or a line of the file.
     """
 
     value: Any
@@ -46,8 +41,8 @@ def bind_envvars(command: click.Command, name: str) -> click.Command:
     """
     bound = copy.copy(command)
     bound.params = [copy.copy(parameter) for parameter in command.params]
-    for option in _options(bound):
-        variable = "_".join((PREFIX, name, _keys(option)[0])).replace("-", "_").upper()
+    for option in _get_options(bound):
+        variable = "_".join((PREFIX, name, _get_keys(option)[0])).replace("-", "_").upper()
         option.envvar = [variable, *list_envvars(option)]
     return bound
 
@@ -57,15 +52,16 @@ def find_settings(
 ) -> "dict[str, tuple[click.Option, Setting]]":
     """Return the options that the config file sets in a stage, with their settings, by parameter name.
 
-    Raises:
-        CommandError: the config file sets an unknown option of this command, in any stage.
+    An unknown option of this command is an error in any stage.
     """
-    known = {key: option for option in _options(command) for key in _keys(option)}
+    known = {key: option for option in _get_options(command) for key in _get_keys(option)}
     for section in _list_sections(name, config, stage):
         for setting in section.settings:
             if setting.key not in known:
                 names = [key.replace("_", "-") if "-" in setting.name else key for key in known]
-                raise setting.location.error(unknown_name(f"Command {name!r} has no option", setting.name, names))
+                raise setting.location.error(
+                    format_unknown_name(f"Command {name!r} has no option", setting.name, names)
+                )
     found = {
         str(known[setting.key].name): (known[setting.key], setting)
         for section in config.find_sections(name, stage)
@@ -74,14 +70,14 @@ def find_settings(
         if setting.key in known
     }
     # `null` in a workspace resets an option to its default.
-    return {parameter: (option, setting) for parameter, (option, setting) in found.items() if not _is_null(setting)}
+    return {name: (option, setting) for name, (option, setting) in found.items() if setting.value is not None}
 
 
 def convert(option: click.Option, setting: "Setting") -> Any:
     """Return the value of a setting as click expects it in a `default_map`."""
     if option.is_flag:
         value = setting.value
-        if isinstance(value, tuple) or value.kind != "bool":
+        if value is None or isinstance(value, tuple) or value.kind != "bool":
             raise _type_error(setting, "true or false")
         on = value.text.lower() in _TRUE
         return on if option.is_bool_flag else option.flag_value if on else None
@@ -95,19 +91,15 @@ def convert(option: click.Option, setting: "Setting") -> Any:
 def resolve_options(command: click.Command, name: str, config: "ConfigFile", stage: str) -> dict[str, EffectiveOption]:
     """Return the options of a command by their name in the config file, as they are without a command line."""
     settings = find_settings(command, name, config, stage)
-    return {_keys(option)[0]: _resolve(option, settings) for option in _options(command)}
+    return {_get_keys(option)[0]: _resolve(option, settings) for option in _get_options(command)}
 
 
 def check_values(context: click.Context, name: str, config: "ConfigFile", stage: str) -> None:
-    """Check the values of the context's command: those of the config file, in every stage, and of variables.
-
-    Raises:
-        CommandError: a value is invalid. The message starts with its location.
-    """
-    options = {key: option for option in _options(context.command) for key in _keys(option)}
+    """Check the values of the context's command: those of the config file, in every stage, and of variables."""
+    options = {key: option for option in _get_options(context.command) for key in _get_keys(option)}
     for section in _list_sections(name, config, stage):
         for setting in section.settings:
-            if not _is_null(setting):
+            if setting.value is not None:
                 option = options[setting.key]
                 _check_value(context, option, convert(option, setting), str(setting.location))
     for option in options.values():
@@ -123,13 +115,13 @@ def _check_value(context: click.Context, option: click.Option, value: Any, locat
         raise CommandError(f"{location}: {error.format_message()}") from error
 
 
-def _keys(option: click.Option) -> list[str]:
+def _get_keys(option: click.Option) -> list[str]:
     """Return the names of an option in the config file: its long names, or else its short one."""
     long = [name.removeprefix("--").replace("-", "_") for name in option.opts if name.startswith("--")]
     return long or [str(option.name)]
 
 
-def _options(command: click.Command) -> list[click.Option]:
+def _get_options(command: click.Command) -> list[click.Option]:
     return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 
 
@@ -167,12 +159,7 @@ def _get_default(option: click.Option) -> Any:
     return False if option.is_bool_flag else None
 
 
-def _is_null(setting: "Setting") -> bool:
-    return not isinstance(setting.value, tuple) and setting.value.kind == "null"
-
-
 def _to_items(value: "Value") -> "tuple[Value, ...]":
-    """Return a list as it is; a single value becomes a list of one."""
     return value if isinstance(value, tuple) else (value,)
 
 
@@ -184,7 +171,7 @@ def _to_texts(setting: "Setting", value: "Value", count: int | None = None) -> l
 
 
 def _to_text(setting: "Setting", value: "Value") -> str:
-    if isinstance(value, tuple) or value.kind == "null":
+    if value is None or isinstance(value, tuple):
         raise _type_error(setting, "a single value")
     return value.text
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from coworks_async.deploy.archive.build import ArchiveOptions
     from coworks_async.deploy.options import Architecture
     from coworks_async.service import TechMicroService
-    from coworks_async.types import ASGIApp
 
     _ParamType = click.ParamType[Any]
 else:
@@ -163,6 +162,7 @@ def create_archive_options(
         CommandError: the service's module is outside the project's folder.
     """
     # `cws --help` imports this module, and does not need a deploy.
+    from coworks_async.cli.app_loader import find_default_name, is_factory
     from coworks_async.deploy.archive.build import ArchiveOptions
     from coworks_async.deploy.archive.staging import find_used_modules
 
@@ -172,7 +172,8 @@ def create_archive_options(
             f"{location.file} is outside the project's folder {project.directory}: choose another with -p."
         )
     folder = root.relative_to(project.directory).as_posix()
-    attribute, is_called = _find_attribute(location, service)
+    module = sys.modules[location.module]
+    attribute = location.attribute or find_default_name(module)
     never = [terraform_dir or project.directory / TERRAFORM_DIRECTORY]
     if project.env_file is not None:
         never.append(project.env_file)
@@ -180,7 +181,7 @@ def create_archive_options(
         directory=project.directory,
         module=location.module,
         attribute=attribute,
-        is_factory=is_called,
+        is_factory=is_factory(attrgetter(attribute)(module)),
         import_folder="" if folder == "." else folder,
         python=python,
         architecture=arch,
@@ -190,14 +191,3 @@ def create_archive_options(
         module_names=tuple(module_name),
         used_modules=find_used_modules(service, project.directory),
     )
-
-
-def _find_attribute(location: "AppLocation", app: "ASGIApp") -> tuple[str, bool]:
-    """Return the name that `load_app` found the app by, and whether it called the object of that name."""
-    module = sys.modules[location.module]
-    if location.attribute is None and not hasattr(module, "app"):
-        return next(name for name, value in vars(module).items() if value is app), False
-    from coworks_async.cli.app_loader import is_factory  # as above
-
-    name = location.attribute or "app"
-    return name, is_factory(attrgetter(name)(module))

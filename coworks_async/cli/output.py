@@ -6,7 +6,7 @@ On a terminal, progress is a live bar. Elsewhere, as in the log of a CI run, it 
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import IO
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TransferSpeedColumn,
@@ -51,15 +52,22 @@ def terraform_progress(
     """Show a title and the progress of a Terraform run; yield a function that takes the events.
 
     The bar of a terminal disappears at the end; the title stays. Warnings, failures and notices are printed as lines.
-    `NO_COLOR` and `TERM=dumb` are honoured. The output goes to `file`, by default stdout.
-
-    Example:
-        with terraform_progress("Terraform apply (Create API routes)") as watch:
-            terraform.apply(plan, watch)
     """
     console = _create_console(file)
     console.print(title)
-    with _show_bar(console) if _is_terminal(console) else _print_lines(console, clock) as watch:
+    state, is_due, start = _TerraformState(console), _create_timer(clock), clock()
+    # One line: Rich would wrap a long address.
+    text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
+    with _open_bar(console, BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(), text) as bar:
+        task = bar.add_task(state.describe(), total=None)
+
+        def watch(event: TerraformEvent) -> None:
+            state.update(event)
+            bar.update(task, total=state.total, completed=state.done, description=state.describe())
+            if bar.disable and is_due():
+                count = "" if state.total is None else f"{state.done} of {state.total}, "
+                console.print(f"  {count}{clock() - start:.0f} s: {state.describe()}".rstrip(": "))
+
         yield watch
 
 
@@ -68,45 +76,40 @@ def upload_progress(
     title: str, total: int, file: IO[str] | None = None, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[int], None]]:
     """Show the progress of an upload; yield a function that takes the size of each part sent, in any thread."""
-    console = _create_console(file)
-    if _is_terminal(console):
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task(title, total=total)
-            yield lambda size: progress.advance(task, size)
-        return
-    is_due, sent = _create_timer(clock), 0
+    console, is_due = _create_console(file), _create_timer(clock)
+    text = TextColumn("{task.description}", markup=False)
+    with _open_bar(console, text, BarColumn(), DownloadColumn(), TransferSpeedColumn()) as bar:
+        task = bar.add_task(title, total=total)
 
-    def advance(size: int) -> None:
-        nonlocal sent
-        sent += size
-        if is_due():
-            console.print(f"  {title}: {sent / 1e6:.1f} of {total / 1e6:.1f} MB")
+        def advance(size: int) -> None:
+            bar.advance(task, size)
+            if bar.disable and is_due():
+                console.print(f"  {title}: {bar.tasks[0].completed / 1e6:.1f} of {total / 1e6:.1f} MB")
 
-    yield advance
+        yield advance
 
 
 class _TerraformState:
-    """PlanSummary the resources of a Terraform run and tracks those in progress."""
+    """Counts the resources of a Terraform run and tracks those in progress."""
 
     def __init__(self, console: Console) -> None:
         self.total: int | None = None
         self.done = 0
-        self.running: list[ChangeStarted] = []
+        # By action and address: a replacement starts two actions on one address. The order is that of their start.
+        self.running: dict[tuple[str, str], None] = {}
         self._console = console
 
     def update(self, event: TerraformEvent) -> None:
-        """Apply an event; print warnings, failures and notices."""
         match event:
             case PlanSummary():
                 self.total = event.total
             case ChangeStarted():
-                self.running.append(event)
+                self.running[event.action, event.address] = None
             case ChangeFinished():
                 self.done += 1
-                self._remove(event)
+                self.running.pop((event.action, event.address), None)
             case ChangeFailed():
-                self._remove(event)
+                self.running.pop((event.action, event.address), None)
                 self._console.print(f"  failed to {event.action} {event.address}")
             case Diagnostic():
                 location = f" ({event.where})" if event.where else ""
@@ -115,45 +118,11 @@ class _TerraformState:
                 self._console.print(event.text)
 
     def describe(self) -> str:
-        """Return the oldest resource in progress and the number of others."""
         if not self.running:
             return "planning" if self.total is None else ""
-        first, others = self.running[0], len(self.running) - 1
-        more = f" and {others} more" if others else ""
-        return f"{_VERBS.get(first.action, first.action)} {first.address}{more}"
-
-    def _remove(self, event: ChangeFinished | ChangeFailed) -> None:
-        # A replacement starts two actions on one address.
-        self.running = [each for each in self.running if (each.action, each.address) != (event.action, event.address)]
-
-
-@contextmanager
-def _show_bar(console: Console) -> Iterator[EventListener]:
-    # One line: Rich would wrap a long address.
-    text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
-    columns = (BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(), text)
-    state = _TerraformState(console)
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(state.describe(), total=None)
-
-        def watch(event: TerraformEvent) -> None:
-            state.update(event)
-            progress.update(task, total=state.total, completed=state.done, description=state.describe())
-
-        yield watch
-
-
-@contextmanager
-def _print_lines(console: Console, clock: Callable[[], float]) -> Iterator[EventListener]:
-    state, is_due, start = _TerraformState(console), _create_timer(clock), clock()
-
-    def watch(event: TerraformEvent) -> None:
-        state.update(event)
-        if is_due():
-            count = "" if state.total is None else f"{state.done} of {state.total}, "
-            console.print(f"  {count}{clock() - start:.0f} s: {state.describe()}".rstrip(": "))
-
-    yield watch
+        (action, address), *others = self.running
+        more = f" and {len(others)} more" if others else ""
+        return f"{_VERBS.get(action, action)} {address}{more}"
 
 
 def _create_timer(clock: Callable[[], float]) -> Callable[[], bool]:
@@ -175,15 +144,21 @@ def _create_console(file: IO[str] | None) -> Console:
     return Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
-def _is_terminal(console: Console) -> bool:
+@contextmanager
+def _open_bar(console: Console, *columns: ProgressColumn) -> Iterator[Progress]:
+    """Show a bar. It is disabled outside of a terminal."""
     # Rich's own `is_terminal` is also true with FORCE_COLOR, as in the log of a CI run.
-    return console.file.isatty() and not console.is_dumb_terminal
+    is_terminal = console.file.isatty() and not console.is_dumb_terminal
+    bar = Progress(*columns, console=console, transient=True, disable=not is_terminal)
+    # Before Rich 14.3, a disabled bar prints an empty line when it is closed.
+    with bar if is_terminal else nullcontext():
+        yield bar
 
 
 class DedupeFilter(logging.Filter):
-    """Drops records that are shown elsewhere: by a handler of another logger, or by the command itself.
+    """Drops records that a handler of another logger shows, and Lambda's access log.
 
-    The latter are Lambda's access log lines: `cws run` has uvicorn's, `cws invoke` prints the response.
+    The access log would repeat uvicorn's under `cws run` and the response under `cws invoke`.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

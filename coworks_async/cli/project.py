@@ -42,21 +42,12 @@ def default_directory() -> Path:
 
 
 def find_config_file(directory: Path, name: str, suffix: str, *, required: bool) -> Path | None:
-    """Find the config file in the project directory or else in the current one.
-
-    Args:
-        directory: the project directory.
-        name: the file name, with or without the suffix.
-        suffix: appended to a name that does not end in `.yml` or `.yaml`.
-        required: whether a missing file is an error.
-    """
+    """Find the config file in the project directory or else in the current one."""
     full = name if name.endswith((".yml", ".yaml")) else name + suffix
-    for path in (directory / full, Path.cwd() / full):
-        if path.is_file():
-            return path
-    if required:
+    path = _find_file(directory, full)
+    if path is None and required:
         raise CommandError(f"Config file {full!r} not found in {directory} or {Path.cwd()}.")
-    return None
+    return path
 
 
 def check_stage(stage: str) -> str:
@@ -68,9 +59,9 @@ def check_stage(stage: str) -> str:
 
 def find_stage(project: Project) -> str:
     """Return the stage: `CWS_STAGE` of the process or of `.env`, else `dev`. Nothing is loaded into the process."""
-    stage = os.environ.get(STAGE_VARIABLE)
-    if not stage:
-        stage = _parse("\n".join(_read_optional(project, ".env"))).get(STAGE_VARIABLE)
+    stage, file = os.environ.get(STAGE_VARIABLE), _find_file(project.directory, ".env")
+    if not stage and file is not None:
+        stage = _parse(_read_env_file(file)).get(STAGE_VARIABLE)
     return check_stage(stage or DEFAULT_STAGE)
 
 
@@ -100,9 +91,6 @@ def read_stage_variables(project: Project) -> dict[str, str]:
     Unlike in `load_environment`, a file overrides the process, also inside `${NAME}`, so that the same files give the
     same function on every machine. `CWS_STAGE` is omitted. Call this before `load_environment`: afterwards a value that
     refers to itself (`PATH=${PATH}:/opt`) would be expanded twice.
-
-    Raises:
-        CommandError: a file cannot be read or parsed, or the stage is invalid.
     """
     values = _parse(_read_env_files(project, find_stage(project)))
     return {name: value for name, value in values.items() if value is not None and name != STAGE_VARIABLE}
@@ -110,31 +98,31 @@ def read_stage_variables(project: Project) -> dict[str, str]:
 
 def _read_env_files(project: Project, stage: str) -> str:
     """Return all environment files as one text, so that `${NAME}` can refer to an earlier file."""
-    texts = _read_optional(project, ".env") + _read_optional(project, f".env.{stage}")
-    if project.env_file is not None:
-        texts.append(_read(project.env_file))
-    return "\n".join(texts)
+    files = [_find_file(project.directory, ".env"), _find_file(project.directory, f".env.{stage}"), project.env_file]
+    return "\n".join(_read_env_file(file) for file in files if file is not None)
 
 
-def _read_optional(project: Project, name: str) -> list[str]:
-    for folder in (project.directory, Path.cwd()):
-        # A directory named `.env` is usually a virtual environment.
-        if (folder / name).is_file():
-            return [_read(folder / name)]
-    return []
+def _find_file(directory: Path, name: str) -> Path | None:
+    """Find a file in the project directory or else in the current one."""
+    # Not a directory: one named `.env` is usually a virtual environment.
+    return next((path for folder in (directory, Path.cwd()) if (path := folder / name).is_file()), None)
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path, kind: str) -> str:
+    try:
+        # Some editors write a byte order mark, which would become part of the first name.
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise CommandError(f"Cannot read {kind} {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{kind.capitalize()} {path} is not valid UTF-8.") from error
+
+
+def _read_env_file(path: Path) -> str:
     # Slow to import.
     from dotenv.parser import parse_stream
 
-    try:
-        # Some editors write a byte order mark, which would become part of the first name.
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise CommandError(f"Cannot read environment file {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise CommandError(f"Environment file {path} is not valid UTF-8.") from error
+    text = read_text(path, "environment file")
     for binding in parse_stream(StringIO(text)):
         bare = binding.key is not None and binding.value is None
         if binding.error or bare or "\0" in binding.original.string:

@@ -8,8 +8,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
-from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -28,13 +26,11 @@ from coworks_async.gateway import GatewayApp, Via
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-BACKLOG = 2048
-
 # Passes `--lambda --via` to child processes.
 VIA_VARIABLE = "CWS_RUN_VIA"
 
 
-class DeveloperFilter(logging.Filter):
+class UvicornFilter(logging.Filter):
     """Keeps uvicorn's warnings, and the lines that explain why it waits after Ctrl-C."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -42,30 +38,21 @@ class DeveloperFilter(logging.Filter):
 
 
 # Uvicorn's configuration with this filter: its start-up lines would repeat the banner.
-LOGGING: dict[str, Any] = LOGGING_CONFIG | {
-    "filters": {"developer": {"()": DeveloperFilter}},
+UVICORN_LOGGING: dict[str, Any] = LOGGING_CONFIG | {
+    "filters": {"uvicorn": {"()": UvicornFilter}},
     "handlers": LOGGING_CONFIG["handlers"]
-    | {"default": LOGGING_CONFIG["handlers"]["default"] | {"filters": ["developer"]}},
+    | {"default": LOGGING_CONFIG["handlers"]["default"] | {"filters": ["uvicorn"]}},
 }
 
 
-def configure_uvicorn_log() -> None:
-    """Log uvicorn's warnings to stderr and one line per request to stdout."""
-    logging.config.dictConfig(LOGGING)
-
-
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Port 0 selects a free port.
-
-    Raises:
-        CommandError: the host is not an address of this machine, or the port is in use or not allowed.
-    """
+    """Return a listening socket. Port 0 selects a free port."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         # IPv4 before IPv6 if a name has both: `curl localhost` may try IPv4 only.
         family, _, _, _, address = min(found, key=lambda info: info[0])
         # It listens at once: two processes can bind, but not listen on, one port that both allow to be reused.
-        return socket.create_server(address, family=family, backlog=BACKLOG)
+        return socket.create_server(address, family=family, backlog=2048)
     except UnicodeError as error:
         raise CommandError(f"Cannot listen on {host!r}: it is not a valid host name.") from error
     except OSError as error:
@@ -77,7 +64,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def format_url(host: str, listener: socket.socket) -> str:
-    """Return the URL to open in a browser, with the actual port of the socket."""
     return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
@@ -114,28 +100,25 @@ class Workers(Multiprocess):
             self.banner = ""
 
 
-def create_server(
+def serve(
     app: "ASGIApp", location: AppLocation, listener: socket.socket, banner: str, *, reload: bool, workers: int
-) -> Callable[[], None]:
-    """Prepare to serve an app and return the function that serves it.
+) -> None:
+    """Serve an app until Ctrl-C or SIGTERM, then finish the requests in flight.
 
-    After this call, Ctrl-C and SIGTERM finish the requests in flight and exit with 0. With `reload` or several workers,
-    child processes import the app from its location. If the lifespan fails to start, the process exits with uvicorn's
+    With `reload` or several workers, child processes import the app from its location. The banner is printed when the
+    app is ready; with `reload`, after each start. If the lifespan fails to start, the process exits with uvicorn's
     code 3.
-
-    Args:
-        banner: printed when the app is ready; with `reload`, after each start.
     """
     if reload:
-        return _create_reloader(location, listener, banner)
+        return _serve_with_reload(location, listener, banner)
     if workers > 1:
-        return _create_workers(location, listener, banner, workers)
+        return _serve_with_workers(location, listener, banner, workers)
     # `interface` is set because uvicorn takes a plain `__call__` that returns a coroutine for ASGI 2.
     server = Server(uvicorn.Config(lambda: app, factory=True, interface="asgi3", log_config=None), banner)
     for number in (signal.SIGINT, signal.SIGTERM):
         # At the end uvicorn raises the signal again for the previous handler: this one, which then has no effect.
         signal.signal(number, server.handle_exit)
-    return partial(server.run, sockets=[listener])
+    server.run(sockets=[listener])
 
 
 def create_child_app() -> "ASGIApp":
@@ -155,25 +138,21 @@ def create_child_app() -> "ASGIApp":
         sys.exit(STARTUP_FAILURE)
 
 
-def _create_reloader(location: AppLocation, listener: socket.socket, banner: str) -> Callable[[], None]:
+def _serve_with_reload(location: AppLocation, listener: socket.socket, banner: str) -> None:
     watched = [str(folder) for folder in location.import_path]
     config = _create_child_config(location, reload=True, reload_dirs=watched)
     supervisor = ChangeReload(config, target=Server(config, banner).run, sockets=[listener])
     signal.signal(signal.SIGTERM, supervisor.signal_handler)
     _wait_for_ctrl_c(supervisor.should_exit)
-    return supervisor.run
+    supervisor.run()
 
 
-def _create_workers(location: AppLocation, listener: socket.socket, banner: str, workers: int) -> Callable[[], None]:
+def _serve_with_workers(location: AppLocation, listener: socket.socket, banner: str, workers: int) -> None:
     supervisor = Workers(_create_child_config(location, workers=workers), [listener], banner)
     _wait_for_ctrl_c(supervisor.should_exit)
-
-    def run() -> None:
-        supervisor.run()
-        if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-            sys.exit(STARTUP_FAILURE)
-
-    return run
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        sys.exit(STARTUP_FAILURE)
 
 
 def _wait_for_ctrl_c(should_exit: threading.Event) -> None:
@@ -199,4 +178,4 @@ def _create_child_config(location: AppLocation, **options: Any) -> uvicorn.Confi
     os.environ[APP_VARIABLE] = location.spec
     os.environ[DIRECTORY_VARIABLE] = str(location.import_path[-1])
     app = f"{__name__}:{create_child_app.__name__}"
-    return uvicorn.Config(app, factory=True, interface="asgi3", log_config=LOGGING, **options)
+    return uvicorn.Config(app, factory=True, interface="asgi3", log_config=UVICORN_LOGGING, **options)

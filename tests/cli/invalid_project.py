@@ -74,7 +74,7 @@ def create_invalid_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def split(command: str) -> list[str]:
-    """Split a command line; `DEPLOY` and `QUICK` stand for these arguments."""
+    """Split a command line; `DEPLOY` and `QUICK` are replaced by their arguments."""
     macros = {"DEPLOY": DEPLOY, "QUICK": QUICK}
     return [part for word in command.split() for part in macros.get(word, [word])]
 

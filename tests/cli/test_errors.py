@@ -9,7 +9,7 @@ import pytest
 from click.exceptions import Exit
 from click.testing import CliRunner, Result
 
-from coworks_async.cli.errors import one_line_errors, unknown_name
+from coworks_async.cli.errors import format_unknown_name, one_line_errors
 from coworks_async.exceptions import CommandError, DeployError
 
 
@@ -98,4 +98,4 @@ def test_an_invalid_default_of_a_custom_command_has_no_location() -> None:
 
 
 def test_an_unknown_name_without_alternatives_has_no_suggestion() -> None:
-    assert unknown_name("No such option", "a", []) == "No such option 'a'."
+    assert format_unknown_name("No such option", "a", []) == "No such option 'a'."

@@ -5,8 +5,6 @@ from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from coworks_async.exceptions import CommandError
 
-PROGRAM = "cws"
-
 SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 # A file, because running `cws` in each new shell would delay its start.
@@ -27,5 +25,5 @@ def completion(context: click.Context, shell: str | None) -> None:
     """
     if shell is None:
         raise CommandError("Expected a shell: bash, zsh or fish, as in 'cws completion bash'.")
-    click.echo(SHELLS[shell](context.find_root().command, {}, PROGRAM, "_CWS_COMPLETE").source().rstrip())
+    click.echo(SHELLS[shell](context.find_root().command, {}, "cws", "_CWS_COMPLETE").source().rstrip())
     click.echo(f"\n# To install it in {shell}:\n#   {INSTALL[shell]}")

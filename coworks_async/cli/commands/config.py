@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from coworks_async.cli.config_file import ConfigFile
-from coworks_async.cli.errors import BrokenCommand, unknown_name
-from coworks_async.cli.main import CommandGroup, get_config
+from coworks_async.cli.errors import BrokenCommand, format_unknown_name
+from coworks_async.cli.main import get_config
 from coworks_async.cli.option_sources import EffectiveOption, check_values, resolve_options
 from coworks_async.cli.project import Project, find_stage
 from coworks_async.exceptions import CommandError
@@ -23,31 +23,26 @@ Options = Mapping[str, Mapping[str, EffectiveOption]]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def config(context: click.Context, command: str | None, as_json: bool) -> None:
-    """Show the value of each option and where it is set.
+    """Show the value of each option and where it is set: `cws config run`.
 
-    Show the options of all commands or of one: `cws config run`. A value on the command line overrides them. The config
-    file and the variables are checked.
+    Without COMMAND, show the options of all commands. Values in the config file and in variables are checked.
     """
-    parent = context.parent
-    if parent is None or not isinstance(parent.command, CommandGroup):
-        raise CommandError("'config' is a command of cws.")
-    project: Project = context.obj
-    stage, file = find_stage(project), get_config(parent) or ConfigFile()
-    names = [command] if command is not None else parent.command.list_commands(parent)
-    found = {name: _resolve(parent.command, parent, name, file, stage) for name in names}
+    root, project = context.find_root(), cast(Project, context.obj)
+    stage, file = find_stage(project), get_config(root) or ConfigFile()
+    names = [command] if command is not None else cast(click.Group, root.command).list_commands(root)
+    found = {name: _resolve(root, name, file, stage) for name in names}
     click.echo(_format_json(found, file, stage) if as_json else _format_text(found, file, stage))
 
 
-def _resolve(
-    group: CommandGroup, parent: click.Context, name: str, file: ConfigFile, stage: str
-) -> dict[str, EffectiveOption]:
-    command = group.get_command(parent, name)
+def _resolve(root: click.Context, name: str, file: ConfigFile, stage: str) -> dict[str, EffectiveOption]:
+    group = cast(click.Group, root.command)
+    command = group.get_command(root, name)
     if command is None:
-        raise CommandError(unknown_name("No such command", name, group.list_commands(parent)))
+        raise CommandError(format_unknown_name("No such command", name, group.list_commands(root)))
     if isinstance(command, BrokenCommand):
         raise command.reason
     options = resolve_options(command, name, file, stage)
-    check_values(click.Context(command, parent, name), name, file, stage)
+    check_values(click.Context(command, root, name), name, file, stage)
     return options
 
 

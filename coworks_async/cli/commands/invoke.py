@@ -4,13 +4,14 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import closing, redirect_stdout
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import click
 from click.core import ParameterSource
+from click.exceptions import Exit
 
 from coworks_async.cli.app_loader import load_service
 from coworks_async.cli.options import NonEmptyPath, UnsplitText
@@ -29,42 +30,28 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # Characters that would end a header or the head (RFC 9110, section 5.5).
 _LINE_BREAK = re.compile(r"[\r\n\0]")
 
-_REQUEST_OPTIONS = {"query": "-q", "header": "-H", "data": "-d", "via": "--via"}
-"""The options that describe a request, and so cannot be combined with `--event`."""
-
-
-Result = tuple[Any, HttpResponse | None]
-"""What the handler returned, and the HTTP response unless the event was not a request."""
-
-
-def _take_one(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> str | None:
-    """Reject a second value, which click would silently prefer to the first."""
-    if len(values) > 1:
-        raise CommandError(f"-d can be given only once, not {len(values)} times.")
-    return values[0] if values else None
-
 
 @click.command()
 @click.argument("method", required=False)
 @click.argument("path", required=False, default="/")
-@click.option("-q", "--query", metavar="NAME=VALUE", multiple=True, help="A query parameter. Repeatable.")
-@click.option("-H", "--header", metavar="NAME:VALUE", multiple=True, help="A header. Repeatable.")
+@click.option("-q", "--query", metavar="NAME=VALUE", multiple=True, help="A query parameter; repeatable.")
+@click.option("-H", "--header", metavar="NAME:VALUE", multiple=True, help="A header; repeatable.")
 @click.option(
     "-d",
     "--data",
     type=UnsplitText(),
+    # Click would silently prefer the second of two values.
     multiple=True,
-    callback=_take_one,
     help="The body. '@file' reads it from a file, '@-' from stdin.",
 )
 @click.option("--via", type=click.Choice(VIAS), default=VIAS[0], show_default=True, help="The simulated gateway.")
 @click.option(
     "--event",
     type=NonEmptyPath(exists=True, dir_okay=False, allow_dash=True),
-    help="A JSON file with an event to send to the handler. '-' is stdin.",
+    help="A JSON file with an event to send instead of a request. '-' is stdin.",
 )
-@click.option("-i", "--include", is_flag=True, help="Print the status and the headers too.")
-@click.option("--json", "raw", is_flag=True, help="Print what the Lambda handler returned.")
+@click.option("-i", "--include", is_flag=True, help="Print the status and the headers before the body.")
+@click.option("--json", "raw", is_flag=True, help="Print the result of the Lambda handler.")
 @click.pass_context
 def invoke(
     context: click.Context,
@@ -72,13 +59,13 @@ def invoke(
     path: str,
     query: Sequence[str],
     header: Sequence[str],
-    data: str | None,
+    data: Sequence[str],
     via: Via,
     event: Path | None,
     include: bool,
     raw: bool,
 ) -> None:
-    """Call the Lambda handler once: `cws invoke GET /items/3`.
+    """Send one request to the Lambda handler: `cws invoke GET /items/3`.
 
     The exit code is 1 for a 4xx or 5xx response and for an event that fails, else 0.
     """
@@ -89,55 +76,46 @@ def invoke(
     # Parsed before the service is loaded, so that errors come at once.
     request = _create_request(method, path, query, header, data) if method is not None else None
     payload = _read_event(context, event) if event is not None else None
+    project: Project = context.obj
     # Only the result goes to stdout, not what the service prints.
     with redirect_stdout(sys.stderr):
-        result = _invoke(context.obj, via, request, payload)
-    if result is None:
-        context.exit(1)
-    returned, response = result
+        service, _, _ = load_service(project)
+        configure_service_log()
+        with closing(service.lambda_handler):
+            gateway = Gateway(service, via)
+            result, response = _send_request(gateway, request) if request is not None else _send_event(gateway, payload)
     if response is None or raw:
-        click.echo(json.dumps(returned, indent=2))
+        click.echo(json.dumps(result, indent=2))
     else:
         _print_response(response, include=include)
     context.exit(1 if response is not None and response.status >= 400 else 0)
 
 
-def _invoke(project: Project, via: Via, request: HttpRequest | None, event: Any) -> Result | None:
-    """Send a request or an event. Return None if the event fails, after printing the error."""
-    service, _, _ = load_service(project)
-    configure_service_log()
-    gateway = Gateway(service, via)
-    try:
-        if request is not None:
-            return _send_request(gateway, request)
-        return _send_event(gateway, event)
-    finally:
-        service.lambda_handler.close()
-
-
-def _send_request(gateway: Gateway, request: HttpRequest) -> Result:
+def _send_request(gateway: Gateway, request: HttpRequest) -> tuple[Any, HttpResponse]:
+    """Return the result of the handler and the response."""
     response = gateway.respond(request)
-    returned = response.raw
-    if returned is None:
-        # The gateway responded by itself, without the handler.
+    result = response.raw
+    if result is None:
+        # A response of the gateway itself.
         body = response.body.decode("latin-1")
-        returned = {"statusCode": response.status, "headers": dict(response.headers), "body": body}
-    return returned, response
+        result = {"statusCode": response.status, "headers": dict(response.headers), "body": body}
+    return result, response
 
 
-def _send_event(gateway: Gateway, event: Any) -> Result | None:
+def _send_event(gateway: Gateway, event: Any) -> tuple[Any, HttpResponse | None]:
+    """Return the result of the handler, and the response if the event is a request."""
     via = _detect_gateway(event)
     try:
-        returned = gateway.invoke(event, "invoke")
-        return returned, to_http_response(via, "", returned) if via is not None else None
+        result = gateway.invoke(event, "invoke")
+        return result, to_http_response(via, "", result) if via is not None else None
     except Exception as error:
         print_error(error)
-        return None
+        raise Exit(1) from error
 
 
 def _detect_gateway(event: Any) -> Via | None:
-    """Return the kind of gateway that sends such a request, or None for any other event."""
     context = event.get("requestContext") if isinstance(event, Mapping) else None
+    # An authorizer event has a type.
     if not isinstance(context, Mapping) or "type" in event:
         return None
     if "elb" in context:
@@ -153,26 +131,26 @@ def _print_response(response: HttpResponse, *, include: bool) -> None:
 
 
 def _create_request(
-    method: str, path: str, query: Sequence[str], header: Sequence[str], data: str | None
+    method: str, path: str, query: Sequence[str], header: Sequence[str], data: Sequence[str]
 ) -> HttpRequest:
     if not _TOKEN.fullmatch(method):
         raise CommandError(f"Invalid method {method!r}. Expected a method such as GET.")
-    path, _, sent = path.partition("?")
+    path, _, typed_query = path.partition("?")
     if not path.startswith("/"):
         raise CommandError(f"Invalid path {path!r}. It must start with '/'.")
+    if len(data) > 1:
+        raise CommandError(f"-d can be given only once, not {len(data)} times.")
     pairs = [f"{quote_plus(name)}={quote_plus(value)}" for name, value in (_split("-q", text, "=") for text in query)]
     headers = [_parse_header(text) for text in header]
     if not any(name.lower() == "host" for name, _ in headers):
         headers.insert(0, ("Host", "localhost"))
-    body = (data or "").encode()
-    if data is not None and data.startswith("@"):
-        body = _read(data[1:])
+    body = "".join(data)
     return HttpRequest(
         method=method.upper(),
         path=quote(path, safe=_PATH_SAFE),
-        query="&".join(filter(None, [sent, *pairs])),
+        query="&".join(filter(None, [typed_query, *pairs])),
         headers=tuple(headers),
-        body=body,
+        body=_read(body[1:]) if body.startswith("@") else body.encode(),
     )
 
 
@@ -195,14 +173,10 @@ def _split(option: str, text: str, separator: str) -> tuple[str, str]:
 
 
 def _read_event(context: click.Context, path: Path) -> Any:
-    # Options in the config file may stay: they are for requests.
-    typed = [
-        option
-        for name, option in _REQUEST_OPTIONS.items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]
-    if typed:
-        raise CommandError(f"--event cannot be combined with {', '.join(typed)}.")
+    # Options for requests in the config file are ignored; typed ones are a mistake.
+    for name, option in {"query": "-q", "header": "-H", "data": "-d", "via": "--via"}.items():
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise CommandError(f"--event cannot be combined with {option}.")
     shown = "on stdin" if str(path) == "-" else str(path)
     try:
         return json.loads(_read(str(path)))

@@ -15,11 +15,10 @@ from coworks_async.exceptions import CommandError
 
 TEMPLATES = ("hello", "crud", "complete")
 
+# A Lambda function's name has at most 64 characters and includes the stage.
 MAX_NAME = 50
-"""Maximum length of a service's name. A Lambda function's name has 64 characters and includes the stage."""
 
 _FOLDER = Path(__file__).parents[1] / "templates"
-_COMMON = "common"
 # Keeps Python, git and linters from treating the templates as files of their own.
 _SUFFIX = ".tmpl"
 
@@ -57,12 +56,7 @@ def new(name: str | None, template: str | None, force: bool) -> None:
 
 
 def create_service_name(folder: str) -> str:
-    """Return a service name for a directory name: ASCII letters, digits, `-` and `_`, or else `service`.
-
-    Example:
-        >>> create_service_name("café 2")
-        'cafe-2'
-    """
+    """Return a service name for a directory name: `cafe-2` for `café 2`, `service` if nothing remains."""
     decomposed = unicodedata.normalize("NFKD", folder)
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     name = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-") or "service"
@@ -72,23 +66,18 @@ def create_service_name(folder: str) -> str:
 
 
 def render_project(template: str, service: str) -> dict[str, str]:
-    """Return the text of each file of a new project, by its path with `/`.
-
-    Example:
-        >>> sorted(render_project("hello", "shop"))[-2:]
-        ['tech/app.py', 'tests/test_app.py']
-    """
+    """Return the text of each file of a new project, by its path with `/`."""
     # A random token, so that a stage deployed without changes is not open to readers of the docs.
     values = {"name": service, "token": secrets.token_urlsafe(24)}
     texts = {}
-    for root in (_FOLDER / _COMMON, _FOLDER / template):
+    for root in (_FOLDER / "common", _FOLDER / template):
         for path in root.rglob(f"*{_SUFFIX}"):
             texts[path.relative_to(root).as_posix().removesuffix(_SUFFIX)] = path.read_text(encoding="utf-8")
     return {path: Template(text).substitute(values) for path, text in sorted(texts.items())}
 
 
 def _find_conflicts(folder: Path, files: Mapping[str, str], *, here: bool, force: bool) -> list[str]:
-    """Return the existing files that will be replaced. Raise `CommandError` if that needs `--force`."""
+    """Return the existing files that will be replaced; an error without `--force`."""
     if folder.exists() and not folder.is_dir():
         raise CommandError(f"{folder.name!r} is a file. Choose another directory.")
     # A directory with only `.git` is a new or cloned repository.

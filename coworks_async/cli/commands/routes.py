@@ -32,13 +32,13 @@ COLUMNS = ("method", "path", "endpoint", "auth", "stage", "blueprint")
     "document",
     type=TEXT,
     metavar="FILE",
-    help="Write an OpenAPI document instead: YAML to a .yaml or .yml file, else JSON. '-' is stdout.",
+    help="Write the OpenAPI document: YAML to a .yaml or .yml file, else JSON. '-' is stdout.",
 )
 @click.pass_obj
 def routes(project: Project, sort: str, as_json: bool, document: str | None) -> None:
     """List the entries of the service: `cws routes --sort endpoint`.
 
-    With --openapi, write its OpenAPI document: `cws routes --openapi openapi.json`.
+    Or write its OpenAPI document: `cws routes --openapi openapi.json`.
     """
     if as_json and document is not None:
         raise CommandError("--json cannot be combined with --openapi.")

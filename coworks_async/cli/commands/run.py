@@ -1,12 +1,14 @@
 """`cws run`: serve an app on this machine."""
 
+import logging.config
+
 import click
 
 from coworks_async.cli.app_loader import load_project_app
 from coworks_async.cli.options import TEXT, IntRange
 from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import Project
-from coworks_async.cli.server import configure_uvicorn_log, create_server, format_url, listen, wrap_in_gateway
+from coworks_async.cli.server import UVICORN_LOGGING, format_url, listen, serve, wrap_in_gateway
 from coworks_async.exceptions import CommandError
 from coworks_async.gateway import VIAS, Via
 
@@ -45,7 +47,7 @@ def run(project: Project, host: str, port: int, reload: bool, workers: int, in_l
     if via is not None and not in_lambda:
         raise CommandError("--via requires --lambda.")
     # First, so that the service's own logging configuration overrides it.
-    configure_uvicorn_log()
+    logging.config.dictConfig(UVICORN_LOGGING)
     # Even if child processes serve the app: errors are then reported once, by this process.
     app, location, stage = load_project_app(project)
     configure_service_log()
@@ -56,5 +58,4 @@ def run(project: Project, host: str, port: int, reload: bool, workers: int, in_l
     with listen(host, port) as listener:
         url = format_url(host, listener)
         banner = f" * Service {name} (stage {stage}){mode}\n * Running on {url} (Press CTRL+C to quit)"
-        serve = create_server(app, location, listener, banner, reload=reload, workers=workers)
-        serve()
+        serve(app, location, listener, banner, reload=reload, workers=workers)

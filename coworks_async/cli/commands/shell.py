@@ -25,7 +25,7 @@ from coworks_async.testing import TestClient
 def shell(project: Project, plain: bool) -> None:
     """Start a Python prompt with the service loaded: `cws -A simple shell`.
 
-    The prompt has `app` and `client`, a TestClient: `client.get("/")`, or `await app.get()`. It is IPython if that is
+    Call entries with `await app.get()` or send requests with `client.get("/")`. The prompt is IPython if that is
     installed. The service's lifespan runs until you exit.
     """
     app, location, stage = load_project_app(project)
@@ -33,26 +33,20 @@ def shell(project: Project, plain: bool) -> None:
     # The user sees the responses.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     name = getattr(app, "name", location.spec)
-    banner = f"Service {name} (stage {stage}), Python {platform.python_version()}: app, client; await works."
     with TestClient(app) as client:
+        python = f"Python {platform.python_version()}"
+        click.echo(f"Service {name} (stage {stage}), {python}: app, client; await works.", err=True)
         names = {"__name__": "__main__", "app": app, "client": client}
         if find_spec("IPython") is not None and not plain:
-            _run_ipython(names, banner)
+            # Optional.
+            from IPython import start_ipython
+
+            start_ipython(argv=["--no-banner"], user_ns=names)
         else:
-            _run_python(names, banner)
+            _run_python(names)
 
 
-def _run_ipython(names: dict[str, Any], banner: str) -> None:
-    # Optional.
-    from IPython import start_ipython
-    from traitlets.config import Config
-
-    config = Config()
-    config.TerminalInteractiveShell.banner1 = f"{banner}\n"
-    start_ipython(argv=[], user_ns=names, config=config)
-
-
-def _run_python(names: dict[str, Any], banner: str) -> None:
+def _run_python(names: dict[str, Any]) -> None:
     # Some builds of Python have no readline.
     with suppress(ImportError):
         import readline
@@ -61,7 +55,7 @@ def _run_python(names: dict[str, Any], banner: str) -> None:
         readline.set_completer(rlcompleter.Completer(names).complete)
         readline.parse_and_bind("tab: complete")
     with asyncio.Runner() as runner:
-        AsyncConsole(names, runner).interact(banner, exitmsg="")
+        AsyncConsole(names, runner).interact(banner="", exitmsg="")
 
 
 class AsyncConsole(code.InteractiveConsole):

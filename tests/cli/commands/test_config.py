@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from coworks_async.cli.commands.config import config
 from coworks_async.cli.main import cws
 from tests.cli.conftest import Write
 
@@ -124,11 +123,6 @@ def test_an_argument_cannot_be_set(write: Write) -> None:
 def test_an_unknown_command_is_a_one_line_error() -> None:
     result = invoke("config", "rum")
     assert (result.exit_code, result.stderr) == (2, "Error: No such command 'rum'. Did you mean 'run'?\n")
-
-
-def test_it_works_only_as_a_command_of_cws() -> None:
-    result = CliRunner().invoke(config, [])
-    assert str(result.exception) == "'config' is a command of cws."
 
 
 def test_a_command_without_options_is_listed() -> None:

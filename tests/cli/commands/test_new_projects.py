@@ -113,7 +113,7 @@ def test_a_project_can_be_deployed(template: str, folder: Path, toolchain: Toolc
         command, cwd=folder / "shop", env=toolchain.environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "shop/dev+local is valid; a deploy would make:" in done.stdout
+    assert "shop/dev+local is valid. A deploy would create:" in done.stdout
     token = (folder / "shop" / ".env.dev").read_text().partition("TOKEN=")[2].strip()
     written = [path.read_text(errors="replace") for path in (folder / "shop" / "tech" / "terraform").rglob("*.json")]
     assert not any(token in text for text in [*written, done.stdout])
