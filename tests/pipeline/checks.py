@@ -69,8 +69,12 @@ def get_responses(connect: Connect, values: Sequence[object]) -> list[tuple[obje
 
 
 @contextmanager
-def takes_no_second() -> Iterator[None]:
-    """Assert that a block takes less than a second of processor time; it should take milliseconds."""
+def takes_under_five_seconds() -> Iterator[None]:
+    """Assert that a block takes less than five seconds of processor time.
+
+    It takes milliseconds; a quadratic algorithm takes minutes. On a busy machine a collection of the heap may take a
+    second.
+    """
     start = time.process_time()
     yield
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 5
