@@ -24,8 +24,8 @@ BLOCK = re.compile(
 )
 
 
-PAGES = ["answers", "authorization", "binding", "hooks", "request", "starlette"]
-WITH_405 = ("answers", "hooks", "starlette")
+PAGES = ["responses", "authorization", "binding", "hooks", "request", "starlette"]
+WITH_405 = ("responses", "hooks", "starlette")
 
 
 def run_code(code: str, name: str) -> dict[str, Any]:
@@ -119,15 +119,17 @@ def test_the_upload_of_the_binding_page_works(connect: Connect):
     assert client.post("/", files={name: (file, content)}, data={"title": title}).text == printed
 
 
-# --- background.md
+# --- async-calls.md
 
-BACKGROUND = (DOCS / "background.md").read_text()
+ASYNC_CALLS = (DOCS / "async-calls.md").read_text()
 BACKGROUND_ROW = re.compile(r"^\| `([A-Z]+) (\S+)` \| (?:none|`(\S+): (\S+)`) \| (\d{3})(?: `(.*)`)? \|$", re.MULTILINE)
 
 
 def background_module() -> dict[str, Any]:
     """Run all examples of the page as one module."""
-    return run_code("".join(re.findall(r"^```python\n(.*?)^```$", BACKGROUND, re.MULTILINE | re.DOTALL)), "background")
+    return run_code(
+        "".join(re.findall(r"^```python\n(.*?)^```$", ASYNC_CALLS, re.MULTILINE | re.DOTALL)), "async_calls"
+    )
 
 
 def test_store_response_of_the_background_page_prints_the_response(capsys: pytest.CaptureFixture[str]):
@@ -139,8 +141,8 @@ def test_store_response_of_the_background_page_prints_the_response(capsys: pytes
 
 def test_the_background_page_is_true(connect: Connect):
     client = connect(background_module()["app"])
-    rows = BACKGROUND_ROW.findall(BACKGROUND)
-    assert len(rows) == BACKGROUND.count("\n| `GET /") + BACKGROUND.count("\n| `POST /") == 5
+    rows = BACKGROUND_ROW.findall(ASYNC_CALLS)
+    assert len(rows) == ASYNC_CALLS.count("\n| `GET /") + ASYNC_CALLS.count("\n| `POST /") == 5
     for method, path, name, value, status, body in rows:
         response = client.request(method, path, headers={"Authorization": "token"} | ({name: value} if name else {}))
         assert response.status_code == int(status), response.text
