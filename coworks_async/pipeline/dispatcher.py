@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
-from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import Response
 from starlette.routing import Router
@@ -23,7 +22,7 @@ from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.cors import CorsMiddleware
 from coworks_async.pipeline.endpoint import Endpoint
 from coworks_async.pipeline.errors import ErrorResponder, request_line
-from coworks_async.pipeline.fallback import ALLOWED_METHODS, Fallback, format_allow
+from coworks_async.pipeline.fallback import Fallback, raise_unmatched
 from coworks_async.pipeline.invocation import RUNNING_ENTRY, StoreIn
 from coworks_async.pipeline.responses import response_with_headers
 from coworks_async.pipeline.routing import EntryRoute
@@ -57,7 +56,7 @@ class Dispatcher:
         for registry in (*settings.hooks, *settings.blueprint_hooks.values()):
             registry.frozen = True
         self.errors = self._create_responder(settings.hooks)
-        unmatched = self._create_rejection("an unmatched request", _raise_unmatched)
+        unmatched = self._create_rejection("an unmatched request", raise_unmatched)
         self.invalid_path = self._create_rejection("an invalid path", _raise_invalid_path)
         self.fallback = Fallback(table, router, unmatched, settings.limits, settings.token_key)
         self.non_http = ExceptionMiddleware(router, handlers=settings.exception_handlers)
@@ -134,13 +133,6 @@ class Dispatcher:
     def _create_rejection(self, label: str, reject: AsyncFunction) -> Endpoint:
         """Create an endpoint that runs the service's hooks and rejects each request while binding it."""
         return Endpoint(label, Binder(None, reject), reject, self.settings.hooks, self.errors)
-
-
-async def _raise_unmatched(scope: Scope, receive: Receive, send: Send) -> NoReturn:
-    allowed = scope[ALLOWED_METHODS]
-    if allowed:
-        raise HTTPException(405, headers={"allow": format_allow(allowed)})
-    raise HTTPException(404)
 
 
 async def _raise_invalid_path(scope: Scope, receive: Receive, send: Send) -> NoReturn:

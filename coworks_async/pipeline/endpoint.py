@@ -90,7 +90,7 @@ class Endpoint:
 
     async def run_after(
         self, response: AnyResponse, failure: BaseException | None
-    ) -> tuple[Response, BaseException | None]:
+    ) -> tuple[AnyResponse, BaseException | None]:
         """Run the after_request hooks, on error responses too. A failing hook's error response goes to the next."""
         result = response if isinstance(response, Response) else PlainResponse(response)
         for hook in self.after:
@@ -104,6 +104,10 @@ class Endpoint:
             except (Exception, CancelledError) as error:
                 failure = raised = to_exception(error)
                 result = await self.errors.respond(raised, f"after_request hook of {self.label}")
+        if type(result) is PlainResponse and result.background is None:
+            # Unlike another response, it cannot fail while it is sent.
+            strip_body(result)
+            return (result.status_code, result.raw_headers, bytes(result.body)), failure
         return result, failure
 
     async def send_response(self, response: Response, scope: Scope, receive: Receive, send: Send) -> Exception | None:

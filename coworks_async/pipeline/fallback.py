@@ -1,8 +1,10 @@
 """Handle requests that no entry takes: the user's routes and mounts, OPTIONS, 404 and 405."""
 
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from starlette.datastructures import URL
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 
@@ -132,6 +134,14 @@ class Fallback:
             return message
 
         return receive_limited
+
+
+async def raise_unmatched(scope: Scope, receive: Receive, send: Send) -> NoReturn:
+    """Raise 405 if the path has other methods, and 404 otherwise."""
+    allowed = scope[ALLOWED_METHODS]
+    if allowed:
+        raise HTTPException(405, headers={"allow": format_allow(allowed)})
+    raise HTTPException(404)
 
 
 def _slash_variants(scope: Scope) -> Iterator[Scope]:
