@@ -12,20 +12,13 @@ from coworks_async.deploy.archive.build import Archive, ArchiveOptions, build_ar
 from coworks_async.deploy.aws.account import check_account, check_certificate, find_stages, open_session
 from coworks_async.deploy.aws.imports import find_untracked_resources, format_import_blocks
 from coworks_async.deploy.aws.s3 import create_bucket, delete_archives, upload_archive
+from coworks_async.deploy.checks import check_quotas, check_variables
 from coworks_async.deploy.emulator import check_emulator, create_override
-from coworks_async.deploy.environment import check_variables, encode_variables
 from coworks_async.deploy.options import DeployOptions
-from coworks_async.deploy.quotas import check_quotas
 from coworks_async.deploy.stack import create_stack, function_prefix
 from coworks_async.deploy.terraform.output import ALL_DONE, EventListener, Message, ignore_events
-from coworks_async.deploy.terraform.root_module import ROUTES_TARGET, list_resources, output_name
-from coworks_async.deploy.terraform.runner import (
-    SavedPlan,
-    Terraform,
-    find_terraform,
-    private_directory,
-    validate_root,
-)
+from coworks_async.deploy.terraform.root_module import ROUTES_TARGET, encode_variables, list_resources, output_name
+from coworks_async.deploy.terraform.runner import SavedPlan, Terraform, find_terraform, private_directory, validate_root
 from coworks_async.deploy.terraform.workdir import (
     IMPORTS_FILE,
     find_user_files,
@@ -57,17 +50,14 @@ class DeployListener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StageTarget:
-    """A stage of a service, and the AWS it is in.
-
-    Attributes:
-        variables: values of the environment files, which are secret.
-        emulator_url: None for AWS itself.
-    """
+    """A stage of a service, and the AWS it is in."""
 
     service: TechMicroService
     stage: str
+    # Values of the environment files, which are secret.
     variables: Mapping[str, str]
     region: str | None = None
+    # None for AWS itself.
     emulator_url: str | None = None
 
     def open_session(self) -> Any:
@@ -93,20 +83,10 @@ class Deployment:
 
 
 class Deployer:
-    """Deploys, plans and destroys one stage.
+    """Deploys, plans and destroys one stage, in a directory with the user's Terraform files.
 
     All methods raise `CommandError` for a value that AWS does not accept, and `DeployError` if a step fails or is
     interrupted. The state then contains what was created, and the next deploy continues from there.
-
-    Args:
-        target: the stage.
-        options: checked at once.
-        directory: contains the user's Terraform files, and a directory for each stage.
-        listener: receives the progress.
-        terraform: `terraform` or `tofu`; by default the one that is installed.
-
-    Example:
-        Deployer(target, DeployOptions(bucket="archives"), Path("terraform"), listener).deploy(archive_options)
     """
 
     def __init__(
@@ -125,6 +105,7 @@ class Deployer:
         )
         self._terraform_log = self.stage_directory / "terraform.log"
         self._listener = listener
+        # `terraform` or `tofu`; None for the one that is installed.
         self._program_name = terraform
 
     def deploy(self, archive_options: ArchiveOptions) -> Deployment:
@@ -177,13 +158,9 @@ class Deployer:
         return [f"{terraform.directory} is valid. A deploy would create:", *resources, *notes]
 
     def destroy(self, confirm: Callable[[list[str]], None]) -> bool:
-        """Delete everything in the stage's state, then its archives.
+        """Delete everything in the stage's state, then its archives. Return whether there was anything to delete.
 
-        Args:
-            confirm: called with what would be deleted, one line for each resource. If it raises, nothing is deleted.
-
-        Returns:
-            Whether there was anything to delete.
+        `confirm` is called with one line for each resource. If it raises, nothing is deleted.
         """
         session = self.target.open_session()
         program = find_terraform(self._program_name, os.environ)

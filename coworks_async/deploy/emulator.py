@@ -15,8 +15,6 @@ from coworks_async.exceptions import DeployError
 # The old provider uses `apigateway` for both kinds of API; newer ones use AWS_ENDPOINT_URL for services not listed.
 _SERVICES = ("acm", "apigateway", "cloudwatchlogs", "ec2", "iam", "lambda", "s3", "sts")
 
-_ACCOUNT = re.compile(r"\d{12}")
-
 
 def create_override(stack: Stack, url: str) -> dict[str, Any]:
     """Return the override that makes a root module work with the emulator at `url`.
@@ -26,7 +24,7 @@ def create_override(stack: Stack, url: str) -> dict[str, Any]:
     - It limits retries: the provider's 25 take minutes if the emulator responds wrongly.
     - It finds layers by name: an emulator does not list versions by ARN.
 
-    It contains no keys; `create_environment` does.
+    The keys are in `create_environment`.
     """
     override: dict[str, Any] = create_provider_override() | {
         "provider": {
@@ -66,7 +64,7 @@ def create_environment(variables: Mapping[str, str], url: str, region: str | Non
     key = variables.get("AWS_ACCESS_KEY_ID", "")
     region = region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or "us-east-1"
     return {name: value for name, value in variables.items() if not name.startswith("AWS_")} | {
-        "AWS_ACCESS_KEY_ID": key if _ACCOUNT.fullmatch(key) else "test",
+        "AWS_ACCESS_KEY_ID": key if re.fullmatch(r"\d{12}", key) else "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
@@ -76,11 +74,7 @@ def create_environment(variables: Mapping[str, str], url: str, region: str | Non
 
 
 def check_emulator(url: str) -> None:
-    """Check that an emulator responds at `url`, with any status.
-
-    Raises:
-        DeployError: nothing responds.
-    """
+    """Check that an emulator responds at `url`, with any status."""
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - the user names the URL
             pass

@@ -29,14 +29,11 @@ _VERSIONED_LAYER = re.compile(r":layer:[^:]+:\d+$")
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A custom domain, and the base path of the service on it.
-
-    Attributes:
-        certificate: ARN; None for the newest certificate that ACM has issued for exactly this name.
-    """
+    """A custom domain, and the base path of the service on it."""
 
     name: str
     base_path: str = ""
+    # An ARN; None for the newest certificate that ACM has issued for exactly this name.
     certificate: str | None = None
 
 
@@ -57,24 +54,19 @@ class CloudBackend:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One stage of a service. Create it with `create_stack`.
-
-    Attributes:
-        archive_hash: content hash of the archive; empty before it is built.
-        background: an entry accepts asynchronous calls, so the function invokes itself.
-        store_in: where the responses of those calls may be stored: key prefixes by bucket.
-        backend: where Terraform keeps its state; None for a file beside the root module.
-    """
+    """One stage of a service. Create it with `create_stack`."""
 
     service: str
     stage: str
     options: DeployOptions
     gateway: GatewayDescription
+    # Whether an entry accepts asynchronous calls, so that the function invokes itself.
+    background: bool
+    # Where the responses of those calls may be stored: key prefixes by bucket.
+    store_in: tuple[tuple[str, tuple[str, ...]], ...]
+    domain: Domain | None
+    # Content hash of the archive; empty before it is built.
     archive_hash: str = ""
-    background: bool = False
-    store_in: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    domain: Domain | None = None
-    backend: S3Backend | CloudBackend | None = None
 
     @property
     def slug(self) -> str:
@@ -87,9 +79,30 @@ class Stack:
         return f"{function_prefix(self.service)}{self.stage}"
 
     @property
+    def backend(self) -> S3Backend | CloudBackend | None:
+        """Where Terraform keeps its state; None for a file beside the root module."""
+        if self.options.tf_bucket:
+            return S3Backend(self.options.tf_bucket)
+        if self.options.terraform_cloud:
+            return CloudBackend(self.options.terraform_cloud, self.options.workspace or self.function_name)
+        return None
+
+    @property
     def archive_key(self) -> str:
-        """Name of the archive in its bucket."""
-        return archive_key(self.service, self.archive_hash, self.options.key)
+        """Name of the archive in its bucket, with the hash, because Lambda only loads new code from a new key."""
+        key = self.options.key
+        if key is None:
+            return f"{self.slug}/{self.archive_hash}.zip"
+        return f"{key.removesuffix('.zip')}-{self.archive_hash}.zip"
+
+    @property
+    def built_in_variables(self) -> dict[str, str]:
+        """Environment variables of every stage, which override those of the environment files."""
+        variables = {"CWS_STAGE": self.stage}
+        # Events of a REST API contain the base path of a domain mapping; those of an HTTP API do not.
+        if self.gateway.kind == "http" and self.domain is not None and self.domain.base_path:
+            variables["CWS_BASE_PATH"] = self.domain.base_path
+        return variables
 
     @property
     def unversioned_layers(self) -> dict[str, str]:
@@ -101,16 +114,8 @@ class Stack:
         }
 
 
-def create_stack(app: TechMicroService, stage: str, options: DeployOptions, archive_hash: str = "") -> Stack:
-    """Describe a stage of a service.
-
-    Raises:
-        CommandError: AWS does not accept an option or the service name.
-
-    Example:
-        >>> create_stack(app, "dev", DeployOptions(bucket="archives")).function_name
-        'shop-dev'
-    """
+def create_stack(app: TechMicroService, stage: str, options: DeployOptions) -> Stack:
+    """Describe a stage of a service, or raise `CommandError` if AWS does not accept an option or the service name."""
     check_options(options)
     if not app.name or not TAG.fullmatch(app.name):
         raise CommandError(f"The service name {app.name!r} is not a valid AWS tag. Use {TAG_CHARACTERS}")
@@ -120,7 +125,6 @@ def create_stack(app: TechMicroService, stage: str, options: DeployOptions, arch
         stage=stage,
         options=options,
         gateway=replace(describe_gateway(app, options.gateway), authorizer_ttl=options.authorizer_ttl),
-        archive_hash=archive_hash,
         background=is_background,
         # Only asynchronous calls store responses.
         store_in=tuple((name, tuple(app.store_in[name])) for name in sorted(app.store_in)) if is_background else (),
@@ -132,7 +136,7 @@ def create_stack(app: TechMicroService, stage: str, options: DeployOptions, arch
             f"The function name {name!r} is {len(name)} characters long; Lambda's maximum is {_MAX_FUNCTION_NAME}. "
             'Shorten the service name, TechMicroService(name="…"), or the stage.'
         )
-    return replace(stack, backend=_create_backend(options, name))
+    return stack
 
 
 def function_prefix(service: str) -> str:
@@ -140,20 +144,10 @@ def function_prefix(service: str) -> str:
     return f"{slug(service)}-"
 
 
-def archive_key(service: str, archive_hash: str, key: str | None = None) -> str:
-    """Return the name of an archive in its bucket. Lambda only loads new code from a new key, so it contains the hash.
-
-    Example:
-        >>> archive_key("shop", "0f3a", "releases/shop.zip")
-        'releases/shop-0f3a.zip'
-    """
-    return f"{slug(service)}/{archive_hash}.zip" if key is None else f"{key.removesuffix('.zip')}-{archive_hash}.zip"
-
-
 def slug(name: str) -> str:
-    """Replace each character of a name but letters, digits, `-` and `_` with `-`.
+    """Replace other characters than letters, digits, `-` and `_` with `-`, and append a hash to a changed name.
 
-    A changed name is followed by a hash, so that `shop.a` and `shop a` remain two services.
+    With the hash, `shop.a` and `shop a` remain two services.
     """
     plain = re.sub(r"[^A-Za-z0-9_-]", "-", name)
     return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
@@ -172,11 +166,3 @@ def _parse_domain(options: DeployOptions) -> Domain | None:
     if len(base_path) > _MAX_BASE_PATH:
         raise CommandError(f"--domain: the base path has {len(base_path)} characters; the maximum is {_MAX_BASE_PATH}.")
     return Domain(name, base_path, options.certificate)
-
-
-def _create_backend(options: DeployOptions, default_workspace: str) -> S3Backend | CloudBackend | None:
-    if options.tf_bucket:
-        return S3Backend(options.tf_bucket)
-    if options.terraform_cloud:
-        return CloudBackend(options.terraform_cloud, options.workspace or default_workspace)
-    return None

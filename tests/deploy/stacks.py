@@ -1,5 +1,6 @@
 """Services and stacks for deploy tests."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from coworks_async import TechMicroService, entry
@@ -41,8 +42,9 @@ EVERY_OPTION = DeployOptions(
 
 
 def stack(app: TechMicroService | None = None, stage: str = "dev", **options: Any) -> Stack:
-    """Create a stack, by default of a small service without options."""
-    return create_stack(app or Shop(), stage, DeployOptions(**{"bucket": "archives"} | options), "0f3a")
+    """Create a stack with an archive, by default of a small service without options."""
+    described = create_stack(app or Shop(), stage, DeployOptions(**{"bucket": "archives"} | options))
+    return replace(described, archive_hash="0f3a")
 
 
 def service_with_entries(count: int) -> TechMicroService:

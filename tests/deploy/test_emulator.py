@@ -12,7 +12,7 @@ import pytest
 
 from coworks_async import TechMicroService
 from coworks_async.deploy.emulator import check_emulator, create_environment, create_override
-from coworks_async.deploy.environment import encode_variables
+from coworks_async.deploy.terraform.root_module import encode_variables
 from coworks_async.deploy.terraform.workdir import write_root
 from coworks_async.exceptions import DeployError
 from tests.deploy.accounts import serve_response

@@ -45,6 +45,16 @@ def test_the_archive_key_contains_the_content_hash():
     assert stack(key="shop.zip").archive_key == "shop-0f3a.zip"
 
 
+def test_built_in_variables_are_the_stage_and_the_base_path_of_an_http_api():
+    assert stack(stage="v1").built_in_variables == {"CWS_STAGE": "v1"}
+    assert stack(domain="api.example.com/v1").built_in_variables == {"CWS_STAGE": "dev"}
+    assert stack(domain="api.example.com", gateway="http").built_in_variables == {"CWS_STAGE": "dev"}
+    assert stack(domain="api.example.com/v1", gateway="http").built_in_variables == {
+        "CWS_STAGE": "dev",
+        "CWS_BASE_PATH": "v1",
+    }
+
+
 def test_options_determine_the_gateway():
     assert stack().gateway.kind == "rest"
     assert stack(gateway="http").gateway.kind == "http"

@@ -46,19 +46,14 @@ class DeployedApi:
 
 @dataclass(frozen=True, slots=True)
 class DeployedStage:
-    """A stage of a service in AWS.
-
-    Attributes:
-        api_ids: usually one; several if a deploy lost its state.
-        urls: in the order of `api_ids`.
-        function: name of the function, or None if there are only APIs.
-        modified: time of the function's last deploy, as AWS formats it.
-        archive: content hash of the function's archive.
-    """
+    """A stage of a service in AWS."""
 
     stage: str
+    # Usually one; several if a deploy lost its state.
     api_ids: tuple[str, ...]
+    # In the order of `api_ids`.
     urls: tuple[str, ...]
+    # Name, last change as AWS formats it, and archive's content hash of the function; None if there are only APIs.
     function: str | None = None
     modified: str | None = None
     archive: str | None = None
@@ -66,16 +61,7 @@ class DeployedStage:
 
 @contextmanager
 def aws_errors(failure: str, remedies: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Turn errors of boto3 into a `DeployError` of one line: what failed, why, and the remedy if it is known.
-
-    Args:
-        failure: first part of the message.
-        remedies: additional remedies, by AWS's error code or the exception's class.
-
-    Example:
-        >>> with aws_errors("Cannot identify the AWS account"):
-        ...     session.client("sts").get_caller_identity()
-    """
+    """Turn errors of boto3 into a `DeployError` of one line: the failure, its cause, and the remedy if it is known."""
     known = {**_REMEDIES, **(remedies or {})}
     try:
         yield
@@ -92,9 +78,6 @@ def open_session(environment: Mapping[str, str], region: str | None) -> Any:
     """Open a boto3 session with the profile that the environment names.
 
     boto3 reads everything else from the environment of the process, which the caller has set.
-
-    Raises:
-        CommandError: the profile does not exist.
     """
     profile = environment.get("AWS_PROFILE")
     with aws_errors("Cannot open an AWS session"):
@@ -119,11 +102,7 @@ def find_configured_region(environment: Mapping[str, str]) -> str | None:
 
 
 def get_account_id(session: Any) -> str:
-    """Return the id of the account that the credentials belong to.
-
-    Raises:
-        DeployError: there are no valid credentials, or AWS cannot be reached.
-    """
+    """Return the id of the account that the credentials belong to."""
     with aws_errors("Cannot identify the AWS account"):
         return str(session.client("sts").get_caller_identity()["Account"])
 
@@ -143,11 +122,7 @@ def find_apis(session: Any, service: str) -> tuple[DeployedApi, ...]:
 
 
 def find_stages(session: Any, service: str, prefix: str) -> tuple[DeployedStage, ...]:
-    """Return the stages of a service in the account, sorted by name.
-
-    Args:
-        prefix: prefix of the names of the service's functions.
-    """
+    """Return the stages of a service in the account, sorted by name. Its functions' names start with `prefix`."""
     apis = find_apis(session, service)
     functions = {tags[STAGE_TAG]: (function, tags) for function, tags in _find_functions(session, service, prefix)}
     region = session.region_name
@@ -174,12 +149,7 @@ def _find_functions(session: Any, service: str, prefix: str) -> Iterator[tuple[d
 
 
 def check_account(session: Any, stack: Stack) -> None:
-    """Check what would make a deploy fail, before Terraform runs.
-
-    Raises:
-        DeployError: the credentials are invalid, a layer of another account has no version, the domain has no
-            certificate, or the REST API cannot write access logs.
-    """
+    """Check credentials, layers, certificate and access logs, which would make a deploy fail while Terraform runs."""
     account = get_account_id(session)
     foreign = [arn for arn in stack.unversioned_layers.values() if arn.split(":")[4] != account]
     if foreign:
@@ -189,27 +159,19 @@ def check_account(session: Any, stack: Stack) -> None:
         )
     check_certificate(session, stack)
     if stack.gateway.kind == "rest" and stack.options.access_logs:
-        _check_access_log_role(session)
-
-
-def _check_access_log_role(session: Any) -> None:
-    # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
-    with aws_errors("Cannot read the settings of API Gateway"):
-        settings = session.client("apigateway").get_account()
-    if not settings.get("cloudwatchRoleArn"):
-        raise DeployError(
-            "API Gateway has no role to write access logs with in this account. Set one, once, with 'aws apigateway "
-            "update-account --patch-operations op=replace,path=/cloudwatchRoleArn,value=ROLE_ARN', or deploy with "
-            "--no-access-logs."
-        )
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+        with aws_errors("Cannot read the settings of API Gateway"):
+            settings = session.client("apigateway").get_account()
+        if not settings.get("cloudwatchRoleArn"):
+            raise DeployError(
+                "API Gateway has no role to write access logs with in this account. Set one, once, with 'aws "
+                "apigateway update-account --patch-operations op=replace,path=/cloudwatchRoleArn,value=ROLE_ARN', or "
+                "deploy with --no-access-logs."
+            )
 
 
 def check_certificate(session: Any, stack: Stack) -> None:
-    """Check that ACM has a certificate for the domain's exact name, as Terraform requires, unless one is given.
-
-    Raises:
-        DeployError: there is no certificate.
-    """
+    """Check that ACM has a certificate for the domain's exact name, as Terraform requires, unless one is given."""
     domain = stack.domain
     if domain is None or domain.certificate is not None:
         return

@@ -34,12 +34,6 @@ def find_untracked_resources(session: Any, stack: Stack, changes: Iterable[Plann
 
     AWS is called only if Terraform plans to create anything. Deployments of an API are not imported: a new one
     replaces them.
-
-    Args:
-        changes: Terraform's plan.
-
-    Raises:
-        DeployError: a resource of the same name belongs to something else, or the stage has another API.
     """
     planned = {change.address: change.action for change in changes}
     if "create" not in planned.values():
@@ -88,10 +82,9 @@ def _find_function_ids(session: Any, stack: Stack) -> ImportIds:
     else:
         _check_owner(stack, "role", name, tags)
         yield "aws_iam_role.service", name
+    access_logs = f"{_ACCESS_LOG_GROUPS[stack.gateway.kind]}/{name}"
     yield from _find_log_group_id(session, "aws_cloudwatch_log_group.service", f"/aws/lambda/{name}")
-    yield from _find_log_group_id(
-        session, f"{API_PREFIX}aws_cloudwatch_log_group.access[0]", f"{_ACCESS_LOG_GROUPS[stack.gateway.kind]}/{name}"
-    )
+    yield from _find_log_group_id(session, f"{API_PREFIX}aws_cloudwatch_log_group.access[0]", access_logs)
     try:
         tags = client.get_function(FunctionName=name).get("Tags", {})
     except client.exceptions.ResourceNotFoundException:
@@ -147,10 +140,8 @@ def _create_resource_ids(api: str, resource: Any) -> ImportIds:
     path = _PARAMETER.sub("{", resource["path"])
     key = path.strip("/")
     if key:
-        yield (
-            f"{ROUTES_PREFIX}aws_api_gateway_resource.d{key.count('/') + 1}{_format_key(key)}",
-            f"{api}/{resource['id']}",
-        )
+        level = f"d{key.count('/') + 1}"
+        yield f"{ROUTES_PREFIX}aws_api_gateway_resource.{level}{_format_key(key)}", f"{api}/{resource['id']}"
     for method, settings in resource.get("resourceMethods", {}).items():
         route, import_id = _format_key(f"{method} {path}"), f"{api}/{resource['id']}/{method}"
         yield f"{ROUTES_PREFIX}aws_api_gateway_method.this{route}", import_id

@@ -31,21 +31,9 @@ _CREATED_TAG = {"Key": "coworks:made", "Value": "cws deploy --local"}
 def upload_archive(
     archive: Archive, bucket: str, key: str, session: Any, on_progress: Callable[[int], None] | None = None
 ) -> bool:
-    """Upload an archive, encrypted by S3, unless the object has the same content already.
+    """Upload an archive, encrypted by S3, and return False if the object had the same content already.
 
-    Args:
-        session: a boto3 session.
-        on_progress: called with the number of bytes sent since the last call, in other threads too.
-
-    Returns:
-        Whether the archive was uploaded.
-
-    Raises:
-        DeployError: the bucket does not exist or is in another region, or S3 rejects the upload or cannot be reached.
-
-    Example:
-        >>> upload_archive(archive, "my-archives", f"shop/{archive.content_hash}.zip", boto3.Session())
-        True
+    `on_progress` receives the number of bytes sent since its last call, in other threads too.
     """
     # Only AWS has a DNS name for each bucket.
     has_endpoint = bool(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
@@ -111,13 +99,10 @@ def create_bucket(session: Any, bucket: str) -> None:
 
 
 def delete_archives(session: Any, stack: Stack, bucket: str, key: str) -> Iterator[str]:
-    """Delete the archive of a deleted stage, and after the service's last stage all its archives.
+    """Delete the archive of a deleted stage, or all archives after the service's last stage, and yield their URIs.
 
     Archives of other stages and objects whose name is not a content hash are kept. A bucket that `cws` created is
     deleted when it is empty.
-
-    Yields:
-        The URI of each deleted object.
     """
     others = find_stages(session, stack.service, function_prefix(stack.service))
     used = {stage.archive for stage in others}

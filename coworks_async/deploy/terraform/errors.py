@@ -27,101 +27,85 @@ MASK = "(sensitive value)"
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """An error or a warning of Terraform.
-
-    Attributes:
-        where: the address of the resource, or file and line, or empty.
-    """
+    """An error or a warning of Terraform."""
 
     severity: Literal["error", "warning"]
     summary: str
     detail: str = ""
+    # The address of the resource, or file and line, or empty.
     where: str = ""
 
 
-# Patterns of known errors, and their explanations, which may use `{directory}`, `{program}`, `{where}` and the named
-# groups. The first match counts: an expired login, for example, also reports "no valid credential sources".
-KNOWN_ERRORS = (
+# Explanations by the pattern of an error. They may use `{directory}`, `{program}`, `{where}` and the named groups.
+# The first match counts: an expired login, for example, also reports "no valid credential sources".
+KNOWN_ERRORS = {
     (
         r"ExpiredToken|RequestExpired|token included in the request is expired|SSO (session|token) has expired"
-        r"|token has expired|refresh cached SSO token failed|SSOProviderInvalidToken",
-        "The AWS credentials have expired. Log in again (aws sso login) or create new keys.",
+        r"|token has expired|refresh cached SSO token failed|SSOProviderInvalidToken"
+    ): "The AWS credentials have expired. Log in again (aws sso login) or create new keys.",
+    r"InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch|InvalidAccessKeyId|AuthFailure": (
+        "AWS rejected the credentials. Check the keys, or choose a profile with --profile-name."
     ),
-    (
-        r"InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch|InvalidAccessKeyId|AuthFailure",
-        "AWS rejected the credentials. Check the keys, or choose a profile with --profile-name.",
+    r"failed to get shared config profile,? (?P<profile>[^\s,]+)": (
+        "The AWS profile {profile} is not in ~/.aws/config. Choose another one with --profile-name."
     ),
-    (
-        r"failed to get shared config profile,? (?P<profile>[^\s,]+)",
-        "The AWS profile {profile} is not in ~/.aws/config. Choose another one with --profile-name.",
-    ),
-    (
-        r"[Nn]o valid credential sources|NoCredentialProviders",
+    r"[Nn]o valid credential sources|NoCredentialProviders": (
         "No AWS credentials were found. Choose a profile with --profile-name, or set AWS_ACCESS_KEY_ID and "
-        "AWS_SECRET_ACCESS_KEY.",
+        "AWS_SECRET_ACCESS_KEY."
     ),
-    (
-        r"(Missing Region|[Mm]issing AWS region|[Ii]nvalid AWS Region:\s*$|Invalid region value)",
-        "No AWS region is set. Use --region or set AWS_REGION.",
+    r"Missing Region|[Mm]issing AWS region|[Ii]nvalid AWS Region:\s*$|Invalid region value": (
+        "No AWS region is set. Use --region or set AWS_REGION."
     ),
-    (
-        r"not authorized to perform: (?P<action>[\w-]+:[\w*-]+)",
-        "AWS denied {action}{where}. Allow it in the policy of these credentials.",
+    r"not authorized to perform: (?P<action>[\w-]+:[\w*-]+)": (
+        "AWS denied {action}{where}. Allow it in the policy of these credentials."
     ),
-    (
-        r"operation error (?P<service>[\w -]+): (?P<operation>\w+),.*(AccessDenied|Forbidden|UnauthorizedOperation)",
-        "AWS denied {service} {operation}{where}. Allow it in the policy of these credentials.",
+    r"operation error (?P<service>[\w -]+): (?P<operation>\w+),.*(AccessDenied|Forbidden|UnauthorizedOperation)": (
+        "AWS denied {service} {operation}{where}. Allow it in the policy of these credentials."
     ),
-    (
-        r"GetObject.{1,40}PermanentRedirect",
-        "The archive's bucket is in another region than the function. Use --bucket to name one in its region.",
+    r"GetObject.{1,40}PermanentRedirect": (
+        "The archive's bucket is in another region than the function. Use --bucket to name one in its region."
     ),
-    (
-        r"requested bucket from \"(?P<asked>[^\"]+)\", actual location \"(?P<actual>[^\"]+)\"",
-        "The bucket of the state is in {actual}, not in {asked}. Use --region {actual} or another --tf-bucket.",
+    r"requested bucket from \"(?P<asked>[^\"]+)\", actual location \"(?P<actual>[^\"]+)\"": (
+        "The bucket of the state is in {actual}, not in {asked}. Use --region {actual} or another --tf-bucket."
     ),
-    (
-        r"region '(?P<asked>[^']+)' is wrong; expecting '(?P<actual>[^']+)'",
-        "A bucket is in {actual}, not in {asked}. Use --region {actual} or another bucket.",
+    r"region '(?P<asked>[^']+)' is wrong; expecting '(?P<actual>[^']+)'": (
+        "A bucket is in {actual}, not in {asked}. Use --region {actual} or another bucket."
     ),
-    (
-        r"BucketRegionError|PermanentRedirect|StatusCode: 301",
-        "A bucket is in another region. Use its --region, or another bucket (--bucket, --tf-bucket).",
+    r"BucketRegionError|PermanentRedirect|StatusCode: 301": (
+        "A bucket is in another region. Use its --region, or another bucket (--bucket, --tf-bucket)."
     ),
-    (
-        r"S3 bucket (\"[^\"]*\" )?does not exist",
-        "The bucket of the state does not exist. Create it, or use another --tf-bucket.",
+    r"S3 bucket (\"[^\"]*\" )?does not exist": (
+        "The bucket of the state does not exist. Create it, or use another --tf-bucket."
     ),
-    (
-        r"does not match configured version constraints?",
+    r"does not match configured version constraints?": (
         "The providers chosen by an earlier deploy are too old or too new. Run `{program} init -upgrade` in "
-        "{directory}.",
+        "{directory}."
     ),
     (
         r"(Failed to query available provider packages|Failed to install provider|Failed to resolve provider packages"
-        r"|Registry service unreachable)(.*?(?:provider|installing) (?P<provider>[\w.-]+/[\w./-]*\w))?",
+        r"|Registry service unreachable)(.*?(?:provider|installing) (?P<provider>[\w.-]+/[\w./-]*\w))?"
+    ): (
         "{program} cannot install a provider ({provider}). Check the connection to the registry, or configure a "
-        "mirror with TF_CLI_CONFIG_FILE.",
+        "mirror with TF_CLI_CONFIG_FILE."
     ),
     (
         r"Backend (configuration changed|configuration block has changed|initialization required)"
-        r"|approval for state migration|state migration action",
+        r"|approval for state migration|state migration action"
+    ): (
         "The options store the state elsewhere than the last deploy did. Use its options, or move the state: run "
-        "`{program} init -migrate-state` in {directory}.",
+        "`{program} init -migrate-state` in {directory}."
     ),
-    (
-        r"errored\.tfstate|Failed to (persist|save) state|Error saving state",
+    r"errored\.tfstate|Failed to (persist|save) state|Error saving state": (
         "The state could not be saved. Before the next deploy, run `{program} state push errored.tfstate` in "
-        "{directory}.",
+        "{directory}."
     ),
-)
+}
 
 
 def explain_errors(diagnostics: Iterable[Diagnostic], directory: Path, program: str) -> str:
-    """Explain why Terraform failed, in one line.
+    """Explain why Terraform failed, in one line: one error, preferably a known one, and the number of the others.
 
-    A known error is explained with its remedy; an unknown one in Terraform's words: summary, first sentence of the
-    detail, location. Of several errors one is explained, a known one first, and the others are counted.
+    A known error is explained with its remedy, an unknown one in Terraform's words.
     """
     all_errors = [each for each in dict.fromkeys(diagnostics) if each.severity == "error"]
     errors = [each for each in all_errors if not each.summary.startswith(CONSEQUENCES)] or all_errors
@@ -137,14 +121,14 @@ def explain_errors(diagnostics: Iterable[Diagnostic], directory: Path, program: 
 def parse_text_error(lines: Sequence[str]) -> list[Diagnostic]:
     """Parse the error of a command that prints text: `Error: summary`, an optional location, the detail.
 
-    The result has at most one error, whose detail is the whole rest, because an error may quote another one. Without an
-    `Error:` line it is the last paragraph.
+    Without an `Error:` line, the last paragraph is the error.
     """
     blocks = re.split(r"^Error: ", "\n".join(lines), flags=re.MULTILINE)[1:]
     blocks = [block for block in blocks if not block.startswith(CONSEQUENCES)] or blocks
     if not blocks:
         last = "\n".join(lines).strip().split("\n\n")[-1]
         return [Diagnostic("error", last.lstrip("- "))] if last else []
+    # All blocks together, because an error may quote another one.
     summary, _, rest = "".join(blocks).partition("\n\n")
     location = re.match(r"  (?:with (?P<address>.+?),\s+)?on (?P<file>\S+)(?: line (?P<line>\d+))?", rest)
     if location is None:
@@ -159,7 +143,7 @@ def _explain_known(error: Diagnostic, directory: Path, program: str) -> str | No
         return _explain_lock(error.detail, directory, program)
     # Terraform wraps lines anywhere.
     text = _join_lines(f"{error.summary} {error.detail}")
-    for pattern, explanation in KNOWN_ERRORS:
+    for pattern, explanation in KNOWN_ERRORS.items():
         if match := re.search(pattern, text):
             groups = {name: value or "see the log" for name, value in match.groupdict().items()}
             where = f" ({error.where})" if error.where else ""
@@ -201,10 +185,6 @@ class Redactor:
     """Replaces secret values with a mask.
 
     Terraform masks what it knows to be sensitive, but not a failed command or an AWS error that quotes a request.
-
-    Example:
-        >>> Redactor(["s3cr3t-token"]).redact("the token s3cr3t-token")
-        'the token (sensitive value)'
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:

@@ -1,13 +1,15 @@
-"""The IAM policies of a function: the least privileges that its service needs."""
+"""The IAM policies of a function: the least privileges that its service needs.
+
+Their strings are Terraform templates: `${…}` is an expression that Terraform evaluates.
+"""
 
 from typing import Any
 
 from coworks_async.deploy.stack import Stack
-from coworks_async.deploy.terraform.tf_json import Expression, TemplateString
 
 Statement = dict[str, Any]
 
-_FUNCTION = Expression("local.function_arn")
+_FUNCTION = "${local.function_arn}"
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
 _VPC_ACTIONS = [
@@ -23,22 +25,20 @@ _VPC_ACTIONS = [
 _TRACE_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
 
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
 def create_trust_policy() -> dict[str, Any]:
-    """Return the policy that lets Lambda assume the role.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
-    """
+    """Return the policy that lets Lambda assume the role."""
     principal = {"Service": "lambda.amazonaws.com"}
     return _create_policy([{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}])
 
 
 def create_role_policy(stack: Stack) -> dict[str, Any]:
     """Return the policy of a stage's role. Except for logging, it grants only what the service uses."""
-    streams = TemplateString((Expression("aws_cloudwatch_log_group.service.arn"), ":*"))
-    statements = [_allow(["logs:CreateLogStream", "logs:PutLogEvents"], streams)]
+    logs = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    statements = [_allow(logs, "${aws_cloudwatch_log_group.service.arn}:*")]
     if stack.background:
         # With `:*`, because the second invocation uses the alias or version of the first.
-        statements.append(_allow(["lambda:InvokeFunction"], [_FUNCTION, TemplateString((_FUNCTION, ":*"))]))
+        statements.append(_allow(["lambda:InvokeFunction"], [_FUNCTION, f"{_FUNCTION}:*"]))
     if objects := _response_objects(stack):
         statements.append(_allow(["s3:PutObject"], objects))
     if stack.options.subnets:
@@ -49,17 +49,20 @@ def create_role_policy(stack: Stack) -> dict[str, Any]:
     return _create_policy(statements)
 
 
-def _response_objects(stack: Stack) -> list[TemplateString]:
+def escape_template(text: str) -> str:
+    """Escape text in a Terraform template."""
+    return text.replace("${", "$${").replace("%{", "%%{")
+
+
+def _response_objects(stack: Stack) -> list[str]:
     locations = sorted({(bucket, prefix) for bucket, prefixes in stack.store_in for prefix in prefixes})
-    arn = ("arn:", Expression("local.partition"), ":s3:::")
-    return [TemplateString((*arn, f"{bucket}/{_escape_wildcards(prefix)}*")) for bucket, prefix in locations]
+    names = [escape_template(f"{bucket}/{_escape_wildcards(prefix)}*") for bucket, prefix in locations]
+    return [f"arn:${{local.partition}}:s3:::{name}" for name in names]
 
 
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
 def _escape_wildcards(text: str) -> str:
-    """Escape text in a resource ARN.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
-    """
+    """Escape text in a resource ARN."""
     return "".join(f"${{{each}}}" if each in "$*?" else each for each in text)
 
 

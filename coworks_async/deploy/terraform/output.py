@@ -83,15 +83,7 @@ def ignore_events(event: TerraformEvent) -> None:
 
 
 def parse_line(line: str) -> TerraformEvent | None:
-    """Parse one line of output.
-
-    Returns:
-        None for a line without an event: not JSON, of an unknown type, or about a resource that is only read.
-
-    Example:
-        >>> parse_line('{"type": "apply_start", "hook": {"action": "create", "resource": {"addr": "aws_iam_role.x"}}}')
-        ChangeStarted(action='create', address='aws_iam_role.x')
-    """
+    """Parse one line; None if it is not JSON, has an unknown type, or is about a resource that is only read."""
     try:
         return _parse_message(json.loads(line))
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -127,12 +119,7 @@ class OutputCollector:
     """Collects the events of one Terraform run and forwards them to a listener.
 
     Errors are not forwarded; the caller reports them once the run has ended. A warning is forwarded only if its summary
-    is not in `seen_warnings`, however often Terraform repeats it.
-
-    Args:
-        on_event: called with each forwarded event.
-        seen_warnings: summaries already forwarded; updated in place.
-        redactor: removes secrets from diagnostics and text.
+    is not in `seen_warnings`, which is updated in place.
     """
 
     def __init__(self, on_event: EventListener, seen_warnings: set[str], redactor: Redactor) -> None:
@@ -174,7 +161,10 @@ class OutputCollector:
         if planned is None:
             return "Interrupted. No changes were made."
         if not killed:
-            is_complete = self._finished == planned and self._has_no_failure()
+            # Terraform reports the interruption itself as an error.
+            errors = [event for event in self.events if isinstance(event, Diagnostic) and event.severity == "error"]
+            has_failed = not all(error.summary.startswith(CONSEQUENCES) for error in errors)
+            is_complete = self._finished == planned and not has_failed
             return f"Interrupted. {all_done if is_complete else self.summary(planned)}"
         pending = [event.address for event in self.events if isinstance(event, ChangeStarted)]
         for event in self.events:
@@ -186,8 +176,3 @@ class OutputCollector:
     @property
     def _finished(self) -> int:
         return sum(isinstance(event, ChangeFinished) for event in self.events)
-
-    def _has_no_failure(self) -> bool:
-        # Terraform reports the interruption itself as an error.
-        errors = [event for event in self.events if isinstance(event, Diagnostic) and event.severity == "error"]
-        return all(error.summary.startswith(CONSEQUENCES) for error in errors)

@@ -27,10 +27,6 @@ class InterruptHandler:
     """Handles SIGINT and SIGTERM while a program runs: the first interrupts it, the second warns, the third kills it.
 
     The signal handler only counts; `process_signals` does the rest, called from the loop that waits for the program.
-
-    Attributes:
-        interrupted: whether the program was interrupted.
-        killed: whether it was killed.
     """
 
     def __init__(self, on_message: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
@@ -73,18 +69,10 @@ def run_logged(
     on_tick: Callable[[], None],
     on_message: Callable[[str], None],
 ) -> tuple[int, InterruptHandler]:
-    """Run a program and append its output to an existing log file. Call it from the main thread.
+    """Run a program in the main thread, append its output to an existing log file, and return its exit code.
 
     The program writes to the log file itself, so it runs on if this process is killed or its terminal is closed. It
     has its own session, so Ctrl-C reaches it only through the handler. Files that it creates are private to the user.
-
-    Args:
-        on_line: called with each line of output.
-        on_tick: called every second.
-        on_message: called with messages about an interruption.
-
-    Returns:
-        The exit code, and the handler, which knows whether the program was interrupted.
     """
     handler = InterruptHandler(on_message)
     with log.open("rb") as reader, log.open("ab") as writer, _install(handler):

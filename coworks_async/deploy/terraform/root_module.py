@@ -3,11 +3,11 @@
 https://developer.hashicorp.com/terraform/language/syntax/json
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from coworks_async.deploy.environment import VARIABLE_NAME, built_in_variables
 from coworks_async.deploy.stack import (
     ARCHIVE_TAG,
     ENTRY_MODULE,
@@ -18,16 +18,19 @@ from coworks_async.deploy.stack import (
     S3Backend,
     Stack,
 )
-from coworks_async.deploy.terraform.iam import create_role_policy, create_trust_policy
-from coworks_async.deploy.terraform.tf_json import Expression, TemplateString, render
+from coworks_async.deploy.terraform.iam import create_role_policy, create_trust_policy, escape_template
 
 TERRAFORM_VERSION = ">= 1.10"
 PROVIDER_MAJOR = 6
-ALIAS = "live"
-"""Alias of the function that the gateway invokes if the function has published versions."""
 
 ROUTES_TARGET = "module.api.module.routes"
 """Address of the API with its routes, which needs no function."""
+
+# Alias of the function that the gateway invokes if the function has published versions.
+_ALIAS = "live"
+
+# The input variable for the values of the environment files.
+_VARIABLE = "environment"
 
 _LOOKUPS = ("aws_acm_certificate", "aws_lambda_layer_version")
 _NO_CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/none"
@@ -35,15 +38,33 @@ _NO_CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/none"
 Block = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A value whose strings Terraform evaluates, such as `Template("${local.routes}")`."""
+
+    value: Any
+
+
+def render(value: Any) -> Any:
+    """Convert a value to Terraform's JSON, in which all text outside a `Template` is escaped."""
+    match value:
+        case Template(content):
+            return content
+        case str():
+            return escape_template(value)
+        case Mapping():
+            return {key: render(each) for key, each in value.items()}
+        case list() | tuple():
+            return [render(each) for each in value]
+        case _:
+            return value
+
+
 def create_root(stack: Stack) -> Block:
     """Return the content of `main.tf.json`.
 
     Routes are one value, `locals.routes`: services that differ only in their entries have otherwise equal root modules.
     The routes refer to no attribute of the function, so they can be created first.
-
-    Example:
-        >>> create_root(stack)["output"]["shop_id"]["value"]
-        '${module.api.id}'
     """
     tags = dict(stack.options.tags) | {SERVICE_TAG: stack.service, STAGE_TAG: stack.stage}
     blocks: Block = {
@@ -51,7 +72,7 @@ def create_root(stack: Stack) -> Block:
         "provider": {"aws": _omit_none({"region": stack.options.region, "default_tags": {"tags": tags}})},
         "variable": {
             # No default: an apply by hand without the values would remove the variables from the function.
-            VARIABLE_NAME: {
+            _VARIABLE: {
                 "description": f"Environment variables of the stage {stack.stage}: a JSON object of strings.",
                 "type": "string",
                 "sensitive": True,
@@ -65,6 +86,14 @@ def create_root(stack: Stack) -> Block:
     }
     root: Block = render({name: block for name, block in blocks.items() if block})
     return root
+
+
+def encode_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment that passes variables to Terraform, as one JSON string, without writing them to a file.
+
+    A Terraform variable of type map would be parsed as HCL, in which `${` and `%{` have a meaning.
+    """
+    return {f"TF_VAR_{_VARIABLE}": json.dumps(dict(variables), sort_keys=True)}
 
 
 def list_resources(stack: Stack) -> list[str]:
@@ -94,20 +123,17 @@ def parse_backend(root: Block) -> S3Backend | CloudBackend | None:
     return None
 
 
-def remove_lookups(root: Block) -> Block:
-    """Return a root module without the lookups of certificate and layers, which may no longer exist.
+def remove_lookups(root: Block) -> None:
+    """Remove the lookups of certificate and layers, which may no longer exist, from a root module.
 
-    It only serves to destroy a stage: nothing can be created with it.
+    Afterwards it only serves to destroy a stage: nothing can be created with it.
     """
-    data = {name: block for name, block in root.get("data", {}).items() if name not in _LOOKUPS}
-    function = dict(root["resource"]["aws_lambda_function"]["service"])
-    function.pop("layers", None)
-    modules = dict(root["module"])
-    if "domain" in modules:
-        modules["domain"] = modules["domain"] | {"certificate_arn": _NO_CERTIFICATE}
-    changed = {"resource": root["resource"] | {"aws_lambda_function": {"service": function}}, "module": modules}
-    unchanged = {name: block for name, block in root.items() if name != "data"}
-    return unchanged | changed | ({"data": data} if data else {})
+    root["data"] = {name: block for name, block in root.get("data", {}).items() if name not in _LOOKUPS}
+    if not root["data"]:
+        del root["data"]
+    root["resource"]["aws_lambda_function"]["service"].pop("layers", None)
+    if "domain" in root["module"]:
+        root["module"]["domain"]["certificate_arn"] = _NO_CERTIFICATE
 
 
 def _terraform(stack: Stack) -> Block:
@@ -130,9 +156,9 @@ def _locals(stack: Stack) -> Block:
     gateway = stack.gateway
     block: Block = {
         "routes": [asdict(route) for route in gateway.routes],
-        "policy": create_role_policy(stack),
-        "trust": create_trust_policy(),
-        "variables": built_in_variables(stack),
+        "policy": Template(create_role_policy(stack)),
+        "trust": Template(create_trust_policy()),
+        "variables": stack.built_in_variables,
     }
     if gateway.kind == "rest":
         block["gateway_responses"] = [
@@ -141,13 +167,10 @@ def _locals(stack: Stack) -> Block:
         ]
     if _needs_function_arn(stack):
         # Not by reference: the function is created after its role, whose policy names it.
-        account = Expression("data.aws_caller_identity.current.account_id")
-        region = Expression("data.aws_region.current.id")
-        block["partition"] = Expression('split(":", data.aws_caller_identity.current.arn)[1]')
-        name = f":function:{stack.function_name}"
-        block["function_arn"] = TemplateString(
-            ("arn:", Expression("local.partition"), ":lambda:", region, ":", account, name)
-        )
+        account, region = "${data.aws_caller_identity.current.account_id}", "${data.aws_region.current.id}"
+        name = escape_template(stack.function_name)
+        block["partition"] = Template('${split(":", data.aws_caller_identity.current.arn)[1]}')
+        block["function_arn"] = Template(f"arn:${{local.partition}}:lambda:{region}:{account}:function:{name}")
     return block
 
 
@@ -170,47 +193,44 @@ def _data(stack: Stack) -> Block:
 
 def _resources(stack: Stack) -> Block:
     name = stack.function_name
-    block: Block = {
+    resources: Block = {
         "aws_cloudwatch_log_group": {
-            "service": {"name": f"/aws/lambda/{name}", "retention_in_days": stack.options.log_retention}
+            "name": f"/aws/lambda/{name}",
+            "retention_in_days": stack.options.log_retention,
         },
         "aws_iam_role": {
-            "service": {
-                "name": name,
-                "description": f"Permissions of the function {name}.",
-                "assume_role_policy": Expression("jsonencode(local.trust)"),
-            }
+            "name": name,
+            "description": f"Permissions of the function {name}.",
+            "assume_role_policy": Template("${jsonencode(local.trust)}"),
         },
         "aws_iam_role_policy": {
-            "service": {
-                "name": name,
-                "role": Expression("aws_iam_role.service.id"),
-                "policy": Expression("jsonencode(local.policy)"),
-            }
+            "name": name,
+            "role": Template("${aws_iam_role.service.id}"),
+            "policy": Template("${jsonencode(local.policy)}"),
         },
-        "aws_lambda_function": {"service": _function(stack)},
+        "aws_lambda_function": _function(stack),
     }
+    blocks: Block = {kind: {"service": resource} for kind, resource in resources.items()}
     if stack.options.snap_start:
-        block["aws_lambda_alias"] = {
-            ALIAS: {
-                "name": ALIAS,
-                "function_name": Expression("aws_lambda_function.service.function_name"),
-                "function_version": Expression("aws_lambda_function.service.version"),
-            }
+        alias = {
+            "name": _ALIAS,
+            "function_name": Template("${aws_lambda_function.service.function_name}"),
+            "function_version": Template("${aws_lambda_function.service.version}"),
         }
-    return block
+        blocks["aws_lambda_alias"] = {_ALIAS: alias}
+    return blocks
 
 
 def _function(stack: Stack) -> Block:
     options = stack.options
     data_sources = {arn: name for name, arn in stack.unversioned_layers.items()}
     layers = [
-        Expression(f"data.aws_lambda_layer_version.{data_sources[arn]}.arn") if arn in data_sources else arn
+        Template(f"${{data.aws_lambda_layer_version.{data_sources[arn]}.arn}}") if arn in data_sources else arn
         for arn in options.layers
     ]
     block: Block = {
         "function_name": stack.function_name,
-        "role": Expression("aws_iam_role.service.arn"),
+        "role": Template("${aws_iam_role.service.arn}"),
         "s3_bucket": options.bucket,
         "s3_key": stack.archive_key,
         "handler": f"{ENTRY_MODULE}.lambda_handler",
@@ -220,7 +240,7 @@ def _function(stack: Stack) -> Block:
         "timeout": options.timeout,
         "layers": layers or None,
         "reserved_concurrent_executions": options.reserved_concurrency,
-        "environment": {"variables": Expression(f"merge(jsondecode(var.{VARIABLE_NAME}), local.variables)")},
+        "environment": {"variables": Template(f"${{merge(jsondecode(var.{_VARIABLE}), local.variables)}}")},
         "tags": {ARCHIVE_TAG: stack.archive_hash},
         # The policy depends on the log group, which Lambda would otherwise create itself.
         "depends_on": ["aws_iam_role_policy.service"],
@@ -244,21 +264,21 @@ def _api(stack: Stack) -> Block:
         "name": stack.function_name,
         "stage_name": stack.stage,
         "function_name": stack.function_name,
-        "function_arn": Expression("aws_lambda_function.service.arn"),
-        "routes": Expression("local.routes"),
+        "function_arn": Template("${aws_lambda_function.service.arn}"),
+        "routes": Template("${local.routes}"),
         "token_header": gateway.token_key,
         "authorizer_ttl": gateway.authorizer_ttl,
         "access_logs": options.access_logs,
         "log_retention_days": options.log_retention,
     }
     if gateway.kind == "rest":
-        block["gateway_responses"] = Expression("local.gateway_responses")
+        block["gateway_responses"] = Template("${local.gateway_responses}")
         block["binary_media_types"] = list(gateway.binary_media_types)
         block["xray_tracing"] = options.tracing
     if options.snap_start:
         # The function's ARN, taken from the alias so that the permission waits for it.
-        block["function_arn"] = Expression(f'trimsuffix(aws_lambda_alias.{ALIAS}.arn, ":{ALIAS}")')
-        block["function_qualifier"] = ALIAS
+        block["function_arn"] = Template(f'${{trimsuffix(aws_lambda_alias.{_ALIAS}.arn, ":{_ALIAS}")}}')
+        block["function_qualifier"] = _ALIAS
     return block
 
 
@@ -266,23 +286,23 @@ def _domain(domain: Domain) -> Block:
     return {
         "source": "./modules/custom_domain",
         "domain_name": domain.name,
-        "certificate_arn": domain.certificate or Expression("data.aws_acm_certificate.domain.arn"),
-        "api_id": Expression("module.api.id"),
-        "stage_name": Expression("module.api.stage_name"),
+        "certificate_arn": domain.certificate or Template("${data.aws_acm_certificate.domain.arn}"),
+        "api_id": Template("${module.api.id}"),
+        "stage_name": Template("${module.api.stage_name}"),
         "base_path": domain.base_path,
     }
 
 
 def _outputs(stack: Stack) -> Block:
     outputs: dict[str, tuple[str, Any]] = {
-        "id": ("ID of the API.", Expression("module.api.id")),
-        "url": ("URL of the stage.", Expression("module.api.url")),
-        "function": ("Name of the function.", Expression("aws_lambda_function.service.function_name")),
+        "id": ("ID of the API.", Template("${module.api.id}")),
+        "url": ("URL of the stage.", Template("${module.api.url}")),
+        "function": ("Name of the function.", Template("${aws_lambda_function.service.function_name}")),
         "archive": ("Content hash of the archive.", stack.archive_hash),
     }
     if stack.domain is not None:
-        outputs["domain_target"] = ("Host that the domain's DNS record points to.", Expression("module.domain.target"))
-        outputs["domain_zone_id"] = ("Route 53 zone of that host.", Expression("module.domain.zone_id"))
+        outputs["domain_target"] = ("Host that the domain's DNS record points to.", Template("${module.domain.target}"))
+        outputs["domain_zone_id"] = ("Route 53 zone of that host.", Template("${module.domain.zone_id}"))
     return {
         output_name(stack, name): {"description": description, "value": value}
         for name, (description, value) in outputs.items()

@@ -50,8 +50,6 @@ PLAN_PREFIX = ".plans-"
 VERSION_TIMEOUT = 60.0
 
 _NOT_COPIED = shutil.ignore_patterns(".*", "*.tfstate*", "*.log")
-# Not in a provider's schema.
-META_ARGUMENTS = frozenset({"depends_on"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +63,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """A plan in a file, which contains secrets.
-
-    Attributes:
-        changes: of resources, by address.
-        is_empty: there is nothing to apply, not even a new output.
-    """
+    """A plan in a file, which contains secrets. It is not empty if only an output changes."""
 
     file: Path
     summary: PlanSummary
@@ -83,18 +76,20 @@ class SavedPlan:
 
 
 def find_terraform(name: str | None, environment: Mapping[str, str]) -> Program:
-    """Find a program on the PATH of an environment: by default Terraform or else OpenTofu.
-
-    Raises:
-        DeployError: it is missing, too old, or does not print its version.
-    """
+    """Find a program on the PATH of an environment: by default Terraform or else OpenTofu."""
     names = ("terraform", "tofu") if name is None else (name,)
     for each in names:
         path = shutil.which(each, path=environment.get("PATH", os.defpath))
         if path is not None:
-            program = Program(Path(path), each, _read_version(path, environment))
-            _check_version(program)
-            return program
+            version = _read_version(path, environment)
+            numbers = re.match(r"(\d+)\.(\d+)", version)
+            if numbers is None or (int(numbers[1]), int(numbers[2])) < MIN_VERSION:
+                required = ".".join(map(str, MIN_VERSION))
+                raise DeployError(
+                    f"{Path(path)} is version {version}; {required} or later is required. Install a newer one "
+                    f"({INSTALL_PAGES[each]})."
+                )
+            return Program(Path(path), each, version)
     pages = " or ".join(INSTALL_PAGES[each] for each in names)
     if name is None:
         raise DeployError(f"Neither terraform nor tofu is on the PATH. Install one ({pages}).")
@@ -115,16 +110,6 @@ def _capture(
     """Run a command without input, and capture its output."""
     streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
     return subprocess.run(command, env=environment, check=False, **streams, **options)  # noqa: S603
-
-
-def _check_version(program: Program) -> None:
-    numbers = re.match(r"(\d+)\.(\d+)", program.version)
-    if numbers is None or (int(numbers[1]), int(numbers[2])) < MIN_VERSION:
-        required = ".".join(map(str, MIN_VERSION))
-        raise DeployError(
-            f"{program.path} is version {program.version}; {required} or later is required. Install a newer one "
-            f"({INSTALL_PAGES[program.name]})."
-        )
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -169,14 +154,7 @@ class Terraform:
     """Terraform in the directory of one stage. Its output goes to one log, and its files are private to the user.
 
     A command that fails or is interrupted raises `DeployError` with the cause in one line. Use it in the main thread,
-    which handles signals.
-
-    Args:
-        program: Terraform or OpenTofu.
-        directory: of the stage.
-        environment: added to the environment of this process.
-        log: overwritten.
-        secrets: values that are masked in errors and in the log.
+    which handles signals. Errors and log contain none of the secrets.
     """
 
     def __init__(
@@ -218,9 +196,8 @@ class Terraform:
         words += ["-destroy"] * destroy + [f"-target={target}" for target in targets]
         code, output = self._run("plan", "-json", *words, on_event=on_event, success=(0, 2))
         summary = next((event for event in output.events if isinstance(event, PlanSummary)), PlanSummary(0, 0, 0))
-        changes = [event for event in output.events if isinstance(event, PlannedChange)]
-        changes.sort(key=lambda change: change.address)
-        return SavedPlan(file, summary, tuple(changes), is_empty=code == 0)
+        changes = (event for event in output.events if isinstance(event, PlannedChange))
+        return SavedPlan(file, summary, tuple(sorted(changes, key=lambda each: each.address)), is_empty=code == 0)
 
     def apply(self, plan: SavedPlan, on_event: EventListener = ignore_events, all_done: str = ALL_DONE) -> None:
         """Apply a plan. If that fails or is interrupted, the error includes how many changes were made.
@@ -285,16 +262,10 @@ class Terraform:
 
 
 def validate_root(terraform: Terraform) -> list[str]:
-    """Validate a stage's directory without access to AWS or the state.
+    """Validate a stage's directory without access to AWS or the state, and return notes for the user.
 
     If the provider that the root module requires is not available (offline, with a mirror of an older one), a copy is
     validated with the available one.
-
-    Returns:
-        Notes for the user.
-
-    Raises:
-        DeployError: the root module is invalid, or no provider is available.
     """
     try:
         terraform.init(backend=False)
@@ -330,7 +301,8 @@ def _describe_provider(terraform: Terraform) -> str:
     schema = terraform.query("providers", "schema", "-json")["provider_schemas"][source]
     block = schema["resource_schemas"]["aws_lambda_function"]["block"]
     root = json.loads((terraform.directory / ROOT_FILE).read_text())
-    arguments = root["resource"]["aws_lambda_function"]["service"].keys() - META_ARGUMENTS
+    # Meta-arguments are not in a provider's schema.
+    arguments = root["resource"]["aws_lambda_function"]["service"].keys() - {"depends_on"}
     unknown = sorted(arguments - block["attributes"].keys() - block["block_types"].keys())
     missing = f", which does not know: {', '.join(unknown)}" if unknown else ""
     return f"Provider {PROVIDER_MAJOR}.x is not available here; validated with {versions[source]}{missing}."

@@ -32,12 +32,7 @@ _NOT_COPIED = shutil.ignore_patterns("examples", "*.md", ".terraform*", "*.tfsta
 
 
 def stage_directory(parent: Path, service: str, stage: str, emulator: bool = False) -> Path:
-    """Return the directory of a stage; a stage in an emulator has another one.
-
-    Example:
-        >>> stage_directory(Path("terraform"), "shop", "dev", emulator=True)
-        PosixPath('terraform/shop/dev+local')
-    """
+    """Return the directory of a stage; a stage in an emulator has another one."""
     return parent / slug(service) / (f"{stage}+local" if emulator else stage)
 
 
@@ -47,11 +42,7 @@ def find_user_files(directory: Path) -> list[Path]:
 
 
 def find_modules(package: Path = _PACKAGE) -> Path:
-    """Return the directory of the Terraform modules: in the installed package, or beside it in a clone.
-
-    Raises:
-        DeployError: it is in neither.
-    """
+    """Return the directory of the Terraform modules: in the installed package, or beside it in a clone."""
     for directory in (package / "terraform" / MODULES, package.parent / "terraform" / MODULES):
         if directory.is_dir():
             return directory
@@ -64,10 +55,6 @@ def write_root(
     """Write everything Terraform reads for a stage, and remove what an earlier deploy wrote.
 
     Each file is replaced as a whole and readable only by the user. A `.gitignore` excludes the service's directory.
-
-    Raises:
-        CommandError: a user file has a name that is written here.
-        DeployError: a file cannot be written.
     """
     contents = {ROOT_FILE: create_root(stack)} | ({OVERRIDE_FILE: override} if override is not None else {})
     for path in user_files:
@@ -95,18 +82,12 @@ def replace_root(directory: Path, content: Mapping[str, Any], override: Mapping[
 
 
 def read_deployed_root(directory: Path, stack: Stack) -> dict[str, Any] | None:
-    """Return the root module of the last deploy, without data sources, to delete the stage with it.
+    """Return the root module of the last deploy, without lookups, to delete the stage with it; None if there is none.
 
-    Returns:
-        None if no deploy wrote one: a `cws destroy` before the first deploy writes a root module without an archive,
-        whose backend does not count.
-
-    Raises:
-        CommandError: the options name another backend than that of the deploy.
+    A `cws destroy` before the first deploy writes a root module without an archive, whose backend does not count.
     """
-    try:
-        root = json.loads((directory / ROOT_FILE).read_text())
-    except FileNotFoundError:
+    root = _read_root(directory)
+    if root is None:
         return None
     current, requested = parse_backend(root), stack.backend
     is_deployed = read_deployed_archive(directory) is not None
@@ -117,7 +98,8 @@ def read_deployed_root(directory: Path, stack: Stack) -> dict[str, Any] | None:
             f"stored it in {_describe(current)}. Omit that option, or move {directory / ROOT_FILE} away."
         )
     if is_deployed and is_same:
-        return remove_lookups(root)
+        remove_lookups(root)
+        return root
     # Otherwise Terraform would offer to migrate the state.
     (directory / BACKEND_FILE).unlink(missing_ok=True)
     return None
@@ -125,12 +107,19 @@ def read_deployed_root(directory: Path, stack: Stack) -> dict[str, Any] | None:
 
 def read_deployed_archive(directory: Path) -> tuple[str, str] | None:
     """Return bucket and key of the archive in a stage's root module; None if no deploy wrote it."""
-    try:
-        root = json.loads((directory / ROOT_FILE).read_text())
-    except FileNotFoundError:
+    root = _read_root(directory)
+    if root is None:
         return None
     function = root["resource"]["aws_lambda_function"]["service"]
     return (function["s3_bucket"], function["s3_key"]) if function["tags"][ARCHIVE_TAG] else None
+
+
+def _read_root(directory: Path) -> dict[str, Any] | None:
+    try:
+        root: dict[str, Any] = json.loads((directory / ROOT_FILE).read_text())
+    except FileNotFoundError:
+        return None
+    return root
 
 
 def has_resources(directory: Path) -> bool:

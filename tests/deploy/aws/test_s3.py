@@ -1,6 +1,7 @@
 """Archives in S3: in the emulator, and on servers that reject requests as AWS does."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from coworks_async.deploy.archive.build import Archive
 from coworks_async.deploy.aws.account import open_session
 from coworks_async.deploy.aws.s3 import create_bucket, delete_archives, upload_archive
-from coworks_async.deploy.stack import Stack, archive_key
+from coworks_async.deploy.stack import Stack
 from coworks_async.exceptions import DeployError
 from tests.deploy.accounts import REGION, create_session, make_function, reject_operation, serve_response
 from tests.deploy.stacks import stack
@@ -138,12 +139,16 @@ def put_objects(session: Any, bucket: str, *keys: str) -> None:
         session.client("s3").put_object(Bucket=bucket, Key=key, Body=b"")
 
 
+def archive_key(archive_hash: str, **options: Any) -> str:
+    return replace(stack(**options), archive_hash=archive_hash).archive_key
+
+
 def delete(session: Any, bucket: str, key: str, stack: Stack) -> list[str]:
     return list(delete_archives(session, stack, bucket, key))
 
 
 def test_a_bucket_is_created_once_and_deleted_with_the_last_archive(session: Any, bucket: str):
-    key = archive_key("shop", NEW)
+    key = archive_key(NEW)
     create_bucket(session, bucket)
     put_objects(session, bucket, key)
     create_bucket(session, bucket)
@@ -169,16 +174,16 @@ def test_a_bucket_that_cannot_be_created_is_one_line(monkeypatch: pytest.MonkeyP
 def test_a_bucket_that_the_user_created_is_kept_even_if_it_is_empty(session: Any, bucket: str):
     client = session.client("s3")
     client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    assert delete(session, bucket, archive_key("shop", NEW), stack()) == []
+    assert delete(session, bucket, archive_key(NEW), stack()) == []
     client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "team", "Value": "shop"}]})
-    assert delete(session, bucket, archive_key("shop", NEW), stack()) == []
+    assert delete(session, bucket, archive_key(NEW), stack()) == []
     assert list_buckets(session) == [bucket]
 
 
 def test_the_last_stage_is_deleted_with_the_archives_of_earlier_deploys_only(session: Any, bucket: str):
     create_bucket(session, bucket)
     foreign = (f"shop/notes-{OLD}.zip", "shop/notes.zip", f"shops/{OLD}.zip", f"shop/{OLD}.zip.txt")
-    own = (archive_key("shop", NEW), archive_key("shop", OLD))
+    own = (archive_key(NEW), archive_key(OLD))
     put_objects(session, bucket, *foreign, *own)
     assert set(delete(session, bucket, own[0], stack())) == {f"s3://{bucket}/{key}" for key in own}
     assert set(list_keys(session, bucket)) == set(foreign)
@@ -186,7 +191,7 @@ def test_the_last_stage_is_deleted_with_the_archives_of_earlier_deploys_only(ses
 
 def test_while_another_stage_exists_only_the_deleted_stages_archive_is_deleted(session: Any, bucket: str):
     create_bucket(session, bucket)
-    old, new, other = (archive_key("shop", each) for each in (OLD, NEW, OTHER))
+    old, new, other = (archive_key(each) for each in (OLD, NEW, OTHER))
     put_objects(session, bucket, old, new, other)
     make_function(
         session, stack(stage="prod"), {"coworks:service": "shop", "coworks:stage": "prod", "coworks:archive": OTHER}
@@ -198,7 +203,7 @@ def test_while_another_stage_exists_only_the_deleted_stages_archive_is_deleted(s
 
 def test_archives_with_a_key_of_the_user_are_found_by_it(session: Any, bucket: str):
     create_bucket(session, bucket)
-    key, other = archive_key("shop", NEW, "releases/shop.zip"), archive_key("shop", OLD, "releases/other.zip")
+    key, other = archive_key(NEW, key="releases/shop.zip"), archive_key(OLD, key="releases/other.zip")
     put_objects(session, bucket, key, other)
     assert delete(session, bucket, key, stack()) == [f"s3://{bucket}/{key}"]
     assert list_keys(session, bucket) == [other]
@@ -207,4 +212,4 @@ def test_archives_with_a_key_of_the_user_are_found_by_it(session: Any, bucket: s
 def test_archives_that_cannot_be_deleted_are_one_line(session: Any, bucket: str):
     reject_operation(session, "s3.ListObjectsV2", 403, "AccessDenied", "No")
     with pytest.raises(DeployError, match=rf"^Cannot delete the archives in the bucket '{bucket}': No\.$"):
-        delete(session, bucket, archive_key("shop", NEW), stack())
+        delete(session, bucket, archive_key(NEW), stack())

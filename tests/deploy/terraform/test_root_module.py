@@ -1,6 +1,7 @@
 """The root module of a stage, and the list of what it creates."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,14 @@ import pytest
 
 from coworks_async import TechMicroService, entry
 from coworks_async.deploy import emulator
-from coworks_async.deploy.stack import create_stack
-from coworks_async.deploy.terraform.root_module import create_root, list_resources
+from coworks_async.deploy.terraform.root_module import Template, create_root, encode_variables, list_resources, render
 from coworks_async.deploy.terraform.workdir import write_root
 from coworks_async.gateway.routes import GatewayKind
 from tests.deploy.stacks import EVERY_OPTION, LAYER, Jobs, Shop, service_with_entries, stack
 from tests.deploy.toolchain import Toolchain
 
 KINDS: tuple[GatewayKind, ...] = ("rest", "http")
+OPTIONS = asdict(EVERY_OPTION)
 
 
 def function(**options: Any) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def test_without_options_only_required_keys_are_set():
 
 
 def test_options_reach_the_function():
-    root = create_root(create_stack(Shop(), "dev", EVERY_OPTION, "0f3a"))
+    root = create_root(stack(**OPTIONS))
     block = root["resource"]["aws_lambda_function"]["service"]
     assert (block["memory_size"], block["timeout"], block["reserved_concurrent_executions"]) == (512, 20, 3)
     assert (block["architectures"], block["runtime"]) == (["arm64"], "python3.13")
@@ -181,6 +182,27 @@ def test_output_names_start_with_the_service_name(name: str, output: str):
     assert {each.removeprefix(output.removesuffix("id")) for each in outputs} == {"id", "url", "function", "archive"}
 
 
+def test_text_that_looks_like_an_expression_is_escaped():
+    assert render({"a": ["${x}", "%{if x}", "$x %x"]}) == {"a": ["$${x}", "%%{if x}", "$x %x"]}
+
+
+def test_templates_are_unchanged():
+    assert render((Template("${local.x}"),)) == ["${local.x}"]
+    assert render(Template(["arn:${local.x}:$${y}"])) == ["arn:${local.x}:$${y}"]
+
+
+def test_other_values_are_unchanged():
+    assert render({"a": True, "b": 3, "c": None}) == {"a": True, "b": 3, "c": None}
+
+
+def test_terraform_receives_one_ascii_json_string():
+    variables = {"TOKEN": '${x} %{y} "\\', "NAME": "Zoë 🎉\b"}
+    encoded = encode_variables(variables)
+    assert list(encoded) == ["TF_VAR_environment"]
+    assert encoded["TF_VAR_environment"].isascii()
+    assert json.loads(encoded["TF_VAR_environment"]) == variables
+
+
 def test_text_of_the_user_is_not_evaluated():
     root = create_root(stack(key="${file('x')}", terraform_cloud="${x}", log_retention=1))
     assert root["resource"]["aws_lambda_function"]["service"]["s3_key"] == "$${file('x')}-0f3a.zip"
@@ -217,11 +239,7 @@ def test_a_domain_is_listed_with_its_base_path():
 
 @pytest.mark.parametrize("kind", ["rest", pytest.param("http", marks=pytest.mark.end_to_end)])
 def test_a_root_module_with_every_option_is_valid(kind: GatewayKind, toolchain: Toolchain, tmp_path: Path):
-    options = {name: getattr(EVERY_OPTION, name) for name in EVERY_OPTION.__slots__} | {
-        "gateway": kind,
-        "tf_bucket": "states",
-    }
-    made = stack(Jobs(), **options)
+    made = stack(Jobs(), **OPTIONS | {"gateway": kind, "tf_bucket": "states"})
     write_root(made, tmp_path / "dev", override=emulator.create_override(made, "http://127.0.0.1:1"))
     toolchain.run(tmp_path / "dev", "init", "-backend=false")
     report = json.loads(toolchain.run(tmp_path / "dev", "validate", "-json").stdout)

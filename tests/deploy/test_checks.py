@@ -1,4 +1,4 @@
-"""A stack that exceeds API Gateway's quotas is rejected before Terraform runs."""
+"""A stack that exceeds API Gateway's quotas, or variables that Lambda rejects, are errors before a build."""
 
 import re
 from typing import Any
@@ -8,7 +8,8 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 
 from coworks_async import Blueprint, TechMicroService, entry
-from coworks_async.deploy.quotas import DEFAULT_QUOTA, check_quotas
+from coworks_async.deploy import checks
+from coworks_async.deploy.checks import RESERVED_NAMES, check_quotas, check_variables
 from coworks_async.exceptions import CommandError
 from coworks_async.gateway.routes import GatewayKind
 from tests.deploy.stacks import Shop, service_with_entries, stack
@@ -16,13 +17,13 @@ from tests.deploy.stacks import Shop, service_with_entries, stack
 KINDS: tuple[GatewayKind, ...] = ("rest", "http")
 
 
-def check(app: TechMicroService, quota: int = DEFAULT_QUOTA, **options: Any) -> None:
-    check_quotas(stack(app, **options), app.entries, quota)
+def check(app: TechMicroService, **options: Any) -> None:
+    check_quotas(stack(app, **options), app.entries)
 
 
-def check_error(app: TechMicroService, quota: int = DEFAULT_QUOTA, **options: Any) -> str:
+def check_error(app: TechMicroService, **options: Any) -> str:
     with pytest.raises(CommandError) as caught:
-        check(app, quota, **options)
+        check(app, **options)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -79,7 +80,7 @@ def test_a_blueprints_entry_is_named_with_its_blueprint():
     assert "nested.get_e_f_g_h_i (/a/b/c/d/e/f/g/h/i)" in check_error(app)
 
 
-def test_too_many_resources_of_a_rest_api_are_rejected_with_their_main_prefixes():
+def test_too_many_resources_of_a_rest_api_are_rejected_with_their_main_prefixes(monkeypatch: pytest.MonkeyPatch):
     class Crowd(Blueprint):
         @entry
         async def get_one(self, a):
@@ -92,16 +93,19 @@ def test_too_many_resources_of_a_rest_api_are_rejected_with_their_main_prefixes(
     app = Shop()
     app.register_blueprint(Crowd(), "/crowd")
     # The root, /items, its parameter, /crowd, and four below it.
-    check(app, quota=8)
-    message = check_error(app, quota=7)
+    monkeypatch.setattr(checks, "DEFAULT_QUOTA", 8)
+    check(app)
+    monkeypatch.setattr(checks, "DEFAULT_QUOTA", 7)
+    message = check_error(app)
     assert "8 resources" in message
     assert "/crowd (2), /items (1)" in message
 
 
-def test_the_default_quota_is_300():
+def test_the_default_quota_is_300(monkeypatch: pytest.MonkeyPatch):
     check(service_with_entries(299))
     assert "301 resources" in check_error(service_with_entries(300))
-    check(service_with_entries(300), quota=301)
+    monkeypatch.setattr(checks, "DEFAULT_QUOTA", 301)
+    check(service_with_entries(300))
 
 
 def test_too_many_routes_of_an_http_api_are_rejected():
@@ -172,3 +176,45 @@ def test_routes_follow_the_rules_of_api_gateway(kind: GatewayKind):
     assert len(paths) > 10
     assert [names for names in shapes.values() if len(names) > 1] == []
     check(app, gateway=kind)
+
+
+# Environment variables.
+
+
+def check_variables_error(variables: dict[str, str]) -> str:
+    with pytest.raises(CommandError) as caught:
+        check_variables(variables, stack())
+    message = str(caught.value)
+    assert not any(value and value in message for value in variables.values()), "the message contains a value"
+    return message
+
+
+def test_valid_variables_pass():
+    check_variables({"TOKEN": "token", "aws_region": "x", "AWS_ENDPOINT_URL": "https://x", "TZ": "UTC"}, stack())
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
+def test_a_reserved_variable_is_named(name: str):
+    assert f"Lambda reserves {name}." in check_variables_error({"TOKEN": "s3cr3t", name: "s3cr3t"})
+
+
+@pytest.mark.parametrize("name", ["A", "1A", "_A", "A-B", "A.B", "É1", "A B", ""])
+def test_an_invalid_name_is_named(name: str):
+    assert repr(name) in check_variables_error({name: "s3cr3t"})
+
+
+def test_the_maximum_is_4096_bytes_of_json_with_the_built_in_variables():
+    available = 4096 - len('{"CWS_STAGE":"dev","TOKEN":""}')
+    check_variables({"TOKEN": "x" * available}, stack())
+    message = check_variables_error({"TOKEN": "x" * (available + 1)})
+    assert "take 4097 bytes; Lambda's maximum is 4096. The largest are TOKEN." in message
+
+
+def test_bytes_are_counted_not_characters():
+    check_variables({"TOKEN": "é" * 2000}, stack())
+    check_variables_error({"TOKEN": "é" * 2100})
+
+
+def test_the_three_largest_variables_are_named():
+    variables = {"SMALL": "!", "ONE": "1" * 1000, "TWO": "2" * 2000, "THREE": "3" * 3000}
+    assert "The largest are THREE, TWO, ONE." in check_variables_error(variables)
