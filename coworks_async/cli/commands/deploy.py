@@ -29,7 +29,7 @@ ARCHIVE_ONLY = ("ignore", "layer_provides", "module_name")
 
 @click.command()
 @click.option("--bucket", type=TEXT, required=True, help="S3 bucket of the archive.")
-@click.option("--key", type=TEXT, help="Its name there; the content hash is inserted before the extension.")
+@click.option("--key", type=TEXT, help="S3 key of the archive; the content hash is inserted before the extension.")
 @account_options
 @terraform_options
 @click.option("--layers", type=TEXT, metavar="ARN", multiple=True, help="Layer of the function; repeatable.")
@@ -37,7 +37,9 @@ ARCHIVE_ONLY = ("ignore", "layer_provides", "module_name")
 @click.option("--timeout", type=int, metavar="SECONDS", help="Timeout of the function.  [default: AWS's, 3]")
 @click.option("--reserved-concurrency", type=int, metavar="N", help="Maximum concurrency of the function.")
 @click.option("--subnets", type=TEXT, metavar="ID", multiple=True, help="Subnet of the function; repeatable.")
-@click.option("--security-groups", type=TEXT, metavar="ID", multiple=True, help="Its security group; repeatable.")
+@click.option(
+    "--security-groups", type=TEXT, metavar="ID", multiple=True, help="Security group of the function; repeatable."
+)
 @click.option("--snap-start", is_flag=True, help="Start the function from a snapshot.")
 @click.option("--tracing", is_flag=True, help="Trace API and function with X-Ray.")
 @click.option("--access-logs/--no-access-logs", default=True, show_default=True, help="Log each request of the API.")
