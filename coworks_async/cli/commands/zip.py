@@ -12,7 +12,14 @@ from coworks_async.cli.app_loader import load_service
 from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.options import NonEmptyPath, archive_options, create_archive_options
 from coworks_async.cli.project import Project
-from coworks_async.deploy.archive.build import REPORTED_PARTS, Archive, ArchiveOptions, build_archive, format_size
+from coworks_async.deploy.archive.build import (
+    REPORTED_PARTS,
+    Archive,
+    ArchiveOptions,
+    build_archive,
+    format_size,
+    sum_parts,
+)
 from coworks_async.deploy.options import Architecture
 from coworks_async.deploy.stack import slug
 from coworks_async.exceptions import CommandError
@@ -72,7 +79,7 @@ def _check_writable(output: Path) -> None:
 def _format_report(archive: Archive, options: ArchiveOptions, *, list_members: bool) -> Iterator[str]:
     sizes = f"{format_size(archive.size)}, {format_size(archive.unpacked)} unpacked"
     yield f"{archive.path}: {sizes}, for Python {options.python} on {options.architecture}"
-    for name, size in list(archive.parts.items())[:REPORTED_PARTS]:
+    for name, size in sum_parts(archive.members)[:REPORTED_PARTS]:
         yield f"{format_size(size):>10}  {name}"
     yield f"Content hash {archive.content_hash}"
     for note in archive.notes:
