@@ -8,23 +8,17 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from coworks_async.cli.deploy_options import (
-    ConsoleListener,
-    account_options,
-    open_target,
-    terraform_directory,
-    terraform_options,
-)
+from coworks_async.cli.deploy_options import ConsoleListener, create_archive_options, open_target, terraform_directory
 from coworks_async.cli.errors import on_interrupt
-from coworks_async.cli.options import TEXT, NameValue, archive_options, create_archive_options
+from coworks_async.cli.options import TEXT, NameValue, account_options, archive_options, terraform_options
 from coworks_async.cli.project import Project
 from coworks_async.deploy.deployer import NO_CHANGES, Deployer, Deployment
 from coworks_async.deploy.options import DeployOptions
 from coworks_async.exceptions import CommandError
 from coworks_async.service import TechMicroService
 
-# Options of the archive only.
-ARCHIVE_ONLY = ("ignore", "layer_provides", "module_name")
+# Parameters that `DeployOptions` does not have under this name.
+_ARCHIVE_ONLY = ("arch", "ignore", "layer_provides", "module_name")
 
 
 @click.command()
@@ -82,13 +76,10 @@ def deploy(
         options |= _local_defaults(click.get_current_context())
     target, location = open_target(project, profile_name, region, local)
     directory = terraform_directory(project, terraform_dir)
-    stack_options = {name: value for name, value in options.items() if name not in ("arch", *ARCHIVE_ONLY)}
+    stack_options = {name: value for name, value in options.items() if name not in _ARCHIVE_ONLY}
     deploy_options = DeployOptions(architecture=options["arch"], region=target.region, **stack_options)
     deployer = Deployer(target, deploy_options, directory, ConsoleListener(), terraform)
-    names = ("python", "arch", *ARCHIVE_ONLY)
-    archive = create_archive_options(
-        project, location, target.service, terraform_dir=directory, **{name: options[name] for name in names}
-    )
+    archive = create_archive_options(project, location, target.service, options, directory)
     if dry:
         click.echo("\n".join(deployer.validate(archive)))
     elif plan:
@@ -118,12 +109,7 @@ def _report(deployment: Deployment, service: TechMicroService, has_authorizer: b
 
 
 def create_curl(service: TechMicroService, url: str) -> str:
-    """Return a curl command for the root entry, or for the first GET entry without path parameters.
-
-    Example:
-        >>> create_curl(app, "https://x.execute-api.eu-west-1.amazonaws.com/dev")
-        'curl -H "Authorization:token" https://x.execute-api.eu-west-1.amazonaws.com/dev/'
-    """
+    """Return a curl command for the root entry, or for the first GET entry without path parameters."""
     gets = [entry for entry in service.entries if entry.method == "GET" and "{" not in entry.path]
     entry = min(gets, key=lambda each: (each.path != "/", each.path), default=None)
     if entry is None:
