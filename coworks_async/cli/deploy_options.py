@@ -1,75 +1,33 @@
-"""Options shared by the commands for deployed stages, and the stage that they name."""
+"""Prepare a deploy from the options of a command: the stage that they name, and the content of its archive."""
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import redirect_stdout
+from operator import attrgetter
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import click
 
-from coworks_async.cli.app_loader import AppLocation, load_service
-from coworks_async.cli.options import TERRAFORM_DIRECTORY, TEXT, NonEmptyPath
+from coworks_async.cli.app_loader import AppLocation, find_default_name, is_factory, load_service
+from coworks_async.cli.options import EMULATOR_URL, TERRAFORM_DIRECTORY
 from coworks_async.cli.output import terraform_progress, upload_progress
 from coworks_async.cli.project import Project, read_stage_variables
+from coworks_async.deploy.archive.build import ArchiveOptions
+from coworks_async.deploy.archive.staging import find_used_modules
 from coworks_async.deploy.aws.account import find_configured_region
 from coworks_async.deploy.deployer import StageTarget
 from coworks_async.deploy.emulator import create_environment
 from coworks_async.exceptions import CommandError
-
-Command = TypeVar("Command", bound=Callable[..., object])
-
-EMULATOR_URL = "http://127.0.0.1:4566"
+from coworks_async.service import TechMicroService
 
 UNKNOWN_BUCKET = "unknown"
 """The bucket of a stack that is not deployed with it."""
 
-_ACCOUNT_OPTIONS = (
-    click.option("--profile-name", type=TEXT, metavar="NAME", help="Profile of your AWS configuration."),
-    click.option("--region", type=TEXT, help="AWS region.  [default: AWS_REGION, else the profile's]"),
-    click.option(
-        "--local",
-        type=TEXT,
-        metavar="[URL]",
-        is_flag=False,
-        flag_value=EMULATOR_URL,
-        help=f"Use an AWS emulator.  [default URL: {EMULATOR_URL}]",
-    ),
-)
-
-_TERRAFORM_OPTIONS = (
-    click.option("--terraform", type=click.Choice(["terraform", "tofu"]), help="Program to run."),
-    click.option(
-        "--terraform-dir",
-        type=NonEmptyPath(file_okay=False),
-        help=f"Directory of your Terraform files and of the stages.  [default: {TERRAFORM_DIRECTORY} in the project]",
-    ),
-    click.option("--tf-bucket", type=TEXT, metavar="BUCKET", help="Store Terraform's state in S3."),
-    click.option(
-        "--terraform-cloud", type=TEXT, metavar="ORGANIZATION", help="Store Terraform's state in Terraform Cloud."
-    ),
-    click.option("--workspace", type=TEXT, help="Workspace in Terraform Cloud.  [default: <service>-<stage>]"),
-    click.option("--gateway", type=click.Choice(["rest", "http"]), default="rest", show_default=True, help="API type."),
-)
-
-
-def account_options(command: Command) -> Command:
-    """Add the options that choose an AWS account: `profile_name`, `region`, `local`."""
-    for option in reversed(_ACCOUNT_OPTIONS):
-        command = option(command)
-    return command
-
-
-def terraform_options(command: Command) -> Command:
-    """Add the options for Terraform and its state."""
-    for option in reversed(_TERRAFORM_OPTIONS):
-        command = option(command)
-    return command
-
 
 class ConsoleListener:
-    """Shows the progress of a deploy; a `DeployListener`."""
+    """A `DeployListener` that shows the progress of a deploy."""
 
     message = staticmethod(click.echo)
     terraform_step = staticmethod(terraform_progress)
@@ -104,3 +62,35 @@ def open_target(
 def terraform_directory(project: Project, terraform_dir: Path | None) -> Path:
     """Return the directory of the user's Terraform files and of the stages."""
     return terraform_dir.resolve() if terraform_dir is not None else project.directory / TERRAFORM_DIRECTORY
+
+
+def create_archive_options(
+    project: Project,
+    location: AppLocation,
+    service: TechMicroService,
+    options: Mapping[str, Any],
+    terraform_dir: Path | None = None,
+) -> ArchiveOptions:
+    """Create the archive options of a loaded service from the values of a command's `archive_options`."""
+    root = location.import_path[0].resolve()
+    if not root.is_relative_to(project.directory):
+        raise CommandError(
+            f"{location.file} is outside the project's folder {project.directory}: choose another with -p."
+        )
+    folder = root.relative_to(project.directory).as_posix()
+    module = sys.modules[location.module]
+    attribute = location.attribute or find_default_name(module)
+    return ArchiveOptions(
+        directory=project.directory,
+        module=location.module,
+        attribute=attribute,
+        is_factory=is_factory(attrgetter(attribute)(module)),
+        import_folder="" if folder == "." else folder,
+        python=options["python"],
+        architecture=options["arch"],
+        ignore=options["ignore"],
+        never=(terraform_directory(project, terraform_dir), *filter(None, [project.env_file])),
+        layer_provides=options["layer_provides"],
+        module_names=options["module_name"],
+        used_modules=find_used_modules(service, project.directory),
+    )

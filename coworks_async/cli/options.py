@@ -1,22 +1,12 @@
-"""Parameter types of all commands, and the options that determine the content of an archive."""
+"""Parameter types of all commands, and the options that several commands share."""
 
-import sys
-from collections.abc import Callable, Sequence
-from operator import attrgetter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from coworks_async.cli.project import Project
-from coworks_async.exceptions import CommandError
-
 if TYPE_CHECKING:
-    from coworks_async.cli.app_loader import AppLocation
-    from coworks_async.deploy.archive.build import ArchiveOptions
-    from coworks_async.deploy.options import Architecture
-    from coworks_async.service import TechMicroService
-
     _ParamType = click.ParamType[Any]
 else:
     # Not generic before click 8.4.
@@ -24,6 +14,7 @@ else:
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
+EMULATOR_URL = "http://127.0.0.1:4566"
 TERRAFORM_DIRECTORY = "terraform"
 
 
@@ -33,8 +24,12 @@ class NonEmptyText(_ParamType):
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the text."""
-        return _check_not_empty(self, value, param, ctx)
+        if value == "":
+            self.fail("The value is empty.", param, ctx)
+        return value
+
+
+TEXT = NonEmptyText()
 
 
 class NonEmptyPath(click.Path):
@@ -44,8 +39,7 @@ class NonEmptyPath(click.Path):
         super().__init__(path_type=Path, **kinds)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Convert the text to a path."""
-        return super().convert(_check_not_empty(self, value, param, ctx), param, ctx)
+        return super().convert(TEXT.convert(value, param, ctx), param, ctx)
 
 
 class UnsplitText(_ParamType):
@@ -54,7 +48,6 @@ class UnsplitText(_ParamType):
     name = "text"
 
     def split_envvar_value(self, rv: str) -> list[str]:
-        """Return the variable's text as one value."""
         return [rv]
 
 
@@ -67,7 +60,6 @@ class IntRange(_ParamType):
         self.minimum, self.maximum = minimum, maximum
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Convert the text to an integer."""
         text = str(value)
         if text.isdecimal() and self.minimum <= int(text) <= self.maximum:
             return int(text)
@@ -80,22 +72,55 @@ class NameValue(_ParamType):
     name = "pair"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Split the text."""
         name, separator, content = value.partition("=")
         if not separator or not name:
             self.fail(f"{value!r} is not NAME=VALUE.", param, ctx)
         return name, content
 
 
-def _check_not_empty(kind: _ParamType, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-    if value == "":
-        kind.fail("The value is empty.", param, ctx)
-    return value
+def _share(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Return a decorator that adds options to a command."""
+
+    def add_options(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add_options
 
 
-TEXT = NonEmptyText()
+# Options that choose an AWS account.
+account_options = _share(
+    click.option("--profile-name", type=TEXT, metavar="NAME", help="Profile of your AWS configuration."),
+    click.option("--region", type=TEXT, help="AWS region.  [default: AWS_REGION, else the profile's]"),
+    click.option(
+        "--local",
+        type=TEXT,
+        metavar="[URL]",
+        is_flag=False,
+        flag_value=EMULATOR_URL,
+        help=f"Use an AWS emulator.  [default URL: {EMULATOR_URL}]",
+    ),
+)
 
-_ARCHIVE_OPTIONS = (
+# Options of Terraform and its state.
+terraform_options = _share(
+    click.option("--terraform", type=click.Choice(["terraform", "tofu"]), help="Program to run."),
+    click.option(
+        "--terraform-dir",
+        type=NonEmptyPath(file_okay=False),
+        help=f"Directory of your Terraform files and of the stages.  [default: {TERRAFORM_DIRECTORY} in the project]",
+    ),
+    click.option("--tf-bucket", type=TEXT, metavar="BUCKET", help="Store Terraform's state in S3."),
+    click.option(
+        "--terraform-cloud", type=TEXT, metavar="ORGANIZATION", help="Store Terraform's state in Terraform Cloud."
+    ),
+    click.option("--workspace", type=TEXT, help="Workspace in Terraform Cloud.  [default: <service>-<stage>]"),
+    click.option("--gateway", type=click.Choice(["rest", "http"]), default="rest", show_default=True, help="API type."),
+)
+
+# Options that determine the content of an archive.
+archive_options = _share(
     click.option(
         "--python",
         type=click.Choice(["3.11", "3.12", "3.13", "3.14"]),
@@ -132,62 +157,3 @@ _ARCHIVE_OPTIONS = (
         help="Include a module or package of this environment; repeatable.",
     ),
 )
-
-
-def archive_options(command: Command) -> Command:
-    """Add the archive options to a command: `python`, `arch`, `ignore`, `layer_provides`, `module_name`."""
-    for option in reversed(_ARCHIVE_OPTIONS):
-        command = option(command)
-    return command
-
-
-def create_archive_options(
-    project: Project,
-    location: "AppLocation",
-    service: "TechMicroService",
-    *,
-    python: str,
-    arch: "Architecture",
-    ignore: Sequence[str],
-    layer_provides: Sequence[str],
-    module_name: Sequence[str],
-    terraform_dir: Path | None = None,
-) -> "ArchiveOptions":
-    """Create the `ArchiveOptions` of a loaded service from the values of the command's options.
-
-    Args:
-        terraform_dir: always excluded; by default the project's `terraform`.
-
-    Raises:
-        CommandError: the service's module is outside the project's folder.
-    """
-    # `cws --help` imports this module, and does not need a deploy.
-    from coworks_async.cli.app_loader import find_default_name, is_factory
-    from coworks_async.deploy.archive.build import ArchiveOptions
-    from coworks_async.deploy.archive.staging import find_used_modules
-
-    root = location.import_path[0].resolve()
-    if not root.is_relative_to(project.directory):
-        raise CommandError(
-            f"{location.file} is outside the project's folder {project.directory}: choose another with -p."
-        )
-    folder = root.relative_to(project.directory).as_posix()
-    module = sys.modules[location.module]
-    attribute = location.attribute or find_default_name(module)
-    never = [terraform_dir or project.directory / TERRAFORM_DIRECTORY]
-    if project.env_file is not None:
-        never.append(project.env_file)
-    return ArchiveOptions(
-        directory=project.directory,
-        module=location.module,
-        attribute=attribute,
-        is_factory=is_factory(attrgetter(attribute)(module)),
-        import_folder="" if folder == "." else folder,
-        python=python,
-        architecture=arch,
-        ignore=tuple(ignore),
-        never=tuple(never),
-        layer_provides=tuple(layer_provides),
-        module_names=tuple(module_name),
-        used_modules=find_used_modules(service, project.directory),
-    )

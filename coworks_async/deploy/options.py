@@ -65,53 +65,35 @@ class DeployOptions:
     """Options of a deployment. AWS chooses a default for each that is None or empty.
 
     How to reach AWS and Terraform (profile, emulator, program) is not part of them.
-
-    Attributes:
-        bucket: S3 bucket of the archive.
-        key: name of the archive there; its content hash is inserted before the extension.
-        layers: ARNs; one without a version means the newest version.
-        memory_size: in MB.
-        timeout: in seconds.
-        log_retention: in days.
-        authorizer_ttl: seconds for which the gateway caches an authorizer result.
-        domain: `api.example.com` or, with a base path, `api.example.com/v1`.
-        certificate: ARN; by default the newest certificate issued for the domain.
-        tf_bucket: S3 bucket of Terraform's state.
-        terraform_cloud: Terraform Cloud organization that stores the state instead, in `workspace`.
-        tags: names and values.
     """
 
     bucket: str
-    key: str | None = None
+    key: str | None = None  # Key of the archive; its content hash is inserted before the extension.
     region: str | None = None
     gateway: GatewayKind = "rest"
     python: str = "3.13"
     architecture: Architecture = "arm64"
-    memory_size: int | None = None
-    timeout: int | None = None
-    layers: Sequence[str] = ()
+    memory_size: int | None = None  # MB.
+    timeout: int | None = None  # Seconds.
+    layers: Sequence[str] = ()  # ARNs; one without a version means the newest version.
     reserved_concurrency: int | None = None
     subnets: Sequence[str] = ()
     security_groups: Sequence[str] = ()
     snap_start: bool = False
     tracing: bool = False
     access_logs: bool = True
-    log_retention: int = 30
-    authorizer_ttl: int = AUTHORIZER_TTL
-    domain: str | None = None
-    certificate: str | None = None
-    tf_bucket: str | None = None
-    terraform_cloud: str | None = None
+    log_retention: int = 30  # Days.
+    authorizer_ttl: int = AUTHORIZER_TTL  # Seconds for which the gateway caches an authorizer result.
+    domain: str | None = None  # `api.example.com` or, with a base path, `api.example.com/v1`.
+    certificate: str | None = None  # ARN; by default the newest certificate issued for the domain.
+    tf_bucket: str | None = None  # S3 bucket of Terraform's state.
+    terraform_cloud: str | None = None  # Organization that stores the state instead, in `workspace`.
     workspace: str | None = None
-    tags: Sequence[tuple[str, str]] = ()
+    tags: Sequence[tuple[str, str]] = ()  # Names and values.
 
 
 def check_options(options: DeployOptions) -> None:
-    """Check every option but the domain, which `create_stack` parses.
-
-    Raises:
-        CommandError: AWS does not accept a value, or an option requires another one.
-    """
+    """Check every option but the domain, which `create_stack` parses."""
     for name, (low, high) in _RANGES.items():
         value = getattr(options, name)
         if value is not None and not low <= value <= high:

@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from coworks_async.deploy.archive.dependencies import Installer, LambdaPlatform, find_requirements
+from coworks_async.deploy.archive.dependencies import Installer, find_requirements
 
 Install = Callable[..., list[str]]
-
-ARM = LambdaPlatform("3.13", "arm64")
 
 PROJECT = """
 [project]
@@ -38,14 +36,13 @@ def project(tmp_path: Path) -> Path:
 def install(project: Path, tmp_path: Path) -> Install:
     """Return a function that installs the project's dependencies and lists the top of the folder, without metadata."""
 
-    def install(platform: LambdaPlatform = ARM, layer_provides: tuple[str, ...] = ("coworks-async",)) -> list[str]:
+    def install(python: str = "3.13", layer_provides: tuple[str, ...] = ("coworks-async",)) -> list[str]:
         work, tree = tmp_path / "work", tmp_path / "tree"
         for folder in (work, tree):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-        Installer(platform, work, tmp_path / "logs" / "archive.log").install(
-            find_requirements(project, project), tree, layer_provides
-        )
+        requirements = find_requirements(project, project)
+        Installer(python, "arm64", requirements, work, tmp_path / "logs" / "archive.log").install(tree, layer_provides)
         names = sorted(path.name for path in tree.iterdir() if path.suffix != ".dist-info")
         return [name for name in names if name not in (".lock", "bin")]
 

@@ -8,28 +8,22 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from coworks_async.cli.deploy_options import (
-    ConsoleListener,
-    account_options,
-    open_target,
-    terraform_directory,
-    terraform_options,
-)
+from coworks_async.cli.deploy_options import ConsoleListener, create_archive_options, open_target, terraform_directory
 from coworks_async.cli.errors import on_interrupt
-from coworks_async.cli.options import TEXT, NameValue, archive_options, create_archive_options
+from coworks_async.cli.options import TEXT, NameValue, account_options, archive_options, terraform_options
 from coworks_async.cli.project import Project
 from coworks_async.deploy.deployer import NO_CHANGES, Deployer, Deployment
 from coworks_async.deploy.options import DeployOptions
 from coworks_async.exceptions import CommandError
 from coworks_async.service import TechMicroService
 
-# Options of the archive only.
-ARCHIVE_ONLY = ("ignore", "layer_provides", "module_name")
+# Parameters that `DeployOptions` does not have under this name.
+_ARCHIVE_ONLY = ("arch", "ignore", "layer_provides", "module_name")
 
 
 @click.command()
 @click.option("--bucket", type=TEXT, required=True, help="S3 bucket of the archive.")
-@click.option("--key", type=TEXT, help="Its name there; the content hash is inserted before the extension.")
+@click.option("--key", type=TEXT, help="S3 key of the archive; the content hash is inserted before the extension.")
 @account_options
 @terraform_options
 @click.option("--layers", type=TEXT, metavar="ARN", multiple=True, help="Layer of the function; repeatable.")
@@ -37,7 +31,9 @@ ARCHIVE_ONLY = ("ignore", "layer_provides", "module_name")
 @click.option("--timeout", type=int, metavar="SECONDS", help="Timeout of the function.  [default: AWS's, 3]")
 @click.option("--reserved-concurrency", type=int, metavar="N", help="Maximum concurrency of the function.")
 @click.option("--subnets", type=TEXT, metavar="ID", multiple=True, help="Subnet of the function; repeatable.")
-@click.option("--security-groups", type=TEXT, metavar="ID", multiple=True, help="Its security group; repeatable.")
+@click.option(
+    "--security-groups", type=TEXT, metavar="ID", multiple=True, help="Security group of the function; repeatable."
+)
 @click.option("--snap-start", is_flag=True, help="Start the function from a snapshot.")
 @click.option("--tracing", is_flag=True, help="Trace API and function with X-Ray.")
 @click.option("--access-logs/--no-access-logs", default=True, show_default=True, help="Log each request of the API.")
@@ -80,13 +76,10 @@ def deploy(
         options |= _local_defaults(click.get_current_context())
     target, location = open_target(project, profile_name, region, local)
     directory = terraform_directory(project, terraform_dir)
-    stack_options = {name: value for name, value in options.items() if name not in ("arch", *ARCHIVE_ONLY)}
+    stack_options = {name: value for name, value in options.items() if name not in _ARCHIVE_ONLY}
     deploy_options = DeployOptions(architecture=options["arch"], region=target.region, **stack_options)
     deployer = Deployer(target, deploy_options, directory, ConsoleListener(), terraform)
-    names = ("python", "arch", *ARCHIVE_ONLY)
-    archive = create_archive_options(
-        project, location, target.service, terraform_dir=directory, **{name: options[name] for name in names}
-    )
+    archive = create_archive_options(project, location, target.service, options, directory)
     if dry:
         click.echo("\n".join(deployer.validate(archive)))
     elif plan:
@@ -116,12 +109,7 @@ def _report(deployment: Deployment, service: TechMicroService, has_authorizer: b
 
 
 def create_curl(service: TechMicroService, url: str) -> str:
-    """Return a curl command for the root entry, or for the first GET entry without path parameters.
-
-    Example:
-        >>> create_curl(app, "https://x.execute-api.eu-west-1.amazonaws.com/dev")
-        'curl -H "Authorization:token" https://x.execute-api.eu-west-1.amazonaws.com/dev/'
-    """
+    """Return a curl command for the root entry, or for the first GET entry without path parameters."""
     gets = [entry for entry in service.entries if entry.method == "GET" and "{" not in entry.path]
     entry = min(gets, key=lambda each: (each.path != "/", each.path), default=None)
     if entry is None:

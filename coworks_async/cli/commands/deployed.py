@@ -2,7 +2,8 @@
 
 import click
 
-from coworks_async.cli.deploy_options import UNKNOWN_BUCKET, account_options, open_target
+from coworks_async.cli.deploy_options import UNKNOWN_BUCKET, open_target
+from coworks_async.cli.options import account_options
 from coworks_async.cli.project import Project
 from coworks_async.deploy.aws.account import DeployedStage, find_stages
 from coworks_async.deploy.deployer import StageTarget

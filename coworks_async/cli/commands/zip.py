@@ -1,19 +1,27 @@
 """`cws zip`: build the archive of the service."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 import click
 
 from coworks_async.cli.app_loader import load_service
+from coworks_async.cli.deploy_options import create_archive_options
 from coworks_async.cli.errors import on_interrupt
-from coworks_async.cli.options import NonEmptyPath, archive_options, create_archive_options
+from coworks_async.cli.options import NonEmptyPath, archive_options
 from coworks_async.cli.project import Project
-from coworks_async.deploy.archive.build import REPORTED_PARTS, Archive, ArchiveOptions, build_archive, format_size
-from coworks_async.deploy.options import Architecture
+from coworks_async.deploy.archive.build import (
+    REPORTED_PARTS,
+    Archive,
+    ArchiveOptions,
+    build_archive,
+    format_size,
+    sum_parts,
+)
 from coworks_async.deploy.stack import slug
 from coworks_async.exceptions import CommandError
 
@@ -29,34 +37,16 @@ from coworks_async.exceptions import CommandError
 @click.option("--list", "list_members", is_flag=True, help="List the files in the archive.")
 @click.pass_obj
 @on_interrupt("No archive was written.")
-def zip_(
-    project: Project,
-    output: Path | None,
-    python: str,
-    arch: Architecture,
-    ignore: Sequence[str],
-    layer_provides: Sequence[str],
-    module_name: Sequence[str],
-    list_members: bool,
-) -> None:
+def zip_(project: Project, /, output: Path | None, list_members: bool, **options: Any) -> None:
     """Build the archive that a deploy uploads, and print its size: `cws -A simple zip --list`."""
     if output is not None:
         _check_writable(output)
     # The report must not contain what the service prints when it is imported.
     with redirect_stdout(sys.stderr):
         service, location, _ = load_service(project)
-    options = create_archive_options(
-        project,
-        location,
-        service,
-        python=python,
-        arch=arch,
-        ignore=ignore,
-        layer_provides=layer_provides,
-        module_name=module_name,
-    )
-    archive = build_archive(options, output or Path(f"{slug(service.name)}.zip"))
-    click.echo("\n".join(_format_report(archive, options, list_members=list_members)))
+    content = create_archive_options(project, location, service, options)
+    archive = build_archive(content, output or Path(f"{slug(service.name)}.zip"))
+    click.echo("\n".join(_format_report(archive, content, list_members)))
 
 
 def _check_writable(output: Path) -> None:
@@ -69,10 +59,10 @@ def _check_writable(output: Path) -> None:
         raise CommandError(f"The archive '{output}' cannot be written: {error.strerror}.") from error
 
 
-def _format_report(archive: Archive, options: ArchiveOptions, *, list_members: bool) -> Iterator[str]:
+def _format_report(archive: Archive, options: ArchiveOptions, list_members: bool) -> Iterator[str]:
     sizes = f"{format_size(archive.size)}, {format_size(archive.unpacked)} unpacked"
     yield f"{archive.path}: {sizes}, for Python {options.python} on {options.architecture}"
-    for name, size in list(archive.parts.items())[:REPORTED_PARTS]:
+    for name, size in sum_parts(archive.members)[:REPORTED_PARTS]:
         yield f"{format_size(size):>10}  {name}"
     yield f"Content hash {archive.content_hash}"
     for note in archive.notes:

@@ -7,13 +7,14 @@ project, then the entry module and `.pyc` files), and then packed.
 import hashlib
 import shutil
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from coworks_async.deploy.archive.bytecode import compile_modules
-from coworks_async.deploy.archive.dependencies import Installer, LambdaPlatform, find_requirements
+from coworks_async.deploy.archive.dependencies import Installer, find_requirements
 from coworks_async.deploy.archive.source_files import file_errors, find_project_files
 from coworks_async.deploy.archive.staging import (
     check_name_conflicts,
@@ -33,138 +34,81 @@ MAX_SIZE = 50 * MB
 MAX_UNPACKED_SIZE = 250 * MB
 
 REPORTED_PARTS = 5
-"""Number of parts reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveOptions:
-    """Contents of an archive.
+    """The service of an archive, and what the archive contains."""
 
-    Attributes:
-        directory: absolute path of the project.
-        module: module of the service.
-        attribute: dotted name of the service in the module.
-        is_factory: whether the attribute is called to create the service.
-        import_folder: folder that is added to `sys.path`, relative to the project.
-        top: last parent folder searched for requirements.
-        python: version of the Lambda runtime.
-        architecture: processor of the Lambda.
-        ignore: additional `.gitignore` patterns.
-        never: files and folders that are always excluded.
-        layer_provides: distributions that layers contain.
-        module_names: modules and packages of this environment to include.
-        used_modules: see `find_used_modules`; they select the extras of CoWorks.
-        compiled: whether to add `.pyc` files.
-    """
-
-    directory: Path
+    directory: Path  # Absolute path of the project.
     module: str
-    attribute: str
+    attribute: str  # Dotted name of the service, or of its factory, in the module.
     is_factory: bool = False
-    import_folder: str = ""
-    top: Path = field(default_factory=Path.cwd)
+    import_folder: str = ""  # Folder that is added to `sys.path`, relative to the project.
+    top: Path = field(default_factory=Path.cwd)  # Last parent folder searched for requirements.
     python: str = "3.13"
     architecture: Architecture = "arm64"
-    ignore: tuple[str, ...] = ()
-    never: tuple[Path, ...] = ()
-    layer_provides: tuple[str, ...] = ()
-    module_names: tuple[str, ...] = ()
-    used_modules: frozenset[str] = frozenset()
-    compiled: bool = True
+    ignore: tuple[str, ...] = ()  # Additional `.gitignore` patterns.
+    never: tuple[Path, ...] = ()  # Files and folders that are always excluded.
+    layer_provides: tuple[str, ...] = ()  # Distributions that layers contain.
+    module_names: tuple[str, ...] = ()  # Modules and packages of this environment to include.
+    used_modules: frozenset[str] = frozenset()  # See `find_used_modules`; they select the extras of CoWorks.
+    compiled: bool = True  # Whether to add `.pyc` files.
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file in the archive.
-
-    Attributes:
-        size: unpacked.
-        digest: SHA-256 of the content.
-    """
+    """A file in the archive: its unpacked size, the SHA-256 of its content, and its mode."""
 
     path: str
     size: int
     digest: str
-    is_executable: bool = False
-
-    @property
-    def mode(self) -> int:
-        """File mode, readable for the user that Lambda runs as."""
-        return 0o755 if self.is_executable else 0o644
+    mode: int = 0o644
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """An archive on this machine.
-
-    Attributes:
-        content_hash: the same for the same sources, on any machine.
-        size: size of the file.
-        unpacked: total size of the members.
-        members: sorted by path.
-        notes: sentences to show the user.
-    """
+    """An archive on this machine, and the notes to show the user."""
 
     path: Path
-    content_hash: str
+    content_hash: str  # The same for the same sources, on any machine.
     size: int
     unpacked: int
-    members: tuple[Member, ...]
+    members: tuple[Member, ...]  # Sorted by path.
     notes: tuple[str, ...] = ()
-
-    @property
-    def parts(self) -> dict[str, int]:
-        """Unpacked size of each top-level package or module, largest first."""
-        return sum_parts(self.members)
 
 
 def build_archive(options: ArchiveOptions, output: Path, log: Path | None = None) -> Archive:
-    """Build the archive of a service.
+    """Build the archive of a service. An existing output is replaced when the new one is complete.
 
-    Args:
-        output: the file to write. An existing one is replaced when the new one is complete.
-        log: file for uv's output if uv fails; by default `output` with the suffix `.log`.
-
-    Raises:
-        CommandError: an option is invalid.
-        DeployError: a dependency cannot be installed, a file cannot be read or packed, or the archive is too large.
-
-    Example:
-        >>> build_archive(ArchiveOptions(Path("tech").resolve(), "simple", "app"), Path("simple.zip")).content_hash[:8]
-        '5d0c1b6e'
+    If uv fails, its output is written to `log`, by default `output` with the suffix `.log`.
     """
-    platform = LambdaPlatform(options.python, options.architecture)
     with TemporaryDirectory(prefix="cws-") as folder:
         work, tree = Path(folder), Path(folder, "task")
         tree.mkdir()
         files = find_project_files(options.directory, ignore=options.ignore, never=(*options.never, output))
         requirements = find_requirements(options.directory, options.top)
-        installer = Installer(platform, work, log or output.with_suffix(".log"))
-        installer.install(requirements, tree, options.layer_provides, find_extras(options.used_modules))
+        log = log or output.with_suffix(".log")
+        installer = Installer(options.python, options.architecture, requirements, work, log)
+        installer.install(tree, options.layer_provides, find_extras(options.used_modules))
         remove_unused_files(tree)
         for name in options.module_names:
             copy_module(name, tree)
         check_name_conflicts(files, tree)
-        for file in files:
-            _copy(file.source, tree / file.path)
+        for path, source in files.items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            with file_errors(source):
+                shutil.copyfile(source, tree / path)
+                shutil.copymode(source, tree / path)
         write_entry_module(tree, options.module, options.attribute, options.is_factory, options.import_folder)
-        notes = list(_missing_package_notes(tree, options))
+        # A layer may contain any package.
+        missing = () if options.layer_provides else find_missing_packages(tree, options.used_modules)
+        notes = [
+            f"The service uses {name}, which is not in the archive: add it to the project's requirements."
+            for name in missing
+        ]
         notes += compile_modules(tree, options.python) if options.compiled else []
         return _pack(tree, work / "archive.zip", output, notes)
-
-
-def _copy(source: Path, destination: Path) -> None:
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    with file_errors(source):
-        shutil.copyfile(source, destination)
-        shutil.copymode(source, destination)
-
-
-def _missing_package_notes(tree: Path, options: ArchiveOptions) -> Iterator[str]:
-    # A layer may contain any package.
-    if not options.layer_provides:
-        for name in find_missing_packages(tree, options.used_modules):
-            yield f"The service uses {name}, which is not in the archive: add it to the project's requirements."
 
 
 def _pack(tree: Path, temporary: Path, output: Path, notes: Sequence[str]) -> Archive:
@@ -188,7 +132,9 @@ def _read_members(tree: Path) -> Iterator[Member]:
             stat = path.stat()
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            yield Member(path.relative_to(tree).as_posix(), stat.st_size, digest, bool(stat.st_mode & 0o100))
+            # Readable for the user that Lambda runs as.
+            mode = 0o755 if stat.st_mode & 0o100 else 0o644
+            yield Member(path.relative_to(tree).as_posix(), stat.st_size, digest, mode)
 
 
 def _write_zip(tree: Path, members: Iterable[Member], path: Path) -> None:
@@ -216,14 +162,14 @@ def _hash_content(members: Iterable[Member]) -> str:
     return content.hexdigest()
 
 
-def sum_parts(members: Iterable[Member]) -> dict[str, int]:
+def sum_parts(members: Iterable[Member]) -> list[tuple[str, int]]:
     """Sum sizes by top-level package or module, largest first. A module includes its `.pyc` file."""
-    sizes: dict[str, int] = {}
+    sizes = Counter[str]()
     for member in members:
         first, _, rest = member.path.partition("/")
         name = f"{rest.partition('.')[0]}.py" if first == "__pycache__" else first
-        sizes[name] = sizes.get(name, 0) + member.size
-    return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0])))
+        sizes[name] += member.size
+    return sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
 
 
 def format_size(size: int) -> str:
@@ -233,7 +179,7 @@ def format_size(size: int) -> str:
 
 def _check_size(state: str, size: int, limit: int, members: Iterable[Member]) -> None:
     if size > limit:
-        parts = list(sum_parts(members).items())[:REPORTED_PARTS]
+        parts = sum_parts(members)[:REPORTED_PARTS]
         raise DeployError(
             f"The archive has {format_size(size)} {state}, Lambda's limit is {format_size(limit)}. The largest parts, "
             f"unpacked: {', '.join(f'{name} {format_size(part)}' for name, part in parts)}. Exclude files in "

@@ -18,15 +18,7 @@ _ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
 
 
 def compile_modules(tree: Path, python: str) -> list[str]:
-    """Write a `.pyc` file for each module, without a trace of the path of the tree.
-
-    Args:
-        tree: folder that becomes the archive.
-        python: version to compile with, such as `3.13`.
-
-    Returns:
-        Notes for the user: Python is not installed, or a module does not compile.
-    """
+    """Write a `.pyc` file for each module, without a trace of the path of the tree, and return notes for the user."""
     program = find_python(python)
     if program is None:
         return [f"Python {python} is not installed here: without .pyc files, cold starts take longer."]

@@ -36,71 +36,28 @@ MAX_MESSAGE = 400
 """Longest part of uv's output in an error message, in characters."""
 
 _DISTRIBUTION_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_COWORKS_EXTRAS = re.compile(r"\s*coworks[-_.]+async\s*\[([^\]]*)\]", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class LambdaPlatform:
-    """The platform that dependencies are installed for.
-
-    Raises:
-        CommandError: the Python version is not supported.
-    """
-
-    python: str
-    architecture: Architecture
-
-    def __post_init__(self) -> None:
-        if self.python not in MANYLINUX:
-            raise CommandError(f"Python {self.python!r} is not supported. Choose one of {', '.join(MANYLINUX)}.")
-
-    @property
-    def uv_name(self) -> str:
-        """Value of uv's `--python-platform`."""
-        return f"{MACHINES[self.architecture]}-manylinux_{MANYLINUX[self.python]}"
-
-    def __str__(self) -> str:
-        return f"Python {self.python} on {self.architecture}"
+def uv_platform(python: str, architecture: Architecture) -> str:
+    """Return the value of uv's `--python-platform` for the runtime of a Lambda."""
+    if python not in MANYLINUX:
+        raise CommandError(f"Python {python!r} is not supported. Choose one of {', '.join(MANYLINUX)}.")
+    return f"{MACHINES[architecture]}-manylinux_{MANYLINUX[python]}"
 
 
-@dataclass(frozen=True, slots=True)
-class RequirementsFile:
-    """The file that lists a project's dependencies.
+def find_requirements(directory: Path, top: Path) -> Path | None:
+    """Find the file that pins or lists the dependencies: `uv.lock`, `pyproject.toml` or `requirements.txt`.
 
-    Attributes:
-        is_locked: whether a `uv.lock` beside it pins them.
-    """
-
-    path: Path
-    is_locked: bool = False
-
-    @property
-    def name(self) -> str:
-        """Name of the file in messages."""
-        return "uv.lock" if self.is_locked else self.path.name
-
-    def find_extras(self, distribution: str) -> set[str]:
-        """Return the extras of a distribution that the file, or a file that it includes, requires."""
-        if self.path.name == "pyproject.toml":
-            return parse_extras(_read_toml(self.path)["project"]["dependencies"], distribution)
-        return _find_extras_in_list(self.path, distribution, set())
-
-
-def find_requirements(directory: Path, top: Path) -> RequirementsFile | None:
-    """Find the file that lists the dependencies: `pyproject.toml`, perhaps with a `uv.lock`, or `requirements.txt`.
-
-    Args:
-        directory: folder of the project, searched first.
-        top: last parent folder searched.
-
-    Raises:
-        DeployError: a `pyproject.toml` cannot be read.
+    The project's folder is searched first, then its parent folders up to `top`.
     """
     for folder in (directory, *(each for each in directory.parents if each.is_relative_to(top))):
         # A `pyproject.toml` may configure tools only.
         if "dependencies" in _read_toml(folder / "pyproject.toml").get("project", {}):
-            return RequirementsFile(folder / "pyproject.toml", is_locked=(folder / "uv.lock").is_file())
+            lock = folder / "uv.lock"
+            return lock if lock.is_file() else folder / "pyproject.toml"
         if (folder / "requirements.txt").is_file():
-            return RequirementsFile(folder / "requirements.txt")
+            return folder / "requirements.txt"
     return None
 
 
@@ -114,114 +71,122 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise DeployError(f"{path} cannot be read: {error}.") from error
 
 
-def parse_extras(requirements: Iterable[str], distribution: str) -> set[str]:
-    """Return the extras of a distribution that requirement lines name.
-
-    Example:
-        >>> sorted(parse_extras(["coworks-async[admin,xray]>=0.1", "starlette[full]"], "coworks-async"))
-        ['admin', 'xray']
-    """
-    pattern = re.compile(rf"\s*{re.sub('[-_.]+', '[-_.]+', distribution)}\s*\[([^\]]*)\]", re.IGNORECASE)
-    found = [match[1] for line in requirements if (match := pattern.match(line))]
-    return {extra.strip().lower() for extras in found for extra in extras.split(",")} - {""}
+def find_listed_extras(requirements: Path) -> set[str]:
+    """Return the extras of CoWorks that the file, or a file that it includes, requires."""
+    if requirements.name == "requirements.txt":
+        return _find_included_extras(requirements, set())
+    return _parse_extras(_read_toml(requirements.with_name("pyproject.toml"))["project"]["dependencies"])
 
 
-def _find_extras_in_list(file: Path, distribution: str, seen: set[Path]) -> set[str]:
+def _find_included_extras(file: Path, seen: set[Path]) -> set[str]:
     if file in seen or not file.is_file():
         # uv reports a missing file.
         return set()
     seen.add(file)
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     included = [match[1] for line in lines if (match := re.match(r"\s*(?:-r|--requirement)[\s=]*(\S+)", line))]
-    found = [_find_extras_in_list((file.parent / path).resolve(), distribution, seen) for path in included]
-    return parse_extras(lines, distribution).union(*found)
+    found = [_find_included_extras((file.parent / path).resolve(), seen) for path in included]
+    return _parse_extras(lines).union(*found)
+
+
+def _find_installed_extras(folder: Path) -> set[str]:
+    """Return the extras of CoWorks that installed distributions require."""
+    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.dist-info/METADATA")]
+    return _parse_extras(line.removeprefix("Requires-Dist:") for text in texts for line in text.splitlines())
+
+
+def _parse_extras(requirements: Iterable[str]) -> set[str]:
+    found = [match[1] for line in requirements if (match := _COWORKS_EXTRAS.match(line))]
+    return {extra.strip().lower() for extras in found for extra in extras.split(",")} - {""}
 
 
 @dataclass(slots=True)
 class Installer:
-    """Installs dependencies with uv.
+    """Installer of a project's dependencies and of CoWorks, for the platform of a Lambda."""
 
-    Attributes:
-        work: folder for the files that uv reads.
-        log: file for uv's output if it fails.
-        built: distributions without a wheel that uv has to build; uv reports them one at a time.
-    """
-
-    platform: LambdaPlatform
-    work: Path
-    log: Path
+    python: str
+    architecture: Architecture
+    requirements: Path | None
+    work: Path  # Folder for the files that uv reads.
+    log: Path  # File for uv's output if it fails.
+    # Distributions without a wheel that uv has to build; uv reports them one at a time.
     built: list[str] = field(default_factory=list)
 
-    def install(
-        self,
-        requirements: RequirementsFile | None,
-        folder: Path,
-        layer_provides: Iterable[str] = (),
-        extras: Iterable[str] = (),
-    ) -> None:
-        """Install the project's dependencies and CoWorks into a folder.
+    def install(self, folder: Path, layer_provides: Iterable[str] = (), extras: Iterable[str] = ()) -> None:
+        """Install into a folder everything but the distributions of layers, and what only these require.
 
-        Args:
-            layer_provides: distributions to exclude, with the dependencies that only they require.
-            extras: extras of CoWorks to install besides the required ones.
-
-        Raises:
-            CommandError: a name in `layer_provides` is not a distribution name.
-            DeployError: a dependency cannot be installed.
+        `extras` are the extras of CoWorks to install besides the required ones.
         """
         excluded = {*RUNTIME_DISTRIBUTIONS, *map(_normalize_name, layer_provides)}
         options = ["--excludes", self._write("excludes.txt", excluded)]
-        if requirements is not None:
-            options += ["--requirements", str(requirements.path)]
-            if requirements.is_locked:
-                options += ["--constraints", self._export_lock(requirements)]
+        if self.requirements is not None and self.requirements.name == "uv.lock":
+            options += ["--requirements", str(self.requirements.with_name("pyproject.toml"))]
+            options += ["--constraints", self._export_lock()]
+        elif self.requirements is not None:
+            options += ["--requirements", str(self.requirements)]
         if COWORKS in excluded:
-            if requirements is not None:
-                self._install(requirements, folder, options)
+            if self.requirements is not None:
+                self._install(folder, options)
             return
         wheel = build_coworks_wheel(self.work)
-        wanted = {*extras, *(requirements.find_extras(COWORKS) if requirements is not None else ())}
+        wanted = {*extras, *(find_listed_extras(self.requirements) if self.requirements is not None else ())}
         while True:
             # An override replaces every requirement of CoWorks, together with the extras that it names.
             override = self._write("own.txt", [f"{COWORKS}[{','.join(sorted(wanted))}] @ {wheel.as_uri()}"])
-            self._install(requirements, folder, [*options, "--overrides", override, "--requirements", override])
-            more = _find_required_extras(folder) - wanted
+            self._install(folder, [*options, "--overrides", override, "--requirements", override])
+            more = _find_installed_extras(folder) - wanted
             if not more:
                 return
             wanted |= more
 
-    def _install(self, requirements: RequirementsFile | None, folder: Path, options: Sequence[str]) -> None:
+    def _install(self, folder: Path, options: Sequence[str]) -> None:
         """Install wheels, and repeat with those source distributions built that uv reports."""
         command = ["pip", "install", "--target", str(folder), "--python", sys.executable, "--no-editable"]
-        command += ["--python-version", self.platform.python, "--python-platform", self.platform.uv_name]
+        command += ["--python-version", self.python, "--python-platform", uv_platform(self.python, self.architecture)]
         command += ["--only-binary", ":all:", *options]
         while True:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             # A required folder or repository may be built, anew each time.
             allowed = [word for name in self.built for word in ("--no-binary", name, "--refresh-package", name)]
-            done = _run_uv([*command, *allowed], requirements)
+            done = self._run_uv([*command, *allowed])
             found = set(find_source_distributions(done.stderr)).difference(self.built)
             if not found and done.returncode:
-                raise self._failure(done.stderr, requirements)
+                raise self._failure(done.stderr)
             if not found:
                 return
             self.built += sorted(found)
 
-    def _export_lock(self, requirements: RequirementsFile) -> str:
+    def _export_lock(self) -> str:
         pins = self.work / "pins.txt"
         command = ["export", "--locked", "--no-default-groups", "--no-emit-project", "--no-emit-local"]
         command += ["--no-emit-package", COWORKS, "--no-header", "--no-annotate", "--output-file", str(pins)]
-        done = _run_uv(command, requirements)
+        done = self._run_uv(command)
         if done.returncode:
-            raise self._failure(done.stderr, requirements)
+            raise self._failure(done.stderr)
         return str(pins)
 
-    def _failure(self, output: str, requirements: RequirementsFile | None) -> DeployError:
-        source = requirements.name if requirements is not None else COWORKS
+    def _run_uv(self, command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+        try:
+            program = find_uv_bin()
+        except FileNotFoundError as error:
+            raise DeployError(
+                "Cannot find uv, which installs the dependencies: "
+                f"run 'pip install --force-reinstall uv' in {sys.prefix}."
+            ) from error
+        # uv reads its configuration in the folder of the requirements.
+        folder = self.requirements.parent if self.requirements is not None else None
+        environment = os.environ | {"NO_COLOR": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
+        return subprocess.run(  # noqa: S603
+            [program, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+
+    def _failure(self, output: str) -> DeployError:
+        source = self.requirements.name if self.requirements is not None else COWORKS
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.write_text(redact_credentials(output))
-        return DeployError(f"{source}: {explain_failure(output, self.platform)}", self.log)
+        cause = explain_failure(output, f"Python {self.python} on {self.architecture}")
+        return DeployError(f"{source}: {cause}", self.log)
 
     def _write(self, name: str, lines: Iterable[str]) -> str:
         path = self.work / name
@@ -234,27 +199,6 @@ def _normalize_name(name: str) -> str:
     if _DISTRIBUTION_NAME.fullmatch(name) is None:
         raise CommandError(f"--layer-provides: {name!r} is not a valid distribution name.")
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _find_required_extras(folder: Path) -> set[str]:
-    """Return the extras of CoWorks that installed distributions require."""
-    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.dist-info/METADATA")]
-    return parse_extras((line.removeprefix("Requires-Dist:") for text in texts for line in text.splitlines()), COWORKS)
-
-
-def _run_uv(command: Sequence[str], requirements: RequirementsFile | None) -> "subprocess.CompletedProcess[str]":
-    try:
-        program = find_uv_bin()
-    except FileNotFoundError as error:
-        raise DeployError(
-            f"Cannot find uv, which installs the dependencies: run 'pip install --force-reinstall uv' in {sys.prefix}."
-        ) from error
-    # uv reads its configuration in the folder of the requirements.
-    folder = requirements.path.parent if requirements is not None else None
-    environment = os.environ | {"NO_COLOR": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
-    return subprocess.run(  # noqa: S603
-        [program, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
 
 
 # uv wraps long lines.
@@ -286,7 +230,7 @@ def find_source_distributions(output: str) -> list[str]:
     return _UNBUILT.findall(output) + _BUILT_FROM_FOLDER.findall(output)
 
 
-def explain_failure(output: str, platform: LambdaPlatform) -> str:
+def explain_failure(output: str, platform: str) -> str:
     """Return one line that explains why uv failed, in uv's words if the cause is not a known one."""
     text = " ".join(redact_credentials(output).split())
     for pattern, message in _KNOWN_FAILURES:

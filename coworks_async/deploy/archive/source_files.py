@@ -10,7 +10,6 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
@@ -93,34 +92,15 @@ NEVER = (
 """Always excluded, case-insensitively, and also when a link with another name points to them."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectFile:
-    """A file of the project, and its path in the archive."""
-
-    path: str
-    source: Path
-
-
 class IgnoreFile:
     """The patterns of one ignore file, in git's syntax.
 
     pathspec compiles each pattern. Matching is done here, one entry at a time as git does: pathspec matches a path
     together with its parents, which differs from git for `*`, `!*/`, `!*.py`. https://git-scm.com/docs/gitignore
-
-    Args:
-        base: folder of the file, relative to the root of the walk (`.` for the root).
-        lines: a line that is not a valid pattern matches nothing, as in git.
-        strict: reject invalid patterns.
-
-    Raises:
-        ValueError: `strict`, and a pattern is invalid. The message is the line.
-
-    Example:
-        >>> IgnoreFile(".", ["*.csv", "!kept.csv"]).excludes("data/kept.csv", is_folder=False)
-        False
     """
 
     def __init__(self, base: str, lines: Iterable[str], *, strict: bool = False) -> None:
+        # Folder of the file, relative to the root of the walk (`.` for the root).
         self.prefix = "" if base == "." else f"{base}/"
         self.patterns = [pattern for line in lines if (pattern := _parse_pattern(line, strict=strict)) is not None]
 
@@ -128,29 +108,21 @@ class IgnoreFile:
         """Return whether the last matching pattern excludes the entry (True) or includes it (False), else None."""
         if not path.startswith(self.prefix):
             return None
-        path = path[len(self.prefix) :]
-        matching = (each.excludes for each in reversed(self.patterns) if each.matches(path, is_folder))
-        return next(matching, None)
+        for regex, excludes, folders_only in reversed(self.patterns):
+            match = regex.search(path[len(self.prefix) :]) if is_folder or not folders_only else None
+            # pathspec's group `ps_d` matches if the pattern matches a parent only.
+            if match is not None and match.groupdict().get("ps_d") is None:
+                return excludes
+        return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    regex: re.Pattern[str]
-    excludes: bool
-    folders_only: bool
+def _parse_pattern(line: str, *, strict: bool) -> tuple[re.Pattern[str], bool, bool] | None:
+    """Return the pattern's expression, whether it excludes, and whether it is for folders only.
 
-    def matches(self, path: str, is_folder: bool) -> bool:
-        if self.folders_only and not is_folder:
-            return False
-        match = self.regex.search(path)
-        # pathspec's group `ps_d` matches if the pattern matches a parent only.
-        return match is not None and match.groupdict().get("ps_d") is None
-
-
-def _parse_pattern(line: str, *, strict: bool) -> _Pattern | None:
+    A line that is not a valid pattern matches nothing, as in git, or raises a `ValueError` with this line if `strict`.
+    """
     # Trailing spaces are ignored unless escaped.
     text = re.sub(r"(?<!\\) +$", "", line.rstrip("\r\n"))
-    folders_only = text.endswith("/")
     try:
         parsed = GitIgnoreSpecPattern(text.removesuffix("/"))
     except (ValueError, re.error) as error:
@@ -159,28 +131,16 @@ def _parse_pattern(line: str, *, strict: bool) -> _Pattern | None:
         return None
     if parsed.include is None or parsed.regex is None:
         return None
-    return _Pattern(parsed.regex, parsed.include, folders_only)
+    return parsed.regex, parsed.include, text.endswith("/")
 
 
-def find_project_files(directory: Path, *, ignore: Iterable[str] = (), never: Iterable[Path] = ()) -> list[ProjectFile]:
-    """List the files of a project that go into the archive, sorted by path.
+def find_project_files(directory: Path, *, ignore: Iterable[str] = (), never: Iterable[Path] = ()) -> dict[str, Path]:
+    """Return the project's files for the archive by their paths in it, sorted.
 
     Symbolic links are followed. Virtual environments and archives built by `cws` are excluded.
-
-    Args:
-        ignore: additional patterns, in `.gitignore` syntax.
-        never: files and folders that are always excluded.
-
-    Raises:
-        CommandError: a pattern is invalid.
-        DeployError: a link points outside the project, or a file cannot be read.
-
-    Example:
-        >>> [file.path for file in find_project_files(Path("samples/docs/tech"))]
-        ['first.py', 'simple.py']
     """
     walk = _ProjectWalk(directory.resolve(), ignore, never)
-    return sorted(walk.files(walk.directory, git=walk.parents_git), key=lambda file: file.path)
+    return dict(sorted(walk.files(walk.directory, git=walk.parents_git)))
 
 
 class _ProjectWalk:
@@ -204,16 +164,11 @@ class _ProjectWalk:
     def files(
         self,
         folder: Path,
-        parents: tuple[str, ...] = (),
+        parents: tuple[str, ...] = (),  # Real paths, to detect links to them.
         git: tuple[IgnoreFile, ...] = (),
         cws: tuple[IgnoreFile, ...] = (),
-    ) -> Iterator[ProjectFile]:
-        """Yield the files of a folder.
-
-        Args:
-            parents: real paths of the folders above, to detect links to them.
-            git: the `.gitignore` files above, and `cws` the `.cwsignore` files.
-        """
+    ) -> Iterator[tuple[str, Path]]:
+        """Yield the files of a folder and its subfolders. The other arguments describe the folders above it."""
         with file_errors(folder):
             names = sorted(os.listdir(folder))
         git = (*git, self.read_ignore_file(folder, ".gitignore"))
@@ -226,7 +181,7 @@ class _ProjectWalk:
             if path.is_dir():
                 yield from self.files(path, parents, git, cws)
             elif path.is_file():
-                yield ProjectFile(path.relative_to(self.directory).as_posix(), path)
+                yield path.relative_to(self.directory).as_posix(), path
 
     def excludes(self, path: Path, ignore_files: Sequence[IgnoreFile]) -> bool:
         name, is_folder = path.relative_to(self.root).as_posix(), path.is_dir()

@@ -12,20 +12,17 @@ import shutil
 import sys
 import zipfile
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import coworks_async
-from coworks_async.deploy.archive.source_files import ProjectFile
 from coworks_async.deploy.stack import ENTRY_MODULE
 from coworks_async.exceptions import CommandError, DeployError
-
-if TYPE_CHECKING:
-    from coworks_async.service import TechMicroService
+from coworks_async.service import TechMicroService
 
 COWORKS = "coworks-async"
 
@@ -88,7 +85,7 @@ def _hash(content: bytes) -> str:
     return urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 
-def find_used_modules(service: "TechMicroService", directory: Path) -> frozenset[str]:
+def find_used_modules(service: TechMicroService, directory: Path) -> frozenset[str]:
     """Return the modules outside the project that a loaded service uses.
 
     These are the modules of its entries and extensions, and those of the global names in the project's modules.
@@ -115,12 +112,7 @@ def _get_module(value: Any) -> str:
 
 
 def find_extras(modules: Iterable[str]) -> set[str]:
-    """Return the extras of CoWorks that modules need.
-
-    Example:
-        >>> find_extras({"json", "coworks_async.blueprints.admin.blueprint"})
-        {'admin'}
-    """
+    """Return the extras of CoWorks that modules need."""
     return {extra for name in modules for prefix, extra in EXTRAS.items() if name.startswith(prefix)}
 
 
@@ -148,22 +140,16 @@ def _is_unused(path: Path) -> bool:
 
 
 def copy_module(name: str, tree: Path) -> None:
-    """Copy a module or a package of this environment into the folder.
-
-    Raises:
-        CommandError: it does not exist.
-        DeployError: it contains compiled code.
-    """
+    """Copy a module or a package of this environment into the folder. Compiled code is an error."""
     spec = _find_spec(name)
     if spec.submodule_search_locations is None:
-        sources = [Path(str(spec.origin))]
-        root = sources[0].parent
+        root = Path(str(spec.origin))
+        sources = [root]
     else:
-        folder = Path(next(iter(spec.submodule_search_locations)))
-        root = folder.parent
-        sources = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        root = Path(next(iter(spec.submodule_search_locations)))
+        sources = [path for path in sorted(root.rglob("*")) if path.is_file()]
     for source in sources:
-        path = source.relative_to(root)
+        path = source.relative_to(root.parent)
         if "__pycache__" in path.parts:
             continue
         if source.name.endswith(tuple(EXTENSION_SUFFIXES)):
@@ -184,24 +170,21 @@ def _find_spec(name: str) -> ModuleSpec:
     return spec
 
 
-def check_name_conflicts(files: Iterable[ProjectFile], tree: Path) -> None:
-    """Check that the project's modules and packages have other names than the installed ones.
+def check_name_conflicts(files: Mapping[str, Path], tree: Path) -> None:
+    """Check that the project's modules and packages have other names than the installed ones and the entry module.
 
     Locally the project's module hides the installed one. In the archive they would be merged.
-
-    Raises:
-        DeployError: two have the same name, or one has the name of the entry module.
     """
-    own: dict[str, list[ProjectFile]] = {}
-    for file in files:
-        own.setdefault(get_import_name(file.path), []).append(file)
+    own: dict[str, dict[str, Path]] = {}
+    for name, source in files.items():
+        own.setdefault(get_import_name(name), {})[name] = source
     if ENTRY_MODULE in own:
-        raise DeployError(f"The project's {own[ENTRY_MODULE][0].path} has the name of the entry module: rename it.")
+        raise DeployError(f"The project's {next(iter(own[ENTRY_MODULE]))} has the name of the entry module: rename it.")
     for path in sorted(tree.iterdir()):
-        conflicting = own.get(get_import_name(path.name))
-        if conflicting is not None and not _can_merge(path, conflicting):
+        mine = own.get(get_import_name(path.name))
+        if mine is not None and not _can_merge(path, mine):
             raise DeployError(
-                f"The project's {conflicting[0].path} has the name of the installed package {path.name}: rename it, or "
+                f"The project's {next(iter(mine))} has the name of the installed package {path.name}: rename it, or "
                 "remove the dependency."
             )
 
@@ -211,9 +194,8 @@ def get_import_name(path: str) -> str:
     return path.partition("/")[0].partition(".")[0]
 
 
-def _can_merge(installed: Path, own: Sequence[ProjectFile]) -> bool:
+def _can_merge(installed: Path, mine: Mapping[str, Path]) -> bool:
     """Return whether the files are identical (the project requires itself) or parts of a namespace package."""
-    mine = {file.path: file.source for file in own}
     files = [path for path in installed.rglob("*") if path.is_file()] if installed.is_dir() else [installed]
     theirs = {path.relative_to(installed.parent).as_posix(): path for path in files}
     if all(path in mine and mine[path].read_bytes() == theirs[path].read_bytes() for path in theirs):
@@ -223,11 +205,7 @@ def _can_merge(installed: Path, own: Sequence[ProjectFile]) -> bool:
 
 
 def write_entry_module(tree: Path, module: str, attribute: str, is_factory: bool, import_folder: str) -> None:
-    """Write the module that exposes the handler to Lambda's runtime.
-
-    Raises:
-        DeployError: the service's module is not in the folder.
-    """
+    """Write the module that exposes the handler to Lambda's runtime."""
     path = tree / import_folder / module.replace(".", "/")
     if not (path.is_dir() or any(path.parent.glob(f"{path.name}.*"))):
         raise DeployError(

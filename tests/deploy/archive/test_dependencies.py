@@ -7,13 +7,13 @@ import pytest
 
 from coworks_async.deploy.archive.dependencies import (
     MAX_MESSAGE,
-    LambdaPlatform,
     explain_failure,
     find_source_distributions,
     redact_credentials,
+    uv_platform,
 )
 from coworks_async.exceptions import CommandError, DeployError
-from tests.deploy.projects import ARM, PROJECT, Install, install, project, require, uv
+from tests.deploy.projects import PROJECT, Install, install, project, require, uv
 from tests.deploy.wheels import index, make_wheel
 
 __all__ = ["index", "install", "project"]
@@ -25,11 +25,11 @@ OWN = ("mangum", "msgspec", "python-multipart", "starlette")
 
 
 def test_the_platform_is_that_of_the_lambda_runtime():
-    assert LambdaPlatform("3.11", "x86_64").uv_name == "x86_64-manylinux_2_17"
-    assert LambdaPlatform("3.12", "x86_64").uv_name == "x86_64-manylinux_2_34"
-    assert LambdaPlatform("3.14", "arm64").uv_name == "aarch64-manylinux_2_34"
+    assert uv_platform("3.11", "x86_64") == "x86_64-manylinux_2_17"
+    assert uv_platform("3.12", "x86_64") == "x86_64-manylinux_2_34"
+    assert uv_platform("3.14", "arm64") == "aarch64-manylinux_2_34"
     with pytest.raises(CommandError, match=r"^Python '3\.10' is not supported\. Choose one of 3\.11, 3\.12, "):
-        LambdaPlatform("3.10", "arm64")
+        uv_platform("3.10", "arm64")
 
 
 @pytest.mark.usefixtures("index")
@@ -52,7 +52,7 @@ def test_markers_are_evaluated_for_the_lambda(project: Path, index: Path, instal
         "arm; platform_machine == 'aarch64'",
         "mac; sys_platform == 'darwin'",
     )
-    assert install(LambdaPlatform("3.14", "arm64")) == ["arm.py", "new.py"]
+    assert install(python="3.14") == ["arm.py", "new.py"]
 
 
 def test_an_error_without_uv_contains_the_remedy(project: Path, install: Install, monkeypatch: pytest.MonkeyPatch):
@@ -239,16 +239,16 @@ def test_a_network_error_is_one_line_without_the_credentials_of_urls(
 
 def test_an_unknown_failure_is_reported_in_uvs_words_without_hints():
     output = "Using CPython\nerror: It broke\n  cause: badly\n         x===\n          ^^^\n\nhint: Mend it.\n"
-    assert explain_failure(output, ARM) == "It broke: badly x==="
+    assert explain_failure(output, "Python 3.13 on arm64") == "It broke: badly x==="
 
 
 def test_a_long_failure_is_shortened():
-    message = explain_failure(f"error: {'word ' * 200}", ARM)
+    message = explain_failure(f"error: {'word ' * 200}", "Python 3.13 on arm64")
     assert (len(message), message[-1]) == (MAX_MESSAGE + 1, "…")
 
 
 def test_a_failure_without_a_message_has_one():
-    assert explain_failure("", ARM) == "uv failed without an error message."
+    assert explain_failure("", "Python 3.13 on arm64") == "uv failed without an error message."
 
 
 def test_credentials_in_urls_are_redacted():

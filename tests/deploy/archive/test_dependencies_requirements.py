@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from coworks_async.deploy.archive.dependencies import RequirementsFile, find_requirements
+from coworks_async.deploy.archive.dependencies import find_listed_extras, find_requirements
 from coworks_async.exceptions import DeployError
 from tests.deploy.projects import PROJECT, Install, install, project, require, uv
 from tests.deploy.wheels import index, make_wheel
@@ -30,13 +30,11 @@ WITHOUT_GROUPS = PROJECT.replace('dev = ["tool"]', "")
 def test_the_lock_precedes_pyproject_and_that_precedes_requirements_txt(project: Path):
     assert find_requirements(project, project) is None
     require(project, "a")
-    assert find_requirements(project, project) == RequirementsFile(project / "requirements.txt")
+    assert find_requirements(project, project) == project / "requirements.txt"
     (project / "pyproject.toml").write_text(PROJECT.format(""))
-    assert find_requirements(project, project) == RequirementsFile(project / "pyproject.toml")
+    assert find_requirements(project, project) == project / "pyproject.toml"
     (project / "uv.lock").touch()
-    found = find_requirements(project, project)
-    assert found == RequirementsFile(project / "pyproject.toml", is_locked=True)
-    assert found.name == "uv.lock"
+    assert find_requirements(project, project) == project / "uv.lock"
 
 
 def test_a_pyproject_without_dependencies_is_ignored(project: Path):
@@ -44,18 +42,18 @@ def test_a_pyproject_without_dependencies_is_ignored(project: Path):
     assert find_requirements(project, project) is None
     (project / "pyproject.toml").write_text('[project]\nname = "a"\ndynamic = ["dependencies"]\n')
     require(project, "a")
-    assert find_requirements(project, project) == RequirementsFile(project / "requirements.txt")
+    assert find_requirements(project, project) == project / "requirements.txt"
 
 
 def test_requirements_are_searched_from_the_project_up_to_the_top_folder(project: Path):
     tech = project / "deep" / "tech"
     tech.mkdir(parents=True)
     require(project, "a")
-    assert find_requirements(tech, project) == RequirementsFile(project / "requirements.txt")
+    assert find_requirements(tech, project) == project / "requirements.txt"
     assert find_requirements(tech, tech.parent) is None
     assert find_requirements(tech, tech / "elsewhere") is None
     require(tech, "b")
-    assert find_requirements(tech, project) == RequirementsFile(tech / "requirements.txt")
+    assert find_requirements(tech, project) == tech / "requirements.txt"
 
 
 @pytest.mark.parametrize("content", [b"[project", b"\xff"])
@@ -68,7 +66,7 @@ def test_an_unreadable_pyproject_is_named(project: Path, content: bytes):
 def find_extras(project: Path) -> list[str]:
     found = find_requirements(project, project)
     assert found is not None
-    return sorted(found.find_extras("coworks-async"))
+    return sorted(find_listed_extras(found))
 
 
 def test_the_extras_of_a_pyproject_are_those_of_its_own_dependencies(project: Path):
