@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from coworks_async.cli.project import TERRAFORM_DIRECTORY
+
 if TYPE_CHECKING:
     _ParamType = click.ParamType[Any]
 else:
@@ -15,7 +17,6 @@ else:
 Command = TypeVar("Command", bound=Callable[..., object])
 
 EMULATOR_URL = "http://127.0.0.1:4566"
-TERRAFORM_DIRECTORY = "terraform"
 
 
 class NonEmptyText(_ParamType):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from coworks_async.exceptions import CommandError
 
+TERRAFORM_DIRECTORY = "terraform"
+
 STAGE_VARIABLE = "CWS_STAGE"
 APP_VARIABLE = "CWS_APP"
 DIRECTORY_VARIABLE = "CWS_PROJECT_DIR"
@@ -106,6 +108,11 @@ def _find_file(directory: Path, name: str) -> Path | None:
     """Find a file in the project directory or else in the current one."""
     # Not a directory: one named `.env` is usually a virtual environment.
     return next((path for folder in (directory, Path.cwd()) if (path := folder / name).is_file()), None)
+
+
+def terraform_directory(project: Project, terraform_dir: Path | None) -> Path:
+    """Return the directory of the user's Terraform files and of the stages."""
+    return terraform_dir.resolve() if terraform_dir is not None else project.directory / TERRAFORM_DIRECTORY
 
 
 def read_text(path: Path, kind: str) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from coworks_async.cli.deploy_options import ConsoleListener, create_archive_options, open_target, terraform_directory
+from coworks_async.cli.commands.zip import create_archive_options
+from coworks_async.cli.deploy_options import ConsoleListener, open_target
 from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.options import TEXT, NameValue, account_options, archive_options, terraform_options
-from coworks_async.cli.project import Project
+from coworks_async.cli.project import Project, terraform_directory
 from coworks_async.deploy.deployer import NO_CHANGES, Deployer, Deployment
 from coworks_async.deploy.options import DeployOptions
 from coworks_async.exceptions import CommandError
@@ -47,7 +48,7 @@ _ARCHIVE_ONLY = ("arch", "ignore", "layer_provides", "module_name")
     help="How long the gateway caches an authorizer result.",
 )
 @click.option("--domain", type=TEXT, metavar="NAME[/PATH]", help="Custom domain; its certificate must be in ACM.")
-@click.option("--certificate", type=TEXT, metavar="ARN", help="Its certificate.  [default: the newest in ACM]")
+@click.option("--certificate", type=TEXT, metavar="ARN", help="Certificate of the domain.  [default: the newest]")
 @click.option("--tags", type=NameValue(), metavar="NAME=VALUE", multiple=True, help="Tag of all resources; repeatable.")
 @archive_options
 @click.option("--dry", is_flag=True, help="Build and validate without credentials; upload and change nothing.")

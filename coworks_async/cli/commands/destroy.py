@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from coworks_async.cli.deploy_options import UNKNOWN_BUCKET, ConsoleListener, open_target, terraform_directory
+from coworks_async.cli.deploy_options import UNKNOWN_BUCKET, ConsoleListener, open_target
 from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.options import account_options, terraform_options
-from coworks_async.cli.project import Project
+from coworks_async.cli.project import Project, terraform_directory
 from coworks_async.deploy.deployer import Deployer
 from coworks_async.deploy.options import DeployOptions
 

@@ -1,19 +1,19 @@
 """`cws zip`: build the archive of the service."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
 import click
 
-from coworks_async.cli.app_loader import load_service
-from coworks_async.cli.deploy_options import create_archive_options
+from coworks_async.cli.app_loader import AppLocation, find_default_name, is_factory, load_service
 from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.options import NonEmptyPath, archive_options
-from coworks_async.cli.project import Project
+from coworks_async.cli.project import Project, terraform_directory
 from coworks_async.deploy.archive.build import (
     REPORTED_PARTS,
     Archive,
@@ -22,8 +22,10 @@ from coworks_async.deploy.archive.build import (
     format_size,
     sum_parts,
 )
+from coworks_async.deploy.archive.staging import find_used_modules
 from coworks_async.deploy.stack import slug
 from coworks_async.exceptions import CommandError
+from coworks_async.service import TechMicroService
 
 
 @click.command("zip")
@@ -47,6 +49,38 @@ def zip_(project: Project, /, output: Path | None, list_members: bool, **options
     content = create_archive_options(project, location, service, options)
     archive = build_archive(content, output or Path(f"{slug(service.name)}.zip"))
     click.echo("\n".join(_format_report(archive, content, list_members)))
+
+
+def create_archive_options(
+    project: Project,
+    location: AppLocation,
+    service: TechMicroService,
+    options: Mapping[str, Any],
+    terraform_dir: Path | None = None,
+) -> ArchiveOptions:
+    """Create the archive options of a loaded service from the values of a command's `archive_options`."""
+    root = location.import_path[0].resolve()
+    if not root.is_relative_to(project.directory):
+        raise CommandError(
+            f"{location.file} is outside the project's folder {project.directory}: choose another with -p."
+        )
+    folder = root.relative_to(project.directory).as_posix()
+    module = sys.modules[location.module]
+    attribute = location.attribute or find_default_name(module)
+    return ArchiveOptions(
+        directory=project.directory,
+        module=location.module,
+        attribute=attribute,
+        is_factory=is_factory(attrgetter(attribute)(module)),
+        import_folder="" if folder == "." else folder,
+        python=options["python"],
+        architecture=options["arch"],
+        ignore=options["ignore"],
+        never=(terraform_directory(project, terraform_dir), *filter(None, [project.env_file])),
+        layer_provides=options["layer_provides"],
+        module_names=options["module_name"],
+        used_modules=find_used_modules(service, project.directory),
+    )
 
 
 def _check_writable(output: Path) -> None:
