@@ -21,9 +21,8 @@ T = TypeVar("T")
 class Runtime:
     """Runs coroutines one after the other on one event loop, inside the app's lifespan.
 
-    Both start at the first event, so that a snapshot (SnapStart) contains no open socket. If the lifespan fails to
-    start, the next event tries again. The loop is never set as the current event loop of a thread, so `asyncio.run` and
-    other threads cannot interfere with it.
+    Both start at the first event, so that a snapshot (SnapStart) contains no open socket. The loop is never set as the
+    current event loop of a thread, so `asyncio.run` and other threads cannot interfere with it.
     """
 
     def __init__(self, app: ASGIApp, logger: logging.Logger) -> None:
@@ -40,12 +39,7 @@ class Runtime:
         return self.lifespan.state if self.lifespan is not None else {}
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], *, starts: bool = True) -> T:
-        """Run the coroutine that `work` creates, after starting the lifespan if `starts` and it is not running.
-
-        Raises:
-            StartupError: the lifespan failed to start.
-            RuntimeError: this call would block an event loop, or wait for itself.
-        """
+        """Run the coroutine that `work` creates. With `starts`, the lifespan is started first, unless it is running."""
         connection = current.get()
         if self.is_busy and connection is not None and connection[0].get("app") is self.app:
             raise RuntimeError("An entry called the handler of its own service, which would wait for that entry.")
@@ -73,7 +67,7 @@ class Runtime:
             return
         self._runner = self.lifespan = None
         atexit.unregister(self.close)
-        if self._sigterm is not None and _in_main_thread():
+        if self._sigterm is not None and threading.current_thread() is threading.main_thread():
             self._sigterm.remove()
             self._sigterm = None
         try:
@@ -94,7 +88,7 @@ class Runtime:
         await lifespan.start()
         self.lifespan = lifespan
         # Python sets signal handlers in the main thread only.
-        if self._sigterm is None and _in_main_thread():
+        if self._sigterm is None and threading.current_thread() is threading.main_thread():
             self._sigterm = SigtermHandler(self)
 
 
@@ -104,10 +98,6 @@ def _has_running_loop() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 class SigtermHandler:

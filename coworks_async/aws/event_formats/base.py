@@ -1,8 +1,4 @@
-"""Base class of the event formats, and their shared conversions of headers, query strings and bodies.
-
-A format is a subclass of Mangum's event class. It turns an event into an ASGI scope, and a response into the result
-that its gateway expects.
-"""
+"""Base class of the event formats, which convert events to ASGI scopes and responses to results of a gateway."""
 
 import base64
 import json
@@ -41,14 +37,10 @@ _TEXT_SUBTYPES = frozenset(("json", "xml", "javascript", "x-www-form-urlencoded"
 
 
 class GatewayEvent:
-    """Mixin of the event classes.
-
-    Attributes:
-        limit: bytes of a result as encoded.
-    """
+    """Mixin of the event classes."""
 
     event: Event
-    limit = LAMBDA_PAYLOAD_LIMIT
+    limit = LAMBDA_PAYLOAD_LIMIT  # bytes of a result as encoded
 
     @property
     def body(self) -> bytes:
@@ -63,7 +55,6 @@ class GatewayEvent:
             raise BadRequest("The body is not valid base64.") from None
 
     def __call__(self, response: Response) -> dict[str, Any]:
-        """Return the result for a response."""
         headers: ResponseHeaders = {}
         for name, value in response["headers"]:
             if name not in HOP_BY_HOP_HEADERS:
