@@ -48,11 +48,13 @@ class Runtime:
         with self._lock:
             self.is_busy = True
             try:
-                runner = self._runner or self._open()
+                if self._runner is None:
+                    self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+                    atexit.register(self.close)
                 if starts and self.lifespan is None:
-                    runner.run(self._start(), context=copy_context())
+                    self._runner.run(self._start(), context=copy_context())
                 # Not `Runner.run`: replacing the SIGINT handler for each event would take a third of the event's time.
-                loop = runner.get_loop()
+                loop = self._runner.get_loop()
                 return loop.run_until_complete(loop.create_task(work(), context=copy_context()))
             finally:
                 self.is_busy = False
@@ -77,11 +79,6 @@ class Runtime:
             self.logger.error("The service failed to shut down", exc_info=error)
         finally:
             runner.close()
-
-    def _open(self) -> asyncio.Runner:
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        atexit.register(self.close)
-        return self._runner
 
     async def _start(self) -> None:
         lifespan = LifespanRunner(self.app)

@@ -137,18 +137,14 @@ def create_scope(
     context: Any,
     *,
     method: str,
-    path: str,
+    path: str,  # decoded, below `root_path`
     root_path: str,
     query_string: bytes,
     headers: RequestHeaders,
     source_ip: str | None,
-    raw_path: bytes | None = None,
+    raw_path: bytes | None = None,  # the whole path as it was sent: only it contains bytes that are not UTF-8
 ) -> Scope:
-    """Return the ASGI scope of a request (https://asgi.readthedocs.io/en/latest/specs/www.html).
-
-    `path` is decoded and below `root_path`. `raw_path` is the whole path as it was sent: only it distinguishes bytes
-    that are not UTF-8 from a replacement character.
-    """
+    """Return the ASGI scope of a request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
     raw, by_name = headers
     body = event.get("body")
     if body and b"content-length" not in by_name:
