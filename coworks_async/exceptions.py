@@ -1,27 +1,4 @@
-"""Exceptions of the project.
-
-    CoWorksError
-    ├── DeclarationError            a class declares something invalid
-    ├── RequestContextError         `request` is used without a current request
-    ├── ReturnError                 an entry returned a value that cannot be sent
-    ├── UnknownEndpoint             `url_for` cannot build the URL
-    ├── LambdaError                 a Lambda event fails
-    │   ├── AuthorizerError         `token_authorizer` failed, or its principal is invalid
-    │   ├── AsyncCallError          an event is not a valid asynchronous call
-    │   ├── StartupError            the lifespan did not start
-    │   └── UnknownEvent            no handler for the event
-    ├── DeployError                 a deploy failed
-    └── CommandError                a command is used incorrectly
-
-    starlette.exceptions.HTTPException
-    └── Problem                     a problem+json response
-        ├── BadRequest              400
-        ├── ContentTooLarge         413
-        ├── UnsupportedMediaType    415
-        └── UnprocessableContent    422, with a list of errors
-
-A `CoWorksError` is for the developer of a service, an `HTTPException` for its client.
-"""
+"""Exceptions: a `CoWorksError` is for the developer of a service, a `Problem` for its client."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -115,18 +92,11 @@ class CommandError(CoWorksError):
 
 
 class FieldError(Struct, frozen=True):
-    """An error in a request: an item of `errors` in a 422. It never contains the value, which may be a secret.
-
-    Attributes:
-        where: location in the request.
-        name: the parameter as the client sent it; empty for the whole body.
-        expected: the expected type in Python notation.
-        detail: what is wrong.
-    """
+    """An error in a request: an item of `errors` in a 422. It never contains the value, which may be a secret."""
 
     where: ErrorLocation
-    name: str
-    expected: str
+    name: str  # as the client sent it; empty for the whole body
+    expected: str  # the expected type in Python notation
     detail: str
 
 
@@ -165,7 +135,10 @@ class UnprocessableContent(Problem):
     """422: the request can be parsed, but is invalid for the reasons in `errors`."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
-        listed = [_shorten(error) for error in errors[:MAX_FIELD_ERRORS]]
+        listed = [
+            replace(error, name=_truncate(error.name), detail=_truncate(error.detail))
+            for error in errors[:MAX_FIELD_ERRORS]
+        ]
         if len(errors) > MAX_FIELD_ERRORS:
             listed.append(omitted_errors(errors[MAX_FIELD_ERRORS].where, len(errors) - MAX_FIELD_ERRORS))
         names = ", ".join(dict.fromkeys(error.name or f"the {error.where}" for error in listed))
@@ -176,10 +149,6 @@ class UnprocessableContent(Problem):
 def omitted_errors(where: ErrorLocation, count: int) -> FieldError:
     """Create the error that replaces those over the limit."""
     return FieldError(where, "", "nothing", f"{count} more errors are not listed")
-
-
-def _shorten(error: FieldError) -> FieldError:
-    return replace(error, name=_truncate(error.name), detail=_truncate(error.detail))
 
 
 def _truncate(text: str) -> str:

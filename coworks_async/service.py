@@ -182,7 +182,8 @@ class TechMicroService(HooksMixin, Starlette):
         if not hide_routes:
             stage = current_stage()
             entries = build_entries(blueprint, Blueprint, stage=stage, prefix=prefix, blueprint=blueprint.name)
-            self.router.routes.append(BlueprintMount(prefix, self._add_routes(entries, prefix), blueprint.name))
+            routes = self._add_routes(entries, prefix)
+            self.router.routes.append(BlueprintMount(prefix, routes=routes, name=blueprint.name))
         self._blueprints[blueprint.name] = blueprint
 
     def url_for(self, endpoint: str, /, _external: bool = False, **params: Any) -> str:
@@ -231,14 +232,11 @@ class TechMicroService(HooksMixin, Starlette):
         return self._dispatcher
 
     def _add_routes(self, entries: Iterable[Entry], prefix: str = "") -> list[EntryRoute]:
-        """Add entries to the route table and return their routes.
-
-        Plans are compiled now, so that invalid annotations are errors at once; in Lambda at the first request.
-        """
+        """Add entries to the route table and return their routes."""
         routes = [EntryRoute(entry, entry.path.removeprefix(prefix) or "/", self._build_app) for entry in entries]
         for route in routes:
             if not self._in_lambda:
-                _ = route.entry.plan
+                _ = route.entry.plan  # compiled now, so that invalid annotations are errors at once
             self._table.add(route)
         return routes
 

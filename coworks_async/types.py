@@ -25,12 +25,7 @@ Principal = Mapping[str, Any]
 """Data about an authorized client, such as its name and rights; available as `request.auth`."""
 
 AuthorizerResult = bool | str | Principal | None
-"""A result of `token_authorizer`.
-
-- `True` or a mapping allows; the mapping is the principal.
-- A string allows only on the stage of that name.
-- `False` or `None` denies, as does any other value, which is logged as an error.
-"""
+"""A result of `TechMicroService.token_authorizer`, which documents it."""
 
 AuthorizerRule = Callable[[str], AuthorizerResult | Awaitable[AuthorizerResult]]
 """Decides about a token: `token_authorizer`, bound to its service."""

@@ -2,9 +2,7 @@
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 
-An entry with `background=True` returns 202 and invokes the function again with an envelope, an event of this form:
-
-    {"coworks.background": {"marker": "<function ARN> <stage>", "call": {…}}}
+The function invokes itself with an envelope: `{"coworks.background": {"marker": "<ARN> <stage>", "call": {…}}}`.
 """
 
 import importlib
@@ -37,10 +35,7 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class AsyncInvoker:
-    """Invokes this function again with the envelope of a call.
-
-    Outside Lambda there is no function, so the envelope is appended to `pending`, for the handler to run.
-    """
+    """Invokes this function again with the envelope of a call. Outside Lambda, the handler runs the `pending` ones."""
 
     def __init__(self) -> None:
         self.pending: list[Event] = []
@@ -60,12 +55,7 @@ class AsyncInvoker:
 
 
 def accept_envelope(event: Event, context: Any, find_entry: FindEntry) -> tuple[AsyncCall, Entry]:
-    """Return the call in an envelope, and the entry to run.
-
-    Raises:
-        AsyncCallError: the envelope is malformed or from another function or stage, or its request does not lead to
-            the entry that it names, or that entry does not accept asynchronous calls.
-    """
+    """Return the call in an envelope and the entry to run; an envelope of another service is an `AsyncCallError`."""
     try:
         envelope = msgspec.convert(event[ENVELOPE], Envelope)
         call = envelope.call

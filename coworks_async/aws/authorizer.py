@@ -54,10 +54,7 @@ def _remove_qualifier(arn: str) -> str:
 
 
 def create_result(event: Event, context: Any, principal: Principal | None) -> dict[str, Any]:
-    """Return the result that allows a principal, or denies if it is None.
-
-    It covers the whole stage, because the gateway may use it for all routes while it is cached.
-    """
+    """Return the result that allows a principal, or denies if it is None."""
     result_context: dict[str, str] = {}
     if principal is not None:
         result_context = {MARKER: create_marker(context), PRINCIPAL: msgspec.json.encode(principal).decode()}
@@ -66,6 +63,7 @@ def create_result(event: Event, context: Any, principal: Principal | None) -> di
     statement = {
         "Action": "execute-api:Invoke",
         "Effect": "Deny" if principal is None else "Allow",
+        # The whole stage, because the gateway may use the result for all routes while it is cached.
         "Resource": _to_stage_arn(event.get("methodArn") or event["routeArn"]),
     }
     policy = {"Version": "2012-10-17", "Statement": [statement]}
@@ -81,14 +79,12 @@ def _to_stage_arn(arn: str) -> str:
 
 
 def get_trusted_principal(event: Event, context: Any) -> Principal | None:
-    """Return the principal that this function's authorizer has allowed on this stage.
-
-    Without its exact marker in `requestContext.authorizer` this is None, and the service checks the token itself.
-    """
+    """Return the principal that this function's authorizer has allowed on this stage, or None."""
     result = event["requestContext"].get("authorizer")
     if not result or not isinstance(result, dict):
         return None
     result = result.get("lambda", result)  # HTTP APIs nest it
+    # Without the exact marker, the service checks the token itself.
     if not isinstance(result, dict) or not result.get(MARKER) or result[MARKER] != create_marker(context):
         return None
     try:

@@ -58,10 +58,8 @@ class LambdaHandler:
     """Handles Lambda events: requests in any gateway's format, authorizer events, and all others.
 
     A request always gets a response: an exception becomes a 500, because API Gateway would turn it into a bare 502.
-    Any other event fails with the exception that was raised.
-
-    Mangum's event classes read and write the formats. Its adapter is not used, because it runs the lifespan at every
-    event.
+    Any other event fails with the exception that was raised. Mangum's event classes are used, but not its adapter,
+    which runs the lifespan at every event.
 
     Attributes:
         after_event: functions, sync or async, called with the context at the end of each event.
@@ -173,7 +171,6 @@ class LambdaHandler:
         return authorizer.create_result(event, context, principal)
 
     async def run_async_call(self, event: Event, context: Any, start: float, cold: bool) -> dict[str, Any]:
-        """Run the asynchronous call in an envelope."""
         # Lambda cold start: most functions run no asynchronous call.
         from coworks_async.aws.async_invoke import accept_envelope
         from coworks_async.pipeline.async_calls import run_call

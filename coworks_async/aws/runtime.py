@@ -21,9 +21,8 @@ T = TypeVar("T")
 class Runtime:
     """Runs coroutines one after the other on one event loop, inside the app's lifespan.
 
-    Both start at the first event, so that a snapshot (SnapStart) contains no open socket. If the lifespan fails to
-    start, the next event tries again. The loop is never set as the current event loop of a thread, so `asyncio.run` and
-    other threads cannot interfere with it.
+    Both start at the first event, so that a snapshot (SnapStart) contains no open socket. The loop is never set as the
+    current event loop of a thread, so `asyncio.run` and other threads cannot interfere with it.
     """
 
     def __init__(self, app: ASGIApp, logger: logging.Logger) -> None:
@@ -40,12 +39,7 @@ class Runtime:
         return self.lifespan.state if self.lifespan is not None else {}
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], *, starts: bool = True) -> T:
-        """Run the coroutine that `work` creates, after starting the lifespan if `starts` and it is not running.
-
-        Raises:
-            StartupError: the lifespan failed to start.
-            RuntimeError: this call would block an event loop, or wait for itself.
-        """
+        """Run the coroutine that `work` creates. With `starts`, the lifespan is started first, unless it is running."""
         connection = current.get()
         if self.is_busy and connection is not None and connection[0].get("app") is self.app:
             raise RuntimeError("An entry called the handler of its own service, which would wait for that entry.")
@@ -54,11 +48,13 @@ class Runtime:
         with self._lock:
             self.is_busy = True
             try:
-                runner = self._runner or self._open()
+                if self._runner is None:
+                    self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+                    atexit.register(self.close)
                 if starts and self.lifespan is None:
-                    runner.run(self._start(), context=copy_context())
+                    self._runner.run(self._start(), context=copy_context())
                 # Not `Runner.run`: replacing the SIGINT handler for each event would take a third of the event's time.
-                loop = runner.get_loop()
+                loop = self._runner.get_loop()
                 return loop.run_until_complete(loop.create_task(work(), context=copy_context()))
             finally:
                 self.is_busy = False
@@ -73,7 +69,7 @@ class Runtime:
             return
         self._runner = self.lifespan = None
         atexit.unregister(self.close)
-        if self._sigterm is not None and _in_main_thread():
+        if self._sigterm is not None and threading.current_thread() is threading.main_thread():
             self._sigterm.remove()
             self._sigterm = None
         try:
@@ -84,17 +80,12 @@ class Runtime:
         finally:
             runner.close()
 
-    def _open(self) -> asyncio.Runner:
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        atexit.register(self.close)
-        return self._runner
-
     async def _start(self) -> None:
         lifespan = LifespanRunner(self.app)
         await lifespan.start()
         self.lifespan = lifespan
         # Python sets signal handlers in the main thread only.
-        if self._sigterm is None and _in_main_thread():
+        if self._sigterm is None and threading.current_thread() is threading.main_thread():
             self._sigterm = SigtermHandler(self)
 
 
@@ -104,10 +95,6 @@ def _has_running_loop() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 class SigtermHandler:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from msgspec import Struct, field
 
@@ -23,16 +23,9 @@ class HookRegistry(Struct):
     errors: dict[ErrorKey, Function] = field(default_factory=dict)
     frozen: bool = False
 
-    def add_before(self, hook: F) -> F:
-        self.before.append(self._check(hook, 0, "before_request"))
-        return hook
-
-    def add_after(self, hook: F) -> F:
-        self.after.append(self._check(hook, 1, "after_request"))
-        return hook
-
-    def add_teardown(self, hook: F) -> F:
-        self.teardown.append(self._check(hook, 1, "teardown_request"))
+    def add(self, when: Literal["before", "after", "teardown"], hook: F) -> F:
+        self._check(hook, 0 if when == "before" else 1, f"{when}_request")
+        getattr(self, when).append(hook)
         return hook
 
     def error_handler(self, key: ErrorKey) -> Callable[[F], F]:
@@ -41,12 +34,13 @@ class HookRegistry(Struct):
             raise DeclarationError(f"errorhandler({key!r}): must be a status from 400 to 599 or an exception class.")
 
         def add(handler: F) -> F:
-            self.errors[key] = self._check(handler, 1, "errorhandler")
+            self._check(handler, 1, "errorhandler")
+            self.errors[key] = handler
             return handler
 
         return add
 
-    def _check(self, hook: F, argument_count: int, kind: str) -> F:
+    def _check(self, hook: Function, argument_count: int, kind: str) -> None:
         name = getattr(hook, "__qualname__", repr(hook))
         if self.frozen:
             raise DeclarationError(
@@ -59,7 +53,6 @@ class HookRegistry(Struct):
             raise DeclarationError(
                 f"{kind} {name}: the hook is called with {arguments}. Change its parameters."
             ) from None
-        return hook
 
 
 class HooksMixin:
@@ -69,15 +62,15 @@ class HooksMixin:
 
     def before_request(self, hook: F) -> F:
         """Register a hook that runs before each entry, after authorization. A value it returns is the response."""
-        return self.hooks.add_before(hook)
+        return self.hooks.add("before", hook)
 
     def after_request(self, hook: F) -> F:
         """Register a hook that receives each response and returns it or another. The last registered runs first."""
-        return self.hooks.add_after(hook)
+        return self.hooks.add("after", hook)
 
     def teardown_request(self, hook: F) -> F:
         """Register a hook that runs once a response is sent; it receives the exception that aborted it, or None."""
-        return self.hooks.add_teardown(hook)
+        return self.hooks.add("teardown", hook)
 
     def errorhandler(self, key: ErrorKey) -> Callable[[F], F]:
         """Register a handler for a status or an exception class; it returns a response as an entry does."""
@@ -112,15 +105,15 @@ class Blueprint(HooksMixin):
 
     def before_app_request(self, hook: F) -> F:
         """Register a hook that runs before each entry of the service."""
-        return self.app_hooks.add_before(hook)
+        return self.app_hooks.add("before", hook)
 
     def after_app_request(self, hook: F) -> F:
         """Register a hook that receives and returns each response of the service."""
-        return self.app_hooks.add_after(hook)
+        return self.app_hooks.add("after", hook)
 
     def teardown_app_request(self, hook: F) -> F:
         """Register a hook that runs once any response of the service is sent."""
-        return self.app_hooks.add_teardown(hook)
+        return self.app_hooks.add("teardown", hook)
 
     def app_errorhandler(self, key: ErrorKey) -> Callable[[F], F]:
         """Register a handler for a status or an exception class anywhere in the service."""

@@ -42,6 +42,13 @@ def walk_types(info: mi.Type, seen: set[int] | None = None) -> list[mi.Type]:
     return [info, *(found for inner in inner_types(info) for found in walk_types(inner, seen))]
 
 
+def read_only_fields(cls: Any) -> list[str]:
+    """Return the fields of a dataclass that the class sets itself (`init=False`)."""
+    origin = get_origin(cls) or cls
+    fields = dataclasses.fields(origin) if dataclasses.is_dataclass(origin) else ()
+    return [field.name for field in fields if not field.init]
+
+
 def inner_types(info: Any) -> list[mi.Type]:
     """Return the types nested directly in a type."""
     inner = [getattr(info, name) for name in ("type", "item_type", "key_type", "value_type") if hasattr(info, name)]
@@ -137,14 +144,11 @@ _STRING_PARSERS: tuple[tuple[mi.Type, Callable[[str], Any]], ...] = (
 )
 
 
-def compile_coercer(info: mi.Type) -> Coercer:
+def compile_coercer(info: mi.Type, cache: dict[int, Coercer] | None = None) -> Coercer:
     """Compile the coercer of a type, given as `msgspec.inspect.type_info` describes it."""
-    return _compile(info, {})
-
-
-def _compile(info: mi.Type, cache: dict[int, Coercer]) -> Coercer:
+    cache = {} if cache is None else cache
     if isinstance(info, mi.Metadata):
-        return _compile(info.type, cache)
+        return compile_coercer(info.type, cache)
     if isinstance(info, OBJECT_TYPES):
         if id(info) not in cache:
             cache[id(info)] = lambda value: compiled(value)  # a recursive type refers to itself
@@ -153,7 +157,7 @@ def _compile(info: mi.Type, cache: dict[int, Coercer]) -> Coercer:
     if isinstance(info, ARRAY_TYPES):
         return _array_coercer(info, cache)
     if isinstance(info, mi.DictType):
-        return _dict_coercer(_compile(info.key_type, cache), _compile(info.value_type, cache))
+        return _dict_coercer(compile_coercer(info.key_type, cache), compile_coercer(info.value_type, cache))
     if isinstance(info, mi.UnionType):
         return _union_coercer(info, cache)
     return _scalar_coercer(info)
@@ -196,10 +200,10 @@ def _coerce_number_or_bool(value: Any, numbers: Sequence[int]) -> Any:
 
 def _array_coercer(info: Any, cache: dict[int, Coercer]) -> Coercer:
     if isinstance(info, mi.TupleType):
-        return _items_coercer([_compile(item, cache) for item in info.item_types])
+        return _items_coercer([compile_coercer(item, cache) for item in info.item_types])
     if isinstance(info, mi.NamedTupleType):
-        return _items_coercer([_compile(field.type, cache) for field in info.fields])
-    coerce_item = _compile(info.item_type, cache)
+        return _items_coercer([compile_coercer(field.type, cache) for field in info.fields])
+    coerce_item = compile_coercer(info.item_type, cache)
     return lambda value: [coerce_item(item) for item in value] if isinstance(value, list) else value
 
 
@@ -231,11 +235,9 @@ def _dict_coercer(coerce_key: Coercer, coerce_value: Coercer) -> Coercer:
 
 def _object_coercer(info: Any, cache: dict[int, Coercer]) -> Coercer:
     tag = {info.tag_field: _choice_coercer([info.tag])} if getattr(info, "tag_field", None) else {}
-    excluded: set[str] = set()
-    if isinstance(info, mi.DataclassType):  # msgspec would accept fields that the class sets itself
-        excluded = {field.name for field in dataclasses.fields(get_origin(info.cls) or info.cls) if not field.init}
-    coercers = {field.encode_name: _compile(field.type, cache) for field in info.fields if field.name not in excluded}
-    coercers = {**tag, **coercers}
+    read_only = read_only_fields(info.cls)  # msgspec would accept them
+    fields = [field for field in info.fields if field.name not in read_only]
+    coercers = {**tag, **{field.encode_name: compile_coercer(field.type, cache) for field in fields}}
     if getattr(info, "array_like", False):
         return _items_coercer(list(coercers.values()), check_length=True)  # msgspec ignores surplus items
 
@@ -287,7 +289,7 @@ def _is_array(info: mi.Type) -> bool:
 
 def _tagged_coercers(members: Sequence[mi.Type], cache: dict[int, Coercer]) -> Callable[[Any], Coercer]:
     """Return a function from a tag to the coercer of its type. A single type needs no tag."""
-    coercers = {getattr(member, "tag", None): _compile(member, cache) for member in members}
+    coercers = {getattr(member, "tag", None): compile_coercer(member, cache) for member in members}
     default = next(iter(coercers.values())) if len(coercers) == 1 else decimals_to_floats
     coerce_tag = _choice_coercer([tag for tag in coercers if tag is not None])
 

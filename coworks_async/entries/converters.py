@@ -36,14 +36,7 @@ _SET_TYPES = (mi.SetType, mi.FrozenSetType)
 
 
 class Converter:
-    """Converts values of a request to one annotation. Methods raise `msgspec.ValidationError`.
-
-    Attributes:
-        allows_strict_json: msgspec's strict JSON decoding gives the same results, so that one decoder suffices.
-        needs_exact_numbers: JSON numbers must be parsed as Decimal instead of float.
-        parse_string: converts a single string, if that is all the type needs; otherwise None.
-        accepts_text, accepts_bytes: a text or binary body fits as received.
-    """
+    """Converts values of a request to one annotation. Methods raise `msgspec.ValidationError`."""
 
     def __init__(self, annotation: Any) -> None:
         info = mi.type_info(annotation)
@@ -53,10 +46,11 @@ class Converter:
             _reject_unsupported(inner)
         self.annotation = annotation
         self.expected = format_type(annotation)
+        # Whether msgspec's strict JSON decoding gives the same results, so that one decoder suffices.
         self.allows_strict_json = all(_allows_strict_json(inner) for inner in nested)
-        self.needs_exact_numbers = _contains(nested, mi.DecimalType)
-        self.parse_string = find_string_parser(members)
-        self.accepts_text = _contains(members, mi.StrType)
+        self.needs_exact_numbers = _contains(nested, mi.DecimalType)  # JSON numbers as Decimal instead of float
+        self.parse_string = find_string_parser(members)  # None if the type needs more than a single string
+        self.accepts_text = _contains(members, mi.StrType)  # a text body fits as received
         self.accepts_bytes = _contains(members, mi.BytesType)
         self.accepts_file = any(_is_file(inner) for inner in nested)
         self._accepts_any = _contains(members, mi.AnyType)
@@ -228,8 +222,7 @@ class StructuredField(msgspec.Struct, frozen=True):
     required: bool
 
 
-Fields = Mapping[str, StructuredField]
-"""The fields of a structured type by the names that clients use."""
+Fields = Mapping[str, StructuredField]  # by the names that clients use
 
 _ANY_FIELD = StructuredField(Converter(Any), False)
 
@@ -301,6 +294,9 @@ def _compile_fields(kind: Any) -> Fields:
         return fields
     bindings = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
     hints = typing.get_type_hints(origin, include_extras=True)
+    for name, hint in hints.items():
+        if get_origin(hint) in (Required, NotRequired):
+            hints[name] = get_args(hint)[0]
     if dataclasses.is_dataclass(origin):
         required = {
             field.name: field.default is field.default_factory is dataclasses.MISSING
@@ -310,11 +306,6 @@ def _compile_fields(kind: Any) -> Fields:
     else:
         required = {name: name in origin.__required_keys__ for name in hints}
     return {
-        name: StructuredField(Converter(substitute_type_variables(_strip_required(hints[name]), bindings)), is_required)
+        name: StructuredField(Converter(substitute_type_variables(hints[name], bindings)), is_required)
         for name, is_required in required.items()
     }
-
-
-def _strip_required(hint: Any) -> Any:
-    """Return a TypedDict's annotation without Required or NotRequired."""
-    return get_args(hint)[0] if get_origin(hint) in (Required, NotRequired) else hint

@@ -64,7 +64,9 @@ def _create_declaration(cls: type, name: str, owners: list[type], base: type) ->
             f"Rename the entry, for example to {name}_."
         )
     overridden = [vars(other)[name] for other in overridden_owners]
-    options = _own_options(attribute, overridden)
+    options = get_entry_options(attribute)
+    if any(options is get_entry_options(other) and attribute is not other for other in overridden):
+        options = None  # functools.wraps copied them from what the attribute overrides
     if options is None and (not _is_entry(owner, name, base) or any(map(get_entry_options, overridden))):
         raise DeclarationError(
             f"{qualname} overrides an entry, but the override in {owner.__qualname__} is not decorated. "
@@ -81,24 +83,15 @@ def _create_declaration(cls: type, name: str, owners: list[type], base: type) ->
     return Declaration(cls, owner, name, attribute, options or EntryOptions(), method, path)
 
 
-def _own_options(attribute: object, overridden: list[object]) -> EntryOptions | None:
-    """Return the options of an attribute, unless `functools.wraps` copied them from what it overrides."""
-    options = get_entry_options(attribute)
-    if any(options is get_entry_options(other) and attribute is not other for other in overridden):
-        return None
-    return options
-
-
 @cache
 def _reserved_names(base: type) -> frozenset[str]:
     return frozenset(dir(base)) | getattr(base, "instance_attributes", frozenset())
 
 
 def parse_entry_name(name: str) -> tuple[str, str]:
-    """Return the HTTP method and the static path of a method's name.
+    """Return the HTTP method and the static path of a method's name. A `ValueError` is for the user.
 
-    `_` separates segments. Leading and trailing `_` of the path only distinguish methods. A name without a verb is
-    a POST. A `ValueError` is for the user.
+    `_` separates segments. Leading and trailing `_` of the path only distinguish methods. Without a verb, it is a POST.
     """
     verb, _, rest = name.partition("_")
     if verb == HEAD:

@@ -16,19 +16,10 @@ from coworks_async.entries.signature import Parameter, ParameterKind, Signature
 from coworks_async.exceptions import DeclarationError
 
 
-class Slot(msgspec.Struct, frozen=True):
+class Slot(Parameter, frozen=True):
     """A parameter with its converter: a `Converter`, `StructuredConverter` or `PydanticConverter`."""
 
-    parameter: Parameter
     converter: Any
-
-    @property
-    def name(self) -> str:
-        return self.parameter.name
-
-    @property
-    def alias(self) -> str:
-        return self.parameter.alias
 
     @property
     def expected(self) -> str:
@@ -101,23 +92,19 @@ class BindingPlan(msgspec.Struct, frozen=True):
 
 
 def compile_plan(declaration: Declaration, signature: Signature) -> BindingPlan:
-    slots_by_name = {
-        parameter.name: Slot(parameter, _create_converter(parameter, declaration))
-        for parameter in signature.parameters
-        if parameter.kind is not ParameterKind.REQUEST
-    }
-
-    def slots(kind: ParameterKind) -> tuple[Slot, ...]:
-        return tuple(slots_by_name[parameter.name] for parameter in signature.of_kind(kind))
-
+    slots: dict[ParameterKind, list[Slot]] = {kind: [] for kind in ParameterKind}
+    for parameter in signature.parameters:
+        if parameter.kind is not ParameterKind.REQUEST:
+            converter = _create_converter(parameter, declaration)
+            slots[parameter.kind].append(Slot(**msgspec.structs.asdict(parameter), converter=converter))
     plan = BindingPlan(
         signature=signature,
-        path=slots(ParameterKind.PATH),
-        path_rest=next(iter(slots(ParameterKind.PATH_REST)), None),
-        named={slot.alias: slot for slot in slots(ParameterKind.NAMED)},
-        deep_objects={slot.alias: slot for slot in slots(ParameterKind.DEEP_OBJECT)},
-        structured=next(iter(slots(ParameterKind.STRUCTURED)), None),
-        extra=next(iter(slots(ParameterKind.EXTRA)), None),
+        path=tuple(slots[ParameterKind.PATH]),
+        path_rest=next(iter(slots[ParameterKind.PATH_REST]), None),
+        named={slot.alias: slot for slot in slots[ParameterKind.NAMED]},
+        deep_objects={slot.alias: slot for slot in slots[ParameterKind.DEEP_OBJECT]},
+        structured=next(iter(slots[ParameterKind.STRUCTURED]), None),
+        extra=next(iter(slots[ParameterKind.EXTRA]), None),
         request=next(iter(signature.of_kind(ParameterKind.REQUEST)), None),
     )
     if plan.structured is not None and declaration.method == "GET":
@@ -159,24 +146,23 @@ def compile_json_decoder(plan: BindingPlan) -> JsonDecoder | None:
     """
     slots, structured = list(plan.named.values()), plan.structured
     if structured is not None:
-        if not structured.converter.allows_strict_json or any(slot.parameter.required for slot in slots):
+        if not structured.converter.allows_strict_json or any(slot.required for slot in slots):
             return None
-        decode_whole = msgspec.json.Decoder(structured.parameter.annotation).decode
+        decode_whole = msgspec.json.Decoder(structured.annotation).decode
         return lambda body: ((), {structured.name: decode_whole(body)})
     if not all(slot.converter.allows_strict_json for slot in slots):
         return None
     struct = msgspec.defstruct("Body", list(map(_struct_field, slots)), forbid_unknown_fields=True, kw_only=True)
     decode = msgspec.json.Decoder(struct).decode
     astuple, asdict = msgspec.structs.astuple, msgspec.structs.asdict
-    if any(slot.parameter.keyword_only for slot in slots):
+    if any(slot.keyword_only for slot in slots):
         return lambda body: ((), asdict(decode(body)))
     return lambda body: (astuple(decode(body)), {})
 
 
 def _struct_field(slot: Slot) -> tuple[str, Any, Any]:
-    parameter = slot.parameter
-    if parameter.required:
-        return parameter.name, parameter.annotation, msgspec.field(name=parameter.alias)
-    default = parameter.default
+    if slot.required:
+        return slot.name, slot.annotation, msgspec.field(name=slot.alias)
+    default = slot.default
     # A factory, because msgspec rejects some plain defaults. It returns the same object each time, as Python does.
-    return parameter.name, parameter.annotation, msgspec.field(default_factory=lambda: default, name=parameter.alias)
+    return slot.name, slot.annotation, msgspec.field(default_factory=lambda: default, name=slot.alias)

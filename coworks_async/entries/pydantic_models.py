@@ -31,10 +31,7 @@ def convert_model(kind: Any, value: Any) -> Any:
 
 
 class PydanticConverter:
-    """Converts to a pydantic model, or to a union that contains one, as `StructuredConverter` does.
-
-    pydantic's rules apply, but unknown keys are errors unless the model sets `extra`.
-    """
+    """Converts to a pydantic model, or a union with one. Unknown keys are errors, unless the model sets `extra`."""
 
     allows_strict_json = False
     needs_exact_numbers = False
@@ -105,7 +102,7 @@ def accepted_keys(kind: Any) -> dict[str, list[str]]:
     fields: Mapping[str, Any] = getattr(kind, "__pydantic_fields__", {})
     if not fields and dataclasses.is_dataclass(kind):
         return {field.name: [field.name] for field in dataclasses.fields(kind) if field.init}
-    by_name = _config(kind).get("populate_by_name") or _config(kind).get("validate_by_name")
+    by_name = get_config(kind).get("populate_by_name") or get_config(kind).get("validate_by_name")
     keys: dict[str, list[str]] = {}
     for name, field in fields.items():
         choices = getattr(field.validation_alias, "choices", [field.validation_alias])
@@ -114,7 +111,7 @@ def accepted_keys(kind: Any) -> dict[str, list[str]]:
     return keys
 
 
-def _config(kind: Any) -> Mapping[str, Any]:
+def get_config(kind: Any) -> Mapping[str, Any]:
     return getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None) or {}
 
 
@@ -124,18 +121,15 @@ def _is_root_model(kind: Any) -> bool:
 
 def unknown_keys(kind: Any, values: Mapping[str, Any]) -> list[str]:
     """Return the keys that no field takes. Of several keys of one field, pydantic takes only the first."""
-    if _is_root_model(kind) or _config(kind).get("extra") is not None:
+    if _is_root_model(kind) or get_config(kind).get("extra") is not None:
         return []
     taken = {key for keys in accepted_keys(kind).values() for key in [key for key in keys if key in values][:1]}
     return [key for key in values if key not in taken]
 
 
 def dropped_keys(converted: Any, values: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield the paths of the keys in `values` that pydantic dropped when it converted them.
-
-    The result is compared, because only that shows which member of a union was chosen.
-    """
-    kind = type(converted)
+    """Yield the paths of the keys in `values` that pydantic dropped when it converted them."""
+    kind = type(converted)  # only the result shows which member of a union was chosen
     if _is_root_model(kind):
         yield from dropped_keys(converted.root, values, path)
     elif isinstance(values, dict) and (is_pydantic_model(kind) or dataclasses.is_dataclass(kind)):

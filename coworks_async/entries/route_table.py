@@ -1,7 +1,6 @@
-"""The route table of a service: from method and path to a route.
+"""The route table of a service, from method and path to a route. Each path is a static prefix, then its parameters.
 
-Path parameters always end a path. So a route is a static prefix, a number of segments, and possibly the rest of the
-path. The longest static prefix wins, in any order of definition. A trailing slash is ignored.
+The longest static prefix wins, in any order of definition. A trailing slash is ignored.
 """
 
 from collections.abc import Iterator
@@ -23,8 +22,6 @@ RoutesByPrefix = dict[str, RoutesByMethod[RouteT]]
 
 
 class RouteTable(Generic[RouteT]):
-    """Finds the route of a request."""
-
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self._static: RoutesByPrefix[RouteT] = {}
@@ -84,7 +81,6 @@ class RouteTable(Generic[RouteT]):
                     yield routes, rest
 
     def allowed_methods(self, path: str) -> set[str]:
-        """Return the methods of all routes that match a path."""
         return {method for routes, _ in self.candidates(path) for method in routes}
 
 

@@ -1,7 +1,4 @@
-"""`OpenTelemetry`: a span for each request.
-
-OpenTelemetry is imported in functions, so that a service where it is disabled does not pay for it at a cold start.
-"""
+"""`OpenTelemetry`: a span for each request. The SDK is imported late, so that a disabled one costs no cold start."""
 
 import os
 import re

@@ -26,9 +26,8 @@ def require(extension: str, module: str, extra: str) -> None:
 
 
 class RequestOutcome:
-    """The route, user, status and failure of a request.
+    """The route, user, status and failure of a request, from the messages of a middleware and exceptions of entries.
 
-    A middleware passes it the messages sent, and the hook of `report_failures` passes it the exceptions of entries.
     `record` is called at most once, with an exception that is the service's fault, while its traceback exists.
     """
 
@@ -61,7 +60,6 @@ class RequestOutcome:
         return str(value)[:MAX_USER_LENGTH] if isinstance(value, str | int) and not isinstance(value, bool) else None
 
     def handle_message(self, message: Message) -> None:
-        """Update the outcome from a message that was sent."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
         elif message["type"] == "http.response.body" and not message.get("more_body", False):

@@ -1,7 +1,4 @@
-"""The segment of each request, and the context that holds the current segment.
-
-This module is separate because its classes extend the SDK's: `xray` imports it only if X-Ray is enabled.
-"""
+"""The segment of each request. Its classes extend the SDK's, so this is imported only if X-Ray is enabled."""
 
 import os
 import traceback

@@ -5,8 +5,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-aut
 """
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from coworks_async.gateway.events import authorizer_event, token_event
@@ -21,10 +21,7 @@ class GatewayRejection(Exception):
 
 
 class AuthorizerClient:
-    """Calls a Lambda authorizer, and caches its results by token, denials included.
-
-    `invoke` receives an event and a request id; `clock` returns the time in seconds.
-    """
+    """Calls a Lambda authorizer with `invoke`, and caches its results by token, denials included."""
 
     def __init__(
         self, description: GatewayDescription, invoke: Callable[[Event, str], Any], clock: Callable[[], float]
@@ -36,12 +33,7 @@ class AuthorizerClient:
         self._cache: dict[str, tuple[float, Any]] = {}
 
     def authorize(self, request: HttpRequest, match: RouteMatch) -> RouteMatch:
-        """Return the match with the authorizer's context.
-
-        Raises:
-            GatewayRejection: the token is missing or denied.
-            Exception: the authorizer failed, or its result is malformed; neither is cached.
-        """
+        """Return the match with the authorizer's context, or raise `GatewayRejection`. Failures are not cached."""
         token = self._get_token(request)
         if not token:
             raise GatewayRejection("UNAUTHORIZED")
@@ -94,8 +86,6 @@ def allows(policy: Mapping[str, Any], arn: str) -> bool:
 
 
 def _matches(resources: str | Sequence[str], arn: str) -> bool:
-    for resource in [resources] if isinstance(resources, str) else resources:
-        pattern = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in resource)
-        if re.fullmatch(pattern, arn, re.DOTALL):
-            return True
-    return False
+    patterns = [resources] if isinstance(resources, str) else resources
+    # Unlike in `fnmatch`, a bracket is not special.
+    return any(fnmatchcase(arn, pattern.replace("[", "[[]")) for pattern in patterns)

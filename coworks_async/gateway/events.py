@@ -89,15 +89,12 @@ def _rest_context(request: HttpRequest, match: RouteMatch, path: str) -> dict[st
 
 
 def http_event(request: HttpRequest, match: RouteMatch) -> Event:
-    """Return the event of an HTTP API (payload 2.0), which decodes the path and puts a named stage first.
-
-    On a custom domain the stage replaces the base path, which no part of the event contains
-    (https://github.com/CodeGenieApp/serverless-express/issues/465).
-    """
+    """Return the event of an HTTP API (payload 2.0), which decodes the path and puts a named stage first."""
     sent = request.path if match.is_default_host else match.service_path
     # A decoded question mark is taken as the start of the query.
     path = unquote(sent or "/").partition("?")[0]
     if not match.is_default_host and match.stage != DEFAULT:
+        # The stage replaces the base path (https://github.com/CodeGenieApp/serverless-express/issues/465).
         path = f"/{match.stage}{path}"
     route_key = DEFAULT if match.resource == DEFAULT else f"{match.method} {match.resource}"
     event = _payload_2_event(request, path, route_key, match.stage)

@@ -49,23 +49,15 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class RouteMatch:
-    """The route of a request.
+    """The route of a request."""
 
-    Attributes:
-        service_path: the path without stage or base path, as it was sent.
-        is_default_host: the host is the API's own, whose paths start with a named stage.
-        resource: the path of the route, `/items/{id}`, or `$default`.
-        method: the method of the route, possibly `ANY`.
-        authorizer: the context in the authorizer's result, or None if it was not called.
-    """
-
-    service_path: str
+    service_path: str  # without stage or base path, as it was sent
     stage: str
-    is_default_host: bool = False
-    resource: str = "/{proxy+}"
-    method: str = "ANY"
+    is_default_host: bool = False  # the API's own host, where paths start with a named stage
+    resource: str = "/{proxy+}"  # the path of the route, or `$default`
+    method: str = "ANY"  # of the route
     parameters: Mapping[str, str] | None = None
-    authorizer: Mapping[str, Any] | None = None
+    authorizer: Mapping[str, Any] | None = None  # the context in the authorizer's result, if it was called
 
     def arn(self, method: str) -> str:
         return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{self.stage}/{method}{self.service_path}"

@@ -35,11 +35,7 @@ class MalformedResult(ValueError):
 
 
 def to_http_response(via: str, method: str, raw: Any) -> HttpResponse:
-    """Return the response that the client receives for a function's result.
-
-    Raises:
-        MalformedResult: the gateway does not accept the result.
-    """
+    """Return the response that the client receives for a function's result, or raise `MalformedResult`."""
     result: Any = raw
     if via in ("http", "http-stage", "url") and not (isinstance(raw, Mapping) and "statusCode" in raw):
         # They take any other value as a JSON body.

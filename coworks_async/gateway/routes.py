@@ -45,17 +45,11 @@ _STARLETTE_PARAMETER = re.compile(r"\{(\w+)(:\w+)?\}")
 
 @dataclass(frozen=True, slots=True)
 class GatewayRoute:
-    """One method on one path of a gateway.
+    """One method on one path of a gateway."""
 
-    Attributes:
-        method: `ANY` for every method without its own route on this path.
-        path: in API Gateway's notation, `/content/{bucket}/{proxy+}`; `$default` for unmatched requests.
-        authorized: the gateway calls its authorizer. If not, the service checks the token itself.
-    """
-
-    method: str
-    path: str
-    authorized: bool = False
+    method: str  # `ANY` for every method without its own route on this path
+    path: str  # in API Gateway's notation, `/content/{bucket}/{proxy+}`; `$default` for unmatched requests
+    authorized: bool = False  # by the gateway's authorizer; if not, the service checks the token itself
 
     @property
     def key(self) -> str:
@@ -65,53 +59,40 @@ class GatewayRoute:
 
 @dataclass(frozen=True, slots=True)
 class GatewayResponse:
-    """A response that a REST API produces without calling the service.
+    """A response that a REST API produces without calling the service."""
 
-    Attributes:
-        type: API Gateway's name for the cause.
-        status: None for the default of the cause.
-        body: a template; `$context.error.messageString` is the gateway's message as JSON.
-    """
-
-    type: str
-    status: int | None
+    type: str  # API Gateway's name for the cause
+    status: int | None  # None for the default of the cause
     headers: tuple[tuple[str, str], ...]
-    body: str
+    body: str  # a template; `$context.error.messageString` is the gateway's message as JSON
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayDescription:
-    """A gateway in front of one service.
-
-    Attributes:
-        token_key: the header passed to the authorizer.
-        authorizer_ttl: seconds for which results of the authorizer are cached.
-        binary_media_types: of a REST API, which encodes them in base64: all, so that no body is corrupted.
-        responses: of a REST API. Those of an HTTP API cannot be configured.
-    """
+    """A gateway in front of one service."""
 
     kind: GatewayKind
     routes: tuple[GatewayRoute, ...]
     token_key: str
-    authorizer_ttl: int = AUTHORIZER_TTL
-    binary_media_types: tuple[str, ...] = ()
-    responses: tuple[GatewayResponse, ...] = ()
+    authorizer_ttl: int = AUTHORIZER_TTL  # seconds for which results of the authorizer are cached
+    binary_media_types: tuple[str, ...] = ()  # of a REST API: those that it sends in base64
+    responses: tuple[GatewayResponse, ...] = ()  # of a REST API; an HTTP API's cannot be configured
 
 
 def describe_gateway(app: TechMicroService, kind: GatewayKind) -> GatewayDescription:
     routes = create_routes(app)
     if kind == "http":
         return GatewayDescription("http", (*routes, GatewayRoute(ANY, DEFAULT)), app.token_key)
+    # All media types are binary, so that no body is corrupted.
     return GatewayDescription(
         "rest", _add_rest_routes(routes), app.token_key, binary_media_types=("*/*",), responses=_create_responses(app)
     )
 
 
 def create_routes(app: TechMicroService) -> tuple[GatewayRoute, ...]:
-    """Return the routes of a service's entries, plain routes and mounts.
+    """Return the routes of a service's entries, plain routes and mounts. Plain routes and mounts need no token.
 
-    A path has a route for every method that the service handles there, by whichever entry, so it does not matter how a
-    gateway falls back from a static path to a parameter. Plain routes and mounts need no token.
+    A path has a route for every method that the service handles there, so it does not matter how a gateway falls back.
     """
     templates = [template for entry in app.entries for template in parse_entry(entry)]
     for route in app.routes:
@@ -174,20 +155,14 @@ def _create_responses(app: TechMicroService) -> tuple[GatewayResponse, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PathTemplate:
-    """A path of an entry or a plain route, and the methods handled on it.
-
-    Attributes:
-        names: the names of the parameters, in order.
-        static_length: the number of segments before the first parameter.
-        is_approximate: a parameter replaces a segment that API Gateway does not accept.
-    """
+    """A path of an entry or a plain route, and the methods handled on it."""
 
     shape: PathShape
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of the parameters, in order
     methods: frozenset[str]
-    static_length: int
+    static_length: int  # segments before the first parameter
     entry: Entry | None = None
-    is_approximate: bool = False
+    is_approximate: bool = False  # a parameter replaces a segment that API Gateway does not accept
 
     @property
     def priority(self) -> tuple[int, bool, int]:

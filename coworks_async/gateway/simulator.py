@@ -40,20 +40,15 @@ CONTENT_TOO_LARGE = message_response(413, "Request Too Long")
 
 
 class Gateway:
-    """A simulated gateway: passes requests to a service's Lambda handler as events.
-
-    Args:
-        base_path: of a custom domain, `/shop`. On an API's default host (`….execute-api.…`) paths start with the stage.
-        clock: returns the time in seconds, for the authorizer's cache.
-    """
+    """A simulated gateway: passes requests to a service's Lambda handler as events."""
 
     def __init__(
         self,
         app: TechMicroService,
         via: Via = "rest",
         *,
-        base_path: str = "",
-        clock: Callable[[], float] = time.monotonic,
+        base_path: str = "",  # of a custom domain, `/shop`; on the API's default host, paths start with the stage
+        clock: Callable[[], float] = time.monotonic,  # for the authorizer's cache
     ) -> None:
         if via not in VIAS:
             raise ValueError(f"via must be one of {', '.join(VIAS)}, not {via!r}")
@@ -125,11 +120,8 @@ def print_error(error: Exception) -> None:
 def find_route(
     routes: tuple[GatewayRoute, ...], method: str, path: str
 ) -> tuple[GatewayRoute, Mapping[str, str]] | None:
-    """Return the most specific route that has the method, and the values of its parameters.
-
-    A trailing slash is ignored.
-    """
-    segments = split_path(path)
+    """Return the most specific route that has the method, and the values of its parameters."""
+    segments = split_path(path)  # without a trailing slash
     matches = (
         (route, parameters)
         for route in routes

@@ -1,12 +1,11 @@
-"""Collect `components.schemas`: the schemas that others refer to, under unique and stable names.
+"""Collect `components.schemas`: the schemas that others refer to, by key until all types of a document are known.
 
-A reference holds a key until all types of a document are known. Then each component gets the name of its class, with
-the module in front if two classes have the same name.
+Then each gets the name of its class, with the module in front if two classes have the same name.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -77,6 +76,10 @@ class Components:
             # Two classes that one function defines have the same qualified name.
             chosen[key] = name if uses[name] == 1 else f"{name}.{uses[name]}"
         return chosen
+
+
+def omit_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
 
 
 def replace_references(value: Any, prefix: str, replace: Callable[[str], str]) -> Any:

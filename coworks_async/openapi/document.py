@@ -10,7 +10,7 @@ import docstring_parser
 
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.plan import BindingPlan
-from coworks_async.openapi.components import Mode
+from coworks_async.openapi.components import Mode, omit_empty
 from coworks_async.openapi.parameters import (
     DocumentPath,
     create_document_paths,
@@ -67,25 +67,23 @@ def openapi(app: TechMicroService, *, servers: Sequence[str | Mapping[str, Any]]
     operations = [operation for methods in paths.values() for operation in methods.values()]
     problems = create_problem_responses(operations, schemas)
     parts, components = schemas.components.name_references({"paths": paths, "responses": problems})
+    token = {SECURITY_SCHEME: {"type": "apiKey", "in": "header", "name": app.token_key}}
+    security_schemes = {} if all(entry.no_auth for entry in entries) else token
     return {
         "openapi": "3.1.1",
         "info": _create_info(app),
         "servers": [{"url": server} if isinstance(server, str) else dict(server) for server in servers],
-        **({"tags": tags} if (tags := _create_tags(entries)) else {}),
+        **omit_empty({"tags": _create_tags(entries)}),
         "paths": parts["paths"],
-        "components": _omit_empty(
-            {
-                "schemas": components,
-                "responses": parts["responses"],
-                "securitySchemes": _create_security_schemes(app),
-            }
+        "components": omit_empty(
+            {"schemas": components, "responses": parts["responses"], "securitySchemes": security_schemes}
         ),
     }
 
 
 def _iter_annotations(entry: Entry) -> Iterator[tuple[Any, Mode]]:
     for slot in entry.plan.slots:
-        yield slot.parameter.annotation, "validation"
+        yield slot.annotation, "validation"
     for declared in iter_declared_responses(entry):
         yield declared.annotation, "serialization"
 
@@ -97,17 +95,8 @@ def _create_info(app: TechMicroService) -> dict[str, Any]:
 
 
 def _create_tags(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    classes: dict[str, type] = {}
-    for entry in entries:
-        if entry.blueprint is not None:
-            classes.setdefault(entry.blueprint, entry.declaration.cls)
-    return [_omit_empty({"name": name, "description": get_class_doc(cls)}) for name, cls in classes.items()]
-
-
-def _create_security_schemes(app: TechMicroService) -> dict[str, Any]:
-    if all(entry.no_auth for entry in app.entries):
-        return {}
-    return {SECURITY_SCHEME: {"type": "apiKey", "in": "header", "name": app.token_key}}
+    classes = {entry.blueprint: entry.declaration.cls for entry in entries if entry.blueprint is not None}
+    return [omit_empty({"name": name, "description": get_class_doc(cls)}) for name, cls in classes.items()]
 
 
 def _create_operation(path: DocumentPath, schemas: Schemas) -> Operation:
@@ -134,25 +123,18 @@ def _create_operation(path: DocumentPath, schemas: Schemas) -> Operation:
         "requestBody": body,
         "responses": create_responses(entry, schemas, doc.returns, has_body=body is not None),
     }
-    return {**_omit_empty(operation), "security": [] if entry.no_auth else [{SECURITY_SCHEME: []}]}
-
-
-def _omit_empty(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value}
+    return {**omit_empty(operation), "security": [] if entry.no_auth else [{SECURITY_SCHEME: []}]}
 
 
 def _shows_names_in_query(plan: BindingPlan, method: str, schemas: Schemas) -> bool:
-    """Return whether named values are shown in the query instead of the body.
-
-    The service accepts both, but not one name in both. The document shows the body, unless a structured parameter uses
-    it or HTTP gives it no meaning for the method (https://www.rfc-editor.org/rfc/rfc9110#section-9.3.5).
-    """
+    """Return whether named values are shown in the query instead of the body. The service accepts both."""
     if plan.structured is not None:
         return True
+    # HTTP gives the body of these no meaning: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.5
     if method not in ("DELETE", "OPTIONS"):
         return False
     slots = [*plan.named.values(), *([plan.extra] if plan.extra is not None else ())]
-    values = [schemas.to_string_schema(schemas.get(slot.parameter.annotation), multiple=True) for slot in slots]
+    values = [schemas.to_string_schema(schemas.get(slot.annotation), multiple=True) for slot in slots]
     return all(value is not None and not contains_file(value) for value in values)
 
 

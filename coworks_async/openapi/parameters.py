@@ -7,7 +7,7 @@ from typing import Any, Literal
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.plan import BindingPlan, Slot
 from coworks_async.entries.signature import ParameterKind
-from coworks_async.openapi.components import Schema
+from coworks_async.openapi.components import Schema, omit_empty
 from coworks_async.openapi.schemas import FORBIDDEN, Schemas, require_item
 
 Parameter = dict[str, Any]
@@ -23,11 +23,10 @@ class DocumentPath:
 
 
 def create_document_paths(entries: Sequence[Entry]) -> list[DocumentPath]:
-    """Return the path of each entry in the document.
+    """Return the path of each entry in the document (https://spec.openapis.org/oas/v3.1.1#path-templating).
 
-    In OpenAPI, paths that differ only in parameter names are equal, and a parameter is one segment. Entries whose paths
-    have the same shape therefore share the parameter names of the first. `*path` is one segment, or as many as it
-    takes to be different from another entry of the same method. https://spec.openapis.org/oas/v3.1.1#path-templating
+    Paths that differ only in parameter names are equal there, so such entries share the names of the first. `*path` is
+    one segment, or as many as it takes to be different from another entry of the same method.
     """
     taken: set[tuple[str, str, int]] = set()
     names_by_shape: dict[tuple[str, int], list[str]] = {}
@@ -53,7 +52,7 @@ def create_path_parameters(
     slots = [*plan.path, *([rest] * (len(names) - len(plan.path)) if rest is not None else ())]
     parameters = []
     for slot, name in zip(slots, names, strict=True):
-        schema = schemas.to_string_schema(schemas.get(slot.parameter.annotation), multiple=False)
+        schema = schemas.to_string_schema(schemas.get(slot.annotation), multiple=False)
         description = descriptions[slot.name]
         if slot is rest:
             description = f"{description} The rest of the path: zero or more segments.".lstrip()
@@ -68,7 +67,7 @@ def create_query_parameters(
     parameters = []
     for slot in plan.named.values() if named else ():
         schema = schemas.to_string_schema(schemas.get_for_slot(slot), multiple=True)
-        required = slot.parameter.required
+        required = slot.required
         if schema is not None or required:
             text = descriptions[slot.name]
             parameters.append(_create_parameter("query", slot.alias, schema, required=required, description=text))
@@ -77,7 +76,7 @@ def create_query_parameters(
         description = descriptions[plan.structured.name]
         parameters += _create_structured_parameters(plan.structured, schemas, description, reserved=plan.named)
     if named and plan.extra is not None:
-        values = schemas.to_string_schema(schemas.get(plan.extra.parameter.annotation), multiple=True)
+        values = schemas.to_string_schema(schemas.get(plan.extra.annotation), multiple=True)
         reserved = {*get_reserved_names(plan), *plan.named}
         description = descriptions[plan.extra.name]
         parameters.append(_create_extra_parameter(plan.extra.name, values or FORBIDDEN, reserved, description))
@@ -93,7 +92,7 @@ def get_reserved_names(plan: BindingPlan) -> list[str]:
 def create_structured_forms(slot: Slot, schemas: Schemas) -> list[Schema]:
     """Return the forms (or queries) that convert to a structured parameter: an object for each type of its union."""
     forms = []
-    for schema in schemas.flatten_union(schemas.get(slot.parameter.annotation)):
+    for schema in schemas.flatten_union(schemas.get(slot.annotation)):
         if schema.get("type") != "object":
             continue
         properties = {name: value for name, value in schema.get("properties", {}).items() if not value.get("readOnly")}
@@ -120,12 +119,11 @@ def _create_parameter(
 ) -> Parameter:
     schema = schema if schema is not None else FORBIDDEN
     description = description or schema.get("description", "")
+    options = {"required": required, "description": description, "style": style, "explode": style is not None}
     return {
         "name": name,
         "in": location,
-        **({"required": True} if required else {}),
-        **({"description": description} if description else {}),
-        **({"style": style, "explode": True} if style is not None else {}),
+        **omit_empty(options),
         "schema": require_item(schema) if required else schema,
     }
 
@@ -137,7 +135,7 @@ def _create_deep_object(slot: Slot, schemas: Schemas, description: str) -> Param
     values = schemas.to_string_schema(schema.get("additionalProperties", {}), multiple=True)
     schema["additionalProperties"] = values or False
     schema["propertyNames"] = {"pattern": r"^[^\[\]]+$", **schema.get("propertyNames", {})}
-    required = slot.parameter.required
+    required = slot.required
     if required:
         schema["minProperties"] = max(1, schema.get("minProperties", 0))
     return _create_parameter(
@@ -150,7 +148,7 @@ def _create_structured_parameters(
 ) -> list[Parameter]:
     """Return a parameter for each field, or one object if fields depend on each other."""
     forms = create_structured_forms(slot, schemas)
-    required = slot.parameter.required
+    required = slot.required
     if len(forms) == 1 and (required or not forms[0].get("required")):
         fields, extra = forms[0]["properties"], forms[0]["additionalProperties"]
         required_fields = forms[0].get("required", [])

@@ -5,16 +5,16 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from coworks_async.entries.pydantic_models import get_config
 from coworks_async.openapi.components import Mode, Schema, replace_references
 
 _PREFIX = "#/pydantic/"
 
 
 class ModelSchemas:
-    """The schemas of all pydantic models of a document.
+    """The schemas of all pydantic models of a document, created together because their names depend on each other.
 
-    They are created together, because their names depend on each other: a model whose input and output differ becomes
-    `Item-Input` and `Item-Output`. Unknown keys are rejected as by the converters, unless a model sets `extra`.
+    A model whose input and output differ becomes `Item-Input` and `Item-Output`.
     """
 
     def __init__(self, models: Sequence[tuple[Any, Mode]]) -> None:
@@ -51,7 +51,7 @@ class _ClosedSchemaGenerator(GenerateJsonSchema):
 
 
 def _close(schema: Schema, cls: Any) -> Schema:
-    config = getattr(cls, "model_config", None) or getattr(cls, "__pydantic_config__", None) or {}
-    if "properties" in schema and config.get("extra") is None:
+    """Reject unknown keys as the converters do, unless a class sets `extra`."""
+    if "properties" in schema and get_config(cls).get("extra") is None:
         schema.setdefault("additionalProperties", False)
     return schema

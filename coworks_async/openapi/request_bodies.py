@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coworks_async.entries.plan import BindingPlan, Slot
-from coworks_async.openapi.components import Schema
+from coworks_async.openapi.components import Schema, omit_empty
 from coworks_async.openapi.parameters import create_structured_forms, get_reserved_names
 from coworks_async.openapi.schemas import FORBIDDEN, Schemas, contains_file, create_object_schema
 
@@ -32,20 +32,20 @@ def create_request_body(
     if plan.structured is not None:
         content = _create_structured_content(plan.structured, schemas)
         description = descriptions[plan.structured.name]
-        required = plan.structured.parameter.required
+        required = plan.structured.required
     elif named and (plan.named or plan.extra is not None):
         content = _create_named_content(plan, schemas, descriptions)
         description = " ".join(text for media_type, text in _OTHER_TYPES.items() if media_type in content)
-        required = any(slot.parameter.required for slot in plan.named.values())
+        required = any(slot.required for slot in plan.named.values())
     if plan.request is not None and plan.structured is None:
         content["*/*"] = {}  # the entry reads the body itself
     if not content:
         return None
-    return {**({"description": description} if description else {}), "required": required, "content": content}
+    return {**omit_empty({"description": description}), "required": required, "content": content}
 
 
 def _create_structured_content(slot: Slot, schemas: Schemas) -> Content:
-    content: Content = {JSON: {"schema": schemas.get(slot.parameter.annotation)}}
+    content: Content = {JSON: {"schema": schemas.get(slot.annotation)}}
     forms = create_structured_forms(slot, schemas)
     if forms:
         content[FORM] = {"schema": forms[0] if len(forms) == 1 else {"oneOf": forms}}
@@ -55,9 +55,8 @@ def _create_structured_content(slot: Slot, schemas: Schemas) -> Content:
 def _create_named_content(plan: BindingPlan, schemas: Schemas, descriptions: Mapping[str, str]) -> Content:
     properties: dict[str, Schema] = {}
     for name, slot in plan.named.items():
-        description = descriptions[slot.name]
-        properties[name] = schemas.get_for_slot(slot) | ({"description": description} if description else {})
-    required = [name for name, slot in plan.named.items() if slot.parameter.required]
+        properties[name] = schemas.get_for_slot(slot) | omit_empty({"description": descriptions[slot.name]})
+    required = [name for name, slot in plan.named.items() if slot.required]
     without_files = {name: schema for name, schema in properties.items() if not contains_file(schema)}
     content: Content = {}
     if set(required) <= set(without_files):
@@ -73,7 +72,7 @@ def _create_named_content(plan: BindingPlan, schemas: Schemas, descriptions: Map
 def _allow_extra_names(plan: BindingPlan, schema: Schema, schemas: Schemas, *, is_form: bool) -> Schema:
     """Allow the names that `**kwargs` takes. An entry that reads the request itself may take any name."""
     if plan.extra is not None:
-        values = schemas.get(plan.extra.parameter.annotation)
+        values = schemas.get(plan.extra.annotation)
         if is_form:
             values = schemas.to_string_schema(values, multiple=True) or FORBIDDEN
         reserved = [name for name in get_reserved_names(plan) if name not in schema["properties"]]
@@ -118,9 +117,11 @@ def _create_raw_content(slots: Sequence[Slot], schemas: Schemas) -> Content:
     content: Content = {}
     text = _find_only([slot for slot in slots if slot.converter.accepts_text], slots)
     if text is not None:
-        schema = next(filter(_is_plain_string, schemas.flatten_union(schemas.get_for_slot(text))))
+        members = schemas.flatten_union(schemas.get_for_slot(text))
+        strings = (member for member in members if member.get("type") == "string")
+        schema = next(member for member in strings if not {"format", "contentEncoding", "enum"} & set(member))
         # An empty body counts as no body.
-        minimum = {"minLength": max(1, schema.get("minLength", 0))} if text.parameter.required else {}
+        minimum = {"minLength": max(1, schema.get("minLength", 0))} if text.required else {}
         content[TEXT] = {"schema": {**schema, **minimum}}
     if _find_only([slot for slot in slots if slot.converter.accepts_bytes], slots) is not None:
         content[BINARY] = {}
@@ -129,10 +130,6 @@ def _create_raw_content(slots: Sequence[Slot], schemas: Schemas) -> Content:
 
 def _find_only(candidates: Sequence[Slot], slots: Sequence[Slot]) -> Slot | None:
     """Return the candidate if it is the only one, and no other parameter is required."""
-    if len(candidates) != 1 or any(slot.parameter.required for slot in slots if slot is not candidates[0]):
+    if len(candidates) != 1 or any(slot.required for slot in slots if slot is not candidates[0]):
         return None
     return candidates[0]
-
-
-def _is_plain_string(schema: Schema) -> bool:
-    return schema.get("type") == "string" and not {"format", "contentEncoding", "enum"} & set(schema)

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from coworks_async.entries.annotations import is_structured, union_members
 from coworks_async.entries.entry import Entry
-from coworks_async.openapi.components import ComponentName, Schema
+from coworks_async.openapi.components import ComponentName, Schema, omit_empty
 from coworks_async.openapi.request_bodies import BINARY, JSON, TEXT
 from coworks_async.openapi.schemas import Schemas
 from coworks_async.pipeline.errors import MEDIA_TYPE, status_title
@@ -59,7 +59,7 @@ def _create_declared_responses(entry: Entry, schemas: Schemas, description: str)
     for declared in iter_declared_responses(entry):
         status = declared.status
         text = description or _RANGE_DESCRIPTIONS.get(status) or status_title(int(status))
-        response = responses.setdefault(status, {"description": text, **({"headers": headers} if headers else {})})
+        response = responses.setdefault(status, {"description": text, **omit_empty({"headers": headers})})
         if declared.media_type is not None and status not in map(str, BODILESS_STATUSES):
             content = response.setdefault("content", {})
             media_type = content_type.partition(";")[0] if content_type is not None else declared.media_type

@@ -5,7 +5,6 @@
 or booleans are left out, because each type would be a union.
 """
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, get_origin
@@ -15,7 +14,7 @@ from msgspec import inspect as mi
 from starlette.datastructures import UploadFile
 
 from coworks_async.entries.annotations import format_type, is_pydantic_model
-from coworks_async.entries.coercion import OBJECT_TYPES, alternatives, walk_types
+from coworks_async.entries.coercion import OBJECT_TYPES, alternatives, read_only_fields, walk_types
 from coworks_async.entries.plan import Slot
 from coworks_async.openapi.components import ComponentName, Components, Mode, Schema, create_component_name
 from coworks_async.pipeline.responses import encode_json
@@ -31,10 +30,7 @@ FORBIDDEN: Schema = {"not": {}}
 
 
 class Schemas:
-    """Creates the schemas of one document, whose annotations and their modes are known from the start.
-
-    The schemas of classes with fields and of enumerations are components.
-    """
+    """Creates the schemas of one document. Those of classes with fields and of enumerations are components."""
 
     _models: "ModelSchemas"
 
@@ -52,8 +48,8 @@ class Schemas:
 
     def get_for_slot(self, slot: Slot) -> Schema:
         """Return the schema of a parameter, with its default."""
-        schema = self.get(slot.parameter.annotation)
-        return schema if slot.parameter.required else add_default(schema, slot.parameter.default)
+        schema = self.get(slot.annotation)
+        return schema if slot.required else add_default(schema, slot.default)
 
     def flatten_union(self, schema: Schema) -> Iterator[Schema]:
         """Yield the members of a union, at any depth, or the schema itself. References are resolved."""
@@ -66,10 +62,7 @@ class Schemas:
             yield from self.flatten_union(member)
 
     def to_string_schema(self, schema: Schema, *, multiple: bool) -> Schema | None:
-        """Return the part of a schema that strings can carry, or None: no objects, no nested arrays and no null.
-
-        With `multiple`, the name can be repeated, so an array of plain values is included.
-        """
+        """Return the part of a schema that a string, or with `multiple` an array of strings, can carry, or None."""
         resolved = self.components.resolve(schema)
         annotations = {name: resolved[name] for name in _ANNOTATIONS if resolved.get(name) is not None}
         union = resolved.get("anyOf", resolved.get("oneOf"))
@@ -158,7 +151,7 @@ class Schemas:
         required = [*tag, *(field.encode_name for field in info.fields if field.required)]
         if isinstance(info, mi.NamedTupleType) or getattr(info, "array_like", False):
             return _create_tuple(list(properties.values()), len(required))
-        read_only = _find_read_only_fields(info.cls)
+        read_only = read_only_fields(info.cls)
         for name in read_only:
             properties[name]["readOnly"] = True
         return create_object_schema(properties, [name for name in required if name not in read_only])
@@ -244,7 +237,8 @@ def _create_scalar(info: mi.Type) -> Schema:
         return _create_enum(info.values)
     if isinstance(info, mi.IntType | mi.FloatType):
         kind = "integer" if isinstance(info, mi.IntType) else "number"
-        return {"type": kind, **_get_constraints(info, **_NUMBER_CONSTRAINTS)}
+        limits = {"minimum": "ge", "exclusiveMinimum": "gt", "maximum": "le", "exclusiveMaximum": "lt"}
+        return {"type": kind, **_get_constraints(info, **limits, multipleOf="multiple_of")}
     if isinstance(info, mi.StrType):
         lengths = _get_constraints(info, pattern="pattern", minLength="min_length", maxLength="max_length")
         return {"type": "string", **lengths}
@@ -257,14 +251,6 @@ def _create_scalar(info: mi.Type) -> Schema:
         return {"type": "string", "format": "time" if is_time else "date-time"}
     return dict(_SCALARS.get(type(info), {}))
 
-
-_NUMBER_CONSTRAINTS = {
-    "minimum": "ge",
-    "exclusiveMinimum": "gt",
-    "maximum": "le",
-    "exclusiveMaximum": "lt",
-    "multipleOf": "multiple_of",
-}
 
 _SCALARS: dict[type[mi.Type], Schema] = {
     mi.NoneType: {"type": "null"},
@@ -298,13 +284,6 @@ def _create_key_schema(schema: Schema) -> Schema:
 def _get_constraints(info: Any, **names: str) -> Schema:
     values = {keyword: getattr(info, name) for keyword, name in names.items()}
     return {keyword: value for keyword, value in values.items() if value is not None}
-
-
-def _find_read_only_fields(cls: Any) -> list[str]:
-    """Return the fields of a dataclass that are not arguments (`init=False`)."""
-    origin = get_origin(cls) or cls
-    fields = dataclasses.fields(origin) if dataclasses.is_dataclass(origin) else ()
-    return [field.name for field in fields if not field.init]
 
 
 def get_class_doc(cls: Any) -> str:

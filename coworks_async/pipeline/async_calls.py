@@ -68,11 +68,7 @@ class AsyncCall(msgspec.Struct, frozen=True):
 
 def create_call(scope: Scope, body: bytes, entry: Entry, token_header: bytes) -> AsyncCall:
     """Create the call of a request, without its token and invocation type."""
-    headers = [
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in scope["headers"]
-        if name not in (token_header, INVOCATION_TYPE)
-    ]
+    headers = [pair for pair in scope["headers"] if pair[0] not in (token_header, INVOCATION_TYPE)]
     return AsyncCall(
         endpoint=entry.endpoint,
         request_id=getattr(scope.get("aws.context"), "aws_request_id", None) or str(uuid.uuid4()),
@@ -82,21 +78,13 @@ def create_call(scope: Scope, body: bytes, entry: Entry, token_header: bytes) ->
         path=scope["path"],
         root_path=scope.get("root_path", ""),
         query_string=scope["query_string"].decode("latin-1"),
-        headers=tuple(headers),
+        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers),
         body=body,
         client=scope.get("client"),
         server=scope.get("server"),
         # With `no_auth`, `auth` comes from the user's middleware, which runs again.
         principal=None if entry.no_auth else scope["auth"],
     )
-
-
-def encode_call(call: AsyncCall) -> bytes:
-    """Encode a call as JSON. Lambda's limit applies everywhere."""
-    encoded = msgspec.json.encode(call)
-    if len(encoded) > CALL_LIMIT:
-        raise ContentTooLarge(f"The request is over the limit of {CALL_LIMIT} bytes for an asynchronous call.")
-    return encoded
 
 
 def create_scope(call: AsyncCall) -> Scope:
@@ -128,10 +116,7 @@ class Service(Protocol):
 
 
 async def run_call(call: AsyncCall, service: Service, entry: Entry, scope_extras: Mapping[str, Any]) -> int:
-    """Run a call through the service, store its response and return the status.
-
-    A failure of the entry is logged and becomes a response. One of `store_response` is logged and raised.
-    """
+    """Run a call, store its response and return the status. Failures are logged; one of `store_response` is raised."""
     scope = {**create_scope(call), **scope_extras, RUNNING_ENTRY: entry}
     if call.principal is not None:
         scope[AUTHORIZED] = (service, call.principal)
@@ -174,16 +159,12 @@ class AsyncCallTasks:
             raise
 
     async def wait(self) -> None:
-        """Wait until all calls have ended."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
 
 class AsyncCallMiddleware:
-    """Accepts the asynchronous calls of an entry, inside its authorizer; passes on other requests.
-
-    Responds with 202 and the `request_id` once the call is certain to run; otherwise with an error, such as 422 or 413.
-    """
+    """Responds to asynchronous calls of an entry with 202, once they are certain to run; passes on other requests."""
 
     def __init__(
         self,
@@ -214,7 +195,9 @@ class AsyncCallMiddleware:
                 raise UnprocessableContent([asynchronous_call_error(detail)])
             parse_store_location(Headers(scope=scope), self.store_in)
             call = create_call(scope, await read_body(scope, receive, self.limits), self.entry, self.token_header)
-            encoded = encode_call(call)
+            encoded = msgspec.json.encode(call)
+            if len(encoded) > CALL_LIMIT:  # of Lambda, but applied everywhere
+                raise ContentTooLarge(f"The request is over the limit of {CALL_LIMIT} bytes for an asynchronous call.")
             if invoke is not None:
                 await invoke(encoded, scope)
         except ClientDisconnect:

@@ -15,10 +15,7 @@ AsyncFunction = Callable[..., Awaitable[Any]]
 
 
 def ensure_async(function: Function) -> AsyncFunction:
-    """Wrap a function so that it can be awaited. A sync function runs in a thread, in the context of the request.
-
-    One that only creates a generator or a coroutine, such as a decorated async function, is called on the event loop.
-    """
+    """Make a function awaitable. A sync one runs in a thread, unless it only creates a generator or a coroutine."""
     if is_async_callable(function):
         return function
     original = inspect.unwrap(function)

@@ -71,10 +71,8 @@ def to_exception(error: Exception | CancelledError) -> Exception:
 
 
 def find_handler(error: Exception, handlers: Mapping[Any, HandlerT]) -> HandlerT | None:
-    """Return the handler of an exception: by its status, else by its class or the nearest base class.
-
-    As in Starlette, handlers of `Exception` and 500 do not get an `HTTPException` by its class.
-    """
+    """Return the handler of an exception: by its status, else by its class or the nearest base class."""
+    # As in Starlette, handlers of `Exception` and 500 do not get an `HTTPException` by its class.
     if isinstance(error, HTTPException):
         if error.status_code in handlers:
             return handlers[error.status_code]
@@ -91,14 +89,11 @@ def is_expected(error: Exception, handlers: Mapping[Any, object]) -> bool:
 
 
 class ErrorResponder:
-    """Responds to exceptions, by a handler or with a problem. Bugs are logged once, with their traceback.
-
-    The `handlers` nearest to the entry come first. `debug` shows tracebacks to clients.
-    """
+    """Responds to exceptions, by the handler nearest to the entry or with a problem. Bugs are logged once."""
 
     def __init__(
         self,
-        handlers: Sequence[Mapping[ErrorKey, Function]],
+        handlers: Sequence[Mapping[ErrorKey, Function]],  # the nearest to the entry first
         starlette_handlers: Mapping[Any, ExceptionHandler],
         *,
         logger: logging.Logger,
@@ -110,10 +105,7 @@ class ErrorResponder:
         self.debug = debug
 
     async def run(self, app: ASGIApp, label: str, scope: Scope, receive: Receive, send: Send) -> Exception | None:
-        """Run an ASGI app and return the exception that it raised, if any.
-
-        It gets an error response, or only a log entry if the response has started; `label` names the app there.
-        """
+        """Run an app and return its exception, if any. The client gets an error response, unless one has started."""
         started = False
 
         async def send_tracked(message: Message) -> None:
@@ -194,11 +186,7 @@ def _traceback_response(error: Exception, request: Request) -> Response:
 
 
 class ErrorMiddleware:
-    """Responds to exceptions of the user's middleware.
-
-    It does not track whether a response has started, which would cost every request: the server rejects a second
-    response.
-    """
+    """Responds to exceptions of the user's middleware. Tracking the start of responses would cost every request."""
 
     def __init__(self, app: ASGIApp, errors: ErrorResponder) -> None:
         self.app = app

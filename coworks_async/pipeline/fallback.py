@@ -22,10 +22,9 @@ ALLOWED_METHODS = "coworks.allowed_methods"
 
 
 class Fallback:
-    """ASGI app for the requests that no entry takes.
+    """ASGI app for requests that no entry takes. The longest static path wins; `unmatched` responds with 404 or 405.
 
-    The longest static path wins. At a path of a mount that also has entries, OPTIONS gets the service's response, and
-    any other method that no entry takes goes to the mount. `unmatched` responds with 404 or 405.
+    At a path of a mount that also has entries, OPTIONS gets the service's response; other methods go to the mount.
     """
 
     def __init__(

@@ -78,7 +78,6 @@ def parse_store_location(headers: Headers, store_in: StoreIn) -> tuple[str, str]
 
 
 def check_store_in(class_name: str, store_in: StoreIn) -> None:
-    """Check the `store_in` attribute of a service."""
     if not isinstance(store_in, Mapping) or not all(
         isinstance(bucket, str)
         and isinstance(prefixes, Sequence)

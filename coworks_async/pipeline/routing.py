@@ -14,15 +14,12 @@ from coworks_async.types import ASGIApp, Receive, Scope, Send
 
 
 class EntryRoute(Route):
-    """The route of an entry. The service matches by its table; Starlette's own matching agrees.
-
-    `build` creates the app at the first request, for a fast cold start in Lambda.
-    """
+    """The route of an entry. The service matches by its table; Starlette's own matching agrees."""
 
     def __init__(self, entry: Entry, path: str, build: Callable[[Entry], ASGIApp]) -> None:
         super().__init__(path, entry.function, methods=[entry.method], name=entry.declaration.name)
         self.entry = entry
-        self._build = build
+        self._build = build  # creates the app at the first request, for a fast cold start in Lambda
         self.app = self._build_and_run
 
     async def _build_and_run(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,9 +29,6 @@ class EntryRoute(Route):
 
 class BlueprintMount(Mount):
     """The mount of a blueprint. It matches only what its entries match."""
-
-    def __init__(self, path: str, routes: Sequence[EntryRoute], name: str) -> None:
-        super().__init__(path, routes=routes, name=name)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child_scope = super().matches(scope)

@@ -1,8 +1,4 @@
-"""Base class of the event formats, and their shared conversions of headers, query strings and bodies.
-
-A format is a subclass of Mangum's event class. It turns an event into an ASGI scope, and a response into the result
-that its gateway expects.
-"""
+"""Base class of the event formats, which convert events to ASGI scopes and responses to results of a gateway."""
 
 import base64
 import json
@@ -41,14 +37,10 @@ _TEXT_SUBTYPES = frozenset(("json", "xml", "javascript", "x-www-form-urlencoded"
 
 
 class GatewayEvent:
-    """Mixin of the event classes.
-
-    Attributes:
-        limit: bytes of a result as encoded.
-    """
+    """Mixin of the event classes."""
 
     event: Event
-    limit = LAMBDA_PAYLOAD_LIMIT
+    limit = LAMBDA_PAYLOAD_LIMIT  # bytes of a result as encoded
 
     @property
     def body(self) -> bytes:
@@ -63,7 +55,6 @@ class GatewayEvent:
             raise BadRequest("The body is not valid base64.") from None
 
     def __call__(self, response: Response) -> dict[str, Any]:
-        """Return the result for a response."""
         headers: ResponseHeaders = {}
         for name, value in response["headers"]:
             if name not in HOP_BY_HOP_HEADERS:
@@ -146,18 +137,14 @@ def create_scope(
     context: Any,
     *,
     method: str,
-    path: str,
+    path: str,  # decoded, below `root_path`
     root_path: str,
     query_string: bytes,
     headers: RequestHeaders,
     source_ip: str | None,
-    raw_path: bytes | None = None,
+    raw_path: bytes | None = None,  # the whole path as it was sent: only it contains bytes that are not UTF-8
 ) -> Scope:
-    """Return the ASGI scope of a request (https://asgi.readthedocs.io/en/latest/specs/www.html).
-
-    `path` is decoded and below `root_path`. `raw_path` is the whole path as it was sent: only it distinguishes bytes
-    that are not UTF-8 from a replacement character.
-    """
+    """Return the ASGI scope of a request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
     raw, by_name = headers
     body = event.get("body")
     if body and b"content-length" not in by_name:

@@ -55,9 +55,8 @@ class HttpApiEvent(GatewayEvent, HTTPGateway):
     def split_path(self) -> tuple[str, str, bytes | None]:
         """Return the root path, the path below it, and the whole path as it was sent if known.
 
-        Despite its name, `rawPath` of an HTTP API is decoded. It contains a named stage, even on a custom domain, whose
-        URLs do not. There the root path is the base path of the API mapping. No event contains it, so it comes from
-        the environment (`CWS_BASE_PATH`).
+        `rawPath` of an HTTP API is decoded. It contains a named stage, even on a custom domain, where the root path is
+        the base path of the API mapping. No event contains that base path, so it comes from the environment.
         """
         request_context = self.event["requestContext"]
         stage, path = split_stage(self.event["rawPath"] or "/", request_context)

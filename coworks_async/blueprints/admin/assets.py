@@ -41,12 +41,9 @@ def render_page(path: str, root_path: str, entry_path: str, token_key: str) -> s
 
 
 def get_base_url(path: str, root_path: str, entry_path: str) -> str:
-    """Return the URL of the path below the page, relative to the page, with or without a trailing slash.
-
-    It stays correct behind a proxy that hides a part of the path. At the root of the service it is absolute, because a
-    gateway may hide the slash.
-    """
+    """Return the URL of the path below the page, relative to the page: a proxy may hide a part of the path."""
     if entry_path == "/":
+        # Absolute, because a gateway may hide the slash.
         return quote(f"{root_path.rstrip('/')}/")
     return "./" if path.endswith("/") else f"./{quote(path.rpartition('/')[2])}/"
 

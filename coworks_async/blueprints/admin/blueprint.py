@@ -157,10 +157,7 @@ def get_documentation(app: Any) -> str:
 
 
 def render_markdown(text: str) -> str:
-    """Render CommonMark with tables and strikethrough as sanitized HTML.
-
-    HTML in the text is kept, except scripts, styles, forms, frames, and links other than http, https and mailto.
-    """
+    """Render CommonMark with tables and strikethrough, without scripts, styles, forms, frames and unsafe links."""
     import nh3
     from markdown_it import MarkdownIt
 
@@ -170,6 +167,7 @@ def render_markdown(text: str) -> str:
 
 MASK = "***"
 
+# `auth` also matches `authorizer`, the name of the authorizer's result.
 _SECRET = re.compile(
     r"auth|cookie|token|secret|passw|pwd|signature|credential|session|jwt|^code$|(api|access|private)[-_]?key",
     re.IGNORECASE,
@@ -180,11 +178,7 @@ _PAIR = re.compile(r"([^?&;=\s]+)=([^&;\s]*)")
 
 
 def mask_secrets(event: Mapping[str, Any], token_key: str) -> dict[str, Any]:
-    """Return a copy of a Lambda event without secrets.
-
-    Values are masked by the names of their headers, cookies, parameters and fields. The authorizer's result is masked
-    too, by the name `authorizer`.
-    """
+    """Return a copy of a Lambda event without secrets, by the names of headers, cookies, parameters and fields."""
 
     def is_secret(name: str) -> bool:
         plain = unquote(name)

@@ -1,7 +1,4 @@
-"""Fast binding of plain requests: one decoder for JSON, or one loop over strings.
-
-Whatever fast binding cannot handle goes to full binding, which also reports errors.
-"""
+"""Fast binding of plain requests: one decoder for JSON, or one loop over strings. The rest goes to full binding."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -47,10 +44,10 @@ def _create_scalar_bind(plan: BindingPlan) -> BindSync:
     slots = [*plan.path, *plan.named.values()]
     path = [(index, slot.name, slot.converter.parse_string) for index, slot in enumerate(plan.path)]
     named = {slot.alias: (1 << index, index, slot.converter.parse_string) for index, slot in enumerate(slots)}
-    defaults = [slot.parameter.default for slot in slots]
+    defaults = [slot.default for slot in slots]
     path_mask = (1 << len(path)) - 1
     required_mask = sum(1 << index for index, default in enumerate(defaults) if default is REQUIRED) & ~path_mask
-    keywords = [slot.name for slot in slots if slot.parameter.keyword_only]
+    keywords = [slot.name for slot in slots if slot.keyword_only]
 
     def bind_sync(scope: Scope) -> Arguments | None:
         query_string, values = scope["query_string"], scope["path_params"]

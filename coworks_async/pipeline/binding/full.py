@@ -1,7 +1,4 @@
-"""Full binding: value by value, collecting every error.
-
-Each step removes what it binds from the query and the body; what is left at the end is rejected.
-"""
+"""Full binding: value by value, collecting every error. What no step has taken from query and body is rejected."""
 
 from collections.abc import Callable
 from typing import Any
@@ -84,7 +81,7 @@ class RequestBinding:
     @property
     def is_incomplete(self) -> bool:
         """Whether a required parameter has no value."""
-        return any(slot.parameter.required and slot.name not in self.values for slot in self.plan.slots)
+        return any(slot.required and slot.name not in self.values for slot in self.plan.slots)
 
     def _convert(self, slot: Slot, where: ErrorLocation, name: str, convert: Callable[[Any], Any], raw: Any) -> Any:
         try:
@@ -142,7 +139,7 @@ class RequestBinding:
         try:
             raw = self.body.text if self._accepts_text(slot) else self.body.raw
         except Problem:
-            if self.plan.request is None or slot.parameter.required:
+            if self.plan.request is None or slot.required:
                 raise
             return
         self.values[slot.name] = self._convert(slot, "body", slot.alias, slot.converter.from_body, raw)
@@ -184,7 +181,7 @@ class RequestBinding:
                 continue
             if alias in self.query or alias in self.fields:
                 self.values[slot.name] = self._take(slot, alias)
-            elif slot.parameter.required:
+            elif slot.required:
                 is_query = self.body is NO_BODY or self.plan.structured is not None
                 where: ErrorLocation = "query" if is_query and not slot.converter.accepts_file else "body"
                 self.errors.append(FieldError(where, alias, slot.expected, "Missing"))
@@ -206,7 +203,7 @@ class RequestBinding:
                 continue
             if raw:
                 self.values[slot.name] = self._convert(slot, where, alias, slot.converter.from_json, raw)
-            elif slot.parameter.required and slot.name not in self.values:
+            elif slot.required and slot.name not in self.values:
                 self.errors.append(FieldError("query", f"{alias}[...]", slot.expected, "Missing"))
 
     def _bind_structured_body(self) -> None:
@@ -214,14 +211,14 @@ class RequestBinding:
         if slot is None:
             return
         if self.body is NO_BODY:
-            if slot.parameter.required:
+            if slot.required:
                 self.errors.append(FieldError("body", "", slot.expected, "Missing"))
         elif self.body.kind in (BodyKind.OBJECT, BodyKind.FIELDS):
             self._convert_structured(slot, self.fields, "body", is_text=self.body.kind is BodyKind.FIELDS)
 
     def _bind_structured_query(self) -> None:
         slot = self.plan.structured
-        if slot is not None and (self.query or slot.parameter.required):
+        if slot is not None and (self.query or slot.required):
             self._convert_structured(slot, self.query, "query", is_text=True)
 
     def _convert_structured(self, slot: Slot, fields: dict[str, Any], where: ErrorLocation, *, is_text: bool) -> None:
