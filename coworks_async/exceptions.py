@@ -1,4 +1,27 @@
-"""Exceptions: a `CoWorksError` is for the developer of a service, a `Problem` for its client."""
+"""Exceptions of the project.
+
+    CoWorksError
+    ├── DeclarationError            a class declares something invalid
+    ├── RequestContextError         `request` is used without a current request
+    ├── ReturnError                 an entry returned a value that cannot be sent
+    ├── UnknownEndpoint             `url_for` cannot build the URL
+    ├── LambdaError                 a Lambda event fails
+    │   ├── AuthorizerError         `token_authorizer` failed, or its principal is invalid
+    │   ├── AsyncCallError          an event is not a valid asynchronous call
+    │   ├── StartupError            the lifespan did not start
+    │   └── UnknownEvent            no handler for the event
+    ├── DeployError                 a deploy failed
+    └── CommandError                a command is used incorrectly
+
+    starlette.exceptions.HTTPException
+    └── Problem                     a problem+json response
+        ├── BadRequest              400
+        ├── ContentTooLarge         413
+        ├── UnsupportedMediaType    415
+        └── UnprocessableContent    422, with a list of errors
+
+A `CoWorksError` is for the developer of a service, an `HTTPException` for its client.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
