@@ -40,6 +40,11 @@ from benchmarks.harness import (
 )
 
 ROUTES = 1000
+ROUTE_ENDS = {
+    "static routes": "",
+    "routes with a parameter": "/{item_id}",
+    "routes with a static end": "/{item_id}/stats",
+}
 HELLO = MEASURED[0]
 AT_MOST_OF_STARLETTE = {"hello": 0.40, "typed": 0.35, "json": 0.30}
 HOOKS_AT_MOST = 3.0
@@ -188,11 +193,11 @@ async def compare_apps(apps: dict[str, ASGIApp], rounds: int, requests: int) -> 
 async def compare_routes(apps: dict[str, ASGIApp], rounds: int, requests: int) -> list[Goal]:
     """Compare the first and the last of many routes. The times of Starlette have no goal."""
     goals, rows = [], []
-    for kind, with_parameter in (("static routes", False), ("routes with a parameter", True)):
-        first, last = create_route_case(0, with_parameter), create_route_case(ROUTES - 1, with_parameter)
+    for kind, end in ROUTE_ENDS.items():
+        first, last = create_route_case(0, end), create_route_case(ROUTES - 1, end)
         for framework, app in (
-            (OURS, variants.coworks_with_routes(ROUTES, with_parameter)),
-            (STARLETTE, variants.starlette_with_routes(ROUTES, with_parameter)),
+            (OURS, variants.coworks_with_routes(ROUTES, end)),
+            (STARLETTE, variants.starlette_with_routes(ROUTES, end)),
         ):
             probes = {f"{framework}, first route": Probe(app, first), f"{framework}, last route": Probe(app, last)}
             # Starlette's last route is slow enough to need fewer requests.
@@ -208,11 +213,11 @@ async def compare_routes(apps: dict[str, ASGIApp], rounds: int, requests: int) -
     return goals
 
 
-def create_route_case(number: int, with_parameter: bool) -> Case:
-    name = f"route {number}"
-    if with_parameter:
-        return Case(name, "GET", f"/r{number}/42", expected_body=b'{"item_id":42}', media_type=JSON)
-    return Case(name, "GET", f"/r{number}", expected_body=b"Hello world.\n", media_type=TEXT)
+def create_route_case(number: int, end: str) -> Case:
+    name, path = f"route {number}", f"/r{number}{end.format(item_id=42)}"
+    if end:
+        return Case(name, "GET", path, expected_body=b'{"item_id":42}', media_type=JSON)
+    return Case(name, "GET", path, expected_body=b"Hello world.\n", media_type=TEXT)
 
 
 async def compare_hooks(apps: dict[str, ASGIApp], rounds: int, requests: int) -> list[Goal]:

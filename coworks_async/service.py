@@ -15,8 +15,8 @@ from starlette.types import ExceptionHandler, Lifespan
 
 from coworks_async.entries.blueprints import Blueprint, HookRegistry, HooksMixin
 from coworks_async.entries.decorators import is_header_name
-from coworks_async.entries.discovery import normalize_prefix
 from coworks_async.entries.entry import Entry, build_entries
+from coworks_async.entries.paths import normalize_prefix
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event_error
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware, matches_environment_token
@@ -224,6 +224,7 @@ class TechMicroService(HooksMixin, Starlette):
             store_in=self.store_in,
             logger=self.logger,
             debug=self.debug and not self._in_lambda,
+            in_lambda=self._in_lambda,
             hooks=(self.hooks, *(blueprint.app_hooks for blueprint in blueprints)),
             blueprint_hooks={blueprint.name: blueprint.hooks for blueprint in blueprints},
             exception_handlers=self.exception_handlers,

@@ -52,26 +52,24 @@ def coworks_with_hooks() -> TechMicroService:
     return service
 
 
-def coworks_with_routes(number: int, with_parameter: bool) -> TechMicroService:
-    """Create a service with the routes `/r0`, `/r1`… or `/r0/{item_id}`, `/r1/{item_id}`…"""
+def coworks_with_routes(number: int, end: str) -> TechMicroService:
+    """Create a service with the routes `/r0`, `/r1`… and the same end, such as `/{item_id}`."""
 
-    def create_entry(name: str) -> Any:
+    def create_entry(path: str) -> Any:
         async def plain(self: TechMicroService) -> str:
             return "Hello world.\n"
 
         async def typed(self: TechMicroService, item_id: int) -> dict[str, Any]:
             return {"item_id": item_id}
 
-        endpoint = typed if with_parameter else plain
-        endpoint.__name__ = name
-        return entry(endpoint)
+        return entry(path, method="GET")(typed if end else plain)
 
-    entries = {name: create_entry(name) for name in (f"get_r{i}" for i in range(number))}
+    entries = {f"r{i}": create_entry(f"/r{i}{end}") for i in range(number)}
     service: TechMicroService = type("Big", (coworks_app.Bench,), entries)(name="big")
     return service
 
 
-def starlette_with_routes(number: int, with_parameter: bool) -> Starlette:
+def starlette_with_routes(number: int, end: str) -> Starlette:
     """Create a Starlette app with the same routes."""
 
     async def plain(request: Request) -> PlainTextResponse:
@@ -82,6 +80,4 @@ def starlette_with_routes(number: int, with_parameter: bool) -> Starlette:
         starlette_app.check_token(request)
         return JSONResponse({"item_id": starlette_app.parse_int("item_id", request.path_params["item_id"])})
 
-    if with_parameter:
-        return Starlette(routes=[Route(f"/r{i}/{{item_id}}", typed) for i in range(number)])
-    return Starlette(routes=[Route(f"/r{i}", plain) for i in range(number)])
+    return Starlette(routes=[Route(f"/r{i}{end}", typed if end else plain) for i in range(number)])

@@ -7,10 +7,13 @@ from typing import TypeVar, overload
 
 from msgspec import Struct
 
+from coworks_async.entries.paths import normalize_template
 from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
 
 F = TypeVar("F", bound=Function)
+
+VERBS = ("get", "post", "put", "patch", "delete", "options")
 
 _OPTIONS_ATTRIBUTE = "__coworks_entry__"
 
@@ -20,13 +23,18 @@ _VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 
 
 class EntryOptions(Struct, frozen=True):
-    """The options of `@entry`; `stages` is None for all stages."""
+    """The options of `@entry`.
+
+    `stages` is None for all stages, `path` and `method` are None for those of the method's name.
+    """
 
     no_auth: bool = False
     no_cors: bool = True
     stages: frozenset[str] | None = None
     binary_headers: tuple[tuple[str, str], ...] = ()
     background: bool = False
+    path: str | None = None
+    method: str | None = None
 
 
 @overload
@@ -35,7 +43,10 @@ def entry(function: F, /) -> F: ...
 
 @overload
 def entry(
+    path: str | None = None,
+    /,
     *,
+    method: str | None = None,
     no_auth: bool = False,
     no_cors: bool = True,
     stage: str | Iterable[str] | None = None,
@@ -45,19 +56,21 @@ def entry(
 
 
 def entry(
-    function: F | None = None,
+    function: F | str | None = None,
     /,
     *,
+    method: str | None = None,
     no_auth: bool = False,
     no_cors: bool = True,
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
 ) -> F | Callable[[F], F]:
-    """Declare a method of a service or a blueprint as an entry. The method's name is its route.
+    """Declare a method of a service or a blueprint as an entry. Its route is its name, unless a path is given.
 
     Args:
-        function: the method, sync or async, when the decorator is used without parentheses.
+        function: the path, such as `/links/{code}/stats`. Used without parentheses, the decorator gets the method.
+        method: the HTTP method of an entry with a path; by default the verb of the method's name.
         no_auth: require no token.
         no_cors: `False` allows browsers of other origins.
         stage: the stage or stages on which the entry exists; all by default.
@@ -76,11 +89,24 @@ def entry(
         ...     @entry(no_auth=True)
         ...     async def get_items(self, item_id: int, lang: str = "en"):
         ...         return {"item": item_id, "lang": lang}
+        ...
+        ...     @entry("/items/{item_id}/reviews")
+        ...     async def get_reviews(self, item_id: int, page: int = 1):
+        ...         return {"item": item_id, "page": page}
     """
     for name, value in (("no_auth", no_auth), ("no_cors", no_cors), ("background", background)):
         if not isinstance(value, bool):
             raise DeclarationError(f"@entry({name}=...) must be True or False, not {value!r}.")
-    options = EntryOptions(no_auth, no_cors, _read_stages(stage), _read_headers(binary_headers), background)
+    path, function = (function, None) if isinstance(function, str) else (None, function)
+    options = EntryOptions(
+        no_auth,
+        no_cors,
+        _read_stages(stage),
+        _read_headers(binary_headers),
+        background,
+        _read_path(path, method),
+        _read_method(method),
+    )
 
     def decorate(method: F) -> F:
         if not inspect.isfunction(method):
@@ -127,6 +153,27 @@ def is_raw_header_name(name: bytes) -> bool:
 def is_raw_header_value(value: bytes) -> bool:
     """Return whether a server can send a value: one line, without leading or trailing blanks."""
     return value == value.strip(b"\t ") and not value.translate(None, _VALUE_OCTETS)
+
+
+def _read_path(path: str | None, method: str | None) -> str | None:
+    if path is None:
+        if method is not None:
+            raise DeclarationError('@entry(method=...) requires a path: @entry("/items", method="GET").')
+        return None
+    try:
+        return normalize_template(path)
+    except ValueError as error:
+        raise DeclarationError(f"@entry: {error}") from None
+
+
+def _read_method(method: str | None) -> str | None:
+    if method is None:
+        return None
+    if not isinstance(method, str) or method.lower() not in VERBS:
+        raise DeclarationError(
+            f"@entry(method=...) must be one of {', '.join(VERBS).upper()}, not {method!r}. GET entries handle HEAD."
+        )
+    return method.upper()
 
 
 def _read_stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:

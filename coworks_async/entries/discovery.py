@@ -1,17 +1,14 @@
 """Find the entries that a class declares. Their names give the routes."""
 
 import inspect
-import re
 from collections.abc import Iterator
 from functools import cache
 
 from msgspec import Struct
 
-from coworks_async.entries.decorators import EntryOptions, get_entry_options
+from coworks_async.entries.decorators import VERBS, EntryOptions, get_entry_options
 from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
-
-VERBS = ("get", "post", "put", "patch", "delete", "options")
 
 HEAD = "head"
 
@@ -25,7 +22,12 @@ class Declaration(Struct, frozen=True):
     function: Function
     options: EntryOptions
     method: str
-    path: str  # without prefix and parameters
+    path: str  # of `@entry("/path")`; otherwise of the name, without prefix and parameters
+
+    @property
+    def has_template(self) -> bool:
+        """Whether `path` is that of `@entry("/path")`, which contains its parameters."""
+        return self.options.path is not None
 
     @property
     def qualname(self) -> str:
@@ -76,11 +78,23 @@ def _create_declaration(cls: type, name: str, owners: list[type], base: type) ->
         raise DeclarationError(
             f"{qualname}: an entry must be a plain method, not a {type(attribute).__name__}. Change it or rename it."
         )
+    options = options or EntryOptions()
     try:
-        method, path = parse_entry_name(name)
+        method, path = parse_entry_name(name) if options.path is None else (_find_method(name, options), options.path)
     except ValueError as error:
         raise DeclarationError(f"{qualname}: {error}") from None
-    return Declaration(cls, owner, name, attribute, options or EntryOptions(), method, path)
+    return Declaration(cls, owner, name, attribute, options, method, path)
+
+
+def _find_method(name: str, options: EntryOptions) -> str:
+    """Return the HTTP method of an entry with a path. A `ValueError` is for the user."""
+    verb = name.partition("_")[0]
+    if options.method is None and verb not in VERBS:
+        raise ValueError(
+            f'its path is given, but not its HTTP method. Name it get_{name}, or use @entry("{options.path}", '
+            'method="GET").'
+        )
+    return options.method or verb.upper()
 
 
 @cache
@@ -102,19 +116,3 @@ def parse_entry_name(name: str) -> tuple[str, str]:
     if "__" in rest:
         raise ValueError("a double underscore makes an empty path segment. Use a single one.")
     return verb.upper(), "/" + rest.replace("_", "/") if rest else "/"
-
-
-_PREFIX = r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*"  # RFC 3986, section 3.3
-
-
-def normalize_prefix(prefix: str) -> str:
-    """Return a blueprint's prefix as `/admin`, empty for the root. A `ValueError` is for the user."""
-    if not isinstance(prefix, str):
-        raise ValueError(f"the prefix must be a string, not {prefix!r}.")
-    normal = "/" + prefix.strip("/") if prefix.strip("/") else ""
-    if not re.fullmatch(_PREFIX, normal) or any(part in (".", "..") for part in normal.split("/")):
-        raise ValueError(
-            f"the prefix {prefix!r} is not a static path. Allowed: letters, digits and -._~!$&'()*+,;=:@ between "
-            "slashes. Declare path parameters in the entries."
-        )
-    return normal

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from coworks_async.entries.decorators import EntryOptions
 from coworks_async.entries.discovery import Declaration, iter_declarations
+from coworks_async.entries.paths import PathTemplate, parse_template
 from coworks_async.entries.plan import BindingPlan, compile_plan
-from coworks_async.entries.signature import ParameterKind, Signature, read_signature
+from coworks_async.entries.signature import Signature, read_signature
 from coworks_async.types import Function
 
 
@@ -49,19 +50,9 @@ class Entry(Struct, frozen=True, dict=True):
         return self.options.background
 
     @cached_property
-    def static_prefix(self) -> str:
-        """The path before its first parameter; empty for the root."""
-        return self.path[: len(self.path) - len(self.signature.path)].rstrip("/")
-
-    @cached_property
-    def path_param_names(self) -> tuple[str, ...]:
-        """The names of the parameters that are single path segments, in order."""
-        return tuple(parameter.name for parameter in self.signature.of_kind(ParameterKind.PATH))
-
-    @cached_property
-    def path_rest_name(self) -> str | None:
-        """The name of the parameter that takes the rest of the path, or None."""
-        return next((parameter.name for parameter in self.signature.of_kind(ParameterKind.PATH_REST)), None)
+    def template(self) -> PathTemplate:
+        """The segments of the path and the names of its parameters."""
+        return parse_template(self.path)
 
     @cached_property
     def plan(self) -> BindingPlan:
@@ -84,10 +75,10 @@ def build_entries(
         is_removed = getattr(owner, declaration.name) is None
         if is_removed or (stages is not None and stage not in stages):
             continue
-        static = prefix + (declaration.path if declaration.path != "/" else "")
+        path = prefix + declaration.path.removesuffix("/")
         yield Entry(
             method=declaration.method,
-            path=static + signature.path or "/",
+            path=(path if declaration.has_template else path + signature.path) or "/",
             endpoint=f"{blueprint}.{declaration.name}" if blueprint else declaration.name,
             function=declaration.function.__get__(owner),
             options=declaration.options,

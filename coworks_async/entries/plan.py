@@ -55,9 +55,10 @@ class BindingPlan(msgspec.Struct, frozen=True):
         if self.deep_objects or self.extra or self.request or self.path_rest:
             return False
         parameters, count = self.signature.parameters, len(self.path)
-        return all(parameter.kind is ParameterKind.PATH for parameter in parameters[:count]) and not any(
-            parameter.positional_only for parameter in parameters[count:]
+        is_path_first = all(
+            parameter.kind is ParameterKind.PATH and not parameter.keyword_only for parameter in parameters[:count]
         )
+        return is_path_first and not any(parameter.positional_only for parameter in parameters[count:])
 
     @property
     def is_scalar(self) -> bool:

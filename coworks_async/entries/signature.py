@@ -19,6 +19,7 @@ from coworks_async.entries.annotations import (
     union_members,
 )
 from coworks_async.entries.discovery import Declaration
+from coworks_async.entries.paths import PathTemplate, parse_template
 from coworks_async.exceptions import DeclarationError
 
 REQUIRED: Any = inspect.Parameter.empty
@@ -60,7 +61,7 @@ class Signature(Struct, frozen=True):
 
     @property
     def path(self) -> str:
-        """The dynamic end of the entry's path: `/{bucket}/{rest:path}`."""
+        """The dynamic end of the path of an entry without a given path: `/{bucket}/{rest:path}`."""
         segments = "".join(f"/{{{parameter.name}}}" for parameter in self.of_kind(ParameterKind.PATH))
         return segments + "".join(f"/{{{parameter.name}:path}}" for parameter in self.of_kind(ParameterKind.PATH_REST))
 
@@ -74,6 +75,7 @@ def read_signature(declaration: Declaration) -> Signature:
             f"{declaration.qualname}: the first parameter must be self. "
             "If a decorator hides it, use functools.wraps in that decorator."
         )
+    template = parse_template(declaration.path) if declaration.has_template else None
     parameters = []
     for parameter in signature[1:]:
         annotation = hints.get(parameter.name, Any if parameter.annotation is REQUIRED else parameter.annotation)
@@ -82,8 +84,11 @@ def read_signature(declaration: Declaration) -> Signature:
                 f"{declaration.qualname}: the type variable {unbound[0]} of parameter {parameter.name!r} has no type. "
                 f"Derive a class that sets it: class Mine({declaration.owner.__name__}[int])."
             )
-        parameters.append(_read_parameter(parameter, substitute_type_variables(annotation, bindings), declaration))
+        annotation = substitute_type_variables(annotation, bindings)
+        parameters.append(_read_parameter(parameter, annotation, template, declaration))
     _check_parameters(parameters, declaration)
+    if template is not None:
+        _check_template(template, parameters, declaration)
     returns = substitute_type_variables(hints.get("return", Any), bindings)
     return Signature(tuple(parameters), returns, signature[0].name)
 
@@ -111,15 +116,17 @@ def _resolve_annotations(declaration: Declaration) -> dict[str, Any]:
     return hints
 
 
-def _read_parameter(parameter: inspect.Parameter, annotation: Any, declaration: Declaration) -> Parameter:
-    kind = _find_kind(parameter, annotation)
+def _read_parameter(
+    parameter: inspect.Parameter, annotation: Any, template: PathTemplate | None, declaration: Declaration
+) -> Parameter:
+    kind = _find_kind(parameter, annotation, template)
     label = f"{declaration.qualname}: parameter {parameter.name!r}"
     if kind is not ParameterKind.REQUEST and any(map(_is_request, union_members(annotation))):
         raise DeclarationError(f"{label} is the request, which is always present. Annotate it with plain Request.")
     is_path = kind in (ParameterKind.PATH, ParameterKind.PATH_REST)
     if is_path and (not is_scalar(annotation) or (kind is ParameterKind.PATH_REST and is_structured(annotation))):
         remedy = "Give it a default, or put it after a * to read it from the query or the body."
-        if kind is ParameterKind.PATH_REST:
+        if kind is ParameterKind.PATH_REST or template is not None:
             remedy = "Annotate it with the type of one segment."
         raise DeclarationError(f"{label} is {kind.value}, which cannot hold {format_type(annotation)}. {remedy}")
     if is_path and not parameter.name.isascii():
@@ -139,16 +146,19 @@ def _is_request(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Request)
 
 
-def _find_kind(parameter: inspect.Parameter, annotation: Any) -> ParameterKind:
+def _find_kind(parameter: inspect.Parameter, annotation: Any, template: PathTemplate | None) -> ParameterKind:
     if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
         return ParameterKind.PATH_REST
     if parameter.kind is inspect.Parameter.VAR_KEYWORD:
         return ParameterKind.EXTRA
     if _is_request(annotation):
         return ParameterKind.REQUEST
+    if template is not None and parameter.name in template.names:
+        return ParameterKind.PATH
     if is_structured(annotation):
         return ParameterKind.STRUCTURED
-    if parameter.default is REQUIRED and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+    is_required = parameter.default is REQUIRED and parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+    if template is None and is_required:
         return ParameterKind.PATH
     head = parameter.name.removesuffix("__")
     is_deep_object = head not in ("", parameter.name) and head == head.strip("_") and "__" not in head
@@ -170,6 +180,23 @@ def _check_parameters(parameters: list[Parameter], declaration: Declaration) -> 
             raise DeclarationError(
                 f"{declaration.qualname}: clients know both {other} and {parameter.name} as {parameter.alias!r}. "
                 "Rename one."
+            )
+
+
+def _check_template(template: PathTemplate, parameters: list[Parameter], declaration: Declaration) -> None:
+    """Check that the parameters of a given path are those of the method, and that `*args` is its rest."""
+    known = {parameter.name: parameter.kind for parameter in parameters}
+    for name in template.names:
+        if known.get(name) not in (ParameterKind.PATH, ParameterKind.PATH_REST):
+            raise DeclarationError(
+                f"{declaration.qualname}: the path {declaration.path!r} contains {{{name}}}, but the method has no "
+                f"parameter {name!r}. Add it to the method, or remove it from the path."
+            )
+    for name, kind in known.items():
+        if kind is ParameterKind.PATH_REST and name != template.rest_name:
+            raise DeclarationError(
+                f"{declaration.qualname}: *{name} takes the rest of the path. Add /{{{name}:path}} at the end of the "
+                f"path {declaration.path!r}."
             )
 
 

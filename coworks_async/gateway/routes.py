@@ -14,12 +14,14 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-i
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Literal
 
 import msgspec
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from coworks_async.entries.entry import Entry
+from coworks_async.entries.paths import PARAMETER, REST, PathShape, split_path
 from coworks_async.pipeline.authorizer import MISSING_TOKEN, TOKEN_REJECTED, format_challenge
 from coworks_async.pipeline.errors import MEDIA_TYPE, problem_members
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
@@ -30,12 +32,6 @@ DEFAULT = "$default"
 AUTHORIZER_TTL = 300
 
 GatewayKind = Literal["rest", "http"]
-
-PathShape = tuple[str, ...]
-"""The segments of a path, with `PARAMETER` or `GREEDY` for its parameters."""
-
-PARAMETER = "{}"
-GREEDY = "{+}"
 
 # Characters of a resource's path part in a REST API.
 _DEPLOYABLE_SEGMENT = re.compile(r"[A-Za-z0-9._:-]+")
@@ -104,7 +100,7 @@ def create_routes(app: TechMicroService) -> tuple[GatewayRoute, ...]:
     )
 
 
-def _is_authorized(method: str, matching: Sequence["PathTemplate"]) -> bool:
+def _is_authorized(method: str, matching: Sequence["ServicePath"]) -> bool:
     """Return whether the entry that the service would select requires a token."""
     entries = [template for template in matching if template.entry is not None and method in template.methods]
     best = max(entries, key=lambda template: template.priority, default=None)
@@ -154,7 +150,7 @@ def _create_responses(app: TechMicroService) -> tuple[GatewayResponse, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class PathTemplate:
+class ServicePath:
     """A path of an entry or a plain route, and the methods handled on it."""
 
     shape: PathShape
@@ -165,17 +161,18 @@ class PathTemplate:
     is_approximate: bool = False  # a parameter replaces a segment that API Gateway does not accept
 
     @property
-    def priority(self) -> tuple[int, bool, int]:
-        """Sort key of the service's route table: longest static prefix, then not greedy, then longest path."""
-        return (-1 if self.is_approximate else self.static_length), self.shape[-1:] != (GREEDY,), len(self.shape)
+    def priority(self) -> tuple[bool, tuple[int, ...]]:
+        """Sort key of the service's route table: by segment, static before parameters before the rest of the path."""
+        shape = self.shape if self.entry is None else self.entry.template.shape
+        return not self.is_approximate, (*({PARAMETER: 1, REST: 0}.get(part, 2) for part in shape), 3)
 
 
-def parse_entry(entry: Entry) -> list[PathTemplate]:
+def parse_entry(entry: Entry) -> list[ServicePath]:
     """Return the paths of an entry: two if it has a `*path`, which may be empty."""
     return _parse_path(entry.path, frozenset({entry.method}), entry)
 
 
-def _parse_route(route: BaseRoute) -> list[PathTemplate]:
+def _parse_route(route: BaseRoute) -> list[ServicePath]:
     if isinstance(route, EntryRoute | BlueprintMount | WebSocketRoute):
         return []  # parsed as entries, or not deployed
     if isinstance(route, Route):
@@ -185,7 +182,7 @@ def _parse_route(route: BaseRoute) -> list[PathTemplate]:
     return _parse_path(f"{prefix}/{{proxy:path}}", frozenset({ANY}), None)
 
 
-def _parse_path(path: str, methods: frozenset[str], entry: Entry | None) -> list[PathTemplate]:
+def _parse_path(path: str, methods: frozenset[str], entry: Entry | None) -> list[ServicePath]:
     segments: list[str] = []
     names: list[str] = []
     is_approximate = False
@@ -195,14 +192,14 @@ def _parse_path(path: str, methods: frozenset[str], entry: Entry | None) -> list
             segments.append(segment)
             continue
         names.append(found[1] if found else "")
-        segments.append(GREEDY if found and found[2] == ":path" else PARAMETER)
+        segments.append(REST if found and found[2] == ":path" else PARAMETER)
         is_approximate = is_approximate or found is None
-        if segments[-1] == GREEDY:
+        if segments[-1] == REST:
             break
     shape = tuple(segments)
-    static_length = next((index for index, part in enumerate(shape) if part in (PARAMETER, GREEDY)), len(shape))
-    template = PathTemplate(shape, tuple(names), methods, static_length, entry, is_approximate)
-    if shape[-1:] != (GREEDY,):
+    static_length = next((index for index, part in enumerate(shape) if part in (PARAMETER, REST)), len(shape))
+    template = ServicePath(shape, tuple(names), methods, static_length, entry, is_approximate)
+    if shape[-1:] != (REST,):
         return [template]
     return [replace(template, shape=shape[:-1], names=template.names[:-1]), template]
 
@@ -210,25 +207,21 @@ def _parse_path(path: str, methods: frozenset[str], entry: Entry | None) -> list
 def parse_shape(path: str) -> PathShape:
     """Return the shape of a path in API Gateway's notation."""
     return tuple(
-        GREEDY if segment.endswith("+}") else PARAMETER if segment.startswith("{") else segment
+        REST if segment.endswith("+}") else PARAMETER if segment.startswith("{") else segment
         for segment in split_path(path)
     )
 
 
-def split_path(path: str) -> list[str]:
-    return path.strip("/").split("/") if path.strip("/") else []
-
-
-def _find_resources(templates: Sequence[PathTemplate]) -> Iterator[tuple[str, list[PathTemplate]]]:
+def _find_resources(templates: Sequence[ServicePath]) -> Iterator[tuple[str, list[ServicePath]]]:
     """Yield the path of each resource with methods, and the templates that match every request to it."""
     names = _find_parameter_names(templates)
     # By first segment: comparing all pairs would take seconds for thousands of entries.
-    by_first: dict[str, list[PathTemplate]] = {}
+    by_first: dict[str, list[ServicePath]] = {}
     for template in templates:
         by_first.setdefault(template.shape[0] if template.shape else "", []).append(template)
-    resolved = _resolve_conflicts({template.shape for template in templates})
+    resolved = _resolve_conflicts(_add_overlaps({template.shape for template in templates}))
     for shape in sorted({leaf[:length] for leaf in resolved for length in range(len(leaf) + 1)}):
-        candidates = [by_first.get(first, []) for first in {shape[0] if shape else "", PARAMETER, GREEDY}]
+        candidates = [by_first.get(first, []) for first in {shape[0] if shape else "", PARAMETER, REST}]
         matching = [template for listed in candidates for template in listed if covers(template.shape, shape)]
         if matching:
             yield _format_path(shape, names), matching
@@ -239,30 +232,63 @@ def covers(template: PathShape, shape: PathShape) -> bool:
     for index, part in enumerate(template):
         if index == len(shape):
             return False
-        if part == GREEDY:
+        if part == REST:
             return True
-        if shape[index] == GREEDY or part not in (PARAMETER, shape[index]):
+        if shape[index] == REST or part not in (PARAMETER, shape[index]):
             return False
     return len(template) == len(shape)
+
+
+def _add_overlaps(shapes: set[PathShape]) -> set[PathShape]:
+    """Add the paths that two shapes share if neither covers the other, such as `/a/b/c` for `/a/{}/c` and `/a/b/{}`.
+
+    A gateway chooses `/a/b/{}` for it, also for a method that only `/a/{}/c` has.
+    """
+    all_shapes = set(shapes)
+    new = {shape for shape in shapes if _has_static_after_parameter(shape)}
+    while new:
+        found = {shared for one in new for other in all_shapes if (shared := _overlap(one, other)) is not None}
+        new = found - all_shapes
+        all_shapes |= new
+    return all_shapes
+
+
+def _has_static_after_parameter(shape: PathShape) -> bool:
+    is_static = [part not in (PARAMETER, REST) for part in shape]
+    return is_static != sorted(is_static, reverse=True)
+
+
+def _overlap(one: PathShape, other: PathShape) -> PathShape | None:
+    """Return the shape of all paths that two shapes match, or None if there are none."""
+    shared: list[str] = []
+    for index, (part, other_part) in enumerate(zip_longest(one, other)):
+        if part is None or other_part is None:
+            return None
+        if REST in (part, other_part):
+            return (*shared, *(other if part == REST else one)[index:])
+        if part != other_part and PARAMETER not in (part, other_part):
+            return None
+        shared.append(other_part if part == PARAMETER else part)
+    return tuple(shared)
 
 
 def _resolve_conflicts(shapes: set[PathShape]) -> set[PathShape]:
     """Move each `{proxy+}` below its sibling `{name}`, because a resource may not have both as children."""
     with_parameter = {shape[: index + 1] for shape in shapes for index, part in enumerate(shape) if part == PARAMETER}
-    resolved = {shape for shape in shapes if shape[-1:] != (GREEDY,)}
+    resolved = {shape for shape in shapes if shape[-1:] != (REST,)}
     for shape in shapes - resolved:
         while (*shape[:-1], PARAMETER) in with_parameter:
-            shape = (*shape[:-1], PARAMETER, GREEDY)
+            shape = (*shape[:-1], PARAMETER, REST)
             resolved.add(shape[:-1])
         resolved.add(shape)
     return resolved
 
 
-def _find_parameter_names(templates: Iterable[PathTemplate]) -> dict[PathShape, str]:
+def _find_parameter_names(templates: Iterable[ServicePath]) -> dict[PathShape, str]:
     """Return the first declared name of each parameter, by the shape that ends with it."""
     names: dict[PathShape, str] = {}
     for template in templates:
-        indexes = [index for index, part in enumerate(template.shape) if part in (PARAMETER, GREEDY)]
+        indexes = [index for index, part in enumerate(template.shape) if part in (PARAMETER, REST)]
         for index, name in zip(indexes, template.names, strict=True):
             names.setdefault(template.shape[: index + 1], name)
     return names
@@ -276,5 +302,5 @@ def _format_path(shape: PathShape, names: Mapping[PathShape, str]) -> str:
             name = names.get(shape[: index + 1], "")
             is_usable = _PARAMETER_NAME.fullmatch(name) and name != "proxy" and f"{{{name}}}" not in segments
             part = f"{{{name}}}" if is_usable else f"{{p{index + 1}}}"
-        segments.append("{proxy+}" if part == GREEDY else part)
+        segments.append("{proxy+}" if part == REST else part)
     return "/" + "/".join(segments)

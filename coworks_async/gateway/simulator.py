@@ -20,12 +20,13 @@ from urllib.parse import quote
 from anyio import to_thread
 from starlette.requests import ClientDisconnect
 
+from coworks_async.entries.paths import split_path
 from coworks_async.exceptions import ContentTooLarge, CoWorksError
 from coworks_async.gateway.authorizer import AuthorizerClient, GatewayRejection
 from coworks_async.gateway.events import alb_event, http_event, rest_event, url_event
 from coworks_async.gateway.messages import VIAS, HttpRequest, HttpResponse, LambdaContext, RouteMatch, Via
 from coworks_async.gateway.responses import MalformedResult, gateway_response, message_response, to_http_response
-from coworks_async.gateway.routes import ANY, DEFAULT, GatewayDescription, GatewayRoute, describe_gateway, split_path
+from coworks_async.gateway.routes import ANY, DEFAULT, GatewayDescription, GatewayRoute, describe_gateway
 from coworks_async.pipeline.body import ALB_PAYLOAD_LIMIT, LAMBDA_PAYLOAD_LIMIT, Limits, read_body
 from coworks_async.pipeline.request import current_stage
 from coworks_async.service import TechMicroService

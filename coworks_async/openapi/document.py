@@ -106,7 +106,7 @@ def _create_operation(path: DocumentPath, schemas: Schemas) -> Operation:
     in_query = is_get or _shows_names_in_query(plan, entry.method, schemas)
     body = None if is_get else create_request_body(plan, schemas, doc.parameters, named=not in_query)
     parameters = [
-        *create_path_parameters(plan, path.parameter_names, schemas, doc.parameters),
+        *create_path_parameters(path, schemas, doc.parameters),
         *create_query_parameters(plan, schemas, doc.parameters, named=in_query, structured=is_get),
         *([_INVOCATION_TYPE] if entry.background else ()),
     ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from coworks_async.entries.entry import Entry
+from coworks_async.entries.paths import PARAMETER, REST, PathShape
 from coworks_async.entries.plan import BindingPlan, Slot
 from coworks_async.entries.signature import ParameterKind
 from coworks_async.openapi.components import Schema, omit_empty
@@ -28,33 +29,35 @@ def create_document_paths(entries: Sequence[Entry]) -> list[DocumentPath]:
     Paths that differ only in parameter names are equal there, so such entries share the names of the first. `*path` is
     one segment, or as many as it takes to be different from another entry of the same method.
     """
-    taken: set[tuple[str, str, int]] = set()
-    names_by_shape: dict[tuple[str, int], list[str]] = {}
+    taken: set[tuple[str, PathShape]] = set()
+    names_by_shape: dict[PathShape, list[str]] = {}
     paths: dict[str, DocumentPath] = {}
-    for entry in sorted(entries, key=lambda entry: entry.path_rest_name is not None):
-        rest, segments = entry.path_rest_name, 1
-        names = [*entry.path_param_names, *([rest] if rest is not None else [])]
-        while (entry.method, entry.static_prefix, len(names)) in taken:
-            segments += 1
-            names.append(f"{rest}{segments}")
-        taken.add((entry.method, entry.static_prefix, len(names)))
-        names = names_by_shape.setdefault((entry.static_prefix, len(names)), names)
-        path = entry.static_prefix + "".join(f"/{{{name}}}" for name in names)
-        paths[entry.endpoint] = DocumentPath(entry, path or "/", names)
+    for entry in sorted(entries, key=lambda entry: entry.template.rest_name is not None):
+        names, rest = list(entry.template.names), entry.template.rest_name
+        shape = tuple(PARAMETER if part == REST else part for part in entry.template.shape)
+        while (entry.method, shape) in taken:
+            shape = (*shape, PARAMETER)
+            names.append(f"{rest}{len(shape) - len(entry.template.shape) + 1}")
+        taken.add((entry.method, shape))
+        names = names_by_shape.setdefault(shape, names)
+        remaining = iter(names)
+        path = "/".join(f"{{{next(remaining)}}}" if part == PARAMETER else part for part in shape)
+        paths[entry.endpoint] = DocumentPath(entry, f"/{path}", names)
     return [paths[entry.endpoint] for entry in entries]
 
 
-def create_path_parameters(
-    plan: BindingPlan, names: Sequence[str], schemas: Schemas, descriptions: Mapping[str, str]
-) -> list[Parameter]:
+def create_path_parameters(path: DocumentPath, schemas: Schemas, descriptions: Mapping[str, str]) -> list[Parameter]:
     """Return the parameters of the path, with their names in the document."""
-    rest = plan.path_rest
-    slots = [*plan.path, *([rest] * (len(names) - len(plan.path)) if rest is not None else ())]
+    plan, template = path.entry.plan, path.entry.template
+    slots = {slot.name: slot for slot in plan.path}
+    if plan.path_rest is not None:
+        slots[plan.path_rest.name] = plan.path_rest
     parameters = []
-    for slot, name in zip(slots, names, strict=True):
+    for index, name in enumerate(path.parameter_names):
+        slot = slots[template.names[min(index, len(template.names) - 1)]]
         schema = schemas.to_string_schema(schemas.get(slot.annotation), multiple=False)
         description = descriptions[slot.name]
-        if slot is rest:
+        if slot.name == template.rest_name:
             description = f"{description} The rest of the path: zero or more segments.".lstrip()
         parameters.append(_create_parameter("path", name, schema, required=True, description=description))
     return parameters

@@ -41,6 +41,7 @@ class DispatcherSettings(Struct, frozen=True):
     store_in: StoreIn
     logger: logging.Logger
     debug: bool
+    in_lambda: bool
     hooks: tuple[HookRegistry, ...]  # for all entries: the service's own, and the `app_hooks` of its blueprints
     blueprint_hooks: Mapping[str, HookRegistry]
     exception_handlers: Mapping[Any, ExceptionHandler]
@@ -58,7 +59,7 @@ class Dispatcher:
         self.errors = self._create_responder(settings.hooks)
         unmatched = self._create_rejection("an unmatched request", raise_unmatched)
         self.invalid_path = self._create_rejection("an invalid path", _raise_invalid_path)
-        self.fallback = Fallback(table, router, unmatched, settings.limits, settings.token_key)
+        self.fallback = Fallback(table, router, unmatched, settings.limits, settings.token_key, settings.in_lambda)
         self.non_http = ExceptionMiddleware(router, handlers=settings.exception_handlers)
         self.async_call_tasks: AsyncCallTasks | None = None
 

@@ -1,24 +1,27 @@
 """Handle requests that no entry takes: the user's routes and mounts, OPTIONS, 404 and 405."""
 
 from collections.abc import Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import msgspec
 from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 
 from coworks_async._compat import get_route_path
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.route_table import RouteTable
-from coworks_async.pipeline.body import Limits
+from coworks_async.exceptions import ContentTooLarge
+from coworks_async.pipeline.body import Limits, is_plain_json, read_body
 from coworks_async.pipeline.cors import preflight_headers, preflight_method
 from coworks_async.pipeline.invocation import MOUNTED
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
-ALLOWED_METHODS = "coworks.allowed_methods"
-"""Scope key: the methods of the path of an unmatched request."""
+UNMATCHED = "coworks.unmatched"
+"""Scope key of an unmatched request: the methods of its path, and the detail of the response or None."""
 
 
 class Fallback:
@@ -34,12 +37,14 @@ class Fallback:
         unmatched: ASGIApp,
         limits: Limits,
         token_key: str,
+        in_lambda: bool,
     ) -> None:
         self.table = table
         self.router = router
         self.unmatched = unmatched
         self.limits = limits
         self.token_key = token_key
+        self.in_lambda = in_lambda
         self._user_routes: Sequence[BaseRoute] = ()
         self._route_count = 0
 
@@ -66,7 +71,8 @@ class Fallback:
         allowed = self.table.allowed_methods(get_route_path(scope)) | route_methods
         if allowed and method == "OPTIONS":
             return await _options_response(allowed)(scope, receive, send)
-        scope[ALLOWED_METHODS] = allowed
+        hint = None if self.in_lambda else await self._path_parameter_hint(scope, receive)
+        scope[UNMATCHED] = allowed, hint
         await self.unmatched(scope, receive, send)
 
     def takes_precedence(self, scope: Scope, entry: Entry) -> bool:
@@ -78,7 +84,7 @@ class Fallback:
             if match is Match.FULL and (variant is scope or not isinstance(route, Mount))
         )
         route = next(matching, None)
-        return route is not None and _static_depth(route) > entry.static_prefix.count("/")
+        return route is not None and _static_depth(route) > entry.template.static_length
 
     def preflight_response(self, scope: Scope, path: str) -> Response | None:
         """Return the response to a browser's preflight of an entry with `no_cors=False`; otherwise None."""
@@ -86,7 +92,7 @@ class Fallback:
         if requested is None:
             return None
         is_open: dict[str, bool] = {}
-        for methods, _ in self.table.candidates(path):
+        for methods in self.table.candidates(path):
             for method, route in methods.items():
                 is_open.setdefault(method, not route.entry.no_cors)
         if not is_open.get(requested):
@@ -116,10 +122,34 @@ class Fallback:
         depth = _static_depth(route)
         return {
             method
-            for methods, _ in self.table.candidates(get_route_path(scope))
+            for methods in self.table.candidates(get_route_path(scope))
             for method, found in methods.items()
-            if found.entry.static_prefix.count("/") >= depth
+            if found.entry.template.static_length >= depth
         }
+
+    async def _path_parameter_hint(self, scope: Scope, receive: Receive) -> str | None:
+        """Explain an unmatched request whose JSON body has the names of path parameters, for developers."""
+        path = get_route_path(scope).rstrip("/")
+        entries = [
+            entry
+            for entry in self.table.entries
+            if (entry.method, entry.path.partition("/{")[0]) == (scope["method"], path)
+            and entry.template.names
+            and not entry.declaration.has_template
+        ]
+        if not entries or not is_plain_json(scope):
+            return None
+        try:
+            names = msgspec.json.decode(await read_body(scope, receive, self.limits), type=dict[str, Any]).keys()
+        except (ContentTooLarge, ClientDisconnect, msgspec.DecodeError):
+            return None
+        for entry in entries:
+            if names >= set(entry.template.names):
+                return (
+                    f"{entry.declaration.qualname} is at {entry.path}: parameters without a default are path segments. "
+                    f'To read {", ".join(entry.template.names)} from the body, use @entry("{path or "/"}").'
+                )
+        return None
 
     def _limit_body(self, scope: Scope, receive: Receive) -> Receive:
         size = 0
@@ -137,10 +167,10 @@ class Fallback:
 
 async def raise_unmatched(scope: Scope, receive: Receive, send: Send) -> NoReturn:
     """Raise 405 if the path has other methods, and 404 otherwise."""
-    allowed = scope[ALLOWED_METHODS]
+    allowed, detail = scope[UNMATCHED]
     if allowed:
-        raise HTTPException(405, headers={"allow": format_allow(allowed)})
-    raise HTTPException(404)
+        raise HTTPException(405, detail, headers={"allow": format_allow(allowed)})
+    raise HTTPException(404, detail)
 
 
 def _slash_variants(scope: Scope) -> Iterator[Scope]:

@@ -46,25 +46,30 @@ def url_for(entries: Sequence[Entry], endpoint: str, params: Mapping[str, Any], 
     if entry is None:
         known = ", ".join(sorted(entry.endpoint for entry in entries))
         raise UnknownEndpoint(f"Unknown endpoint {endpoint!r}. Endpoints: {known}.")
-    path = "".join(f"/{segment}" for segment in _path_segments(entry, params))
+    path = _format_path(entry, params)
     query = _query_string(entry, params)
     origin = f"{current_request().url.scheme}://{current_request().url.netloc}" if external else ""
     connection = current.get()
     root_path = quote(connection[0].get("root_path", "").rstrip("/")) if connection is not None else ""
-    return origin + root_path + (entry.static_prefix + path or "/") + query
+    return origin + root_path + path + query
 
 
-def _path_segments(entry: Entry, params: Mapping[str, Any]) -> list[str]:
-    missing = [name for name in entry.path_param_names if name not in params]
+def _format_path(entry: Entry, params: Mapping[str, Any]) -> str:
+    template = entry.template
+    segments = list(template.shape)
+    missing = [name for name, _ in template.parameters if name not in params]
     if missing:
         raise UnknownEndpoint(f"The path of {entry.endpoint!r} requires: {', '.join(missing)}.")
-    segments = {name: _format_value(params[name]) for name in entry.path_param_names}
-    for name, segment in segments.items():
-        if not segment or "/" in segment:
-            raise UnknownEndpoint(f"{name}={segment!r} is not one segment of the path of {entry.endpoint!r}.")
-    rest = params.get(entry.path_rest_name, ()) if entry.path_rest_name is not None else ()
-    rest = rest.split("/") if isinstance(rest, str) else [_format_value(segment) for segment in rest]
-    return [quote(segment, safe="") for segment in (*segments.values(), *rest)]
+    for name, index in template.parameters:
+        value = _format_value(params[name])
+        if not value or "/" in value:
+            raise UnknownEndpoint(f"{name}={value!r} is not one segment of the path of {entry.endpoint!r}.")
+        segments[index] = quote(value, safe="")
+    if template.rest_name is not None:
+        rest = params.get(template.rest_name, ())
+        rest = rest.split("/") if isinstance(rest, str) else [_format_value(segment) for segment in rest]
+        segments[-1:] = [quote(segment, safe="") for segment in rest]
+    return "/" + "/".join(segments)
 
 
 def _query_string(entry: Entry, params: Mapping[str, Any]) -> str:
@@ -72,7 +77,7 @@ def _query_string(entry: Entry, params: Mapping[str, Any]) -> str:
     aliases = {parameter.name: parameter.alias for parameter in entry.signature.parameters}
     pairs = []
     for name, value in params.items():
-        if name in entry.path_param_names or name == entry.path_rest_name:
+        if name in entry.template.names:
             continue
         alias = aliases.get(name, name)
         named = {f"{alias}[{key}]": value[key] for key in value} if isinstance(value, Mapping) else {alias: value}

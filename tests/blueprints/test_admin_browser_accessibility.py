@@ -137,7 +137,7 @@ def test_long_documentation_is_collapsed_until_expanded(browser: Browser):
 @pytest.mark.parametrize("width", [PHONE, 320])
 def test_it_fits_a_phone(browser: Browser, service: str, width: int):
     sign_in(browser, f"{service}/admin", width=width)
-    send(browser, open_entry(browser, "admin.get_openapi.json"))
+    send(browser, open_entry(browser, "admin.get_openapi"))
     for endpoint in ("post_pens", "post_upload", "put_text", "get_search", "items.get_"):
         open_entry(browser, endpoint)
     assert browser.value("[innerWidth, document.documentElement.scrollWidth]") == [width, width]

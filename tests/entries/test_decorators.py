@@ -199,7 +199,6 @@ class Callable:
         (classmethod(lambda cls: None), "a classmethod"),
         (property(lambda self: None), "a property"),
         (True, "True"),
-        ("get", "'get'"),
         (len, "<built-in function len>"),
         (operator.itemgetter(0), "operator.itemgetter(0)"),
     ],

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coworks_async import Blueprint, TechMicroService, entry
-from coworks_async.entries.discovery import HEAD, VERBS, normalize_prefix, parse_entry_name
+from coworks_async.entries.decorators import VERBS
+from coworks_async.entries.discovery import HEAD, parse_entry_name
+from coworks_async.entries.paths import normalize_prefix
 from tests.clients import Connect
 from tests.differences import differs
 from tests.entries.services import create_service, declaration_error, list_routes

@@ -48,8 +48,8 @@ def test_the_function_of_an_entry_is_the_bound_method():
 def test_an_entry_has_the_parts_of_its_path():
     app = Service()
     app.register_blueprint(Pages(), url_prefix="/pages")
-    parts = [(one.static_prefix, one.path_param_names, one.path_rest_name) for one in app.entries]
-    assert parts == [("/content", ("bucket",), "path"), ("", (), None), ("/pages", ("number",), None)]
+    parts = [(one.template.static_length, one.template.names, one.template.rest_name) for one in app.entries]
+    assert parts == [(1, ("bucket", "path"), "path"), (0, (), None), (1, ("number",), None)]
 
 
 def test_str_of_an_entry_is_its_route_and_method():

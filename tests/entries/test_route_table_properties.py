@@ -86,17 +86,17 @@ def linear_search(entries: tuple[Entry, ...], method: str, path: str) -> tuple[s
     best: tuple[tuple[int, bool, int], str, dict[str, str]] | None = None
     for one in entries:
         static = [part for part in one.path.split("/")[1:] if part and not part.startswith("{")]
-        names, rest = one.path_param_names, segments[len(static) :]
+        names, rest = [name for name, _ in one.template.parameters], segments[len(static) :]
         if method != one.method and not (method == "HEAD" and one.method == "GET"):
             continue
         if segments[: len(static)] != static or len(rest) < len(names) or not all(rest[: len(names)]):
             continue
         values, tail = dict(zip(names, rest, strict=False)), rest[len(names) :]
-        if one.path_rest_name is not None:
-            values[one.path_rest_name] = "/".join(tail)
-        if tail == [""] or (tail and one.path_rest_name is None):
+        if one.template.rest_name is not None:
+            values[one.template.rest_name] = "/".join(tail)
+        if tail == [""] or (tail and one.template.rest_name is None):
             continue
-        score = (len(static), one.path_rest_name is None, len(names))
+        score = (len(static), one.template.rest_name is None, len(names))
         if best is None or score > best[0]:
             best = (score, one.endpoint, values)
     return best and (best[1], best[2])

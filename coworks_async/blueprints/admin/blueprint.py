@@ -102,6 +102,18 @@ class Admin(Blueprint):
                 )
         return routes
 
+    @entry("/openapi.json")
+    def get_openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document of the service."""
+        from coworks_async.openapi import openapi  # late, as `REQUIRED_MODULES`
+
+        request = current_request()
+        document = self.documents.get(request.app)
+        if document is None:
+            # Concurrent requests may both create it, with the same result.
+            document = self.documents[request.app] = openapi(request.app)
+        return {**document, "servers": [{"url": request.scope.get("root_path") or "/"}]}
+
     @entry
     async def get_event(self) -> dict[str, Any]:
         """Return the Lambda event of this request, with tokens, cookies and other secrets masked."""
@@ -109,23 +121,6 @@ class Admin(Blueprint):
         if request.aws_event is None:
             raise Problem(404, "This request did not come through Lambda, so it has no event.")
         return mask_secrets(request.aws_event, request.app.token_key)
-
-
-@entry
-def get_openapi(self: Admin) -> dict[str, Any]:
-    """Return the OpenAPI document of the service."""
-    from coworks_async.openapi import openapi  # late, as `REQUIRED_MODULES`
-
-    request = current_request()
-    document = self.documents.get(request.app)
-    if document is None:
-        # Concurrent requests may both create it, with the same result.
-        document = self.documents[request.app] = openapi(request.app)
-    return {**document, "servers": [{"url": request.scope.get("root_path") or "/"}]}
-
-
-# The name of an entry is its route, and a name with a dot cannot be written in a class body.
-setattr(Admin, "get_openapi.json", get_openapi)
 
 
 class _Unquoted(str):

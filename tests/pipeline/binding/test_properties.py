@@ -175,7 +175,7 @@ def test_fast_binding_agrees_with_full_binding(drawn: tuple[list[DrawnParameter]
     calls: list[dict[str, Any]] = []
     service = create_drawn_service(parameters, method, calls)
     [entry] = service.entries
-    scope["path_params"] = dict(zip(entry.path_param_names, scope["path"][1:].split("/"), strict=False))
+    scope["path_params"] = dict(zip(entry.template.names, scope["path"][1:].split("/"), strict=False))
     binder = create_binder(entry.plan, entry.method, Limits())
     results = []
     for bind in (binder.bind, create_full_bind(entry.plan, entry.method, Limits())):
