@@ -89,7 +89,7 @@ def _reserved_names(base: type) -> frozenset[str]:
 
 
 def parse_entry_name(name: str) -> tuple[str, str]:
-    """Return the HTTP method and the static path of a method's name. A `ValueError` is for the user.
+    """Return the HTTP method and the static path of a method's name; raise `ValueError` with a message for users.
 
     `_` separates segments. Leading and trailing `_` of the path only distinguish methods. Without a verb, it is a POST.
     """
@@ -108,7 +108,7 @@ _PREFIX = r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*"  # RFC 3986, section 3.3
 
 
 def normalize_prefix(prefix: str) -> str:
-    """Return a blueprint's prefix as `/admin`, empty for the root. A `ValueError` is for the user."""
+    """Return a blueprint's prefix as `/admin`, empty for the root; raise `ValueError` with a message for users."""
     if not isinstance(prefix, str):
         raise ValueError(f"the prefix must be a string, not {prefix!r}.")
     normal = "/" + prefix.strip("/") if prefix.strip("/") else ""
