@@ -3,11 +3,11 @@
     CoWorksError
     ├── DeclarationError            a class declares something invalid
     ├── RequestContextError         `request` is used without a current request
-    ├── ReturnError                 an entry returned a value that cannot be sent
+    ├── ReturnError                 an entry, a hook or a handler returned an invalid value
     ├── UnknownEndpoint             `url_for` cannot build the URL
     ├── LambdaError                 a Lambda event fails
     │   ├── AuthorizerError         `token_authorizer` failed, or its principal is invalid
-    │   ├── AsyncCallError          an event is not a valid asynchronous call
+    │   ├── AsyncCallError          an asynchronous call is invalid
     │   ├── StartupError            the lifespan did not start
     │   └── UnknownEvent            no handler for the event
     ├── DeployError                 a deploy failed
@@ -69,7 +69,7 @@ class UnknownEndpoint(CoWorksError, LookupError):
 
 
 class LambdaError(CoWorksError):
-    """A Lambda event fails. Requests never do; they get a response."""
+    """A Lambda event fails. A request never fails: it gets a response."""
 
 
 class AuthorizerError(LambdaError):
@@ -77,7 +77,7 @@ class AuthorizerError(LambdaError):
 
 
 class AsyncCallError(LambdaError):
-    """An event is not a valid asynchronous call of this service."""
+    """An asynchronous call is invalid, or reaches another entry than the one that accepted it."""
 
 
 class StartupError(LambdaError):
@@ -111,7 +111,7 @@ class DeployError(CoWorksError):
 
 
 class CommandError(CoWorksError):
-    """A command is used incorrectly. It prints the message as one line and exits with code 2."""
+    """A command is used incorrectly. `cws` prints the message as one line and exits with code 2."""
 
 
 class FieldError(Struct, frozen=True):
@@ -119,7 +119,7 @@ class FieldError(Struct, frozen=True):
 
     where: ErrorLocation
     name: str  # as the client sent it; empty for the whole body
-    expected: str  # the expected type in Python notation
+    expected: str  # the expected type, as `format_type` writes it
     detail: str
 
 
@@ -148,7 +148,7 @@ class ContentTooLarge(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    """415: no parameter of the entry accepts this content type."""
+    """415: the body's content type, charset or encoding is not supported."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(415, detail)

@@ -162,7 +162,7 @@ class TechMicroService(HooksMixin, Starlette):
 
         Raises:
             DeclarationError: the name of the blueprint is already registered, the prefix is not a static path, an
-                entry is invalid, or the service has handled a request.
+                entry is invalid, or the service has started.
         """
         where = f"{type(self).__name__}.register_blueprint"
         if not isinstance(blueprint, Blueprint) or not hasattr(blueprint, "name"):
@@ -172,7 +172,7 @@ class TechMicroService(HooksMixin, Starlette):
             )
         where = f"{where}({blueprint.name!r})"
         if self._dispatcher is not None:
-            raise DeclarationError(f"{where}: called after the first request. Call it where the app is created.")
+            raise DeclarationError(f"{where}: called after the service has started. Call it where the app is created.")
         if blueprint.name in self._blueprints:
             raise DeclarationError(f"{where}: a blueprint of this name is already registered. Pass another name=...")
         try:

@@ -134,11 +134,12 @@ def test_a_form_is_limited_in_fields_and_files(connect: Connect):
     assert client.post("/", files={"a": b"1", "b": b"2"}).status_code == 413
 
 
-def test_registering_a_blueprint_after_the_first_request_is_an_error():
+def test_registering_a_blueprint_after_the_start_is_an_error():
     app = SimpleMicroService()
     TestClient(app).get("/")
     with pytest.raises(
-        DeclarationError, match=r"SimpleMicroService\.register_blueprint\('extra'\): called after the first"
+        DeclarationError,
+        match=r"SimpleMicroService\.register_blueprint\('extra'\): called after the service has started",
     ):
         app.register_blueprint(Blueprint(name="extra"))
 

@@ -190,7 +190,9 @@ def test_an_error_in_a_middleware_after_its_response_has_started_is_logged_once(
         assert client.get("/sync").text == "/sync"
     failed, rejected = warnings_and_worse(caplog)
     assert (failed.getMessage(), failed.exc_info is not None) == ("Middleware at GET '/sync' failed", True)
-    assert rejected.getMessage().startswith("Middleware at GET '/sync': no error response, one had started: ")
+    assert rejected.getMessage().startswith(
+        "Middleware at GET '/sync': no error response was sent, as one had started: "
+    )
     assert rejected.exc_info is None
 
 

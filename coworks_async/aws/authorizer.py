@@ -1,4 +1,4 @@
-"""Lambda authorizer: its events, its results, and the marker by which a request shows such a result.
+"""Lambda authorizer: its events, its results, and the marker that proves that a result comes from this function.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html

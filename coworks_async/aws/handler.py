@@ -88,7 +88,7 @@ class LambdaHandler:
     def handle(self, event: Any, context: Any) -> Any:
         start = perf_counter()
         if isinstance(event, dict) and authorizer.is_authorizer_event(event):
-            # It logs no line, so the request after it is logged as the cold start.
+            # It is not logged. The request that follows reports the cold start.
             return self._run(lambda: self.authorize(event, context))
         cold, self._is_cold = self._is_cold, False
         event_class = infer_event_class(event)

@@ -39,7 +39,7 @@ _PACKAGE_FRAMES = (*_IMPORT_FRAMES, os.path.join(os.path.dirname(os.path.dirname
 
 @dataclass(frozen=True, slots=True)
 class AppLocation:
-    """Where to import an app from.
+    """Location of an app.
 
     Attributes:
         spec: the value of `-A`; for a file, with its absolute path.

@@ -1,4 +1,4 @@
-"""Parse the config file `project.cws.yml` into settings that know their line number.
+"""Parse the config file `project.cws.yml` into settings with their line numbers.
 
 Values stay as written (`3.10`, `no`): `option_sources` converts them once the type of the option is known.
 """

@@ -1,4 +1,4 @@
-"""Find the stage that the options of a command name."""
+"""Create the `StageTarget` that the options of a command select."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ from coworks_async.deploy.emulator import create_environment
 from coworks_async.exceptions import CommandError
 
 UNKNOWN_BUCKET = "unknown"
-"""The bucket of a stack that is not deployed with it."""
+"""Placeholder for commands that upload no archive."""
 
 
 class ConsoleListener:
@@ -30,7 +30,7 @@ class ConsoleListener:
 def open_target(
     project: Project, profile_name: str | None, region: str | None, local: str | None
 ) -> tuple[StageTarget, AppLocation]:
-    """Load the service, and configure this process for the AWS that the options name."""
+    """Load the service, and configure this process for its AWS account or emulator."""
     variables = read_stage_variables(project)
     # Output of the service's import is not part of the command's output.
     with redirect_stdout(sys.stderr):

@@ -127,14 +127,14 @@ archive_options = _share(
         type=click.Choice(["3.11", "3.12", "3.13", "3.14"]),
         default="3.13",
         show_default=True,
-        help="The Lambda's Python version.",
+        help="The function's Python version.",
     ),
     click.option(
         "--arch",
         type=click.Choice(["arm64", "x86_64"]),
         default="arm64",
         show_default=True,
-        help="The Lambda's processor.",
+        help="The function's processor.",
     ),
     click.option(
         "--ignore",

@@ -29,7 +29,7 @@ from coworks_async.deploy.terraform.output import (
     ChangeFinished,
     ChangeStarted,
     EventListener,
-    Message,
+    Notice,
     PlanSummary,
     TerraformEvent,
 )
@@ -114,7 +114,7 @@ class _TerraformState:
             case Diagnostic():
                 location = f" ({event.where})" if event.where else ""
                 self._console.print(f"  {event.severity}: {' '.join(event.summary.split())}{location}")
-            case Message():
+            case Notice():
                 self._console.print(event.text)
 
     def describe(self) -> str:

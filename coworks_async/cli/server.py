@@ -124,7 +124,7 @@ def serve(
 def create_child_app() -> "ASGIApp":
     """Load the app in a child process, from the environment that `cws run` has set. Uvicorn calls it by name."""
     if sys.platform != "win32":  # pragma: no branch
-        # Uvicorn handles the signal now: see _wait_for_ctrl_c.
+        # Uvicorn handles the signal now: see _stop_on_ctrl_c.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         location = locate_app(os.environ[APP_VARIABLE], Path(os.environ[DIRECTORY_VARIABLE]))
@@ -143,19 +143,19 @@ def _serve_with_reload(location: AppLocation, listener: socket.socket, banner: s
     config = _create_child_config(location, reload=True, reload_dirs=watched)
     supervisor = ChangeReload(config, target=Server(config, banner).run, sockets=[listener])
     signal.signal(signal.SIGTERM, supervisor.signal_handler)
-    _wait_for_ctrl_c(supervisor.should_exit)
+    _stop_on_ctrl_c(supervisor.should_exit)
     supervisor.run()
 
 
 def _serve_with_workers(location: AppLocation, listener: socket.socket, banner: str, workers: int) -> None:
     supervisor = Workers(_create_child_config(location, workers=workers), [listener], banner)
-    _wait_for_ctrl_c(supervisor.should_exit)
+    _stop_on_ctrl_c(supervisor.should_exit)
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         sys.exit(STARTUP_FAILURE)
 
 
-def _wait_for_ctrl_c(should_exit: threading.Event) -> None:
+def _stop_on_ctrl_c(should_exit: threading.Event) -> None:
     """Stop a supervisor on Ctrl-C, and block the signal in child processes until they can handle it.
 
     A terminal sends Ctrl-C to all processes, and a child that is still starting would print a traceback. So this

@@ -29,7 +29,7 @@ _ARN_START = len("arn:aws-us-gov:execute-api:ap-southeast-99:123456789012:abcdef
 
 _REDUCE = "Use greedy paths or a mount, split the service, or request a higher quota from AWS."
 
-_MAX_VARIABLES = 4096
+_MAX_VARIABLES_SIZE = 4096
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 # Other variables listed there may be set: `PATH`, `TZ`, `AWS_XRAY_CONTEXT_MISSING`…
@@ -86,7 +86,7 @@ def _check_resources(routes: Sequence[GatewayRoute], entries: Sequence[Entry]) -
 
 
 def _name_entries(paths: Iterable[str], entries: Sequence[Entry]) -> str:
-    """Name the entries behind the paths; a path without an entry (a plain route) stands for itself."""
+    """Name the entries behind the paths; a path without an entry (a plain route) is listed as it is."""
     names: dict[str, None] = {}
     for path in dict.fromkeys(paths):
         matching = [
@@ -109,7 +109,7 @@ def check_variables(variables: Mapping[str, str], stack: Stack) -> None:
     """Check that Lambda accepts the variables of the environment files. Errors contain names, never values."""
     reserved = sorted(RESERVED_NAMES & variables.keys())
     if reserved:
-        raise CommandError(f"Lambda reserves {', '.join(reserved)}. Remove it from the environment files.")
+        raise CommandError(f"Lambda reserves {', '.join(reserved)}. Remove them from the environment files.")
     invalid = sorted(name for name in variables if not _VARIABLE_NAME.fullmatch(name))
     if invalid:
         raise CommandError(
@@ -117,12 +117,12 @@ def check_variables(variables: Mapping[str, str], stack: Stack) -> None:
             "letters, digits and '_', at least two characters."
         )
     size = _json_size({**variables, **stack.built_in_variables})
-    if size > _MAX_VARIABLES:
+    if size > _MAX_VARIABLES_SIZE:
         largest = sorted(variables, key=lambda name: _json_size({name: variables[name]}), reverse=True)[:3]
         raise CommandError(
             f"The environment variables of stage {stack.stage!r} take {size} bytes; Lambda's maximum is "
-            f"{_MAX_VARIABLES}. The largest are {', '.join(largest)}. Store long values in the archive, SSM or Secrets "
-            "Manager."
+            f"{_MAX_VARIABLES_SIZE}. The largest are {', '.join(largest)}. Store long values in the archive, SSM or "
+            "Secrets Manager."
         )
 
 

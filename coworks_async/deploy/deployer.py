@@ -16,7 +16,7 @@ from coworks_async.deploy.checks import check_quotas, check_variables
 from coworks_async.deploy.emulator import check_emulator, create_override
 from coworks_async.deploy.options import DeployOptions
 from coworks_async.deploy.stack import create_stack, function_prefix
-from coworks_async.deploy.terraform.output import ALL_DONE, EventListener, Message, ignore_events
+from coworks_async.deploy.terraform.output import ALL_DONE, EventListener, Notice, ignore_events
 from coworks_async.deploy.terraform.root_module import ROUTES_TARGET, encode_variables, list_resources, output_name
 from coworks_async.deploy.terraform.runner import SavedPlan, Terraform, find_terraform, private_directory, validate_root
 from coworks_async.deploy.terraform.workdir import (
@@ -50,7 +50,7 @@ class DeployListener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StageTarget:
-    """A stage of a service, and the AWS it is in."""
+    """A stage of a service, and its AWS account or emulator."""
 
     service: TechMicroService
     stage: str
@@ -149,7 +149,7 @@ class Deployer:
         return plan.describe() or ([] if plan.is_empty else ["update   outputs"])
 
     def validate(self, archive_options: ArchiveOptions) -> list[str]:
-        """Return what a deploy would create, one line for each resource. Needs no credentials."""
+        """Return a report of what a deploy would create. Needs no credentials."""
         self._check_service()
         with TemporaryDirectory(prefix="cws-") as work:
             _, terraform = self._build(archive_options, Path(work))
@@ -248,7 +248,7 @@ class Deployer:
         found = find_untracked_resources(session, self.stack, plan.changes)
         if not found:
             return plan
-        on_event(Message(f"  importing {len(found)} resources of an earlier deploy that are not in the state"))
+        on_event(Notice(f"  importing {len(found)} resources of an earlier deploy that are not in the state"))
         imports = terraform.directory / IMPORTS_FILE
         imports.write_text(format_import_blocks(found))
         try:
@@ -266,7 +266,9 @@ class Deployer:
     def _remove_archives(self, session: Any) -> None:
         archive = read_deployed_archive(self.stage_directory)
         if archive is None:
-            self._listener.message("The archives were not deleted: only the project that deployed knows their bucket.")
+            self._listener.message(
+                "The archives were not deleted: their bucket is recorded only where the stage was deployed."
+            )
             return
         for name in delete_archives(session, self.stack, *archive):
             self._listener.message(f"Deleted {name}")

@@ -19,7 +19,7 @@ _SERVICES = ("acm", "apigateway", "cloudwatchlogs", "ec2", "iam", "lambda", "s3"
 def create_override(stack: Stack, url: str) -> dict[str, Any]:
     """Return the override that makes a root module work with the emulator at `url`.
 
-    - It accepts any version of the provider, as `create_provider_override` does.
+    - It accepts version 3.39 of the provider or newer, as `create_provider_override` does.
     - It sets every endpoint. Without EC2's, each start of the provider waits 20 seconds for DNS.
     - It limits retries: the provider's 25 take minutes if the emulator responds wrongly.
     - It finds layers by name: an emulator does not list versions by ARN.

@@ -62,9 +62,9 @@ _WITHOUT_SNAP_START = ("3.11",)
 
 @dataclass(frozen=True, slots=True)
 class DeployOptions:
-    """Options of a deployment. AWS chooses a default for each that is None or empty.
+    """Options of a deployment. None or empty selects the default.
 
-    How to reach AWS and Terraform (profile, emulator, program) is not part of them.
+    The profile, the emulator and Terraform's program are not included.
     """
 
     bucket: str

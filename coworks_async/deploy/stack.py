@@ -80,7 +80,7 @@ class Stack:
 
     @property
     def backend(self) -> S3Backend | CloudBackend | None:
-        """Where Terraform keeps its state; None for a file beside the root module."""
+        """Backend of Terraform's state; None for a file beside the root module."""
         if self.options.tf_bucket:
             return S3Backend(self.options.tf_bucket)
         if self.options.terraform_cloud:

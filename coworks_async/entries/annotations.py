@@ -81,7 +81,7 @@ def is_scalar(annotation: Any) -> bool:
 
 
 def format_type(annotation: Any) -> str:
-    """Format a type as in Python source, without module names."""
+    """Format a type for error messages, without module names."""
     if annotation is Any:
         return "any value"
     if annotation is None or annotation is type(None):

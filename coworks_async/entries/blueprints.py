@@ -15,7 +15,7 @@ ErrorKey = int | type[Exception]
 
 
 class HookRegistry(Struct):
-    """Hooks in their order of registration, and error handlers. Frozen by the first request."""
+    """Hooks in their order of registration, and error handlers. Frozen when the service starts."""
 
     before: list[Function] = field(default_factory=list)
     after: list[Function] = field(default_factory=list)
@@ -44,7 +44,7 @@ class HookRegistry(Struct):
         name = getattr(hook, "__qualname__", repr(hook))
         if self.frozen:
             raise DeclarationError(
-                f"{kind} {name}: registered after the first request. Register hooks where the app is created."
+                f"{kind} {name}: registered after the service has started. Register hooks where the app is created."
             )
         try:
             inspect.signature(hook).bind(*range(argument_count))

@@ -301,7 +301,7 @@ def _tagged_coercers(members: Sequence[mi.Type], cache: dict[int, Coercer]) -> C
 
 
 def _member_coercer(info: mi.Type, *, exact: bool) -> Coercer:
-    """Return the coercer of a scalar in a union, which leaves a value unchanged that another member may accept."""
+    """Return the coercer of a scalar in a union. It leaves a value unchanged if it cannot convert it."""
     coerce = _scalar_coercer(info)
     literal: Any = Literal
     kind: Any = None

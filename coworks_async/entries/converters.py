@@ -48,7 +48,7 @@ class Converter:
         self.expected = format_type(annotation)
         # Whether msgspec's strict JSON decoding gives the same results, so that one decoder suffices.
         self.allows_strict_json = all(_allows_strict_json(inner) for inner in nested)
-        self.needs_exact_numbers = _contains(nested, mi.DecimalType)  # JSON numbers as Decimal instead of float
+        self.needs_exact_numbers = _contains(nested, mi.DecimalType)  # JSON fractions as Decimal instead of float
         self.parse_string = find_string_parser(members)  # None if the type needs more than a single string
         self.accepts_text = _contains(members, mi.StrType)  # a text body fits as received
         self.accepts_bytes = _contains(members, mi.BytesType)

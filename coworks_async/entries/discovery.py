@@ -87,7 +87,7 @@ def _create_declaration(cls: type, name: str, owners: list[type], base: type) ->
 
 
 def _find_method(name: str, options: EntryOptions) -> str:
-    """Return the HTTP method of an entry with a path. A `ValueError` is for the user."""
+    """Return the HTTP method of an entry with a path. Raises `ValueError` with a message for users."""
     verb = name.partition("_")[0]
     if options.method is None and verb not in VERBS:
         raise ValueError(
@@ -103,7 +103,7 @@ def _reserved_names(base: type) -> frozenset[str]:
 
 
 def parse_entry_name(name: str) -> tuple[str, str]:
-    """Return the HTTP method and the static path of a method's name. A `ValueError` is for the user.
+    """Return the HTTP method and the static path of a method's name; raise `ValueError` with a message for users.
 
     `_` separates segments. Leading and trailing `_` of the path only distinguish methods. Without a verb, it is a POST.
     """

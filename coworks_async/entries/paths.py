@@ -59,7 +59,7 @@ def parse_template(path: str) -> PathTemplate:
 
 
 def normalize_prefix(prefix: str) -> str:
-    """Return a blueprint's prefix as `/admin`, empty for the root. A `ValueError` is for the user."""
+    """Return a blueprint's prefix as `/admin`, empty for the root; raise `ValueError` with a message for users."""
     if not isinstance(prefix, str):
         raise ValueError(f"the prefix must be a string, not {prefix!r}.")
     segments = prefix.strip("/").split("/") if prefix.strip("/") else []
@@ -72,7 +72,7 @@ def normalize_prefix(prefix: str) -> str:
 
 
 def normalize_template(path: str) -> str:
-    """Return the path of an `@entry` without a slash at the end. A `ValueError` is for the user."""
+    """Return the path of an `@entry` without a slash at the end; raise `ValueError` with a message for users."""
     if not path.startswith("/"):
         raise ValueError(f"the path {path!r} does not start with '/'.")
     segments = path[1:].removesuffix("/").split("/") if path != "/" else []

@@ -51,7 +51,7 @@ class BindingPlan(msgspec.Struct, frozen=True):
 
     @property
     def is_positional(self) -> bool:
-        """Whether the arguments are the path segments in order, then the named ones."""
+        """Whether the arguments are those of the path in order, then all others: fast binding requires it."""
         if self.deep_objects or self.extra or self.request or self.path_rest:
             return False
         parameters, count = self.signature.parameters, len(self.path)
@@ -67,7 +67,7 @@ class BindingPlan(msgspec.Struct, frozen=True):
 
     @property
     def needs_exact_numbers(self) -> bool:
-        """Whether JSON numbers must be parsed as Decimal."""
+        """Whether JSON fractions must be parsed as Decimal."""
         return any(slot.converter.needs_exact_numbers for slot in self.slots)
 
     @property
@@ -119,7 +119,7 @@ def compile_plan(declaration: Declaration, signature: Signature) -> BindingPlan:
 
 
 def _create_converter(parameter: Parameter, declaration: Declaration) -> Any:
-    # Imported with the first parameter: a cold start in Lambda that calls an entry without parameters saves it.
+    # Lambda cold start: entries without parameters need no converters.
     from coworks_async.entries.converters import Converter, StructuredConverter
     from coworks_async.entries.pydantic_models import PydanticConverter
 

@@ -27,7 +27,7 @@ HTTP_RESPONSES = {
     "AUTHORIZER_FAILURE": (500, "Internal Server Error"),
     "INTEGRATION_FAILURE": (502, "Internal Server Error"),
 }
-"""Responses of the other gateways, which cannot be configured, by a REST API's name of the cause."""
+"""Fixed responses of HTTP APIs, load balancers and function URLs, by the response type of a REST API."""
 
 
 class MalformedResult(ValueError):
@@ -82,12 +82,12 @@ def _decode_body(result: Mapping[str, Any]) -> bytes:
         raise MalformedResult("the body is not valid base64") from None
 
 
-def gateway_response(description: GatewayDescription | None, type: str) -> HttpResponse:
+def gateway_response(description: GatewayDescription | None, cause: str) -> HttpResponse:
     """Return a response of the gateway itself, by API Gateway's name of its cause."""
     if description is None or description.kind == "http":
-        return message_response(*HTTP_RESPONSES[type])
+        return message_response(*HTTP_RESPONSES[cause])
     responses = {response.type: response for response in description.responses}
-    response = responses.get(type) or responses["DEFAULT_5XX"]
+    response = responses.get(cause) or responses["DEFAULT_5XX"]
     body = response.body.replace("$context.error.messageString", '"Internal server error"')
     return _create_response(response.status or 502, response.headers, body)
 

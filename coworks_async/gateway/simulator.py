@@ -1,6 +1,6 @@
 """Simulate an AWS gateway in front of a Lambda handler in this process.
 
-It knows only the description that a deploy would send to AWS, and does with it what AWS does: routing, calls of the
+It uses only the description that a deploy would send to AWS, and does with it what AWS does: routing, calls of the
 authorizer and their cache, and the gateway's own responses.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.evaluation

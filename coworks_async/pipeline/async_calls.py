@@ -116,7 +116,7 @@ class Service(Protocol):
 
 
 async def run_call(call: AsyncCall, service: Service, entry: Entry, scope_extras: Mapping[str, Any]) -> int:
-    """Run a call, store its response and return the status. Failures are logged; one of `store_response` is raised."""
+    """Run a call, store its response and return the status. Only failures of `store_response` are raised."""
     scope = {**create_scope(call), **scope_extras, RUNNING_ENTRY: entry}
     if call.principal is not None:
         scope[AUTHORIZED] = (service, call.principal)
@@ -164,7 +164,7 @@ class AsyncCallTasks:
 
 
 class AsyncCallMiddleware:
-    """Responds to asynchronous calls of an entry with 202, once they are certain to run; passes on other requests."""
+    """Responds to asynchronous calls of an entry with 202, once they are accepted; passes on other requests."""
 
     def __init__(
         self,

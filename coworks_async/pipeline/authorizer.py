@@ -18,7 +18,7 @@ from coworks_async.pipeline.responses import encode_json
 from coworks_async.types import ASGIApp, AuthorizerRule, Principal, Receive, Scope, Send
 
 AUTHORIZED = "coworks.authorized"
-"""Scope key: a service and the principal that it has already authorized, set by an adapter."""
+"""Scope key: a service and the principal that it has already authorized, set by the Lambda handler."""
 
 MISSING_TOKEN = "Missing token."
 TOKEN_REJECTED = "Token rejected."

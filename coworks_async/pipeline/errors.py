@@ -24,7 +24,7 @@ HandlerT = TypeVar("HandlerT")
 MEDIA_TYPE = "application/problem+json"
 
 RESPONSE_ABORTED = "coworks.response_aborted"
-"""Scope key: a list of the adapter; a value is appended when a started response is aborted and the cause is logged."""
+"""Scope key: a list, to which a value is appended when a started response is aborted and the cause is logged."""
 
 # The phrases of RFC 9110, which Python uses since 3.13.
 _TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
@@ -171,7 +171,7 @@ class ErrorResponder:
 
 
 def mark_aborted(scope: Scope) -> None:
-    """Inform the adapter that the response is incomplete and that the cause is logged."""
+    """Inform the Lambda handler that the response is incomplete and that the cause is logged."""
     if RESPONSE_ABORTED in scope:
         scope[RESPONSE_ABORTED].append(True)
 
@@ -186,7 +186,7 @@ def _traceback_response(error: Exception, request: Request) -> Response:
 
 
 class ErrorMiddleware:
-    """Responds to exceptions of the user's middleware. Tracking the start of responses would cost every request."""
+    """Responds to exceptions of the user's middleware."""
 
     def __init__(self, app: ASGIApp, errors: ErrorResponder) -> None:
         self.app = app
@@ -204,8 +204,9 @@ class ErrorMiddleware:
             try:
                 await self.errors.send(failure, label, scope, receive, send)
             except Exception as rejection:
+                # The server rejects a second start. Tracking the first one would cost every request.
                 mark_aborted(scope)
-                self.errors.logger.warning("%s: no error response, one had started: %s", label, rejection)
+                self.errors.logger.warning("%s: no error response was sent, as one had started: %s", label, rejection)
 
 
 def request_line(scope: Scope) -> str:

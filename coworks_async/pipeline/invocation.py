@@ -10,7 +10,7 @@ from coworks_async.types import Scope
 INVOCATION_TYPE = b"invocationtype"
 
 ASYNC_INVOKER = "coworks.async_invoker"
-"""Scope key: an adapter's callable that runs an encoded call, given the call and the scope."""
+"""Scope key: the Lambda handler's callable that runs an encoded call, given the call and the scope."""
 
 RUNNING_ENTRY = "coworks.running_entry"
 """Scope key: the entry of the asynchronous call being run. Such a call starts no other and reaches no other entry."""
@@ -19,7 +19,7 @@ MOUNTED = "coworks.mounted"
 """Scope key: a service has passed the request to one of its own routes or mounts."""
 
 StoreIn = Mapping[str, Sequence[str]]
-"""Where a service may store responses of asynchronous calls: key prefixes by bucket."""
+"""Allowed locations of the responses of asynchronous calls: key prefixes by bucket."""
 
 _BUCKET = "X-CWS-S3Bucket"
 _KEY = "X-CWS-S3Key"

@@ -12,13 +12,13 @@ from python_multipart.multipart import parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from coworks_async.entries.coercion import parse_decimal as exact_number
+from coworks_async.entries.coercion import parse_decimal
 from coworks_async.exceptions import BadRequest, ContentTooLarge, FieldError, UnprocessableContent, UnsupportedMediaType
 from coworks_async.pipeline.body import BODY, Limits, read_body
 from coworks_async.pipeline.request import get_request
 
 _decode_json = msgspec.json.Decoder().decode
-_decode_exact_json = msgspec.json.Decoder(float_hook=exact_number).decode
+_decode_exact_json = msgspec.json.Decoder(float_hook=parse_decimal).decode
 
 _CHARSET_PARAMETER = r"charset\s*=\s*\"?([^\s;\"]+)"
 # Python has many more codecs; some are not encodings of the web, and some take minutes on crafted input.
@@ -26,7 +26,7 @@ _CHARSETS = ("ascii", "cp1252", "iso8859-1", "utf-16", "utf-8")
 
 
 def parse_query(query_string: bytes, source: str = "query string") -> dict[str, list[str]]:
-    """Parse a query string or form like `parse_qs`, in half the time; keep empty values and reject invalid UTF-8."""
+    """Parse a query string or form like `parse_qs`, but faster; keep empty values and reject invalid UTF-8."""
     names: dict[str, list[str]] = {}
     try:
         for pair in query_string.decode().split("&"):
@@ -76,7 +76,7 @@ NO_BODY = Body(BodyKind.NONE, {})
 
 
 async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits, *, exact_numbers: bool) -> Body:
-    """Read and parse a body. Without a content type it is JSON. `exact_numbers` makes JSON numbers Decimals."""
+    """Read and parse a body. Without a content type it is JSON. `exact_numbers` parses JSON fractions as Decimal."""
     body = await read_body(scope, receive, limits)
     if not body:
         return NO_BODY
@@ -145,7 +145,7 @@ async def _parse_multipart(scope: Scope, receive: Receive, send: Send, limits: L
     if charset not in ("ascii", "utf-8"):
         raise UnsupportedMediaType("A multipart form must be UTF-8.")
     request = get_request(scope, receive, send)
-    # The limit of the whole body has been checked, so parts need no limit of their own.
+    # The limit of the whole body has been checked, so parts need no separate limit.
     part_size = len(scope[BODY])
     try:
         form = await request.form(max_fields=limits.fields, max_files=limits.files, max_part_size=part_size)

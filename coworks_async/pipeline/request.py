@@ -95,7 +95,7 @@ class Request(StarletteRequest):
 Connection = tuple[Scope, Receive, Send]
 
 current: ContextVar[Connection | None] = ContextVar("request", default=None)
-"""The connection of the current request. The only global of the project."""
+"""The connection of the current request: the only state outside an object."""
 
 
 def get_request(scope: Scope, receive: Receive, send: Send) -> Request:

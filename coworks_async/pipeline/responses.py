@@ -84,14 +84,15 @@ def encode_json(value: Any) -> bytes:
         body = _encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ReturnError(f"returned {type(value).__name__}, which cannot be encoded: {error}") from error
-    # msgspec writes floats as null, Decimals by their names. `find` takes half the time of `in` here.
+    # msgspec writes a float that is not finite as null, and such a Decimal as NaN or Infinity.
+    # `find` takes half the time of `in` here.
     if (body.find(b"null") >= 0 or body.find(b"NaN") >= 0 or body.find(b"Infinity") >= 0) and not _is_finite(value):
         raise ReturnError(f"returned {type(value).__name__} containing NaN or infinity, which JSON does not allow")
     return body
 
 
 def _plain_hook(value: Any) -> Any:
-    """Encode only for a search for NaN, which pydantic too writes as null."""
+    """Encode for `_is_finite`, because pydantic's JSON mode also writes NaN as null."""
     if _is_model(value):
         return value.model_dump()
     try:

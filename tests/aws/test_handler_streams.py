@@ -62,7 +62,7 @@ def test_a_response_aborted_by_a_middleware_is_a_500(send_event: SendEvent, capl
     assert send_event(Late(middleware=[Middleware(Failing)]), rest_event(path="/whole")).status == 500
     failure, warning = get_messages(caplog)
     assert failure == "Middleware at GET '/dev/whole' failed"
-    assert "no error response, one had started" in warning
+    assert "no error response was sent, as one had started" in warning
 
 
 def test_the_next_request_gets_its_response(send_event: SendEvent, caplog: pytest.LogCaptureFixture):

@@ -341,14 +341,14 @@ def test_the_path_of_a_mounted_service_is_relative_to_its_mount():
         assert "PATH: '/items/pen'" in client.get("/dev/profile").text
 
 
-def test_a_second_profiler_and_one_after_the_first_request_are_errors():
+def test_a_second_profiler_and_one_after_the_start_are_errors():
     app = create_shop()
     with pytest.raises(DeclarationError, match="profiler"):
         Profiler(app)
     late = Shop()
     with TestClient(late) as client:
         client.get("/")
-        with pytest.raises(DeclarationError, match="first request"):
+        with pytest.raises(DeclarationError, match="service has started"):
             Profiler(late)
 
 

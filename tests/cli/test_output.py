@@ -16,7 +16,7 @@ from coworks_async.deploy.terraform.output import (
     ChangeFinished,
     ChangeStarted,
     EventListener,
-    Message,
+    Notice,
     PlannedChange,
     PlanSummary,
     Tick,
@@ -87,7 +87,7 @@ def test_warnings_failures_and_notices_are_printed_at_once() -> None:
         watch(Diagnostic("warning", "Hm"))
         watch(ChangeStarted("update", METHOD))
         watch(ChangeFailed("update", METHOD))
-        watch(Message("Interrupted."))
+        watch(Notice("Interrupted."))
 
     assert write_log(act) == (
         f"{TITLE}\n"
@@ -114,7 +114,7 @@ def test_force_color_does_not_make_a_log_a_terminal(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     with terraform_progress(TITLE) as watch:
-        watch(Message(f"{'long ' * 40}:smile: [bold]"))
+        watch(Notice(f"{'long ' * 40}:smile: [bold]"))
     assert capsys.readouterr().out == f"{TITLE}\n{'long ' * 40}:smile: [bold]\n"
 
 

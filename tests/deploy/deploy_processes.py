@@ -17,7 +17,7 @@ import signal
 import sys
 from pathlib import Path
 
-from coworks_async.deploy.terraform.output import Message
+from coworks_async.deploy.terraform.output import Notice
 from coworks_async.deploy.terraform.runner import Terraform, find_terraform, private_directory
 from coworks_async.exceptions import DeployError
 
@@ -27,7 +27,7 @@ directory = Path(sys.argv[1])
 
 
 def on_event(event):
-    if isinstance(event, Message):
+    if isinstance(event, Notice):
         print(event.text, flush=True)
 
 

@@ -186,7 +186,7 @@ def test_registering_a_blueprint_after_the_first_request_is_an_error(connect: Co
     client = connect(app)
     assert client.get("/").status_code == 200
     assert declaration_error(app.register_blueprint, Pages()).endswith(
-        "Service.register_blueprint('pages'): called after the first request. Call it where the app is created."
+        "Service.register_blueprint('pages'): called after the service has started. Call it where the app is created."
     )
     assert client.get("/new").status_code == 404
 

@@ -92,7 +92,7 @@ def test_registering_a_hook_after_the_first_request_is_an_error(connect: Connect
         (target(404) if name == "errorhandler" else target)(lambda *arguments: None)
 
     assert declaration_error(late).endswith(
-        ": registered after the first request. Register hooks where the app is created."
+        ": registered after the service has started. Register hooks where the app is created."
     )
 
 
@@ -195,5 +195,5 @@ def test_registering_a_blueprint_hook_after_the_first_request_is_an_error(connec
         (target(404) if late == "errorhandler" else target)(lambda *arguments: None)
 
     assert declaration_error(register).endswith(
-        "registered after the first request. Register hooks where the app is created."
+        "registered after the service has started. Register hooks where the app is created."
     )

@@ -267,7 +267,7 @@ def test_registering_a_hook_after_the_first_request_is_an_error(connect: Connect
     app = Service()
     connect(app).get("/")
     for register in (app.before_request, app.after_request, app.teardown_request, app.errorhandler(404)):
-        with pytest.raises(DeclarationError, match="registered after the first request"):
+        with pytest.raises(DeclarationError, match="registered after the service has started"):
             register(lambda *args: None)
 
 

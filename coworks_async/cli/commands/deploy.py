@@ -19,7 +19,7 @@ from coworks_async.exceptions import CommandError
 from coworks_async.service import TechMicroService
 
 # Parameters that `DeployOptions` does not have under this name.
-_ARCHIVE_ONLY = ("arch", "ignore", "layer_provides", "module_name")
+_NOT_IN_DEPLOY_OPTIONS = ("arch", "ignore", "layer_provides", "module_name")
 
 
 @click.command()
@@ -77,7 +77,7 @@ def deploy(
         options |= _local_defaults(click.get_current_context())
     target, location = open_target(project, profile_name, region, local)
     directory = terraform_directory(project, terraform_dir)
-    stack_options = {name: value for name, value in options.items() if name not in _ARCHIVE_ONLY}
+    stack_options = {name: value for name, value in options.items() if name not in _NOT_IN_DEPLOY_OPTIONS}
     deploy_options = DeployOptions(architecture=options["arch"], region=target.region, **stack_options)
     deployer = Deployer(target, deploy_options, directory, ConsoleListener(), terraform)
     archive = create_archive_options(project, location, target.service, options, directory)

@@ -25,7 +25,7 @@ from coworks_async.gateway.messages import HttpRequest, HttpResponse
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
 
 # A method or a header name (RFC 9110, section 5.6.2).
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HTTP_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 # Characters that would end a header or the head (RFC 9110, section 5.5).
 _LINE_BREAK = re.compile(r"[\r\n\0]")
@@ -70,7 +70,7 @@ def invoke(
     The exit code is 1 for a 4xx or 5xx response and for an event that fails, else 0.
     """
     if (method is None) == (event is None):
-        raise CommandError("Expected a method and a path, as in 'cws invoke GET /', or --event.")
+        raise CommandError("Expected either a method and a path, as in 'cws invoke GET /', or --event.")
     if raw and include:
         raise CommandError("--json cannot be combined with -i: it includes the status and the headers.")
     # Parsed before the service is loaded, so that errors come at once.
@@ -133,7 +133,7 @@ def _print_response(response: HttpResponse, *, include: bool) -> None:
 def _create_request(
     method: str, path: str, query: Sequence[str], header: Sequence[str], data: Sequence[str]
 ) -> HttpRequest:
-    if not _TOKEN.fullmatch(method):
+    if not _HTTP_TOKEN.fullmatch(method):
         raise CommandError(f"Invalid method {method!r}. Expected a method such as GET.")
     path, _, typed_query = path.partition("?")
     if not path.startswith("/"):
@@ -156,7 +156,7 @@ def _create_request(
 
 def _parse_header(text: str) -> tuple[str, str]:
     name, value = _split("-H", text, ":")
-    if not _TOKEN.fullmatch(name):
+    if not _HTTP_TOKEN.fullmatch(name):
         raise CommandError(f"-H: invalid header name {name!r}.")
     value = value.strip()
     if _LINE_BREAK.search(value):

@@ -19,7 +19,7 @@ TEMPLATES = ("hello", "crud", "complete")
 MAX_NAME = 50
 
 _FOLDER = Path(__file__).parents[1] / "templates"
-# Keeps Python, git and linters from treating the templates as files of their own.
+# Keeps Python, git and linters from treating the templates as project files.
 _SUFFIX = ".tmpl"
 
 

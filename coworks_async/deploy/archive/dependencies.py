@@ -113,7 +113,7 @@ class Installer:
     built: list[str] = field(default_factory=list)
 
     def install(self, folder: Path, layer_provides: Iterable[str] = (), extras: Iterable[str] = ()) -> None:
-        """Install into a folder everything but the distributions of layers, and what only these require.
+        """Install everything into a folder, except the distributions of layers and what only these require.
 
         `extras` are the extras of CoWorks to install besides the required ones.
         """
@@ -140,7 +140,7 @@ class Installer:
             wanted |= more
 
     def _install(self, folder: Path, options: Sequence[str]) -> None:
-        """Install wheels, and repeat with those source distributions built that uv reports."""
+        """Install wheels; repeat, and build the distributions for which uv finds no wheel."""
         command = ["pip", "install", "--target", str(folder), "--python", sys.executable, "--no-editable"]
         command += ["--python-version", self.python, "--python-platform", uv_platform(self.python, self.architecture)]
         command += ["--only-binary", ":all:", *options]

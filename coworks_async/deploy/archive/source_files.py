@@ -1,8 +1,8 @@
 """Find the project's files that go into the archive.
 
-Excluded by, in increasing priority: the `.gitignore` files from the repository's root down to the file's folder,
-`DEFAULTS`, the project's `.cwsignore` files, and `--ignore`. Each may include again what an earlier one excludes.
-`NEVER` has the last word.
+Files are excluded by these rules, in increasing priority: the `.gitignore` files from the repository's root down to the
+file's folder, `DEFAULTS`, the project's `.cwsignore` files, and `--ignore`. Each may include again what an earlier one
+excludes. `NEVER` overrides them all.
 """
 
 import os

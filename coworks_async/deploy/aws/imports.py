@@ -1,4 +1,4 @@
-"""Import resources of an earlier deploy whose state was lost, so that they are adopted and not created twice.
+"""Import resources of an earlier deploy whose state was lost, so that they are not created twice.
 
 Resources are found by name and tag, and listed by their address in the root module. Those that Terraform plans to
 create become `import` blocks: https://developer.hashicorp.com/terraform/language/import
@@ -46,12 +46,12 @@ def find_untracked_resources(session: Any, stack: Stack, changes: Iterable[Plann
             found.update(find_api_ids(session, api, stack))
         if stack.domain is not None:
             found.update(_find_domain_ids(session, api, stack, stack.domain))
-    return {address: name for address, name in sorted(found.items()) if planned.get(address) == "create"}
+    return {address: id_ for address, id_ in sorted(found.items()) if planned.get(address) == "create"}
 
 
 def format_import_blocks(ids: Mapping[str, str]) -> str:
     """Return the text of a `.tf.json` file that imports resources."""
-    return json.dumps({"import": [{"to": address, "id": name} for address, name in ids.items()]}, indent=2) + "\n"
+    return json.dumps({"import": [{"to": address, "id": id_} for address, id_ in ids.items()]}, indent=2) + "\n"
 
 
 def _find_api(session: Any, stack: Stack, planned: Mapping[str, str]) -> str | None:

@@ -13,8 +13,7 @@ from coworks_async.deploy.aws.account import aws_errors, find_stages
 from coworks_async.deploy.stack import Stack, function_prefix
 from coworks_async.exceptions import DeployError
 
-HASH = "content-hash"
-"""Metadata key of the archive's content hash."""
+HASH_METADATA_KEY = "content-hash"
 
 _NO_BUCKET = "the bucket does not exist. Create it, or choose another with --bucket"
 
@@ -45,7 +44,7 @@ def upload_archive(
         if _find_hash(client, bucket, key) == archive.content_hash:
             return False
         with archive.path.open("rb") as file:
-            extra = {"ServerSideEncryption": "AES256", "Metadata": {HASH: archive.content_hash}}
+            extra = {"ServerSideEncryption": "AES256", "Metadata": {HASH_METADATA_KEY: archive.content_hash}}
             client.upload_fileobj(file, bucket, key, ExtraArgs=extra, Callback=on_progress)
     return True
 
@@ -74,7 +73,7 @@ def _find_hash(client: Any, bucket: str, key: str) -> str | None:
     which the response to a HEAD does not have.
     """
     try:
-        found: str | None = client.head_object(Bucket=bucket, Key=key)["Metadata"].get(HASH)
+        found: str | None = client.head_object(Bucket=bucket, Key=key)["Metadata"].get(HASH_METADATA_KEY)
     except ClientError as error:
         if _get_status(error.response) in (400, 403, 404):
             return None

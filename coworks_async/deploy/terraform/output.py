@@ -18,7 +18,7 @@ _NO_CHANGE = frozenset({"noop", "read"})
 
 @dataclass(frozen=True)
 class ResourceChange:
-    """A change of a resource: `create`, `update`, `replace` or `delete`."""
+    """A change of a resource: `create`, `update`, `replace`, `delete` or `import`."""
 
     action: str
     address: str
@@ -55,7 +55,7 @@ class PlanSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Notice:
     """A line for the user that is not Terraform's."""
 
     text: str
@@ -66,7 +66,7 @@ class Tick:
     """One second has passed."""
 
 
-TerraformEvent = ResourceChange | PlanSummary | Diagnostic | Message | Tick
+TerraformEvent = ResourceChange | PlanSummary | Diagnostic | Notice | Tick
 
 EventListener = Callable[[TerraformEvent], None]
 """Called with each event, in the thread that runs Terraform."""

@@ -19,7 +19,7 @@ from coworks_async.deploy.terraform.errors import Diagnostic, Redactor, explain_
 from coworks_async.deploy.terraform.output import (
     ALL_DONE,
     EventListener,
-    Message,
+    Notice,
     OutputCollector,
     PlannedChange,
     PlanSummary,
@@ -191,7 +191,7 @@ class Terraform:
         destroy: bool = False,
         on_event: EventListener = ignore_events,
     ) -> SavedPlan:
-        """Create a plan and save it in a file, limited to some addresses or, with `destroy`, to delete everything."""
+        """Create a plan and save it. `targets` limits it; `destroy` plans the deletion of everything."""
         words = [f"-out={file}", "-detailed-exitcode", "-input=false"]
         words += ["-destroy"] * destroy + [f"-target={target}" for target in targets]
         code, output = self._run("plan", "-json", *words, on_event=on_event, success=(0, 2))
@@ -242,7 +242,7 @@ class Terraform:
             self.log,
             on_line=output.feed,
             on_tick=lambda: on_event(Tick()),
-            on_message=lambda text: on_event(Message(text)),
+            on_message=lambda text: on_event(Notice(text)),
         )
         self._redactor.redact_file(self.log)
         if handler.interrupted:
@@ -292,7 +292,7 @@ def _validate_copy(terraform: Terraform, error: DeployError) -> list[str]:
 
 
 def _describe_provider(terraform: Terraform) -> str:
-    """Name the provider that validated a root module, and the arguments of the function that it does not know.
+    """Name the provider that validated a root module, and the arguments of the function that it does not support.
 
     Terraform ignores those, because the override touches the function. It reports all others as errors.
     """

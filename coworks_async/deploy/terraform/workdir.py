@@ -18,13 +18,13 @@ from coworks_async.exceptions import CommandError, DeployError
 
 ROOT_FILE = "main.tf.json"
 OVERRIDE_FILE = "emulator_override.tf.json"
-IMPORTS_FILE = "adoption.tf.json"
+IMPORTS_FILE = "imports.tf.json"
 """Import blocks for resources that an earlier deploy left outside the state; only there while Terraform plans."""
 
 MODULES = "modules"
 STATE_FILE = "terraform.tfstate"
 BACKEND_FILE = Path(".terraform", STATE_FILE)
-"""Where `terraform init` records the backend it configured."""
+"""File in which `terraform init` records the backend."""
 
 _PACKAGE = Path(__file__).parents[2]
 _USER_FILES = ("*.tf", "*.tf.json", "*.auto.tfvars", "*.auto.tfvars.json", "terraform.tfvars", "terraform.tfvars.json")

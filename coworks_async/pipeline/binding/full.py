@@ -1,4 +1,4 @@
-"""Full binding: value by value, collecting every error. What no step has taken from query and body is rejected."""
+"""Bind value by value and collect every error. Names in the query and the body that no step takes are rejected."""
 
 from collections.abc import Callable
 from typing import Any

@@ -77,7 +77,9 @@ def test_a_stage_with_its_state_in_s3_is_destroyed_from_another_machine_after_co
 
     completed = other_machine.cws(*target, *state, typed="y\n")
     assert completed.returncode == 0, completed.stderr
-    assert "The archives were not deleted: only the project that deployed knows their bucket." in completed.stdout
+    assert (
+        "The archives were not deleted: their bucket is recorded only where the stage was deployed." in completed.stdout
+    )
     assert shop.resources() == [f"archives-{shop.name}"]
     assert len(shop.archives()) == 1
     # The state, whose bucket the root module of the deploy names, is now empty.

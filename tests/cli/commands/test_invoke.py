@@ -244,7 +244,7 @@ def test_an_event_that_fails_prints_the_error_and_has_exit_code_1(tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ((), "Expected a method and a path, as in 'cws invoke GET /', or --event."),
+        ((), "Expected either a method and a path, as in 'cws invoke GET /', or --event."),
         (("GET", "items"), "Invalid path 'items'. It must start with '/'."),
         (("GET", "/", "-q", "a"), "-q: expected NAME=VALUE, got 'a'."),
         (("GET", "/", "-H", ":secret"), "-H: expected NAME:VALUE, got ''."),

@@ -112,7 +112,7 @@ def test_written_files_are_private(tmp_path: Path):
     assert (tmp_path / "shop" / "dev").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("name", ["main.tf.json", "Main.tf.json", "emulator_override.tf.json", "adoption.tf.json"])
+@pytest.mark.parametrize("name", ["main.tf.json", "Main.tf.json", "emulator_override.tf.json", "imports.tf.json"])
 def test_a_user_file_that_would_be_overwritten_is_rejected(name: str, tmp_path: Path):
     (tmp_path / name).write_text("{}")
     with pytest.raises(CommandError, match=f"{name}: cws writes a file of this name itself. Rename it."):
