@@ -23,8 +23,8 @@
 A `CoWorksError` is for the developer of a service, an `HTTPException` for its client.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -123,14 +123,56 @@ class FieldError(Struct, frozen=True):
     detail: str
 
 
+PROBLEM_MEMBERS = ("type", "title", "status", "detail", "errors")
+"""The members of a problem that an extension cannot have."""
+
+
 class Problem(HTTPException):
-    """An error response in problem+json (RFC 9457).
+    """An error response in problem+json (RFC 9457). An entry, a hook or an error handler raises it.
+
+    Args:
+        status_code: the status of the response.
+        detail: an explanation of this occurrence for people; by default there is none.
+        headers: headers of the response.
+        type: a URI that identifies the kind of problem. Its document explains the problem.
+        title: a summary of the kind of problem; by default the phrase of the status.
+        extensions: more members of the response, as an entry may return them in a dict.
+
+    Raises:
+        ValueError: an extension has the name of another member.
 
     Example:
         >>> raise Problem(409, "Already exists.")
+        >>> raise Problem(
+        ...     409,
+        ...     "Only 3 pens are left.",
+        ...     type="https://example.com/problems/out-of-stock",
+        ...     title="Out of stock",
+        ...     extensions={"left": 3},
+        ... )
     """
 
     errors: Sequence[FieldError] = ()
+
+    def __init__(
+        self,
+        status_code: int,
+        detail: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        type: str = "about:blank",
+        title: str | None = None,
+        extensions: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(status_code, detail, headers)
+        self.type = type
+        self.title = title
+        self.extensions = dict(extensions or {})
+        for name in self.extensions:
+            if name in PROBLEM_MEMBERS:
+                raise ValueError(
+                    f"Problem(extensions=...): {name!r} is a member of every problem. Rename the extension."
+                )
 
 
 class BadRequest(Problem):

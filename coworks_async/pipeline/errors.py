@@ -3,10 +3,10 @@
 import logging
 from asyncio import CancelledError, current_task
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import client
 from typing import Any, TypeVar
 
-import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -14,9 +14,9 @@ from starlette.types import ExceptionHandler
 
 from coworks_async.entries.blueprints import ErrorKey
 from coworks_async.exceptions import ContentTooLarge, FieldError, Problem, ReturnError
-from coworks_async.pipeline.concurrency import ensure_async
+from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.request import current, current_request
-from coworks_async.pipeline.responses import BODILESS_STATUSES, check_response, to_response
+from coworks_async.pipeline.responses import BODILESS_STATUSES, check_response, encode_json, to_response
 from coworks_async.types import ASGIApp, Function, Message, Receive, Scope, Send
 
 HandlerT = TypeVar("HandlerT")
@@ -45,6 +45,14 @@ def problem_members(status: int, detail: str | None = None, errors: Sequence[Fie
     return members
 
 
+def exception_members(error: HTTPException) -> dict[str, Any]:
+    """Return the members of the response to an exception."""
+    if not isinstance(error, Problem):
+        return problem_members(error.status_code, error.detail)
+    members = problem_members(error.status_code, error.detail, error.errors)
+    return {**members, "type": error.type, "title": error.title or members["title"], **error.extensions}
+
+
 def problem_response(
     status: int,
     detail: str | None = None,
@@ -52,10 +60,18 @@ def problem_response(
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    return _create_response(status, problem_members(status, detail, errors), headers)
+
+
+def exception_response(error: HTTPException) -> Response:
+    """Return the response to an exception that no handler takes. A `ReturnError` is for the developer."""
+    return check_response(_create_response(error.status_code, exception_members(error), error.headers))
+
+
+def _create_response(status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None) -> Response:
     if status in BODILESS_STATUSES:
         return Response(status_code=status, headers=headers)
-    body = msgspec.json.encode(problem_members(status, detail, errors))
-    return Response(body, status, headers, media_type=MEDIA_TYPE)
+    return Response(encode_json(members), status, headers, media_type=MEDIA_TYPE)
 
 
 def to_exception(error: Exception | CancelledError) -> Exception:
@@ -140,7 +156,7 @@ class ErrorResponder:
         if not any(is_expected(error, handlers) for handlers in (*self.handlers, self.starlette_handlers)):
             self.log(error, label)
         try:
-            response = await self._handle(error) or check_response(self._default_response(error))
+            response = await self._handle(error) or self._default_response(error)
         except (Exception, CancelledError) as failure:
             self.log(to_exception(failure), f"Error handler for {label}")
             return problem_response(500)
@@ -152,15 +168,14 @@ class ErrorResponder:
     async def _handle(self, error: Exception) -> Response | None:
         for handlers in self.handlers:
             if (handler := find_handler(error, handlers)) is not None:
-                return await to_response(await handler(error))
+                return await _run_handler(handler, error)
         if (handler := find_handler(error, self.starlette_handlers)) is not None:
-            return await to_response(await handler(current_request(), error))
+            return await _run_handler(partial(handler, current_request()), error)
         return None
 
     def _default_response(self, error: Exception) -> Response:
         if isinstance(error, HTTPException):
-            errors = error.errors if isinstance(error, Problem) else ()
-            return problem_response(error.status_code, error.detail, errors=errors, headers=error.headers)
+            return exception_response(error)
         return _traceback_response(error, current_request()) if self.debug else problem_response(500)
 
     def log(self, error: Exception, label: str, when: str = "") -> None:
@@ -168,6 +183,16 @@ class ErrorResponder:
             self.logger.error("%s%s: %s", label, when, error, exc_info=error)
         else:
             self.logger.error("%s failed%s", label, when, exc_info=error)
+
+
+async def _run_handler(handler: AsyncFunction, error: Exception) -> Response:
+    """Return the response of an error handler. A `Problem` that it raises or returns is not handled again."""
+    try:
+        returned = await handler(error)
+    except HTTPException as problem:
+        # Without its traceback: a module's constant that is raised again would collect frames.
+        returned = problem if problem is error else problem.with_traceback(None)
+    return exception_response(returned) if isinstance(returned, HTTPException) else await to_response(returned)
 
 
 def mark_aborted(scope: Scope) -> None:

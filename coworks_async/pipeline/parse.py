@@ -20,6 +20,12 @@ from coworks_async.pipeline.request import get_request
 _decode_json = msgspec.json.Decoder().decode
 _decode_exact_json = msgspec.json.Decoder(float_hook=parse_decimal).decode
 
+JSON_HINT = "The body is not a form. Send JSON with the header Content-Type: application/json"
+"""Detail of a 422: curl and others send JSON as a form if no content type is given."""
+
+# A browser encodes these characters in the names of a form.
+_JSON_STARTS = (b"{", b"[", b'"')
+
 _CHARSET_PARAMETER = r"charset\s*=\s*\"?([^\s;\"]+)"
 # Python has many more codecs; some are not encodings of the web, and some take minutes on crafted input.
 _CHARSETS = ("ascii", "cp1252", "iso8859-1", "utf-16", "utf-8")
@@ -59,6 +65,7 @@ class Body(msgspec.Struct, frozen=True):
     value: Any = None  # of JSON that is not an object
     raw: bytes = b""  # of text and bytes, as is the content type
     content_type: str = ""
+    is_bare: bool = False  # a form without any `=`, so that its names may be values
 
     @property
     def media_type(self) -> str:
@@ -84,10 +91,13 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
     if media_type == "application/json" or re.fullmatch(r"application/.+\+json", media_type):
         return _parse_json(body, exact_numbers=exact_numbers)
     if media_type == "application/x-www-form-urlencoded":
+        if body.lstrip()[:1] in _JSON_STARTS:
+            # Its names would contain values, which an error must not repeat.
+            raise UnprocessableContent([FieldError("body", "", "a form", JSON_HINT)])
         # Not by Starlette, whose parser replaces invalid UTF-8.
         if body.count(b"&") >= limits.fields:
             raise ContentTooLarge(f"The form has over {limits.fields} fields.")
-        return Body(BodyKind.FIELDS, parse_query(body, "form"))
+        return Body(BodyKind.FIELDS, parse_query(body, "form"), is_bare=b"=" not in body)
     if media_type == "multipart/form-data":
         return await _parse_multipart(scope, receive, send, limits, content_type)
     kind = BodyKind.TEXT if media_type.startswith("text/") else BodyKind.BYTES

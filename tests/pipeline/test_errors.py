@@ -3,6 +3,7 @@
 import threading
 import traceback
 
+import httpx2
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -237,6 +238,81 @@ def test_a_handler_that_fails_is_a_500_and_logged(connect: Connect, caplog: pyte
     assert record.getMessage().startswith("Error handler for an unmatched request")
     assert record.exc_info is not None
     assert record.exc_info[0] in (ReturnError, ZeroDivisionError)
+
+
+OUT_OF_STOCK = Problem(409, "No pens.", {"retry-after": "60"}, title="Out of stock", extensions={"left": 0})
+
+
+def assert_out_of_stock(response: httpx2.Response) -> None:
+    assert (response.status_code, response.headers["retry-after"]) == (409, "60")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json() == {
+        "type": "about:blank",
+        "title": "Out of stock",
+        "status": 409,
+        "detail": "No pens.",
+        "left": 0,
+    }
+
+
+def raise_out_of_stock(*args):
+    raise OUT_OF_STOCK
+
+
+async def return_out_of_stock(*args):
+    return OUT_OF_STOCK
+
+
+@pytest.mark.parametrize("handler", [raise_out_of_stock, return_out_of_stock])
+def test_a_handler_may_raise_or_return_a_problem(connect: Connect, caplog: pytest.LogCaptureFixture, handler):
+    app, extra = Service(exception_handlers={KeyError: handler}), Extra()
+    app.errorhandler(Base)(handler)
+    app.errorhandler(409)(respond_with("never"))
+    extra.errorhandler(402)(handler)
+    app.register_blueprint(extra, url_prefix="/extra")
+    client = connect(app)
+    for path in ("/near", "/key", "/extra/402"):
+        assert_out_of_stock(client.get(path))
+    assert warnings_and_worse(caplog) == []
+
+
+def test_a_handler_that_raises_its_error_again_gives_the_default_response(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
+    def raise_again(error):
+        raise error
+
+    app = Service()
+    app.errorhandler(HTTPException)(raise_again)
+    app.errorhandler(UnprocessableContent)(lambda error: error)
+    client = connect(app)
+    assert_problem(client.get("/403"), 403, "Forbidden", "No.")
+    assert client.post("/?nope=1").json()["errors"][0]["name"] == "nope"
+    assert warnings_and_worse(caplog) == []
+
+
+def test_a_bug_whose_handler_raises_a_problem_is_logged(connect: Connect, caplog: pytest.LogCaptureFixture):
+    app = Service()
+    app.errorhandler(500)(raise_out_of_stock)
+    assert_out_of_stock(connect(app).get("/key"))
+    assert_logged_once(caplog, "GET /{name} (Service.get) failed", KeyError)
+
+
+def test_a_problem_that_handlers_raise_again_and_again_collects_no_frames(connect: Connect):
+    app = Service()
+    app.errorhandler(Base)(raise_out_of_stock)
+    client = connect(app)
+    for _ in range(2):
+        assert_out_of_stock(client.get("/near"))
+    assert OUT_OF_STOCK.__traceback__ is None
+
+
+def test_a_problem_of_a_handler_that_cannot_be_sent_is_a_logged_500(connect: Connect, caplog: pytest.LogCaptureFixture):
+    app = Service()
+    app.errorhandler(Base)(lambda error: Problem(409, headers={"x": "a\nb"}))
+    assert_hidden_500(connect(app).get("/near"))
+    [record] = warnings_and_worse(caplog)
+    assert record.getMessage().startswith("Error handler for GET /{name} (Service.get): invalid header 'x'")
 
 
 @differs("hop-by-hop")

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 import httpx2
+import pytest
 from starlette.datastructures import UploadFile
 
-from coworks_async import TechMicroService, entry, request
+from coworks_async import Request, TechMicroService, entry, request
 from tests.clients import Connect, in_process
 from tests.differences import differs
-from tests.http_requests import assert_bound, assert_rejected, format_values
+from tests.http_requests import FORM, assert_bound, assert_rejected, format_values
 
 UPLOADED: list[UploadFile] = []
 
@@ -231,3 +232,82 @@ def test_a_structured_parameter_takes_a_whole_form(connect: Connect):
 
     response = connect(Uploads()).post("/", data={"title": "a"}, files=[("files", ("f", b"1")), ("files", ("g", b"2"))])
     assert_bound(response, "a", [b"1", b"2"])
+
+
+# --- JSON that is sent as a form, as curl does without a content type
+
+NOT_A_FORM = ("body", "", "a form", "The body is not a form. Send JSON with the header Content-Type: application/json")
+
+
+@dataclass
+class Card:
+    number: int
+    owner: str = ""
+
+
+class Cards(TechMicroService):
+    @entry(no_auth=True)
+    async def post(self, *, number: int = 0, owner: str = ""):
+        return format_values(number, owner)
+
+    @entry(no_auth=True)
+    async def put(self, card: Card):
+        return format_values(card)
+
+    @entry(no_auth=True)
+    async def patch(self, **names):
+        return format_values(names)
+
+    @entry(no_auth=True)
+    async def delete(self, http: Request):
+        return await http.body()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"number": 4111, "owner": "ann"}', b' \n{"number": "4111=x&y"}', b"[4111]", b'"4111"', b'{"number": 4111'],
+)
+def test_json_sent_as_a_form_is_a_422_that_names_the_content_type_and_no_value(connect: Connect, body: bytes):
+    client = connect(Cards())
+    for method in ("POST", "PUT", "PATCH"):
+        response = client.request(method, "/", content=body, headers=FORM)
+        assert_rejected(response, NOT_A_FORM)
+        assert "4111" not in response.text
+    assert client.request("DELETE", "/", content=body, headers=FORM).content == body
+
+
+@pytest.mark.parametrize("body", [b"4111", b"secret-4111 text", b"4111&4112"])
+def test_a_body_without_names_sent_as_a_form_is_not_repeated(connect: Connect, body: bytes):
+    client = connect(Cards())
+    response = client.post("/", content=body, headers=FORM)
+    assert_rejected(response, NOT_A_FORM)
+    response = client.put("/", content=body, headers=FORM)
+    assert_rejected(response, ("body", "number", "int", "Missing"), NOT_A_FORM)
+    assert "411" not in response.text
+    assert client.patch("/", content=b"flag", headers=FORM).text == "{'flag': ''}"
+
+
+def test_an_error_in_the_value_of_a_form_without_values_is_that_of_its_parameter(connect: Connect):
+    response = connect(Cards()).post("/", content=b"number", headers=FORM)
+    assert_rejected(response, ("body", "number", "int", "Expected `int`, got `str`"))
+
+
+def test_the_names_of_a_form_may_contain_encoded_brackets(connect: Connect):
+    response = connect(Cards()).patch("/", content=b"%7Ba%7D=1&%5Bb%5D=2", headers=FORM)
+    assert_bound(response, {"{a}": "1", "[b]": "2"})
+
+
+def test_json_sent_as_another_content_type_is_a_415_that_names_the_right_one(connect: Connect):
+    class Numbers(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, *, number: int = 0):
+            return number
+
+    client = connect(Numbers())
+    details = {
+        b'{"number": 1}': "No parameter accepts text/plain. Send JSON with the header Content-Type: application/json.",
+        b"number": "No parameter accepts text/plain.",
+    }
+    for body, detail in details.items():
+        response = client.post("/", content=body, headers={"content-type": "text/plain"})
+        assert (response.status_code, response.json()["detail"]) == (415, detail)

@@ -2,12 +2,14 @@
 
 import http.client
 import logging
+from datetime import date
+from decimal import Decimal
 from http import HTTPStatus
 
 import pytest
 from starlette.exceptions import HTTPException
 
-from coworks_async import Problem, TechMicroService, entry
+from coworks_async import Problem, ReturnError, TechMicroService, entry
 from coworks_async.pipeline.errors import status_title
 from tests.clients import Connect
 from tests.differences import differs
@@ -82,6 +84,43 @@ def test_a_problem_is_raised_with_its_status_and_detail(connect: Connect):
     client = connect(raising(Problem(409, "Already there."), Problem(409)))
     assert_problem(client.get("/0"), 409, "Conflict", "Already there.")
     assert_problem(client.get("/1"), 409, "Conflict")
+
+
+def test_a_problem_has_its_type_title_and_extensions(connect: Connect):
+    out_of_stock = Problem(
+        409,
+        "Only 3 pens are left.",
+        {"x-kind": "stock"},
+        type="https://example.com/out-of-stock",
+        title="Out of stock",
+        extensions={"left": 3, "price": Decimal("1.50"), "since": date(2026, 1, 2), "instance": "/orders/7"},
+    )
+    response = connect(raising(out_of_stock)).get("/0")
+    assert (response.status_code, response.headers["x-kind"]) == (409, "stock")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.text == (
+        '{"type":"https://example.com/out-of-stock","title":"Out of stock","status":409,'
+        '"detail":"Only 3 pens are left.","left":3,"price":"1.50","since":"2026-01-02","instance":"/orders/7"}'
+    )
+
+
+def test_a_type_without_a_title_has_the_phrase_of_the_status(connect: Connect):
+    response = connect(raising(Problem(404, type="https://example.com/no-such-pen"))).get("/0")
+    assert response.json() == {"type": "https://example.com/no-such-pen", "title": "Not Found", "status": 404}
+
+
+@pytest.mark.parametrize("name", ["type", "title", "status", "detail", "errors"])
+def test_an_extension_cannot_replace_another_member(name: str):
+    with pytest.raises(ValueError, match=rf"Problem\(extensions=...\): '{name}' is a member of every problem. Rename"):
+        Problem(409, extensions={name: 1})
+
+
+@pytest.mark.parametrize("value", [object(), float("nan")])
+def test_an_extension_that_is_not_valid_json_is_a_logged_500(
+    connect: Connect, caplog: pytest.LogCaptureFixture, value: object
+):
+    assert_hidden_500(connect(raising(Problem(409, extensions={"value": value}))).get("/0"))
+    assert_logged_once(caplog, warnings_and_worse(caplog)[0].getMessage(), ReturnError)
 
 
 def test_an_http_exception_is_a_problem_with_its_headers(connect: Connect):

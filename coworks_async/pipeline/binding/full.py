@@ -11,7 +11,7 @@ from coworks_async.entries.plan import BindingPlan, Slot
 from coworks_async.exceptions import ErrorLocation, FieldError, Problem, UnprocessableContent, UnsupportedMediaType
 from coworks_async.pipeline.body import Limits, may_have_body, read_body
 from coworks_async.pipeline.invocation import invocation_type_error
-from coworks_async.pipeline.parse import NO_BODY, Body, BodyKind, nesting_error, parse_body, parse_query
+from coworks_async.pipeline.parse import JSON_HINT, NO_BODY, Body, BodyKind, nesting_error, parse_body, parse_query
 from coworks_async.pipeline.request import get_request
 
 
@@ -33,7 +33,7 @@ async def bind_request(
     if body_problem is not None and binding.is_incomplete:
         raise body_problem
     if binding.errors:
-        raise UnprocessableContent(binding.errors)
+        raise UnprocessableContent(_hide_values(binding.errors) if body.is_bare else binding.errors)
     if plan.request is not None:
         binding.values[plan.request.name] = get_request(scope, receive, send)
     return plan.build_arguments(binding.values)
@@ -51,6 +51,12 @@ async def _parse_body(
         if plan.request is None or problem.status_code == 413:
             raise
         return NO_BODY, problem
+
+
+def _hide_values(errors: list[FieldError]) -> list[FieldError]:
+    """Replace the unknown names of a form without `=`, which may be values, by one error."""
+    known = [error for error in errors if error.where != "body" or error.expected != "nothing"]
+    return known if len(known) == len(errors) else [*known, FieldError("body", "", "a form", JSON_HINT)]
 
 
 class RequestBinding:
@@ -133,7 +139,9 @@ class RequestBinding:
                 self._reject_duplicate(slot, slot.alias)
         else:
             which = "More than one parameter accepts" if accepting else "No parameter accepts"
-            raise UnsupportedMediaType(f"{which} {self.body.media_type}.")
+            is_json = self.body.raw.lstrip()[:1] in (b"{", b"[")
+            hint = " Send JSON with the header Content-Type: application/json." if is_json else ""
+            raise UnsupportedMediaType(f"{which} {self.body.media_type}.{hint}")
 
     def _bind_raw(self, slot: Slot) -> None:
         try:
