@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, Lifespan
 
 from coworks_async.entries.blueprints import Blueprint, HookRegistry, HooksMixin
-from coworks_async.entries.decorators import is_header_name
+from coworks_async.entries.decorators import is_header_name, read_responses
 from coworks_async.entries.entry import Entry, build_entries
 from coworks_async.entries.paths import normalize_prefix
 from coworks_async.entries.route_table import RouteTable
@@ -46,6 +46,7 @@ class TechMicroService(HooksMixin, Starlette):
         max_fields, max_files: fields and files of a form; a larger form is a 413.
         authorizer_middleware: the class that authorizes requests for each entry.
         store_in: where responses of asynchronous calls may be stored, as key prefixes by bucket; nowhere by default.
+        openapi_responses: responses in the OpenAPI document of every entry, as in `@entry(responses=...)`.
         extensions: the extensions of this service, by name.
 
     Raises:
@@ -64,6 +65,7 @@ class TechMicroService(HooksMixin, Starlette):
     max_files: ClassVar[int] = 100
     authorizer_middleware: ClassVar[type[AuthorizerMiddleware]] = AuthorizerMiddleware
     store_in: ClassVar[StoreIn] = {}
+    openapi_responses: ClassVar[Mapping[int, Any]] = {}
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset(
         {"debug", "exception_handlers", "extensions", "hooks", "limits", "logger", "max_body_size", "middleware_stack"}
@@ -94,6 +96,7 @@ class TechMicroService(HooksMixin, Starlette):
         if not is_header_name(self.token_key):
             raise DeclarationError(f"{class_name}.token_key: {self.token_key!r} is not a valid header name.")
         check_store_in(class_name, self.store_in)
+        read_responses(f"{class_name}.openapi_responses", self.openapi_responses)
         self._table: RouteTable[EntryRoute] = RouteTable()
         self._blueprints: dict[str, Blueprint] = {}
         self._dispatcher: Dispatcher | None = None
@@ -171,6 +174,7 @@ class TechMicroService(HooksMixin, Starlette):
                 "call super().__init__()."
             )
         where = f"{where}({blueprint.name!r})"
+        read_responses(f"{type(blueprint).__qualname__}.openapi_responses", blueprint.openapi_responses)
         if self._dispatcher is not None:
             raise DeclarationError(f"{where}: called after the service has started. Call it where the app is created.")
         if blueprint.name in self._blueprints:

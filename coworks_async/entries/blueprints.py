@@ -1,8 +1,8 @@
 """Blueprints, and the hooks of services and blueprints."""
 
 import inspect
-from collections.abc import Callable
-from typing import ClassVar, Literal, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, TypeVar
 
 from msgspec import Struct, field
 
@@ -88,6 +88,7 @@ class Blueprint(HooksMixin):
         hooks: hooks of its own entries.
         app_hooks: hooks of the whole service.
         instance_attributes: names that instances set, which entries cannot have; subclasses extend it.
+        openapi_responses: responses in the OpenAPI document of each entry, as in `@entry(responses=...)`.
 
     Example:
         >>> class Items(Blueprint):
@@ -97,6 +98,7 @@ class Blueprint(HooksMixin):
     """
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset({"name", "hooks", "app_hooks"})
+    openapi_responses: ClassVar[Mapping[int, Any]] = {}
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or type(self).__name__.lower()

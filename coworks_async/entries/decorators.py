@@ -3,12 +3,12 @@
 import inspect
 import string
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from msgspec import Struct
 
 from coworks_async.entries.paths import normalize_template
-from coworks_async.exceptions import DeclarationError
+from coworks_async.exceptions import DeclarationError, Problem
 from coworks_async.types import Function
 
 F = TypeVar("F", bound=Function)
@@ -25,7 +25,8 @@ _VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 class EntryOptions(Struct, frozen=True):
     """The options of `@entry`.
 
-    `stages` is None for all stages, `path` and `method` are None for those of the method's name.
+    `stages` is None for all stages, `path` and `method` are None for those of the method's name, `tags` is None for the
+    name of the blueprint.
     """
 
     no_auth: bool = False
@@ -35,6 +36,10 @@ class EntryOptions(Struct, frozen=True):
     background: bool = False
     path: str | None = None
     method: str | None = None
+    include_in_schema: bool = True
+    tags: tuple[str, ...] | None = None
+    deprecated: bool = False
+    responses: tuple[tuple[int, Any], ...] = ()
 
 
 @overload
@@ -52,6 +57,10 @@ def entry(
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
+    include_in_schema: bool = True,
+    tags: str | Iterable[str] | None = None,
+    deprecated: bool = False,
+    responses: Mapping[int, Any] | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -65,6 +74,10 @@ def entry(
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
+    include_in_schema: bool = True,
+    tags: str | Iterable[str] | None = None,
+    deprecated: bool = False,
+    responses: Mapping[int, Any] | None = None,
 ) -> F | Callable[[F], F]:
     """Declare a method of a service or a blueprint as an entry. Its route is its name, unless a path is given.
 
@@ -76,6 +89,11 @@ def entry(
         stage: the stage or stages on which the entry exists; all by default.
         binary_headers: headers of each response, unless the entry sets them itself.
         background: accept asynchronous calls.
+        include_in_schema: `False` leaves the entry out of the OpenAPI document.
+        tags: tags in the OpenAPI document; by default the name of the blueprint.
+        deprecated: mark the entry as deprecated in the OpenAPI document.
+        responses: more responses in the OpenAPI document, by status: a description, the type of the body, a `Problem`
+            or several.
 
     Returns:
         The method itself.
@@ -94,7 +112,8 @@ def entry(
         ...     async def get_reviews(self, item_id: int, page: int = 1):
         ...         return {"item": item_id, "page": page}
     """
-    for name, value in (("no_auth", no_auth), ("no_cors", no_cors), ("background", background)):
+    flags = {"no_auth": no_auth, "no_cors": no_cors, "background": background}
+    for name, value in {**flags, "include_in_schema": include_in_schema, "deprecated": deprecated}.items():
         if not isinstance(value, bool):
             raise DeclarationError(f"@entry({name}=...) must be True or False, not {value!r}.")
     path, function = (function, None) if isinstance(function, str) else (None, function)
@@ -106,6 +125,10 @@ def entry(
         background,
         _read_path(path, method),
         _read_method(method),
+        include_in_schema,
+        _read_tags(tags),
+        deprecated,
+        read_responses("@entry(responses=...)", responses),
     )
 
     def decorate(method: F) -> F:
@@ -203,3 +226,44 @@ def _read_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], .
                 "A value is one line of Latin-1 text without leading or trailing blanks."
             )
     return tuple(headers.items())
+
+
+def _read_tags(tags: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    if tags is None:
+        return None
+    names = (tags,) if isinstance(tags, str) else tuple(tags) if isinstance(tags, Iterable) else ()
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise DeclarationError(f"@entry(tags=...) must be a tag or several, not {tags!r}.")
+    return names
+
+
+# Neither a description nor a type; a list is one of problems.
+_NOT_RESPONSES = (Mapping, int, float, bytes, list, tuple)
+
+
+def read_responses(where: str, responses: Mapping[int, Any] | None) -> tuple[tuple[int, Any], ...]:
+    """Return the documented responses of an entry or a class, by status."""
+    if responses is None:
+        return ()
+    if not isinstance(responses, Mapping):
+        raise DeclarationError(f"{where} must map statuses to responses, not {responses!r}.")
+    for status, response in responses.items():
+        if not isinstance(status, int) or not 200 <= status <= 599:
+            raise DeclarationError(f"{where}: the status must be between 200 and 599, not {status!r}.")
+        problems = list_problems(response)
+        if isinstance(response, _NOT_RESPONSES) and not problems:
+            raise DeclarationError(
+                f"{where}: {response!r} under {status} must be a description, a type, a Problem or a list of problems."
+            )
+        for problem in problems:
+            if problem.status_code != status:
+                raise DeclarationError(
+                    f"{where}: {problem!r} is listed under {status}. List it under {problem.status_code}."
+                )
+    return tuple(responses.items())
+
+
+def list_problems(response: Any) -> list[Problem]:
+    """Return the problems of a documented response: itself, or those of a list or tuple."""
+    found = response if isinstance(response, list | tuple) else [response]
+    return [problem for problem in found if isinstance(problem, Problem)]

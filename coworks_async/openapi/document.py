@@ -11,6 +11,7 @@ import docstring_parser
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.plan import BindingPlan
 from coworks_async.openapi.components import Mode, omit_empty
+from coworks_async.openapi.documented import Documented, document_responses, iter_documented_types
 from coworks_async.openapi.parameters import (
     DocumentPath,
     create_document_paths,
@@ -59,11 +60,11 @@ def openapi(app: TechMicroService, *, servers: Sequence[str | Mapping[str, Any]]
         >>> document["paths"]["/items/{item_id}"]["get"]["operationId"]
         'get_items_'
     """
-    entries = app.entries
-    schemas = Schemas(use for entry in entries for use in _iter_annotations(entry))
+    entries = [entry for entry in app.entries if entry.options.include_in_schema]
+    schemas = Schemas(use for entry in entries for use in _iter_annotations(app, entry))
     paths: dict[str, dict[str, Operation]] = {}
     for path in create_document_paths(entries):
-        paths.setdefault(path.path, {})[path.entry.method.lower()] = _create_operation(path, schemas)
+        paths.setdefault(path.path, {})[path.entry.method.lower()] = _create_operation(app, path, schemas)
     operations = [operation for methods in paths.values() for operation in methods.values()]
     problems = create_problem_responses(operations, schemas)
     parts, components = schemas.components.name_references({"paths": paths, "responses": problems})
@@ -81,25 +82,44 @@ def openapi(app: TechMicroService, *, servers: Sequence[str | Mapping[str, Any]]
     }
 
 
-def _iter_annotations(entry: Entry) -> Iterator[tuple[Any, Mode]]:
+def _iter_annotations(app: TechMicroService, entry: Entry) -> Iterator[tuple[Any, Mode]]:
     for slot in entry.plan.slots:
         yield slot.annotation, "validation"
-    for declared in iter_declared_responses(entry):
+    for declared in (*iter_declared_responses(entry), *iter_documented_types(_get_documented(app, entry))):
         yield declared.annotation, "serialization"
+
+
+def _get_documented(app: TechMicroService, entry: Entry) -> Documented:
+    """Return the documented responses of an entry: those of the service, of its blueprint and its own."""
+    of_class: Documented = getattr(entry.declaration.cls, "openapi_responses")  # noqa: B009 - declared as a plain type
+    return {**app.openapi_responses, **of_class, **dict(entry.options.responses)}
 
 
 def _create_info(app: TechMicroService) -> dict[str, Any]:
     version = getattr(app, "version", None)  # a string, unless an entry has this name
-    description = "\n\n".join(filter(None, [get_class_doc(type(app)), CONVERSIONS]))
+    doc = get_class_doc(type(app)) if type(app) is not TechMicroService else ""
+    description = "\n\n".join(filter(None, [doc, CONVERSIONS]))
     return {"title": app.name, "description": description, "version": version if isinstance(version, str) else "0.0.0"}
 
 
 def _create_tags(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    classes = {entry.blueprint: entry.declaration.cls for entry in entries if entry.blueprint is not None}
-    return [omit_empty({"name": name, "description": get_class_doc(cls)}) for name, cls in classes.items()]
+    summaries = {entry.blueprint: _get_summary(entry.declaration.cls) for entry in entries if entry.blueprint}
+    names = dict.fromkeys(name for entry in entries for name in _get_tags(entry))
+    return [omit_empty({"name": name, "description": summaries.get(name)}) for name in names]
 
 
-def _create_operation(path: DocumentPath, schemas: Schemas) -> Operation:
+def _get_tags(entry: Entry) -> list[str]:
+    if entry.options.tags is not None:
+        return list(entry.options.tags)
+    return [entry.blueprint] if entry.blueprint is not None else []
+
+
+def _get_summary(cls: type) -> str:
+    """Return the first paragraph of a class's docstring. The rest is for developers."""
+    return " ".join(get_class_doc(cls).partition("\n\n")[0].split())
+
+
+def _create_operation(app: TechMicroService, path: DocumentPath, schemas: Schemas) -> Operation:
     entry, plan = path.entry, path.entry.plan
     doc = parse_docstring(entry.declaration.function)
     is_get = entry.method == "GET"
@@ -114,14 +134,18 @@ def _create_operation(path: DocumentPath, schemas: Schemas) -> Operation:
     deprecation = getattr(entry.declaration.function, "__deprecated__", None)
     notice = f"Deprecated: {deprecation}" if deprecation else ""
     operation = {
-        "tags": [entry.blueprint] if entry.blueprint is not None else [],
+        "tags": _get_tags(entry),
         "summary": doc.summary,
         "description": "\n\n".join(filter(None, [doc.description, notice])),
-        "deprecated": deprecation is not None,
+        "deprecated": entry.options.deprecated or deprecation is not None,
         "operationId": entry.endpoint,
         "parameters": parameters,
         "requestBody": body,
-        "responses": create_responses(entry, schemas, doc.returns, has_body=body is not None),
+        "responses": document_responses(
+            create_responses(entry, schemas, doc.returns, has_body=body is not None),
+            _get_documented(app, entry),
+            schemas,
+        ),
     }
     return {**omit_empty(operation), "security": [] if entry.no_auth else [{SECURITY_SCHEME: []}]}
 

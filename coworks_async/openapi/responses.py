@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, Never, NoReturn, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Never, NoReturn, Union, get_args, get_origin
 
 from msgspec.inspect import type_info
 from starlette.responses import RedirectResponse, Response
@@ -60,12 +61,17 @@ def _create_declared_responses(entry: Entry, schemas: Schemas, description: str)
         status = declared.status
         text = description or _RANGE_DESCRIPTIONS.get(status) or status_title(int(status))
         response = responses.setdefault(status, {"description": text, **omit_empty({"headers": headers})})
-        if declared.media_type is not None and status not in map(str, BODILESS_STATUSES):
-            content = response.setdefault("content", {})
-            media_type = content_type.partition(";")[0] if content_type is not None else declared.media_type
-            schema = schemas.get(declared.annotation, "serialization")
-            content[media_type] = _add_alternative(content.get(media_type), schema)
+        media_type = content_type.partition(";")[0] if content_type is not None else declared.media_type
+        add_content(response, replace(declared, media_type=declared.media_type and media_type), schemas)
     return responses
+
+
+def add_content(response: ResponseObject, declared: DeclaredResponse, schemas: Schemas) -> None:
+    """Add the body of a declared response, if it has one."""
+    if declared.media_type is not None and declared.status not in map(str, BODILESS_STATUSES):
+        content = response.setdefault("content", {})
+        schema = schemas.get(declared.annotation, "serialization")
+        content[declared.media_type] = _add_alternative(content.get(declared.media_type), schema)
 
 
 def _add_alternative(media: ResponseObject | None, schema: Schema) -> ResponseObject:
@@ -84,8 +90,21 @@ def iter_declared_responses(entry: Entry) -> Iterator[DeclaredResponse]:
     if returns is Any and (inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)):
         yield from [DeclaredResponse("200", TEXT), DeclaredResponse("200", BINARY)]
         return
-    for member in union_members(returns):
-        yield from _iter_responses(member)
+    yield from iter_type_responses(returns)
+
+
+def iter_type_responses(annotation: Any) -> Iterator[DeclaredResponse]:
+    """Yield the responses that a type declares. An Annotated type keeps its examples and constraints."""
+    annotation = getattr(annotation, "__value__", annotation)  # of `type Name = ...`
+    members = list(union_members(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        for argument in get_args(annotation):
+            yield from iter_type_responses(argument)
+        return
+    for member in members:
+        for declared in _iter_responses(member):
+            is_annotated = len(members) == 1 and declared.annotation is member
+            yield replace(declared, annotation=annotation) if is_annotated else declared
 
 
 def _iter_responses(member: Any) -> Iterator[DeclaredResponse]:
@@ -138,9 +157,8 @@ def _iter_tuple_responses(parts: Sequence[Any]) -> Iterator[DeclaredResponse]:
         statuses = [str(int(value)) for value in get_args(parts[1])]
     elif isinstance(parts[1], type) and issubclass(parts[1], int):
         statuses = ["2XX"]
-    for member in union_members(parts[0]):
-        for declared in _iter_responses(member):
-            yield from [replace(declared, status=status) for status in statuses or [declared.status]]
+    for declared in iter_type_responses(parts[0]):
+        yield from [replace(declared, status=status) for status in statuses or [declared.status]]
 
 
 def _has_type_info(annotation: Any) -> bool:
@@ -188,18 +206,23 @@ def create_problem_responses(operations: Iterable[Mapping[str, Any]], schemas: S
     """Return the response components that operations refer to: the errors that entries share."""
     responses = [item for operation in operations for item in operation["responses"].items()]
     used = {status for status, response in responses if "$ref" in response}
+    return {
+        _get_problem_name(status): create_problem_response(status, title, schemas)
+        for status, title in _PROBLEM_TITLES.items()
+        if status in used
+    }
+
+
+def create_problem_response(status: str, description: str, schemas: Schemas, **media: Any) -> ResponseObject:
+    """Create a response with a problem. `media` are more members of its media type, such as examples."""
     name = ComponentName("Problem", "coworks_async.Problem")
     schema = schemas.components.refer("problem", name, lambda: _PROBLEM_SCHEMA)
-    components: dict[str, ResponseObject] = {}
-    for status, title in _PROBLEM_TITLES.items():
-        if status in used:
-            header = _PROBLEM_HEADERS.get(status)
-            components[_get_problem_name(status)] = {
-                "description": title,
-                **({"headers": {header: {"schema": {"type": "string"}}}} if header is not None else {}),
-                "content": {MEDIA_TYPE: {"schema": schema}},
-            }
-    return components
+    header = _PROBLEM_HEADERS.get(status)
+    return {
+        "description": description,
+        **({"headers": {header: {"schema": {"type": "string"}}}} if header is not None else {}),
+        "content": {MEDIA_TYPE: {"schema": schema, **media}},
+    }
 
 
 def _get_problem_name(status: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, get_origin
 
+import docstring_parser
 import msgspec
 from msgspec import inspect as mi
 from starlette.datastructures import UploadFile
@@ -109,7 +110,8 @@ class Schemas:
         while isinstance(info, mi.Metadata):
             extra = {**(info.extra_json_schema or {}), **extra}
             info = info.type
-        return {**self._create_plain(info, mode), **extra}
+        # An example may be an object of the type.
+        return {**self._create_plain(info, mode), **msgspec.json.decode(encode_json(extra))}
 
     def _create_plain(self, info: mi.Type, mode: Mode) -> Schema:
         if isinstance(info, _COMPONENT_TYPES):
@@ -287,10 +289,15 @@ def _get_constraints(info: Any, **names: str) -> Schema:
 
 
 def get_class_doc(cls: Any) -> str:
-    """Return the docstring of a class, without those that Python generates for dataclasses and named tuples."""
+    """Return the docstring of a class, without its sections (`Args:`, `Example:`…), which are for developers.
+
+    Python generates a docstring for dataclasses and named tuples, which is left out.
+    """
     origin = get_origin(cls) or cls
     doc = vars(origin).get("__doc__") or ""
-    return "" if doc.startswith(f"{origin.__name__}(") else cleandoc(doc)
+    if doc.startswith(f"{origin.__name__}("):
+        return ""
+    return docstring_parser.parse(cleandoc(doc)).description or ""
 
 
 def _find_models(annotation: Any) -> list[Any]:

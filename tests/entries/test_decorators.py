@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from coworks_async import Blueprint, TechMicroService, entry
+from coworks_async import Blueprint, Problem, TechMicroService, entry
 from tests.clients import Connect
 from tests.entries.services import declaration_error
 
@@ -149,7 +149,7 @@ def test_a_header_value_that_entry_accepts_is_sent(connect: Connect, value: str)
     assert (response.status_code, response.headers["x-a"]) == (200, value)
 
 
-@pytest.mark.parametrize("option", ["no_auth", "no_cors", "background"])
+@pytest.mark.parametrize("option", ["no_auth", "no_cors", "background", "include_in_schema", "deprecated"])
 @pytest.mark.parametrize("value", [None, 1, "yes"])
 def test_flags_must_be_true_or_false(option: str, value: Any):
     assert declaration_error(entry, **{option: value}) == f"@entry({option}=...) must be True or False, not {value!r}."
@@ -185,6 +185,40 @@ def test_an_invalid_header_value_is_a_declaration_error(value: Any):
 def test_an_unknown_option_is_a_type_error():
     with pytest.raises(TypeError, match="noauth"):
         entry(noauth=True)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("tags", ["", [], [""], ["a", None], 5, True])
+def test_tags_must_be_names(tags: Any):
+    assert declaration_error(entry, tags=tags) == f"@entry(tags=...) must be a tag or several, not {tags!r}."
+
+
+@pytest.mark.parametrize("responses", [[404], "404", {404}])
+def test_responses_must_be_a_mapping(responses: Any):
+    assert declaration_error(entry, responses=responses) == (
+        f"@entry(responses=...) must map statuses to responses, not {responses!r}."
+    )
+
+
+@pytest.mark.parametrize("status", ["404", 199, 600, None])
+def test_the_status_of_a_documented_response_must_be_between_200_and_599(status: Any):
+    assert declaration_error(entry, responses={status: "Text."}) == (
+        f"@entry(responses=...): the status must be between 200 and 599, not {status!r}."
+    )
+
+
+@pytest.mark.parametrize("response", [{"description": "Text."}, 7, b"text", [], ["Text."], ()])
+def test_a_documented_response_must_be_a_description_a_type_or_problems(response: Any):
+    assert declaration_error(entry, responses={404: response}) == (
+        f"@entry(responses=...): {response!r} under 404 must be a description, a type, a Problem or a list of problems."
+    )
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_documented_problem_must_have_the_status_under_which_it_is_listed(several: bool):
+    problem = Problem(409, "Already there.")
+    assert declaration_error(entry, responses={404: [problem] if several else problem}) == (
+        f"@entry(responses=...): {problem!r} is listed under 404. List it under 409."
+    )
 
 
 class Callable:

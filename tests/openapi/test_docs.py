@@ -34,6 +34,22 @@ def test_the_document_contains_what_the_page_lists():
     assert document["components"]["schemas"]["Pen"]["description"] == "What one writes with."
 
 
+def test_the_documented_responses_are_those_of_the_page():
+    names = run_examples()
+    document = names["documented"]
+    assert document == create_document(names["shop"])
+    assert document["tags"] == [
+        {"name": "caps", "description": "Caps, and what to do with them."},
+        {"name": "orders"},
+    ]
+    assert set(document["paths"]) == {"/caps/{colour}", "/caps"}
+    assert document["paths"]["/caps"]["post"]["responses"]["429"]["description"] == "Too many orders."
+    missing = TestClient(names["shop"]).get("/caps/blue")
+    responses = document["paths"]["/caps/{colour}"]["get"]["responses"]
+    assert missing.json() == responses["404"]["content"]["application/problem+json"]["example"]
+    assert responses["200"]["content"]["application/json"]["schema"]["examples"] == [{"colour": "red", "size": 7}]
+
+
 def test_the_response_of_the_example_matches_its_document():
     names = run_examples()
     schema = {"type": "array", "items": {"$ref": "#/components/schemas/Pen"}}

@@ -12,6 +12,7 @@ from typing_extensions import deprecated
 
 from coworks_async import Blueprint, TechMicroService, entry
 from coworks_async.openapi import openapi
+from tests.clients import Connect
 from tests.openapi.document_validation import create_document
 from tests.openapi.services import create_structured_service, describe_entry
 from tests.openapi.structured_types import STRUCTURED
@@ -199,6 +200,94 @@ def test_deprecated_of_the_standard_library_counts_too():
             return ""
 
     assert create_document(Old())["paths"]["/"]["get"]["deprecated"] is True
+
+
+def test_only_the_first_paragraph_of_a_blueprints_docstring_describes_its_tag():
+    class Pens(Blueprint):
+        """All pens
+        on sale.
+
+        Created for each shelf.
+
+        Args:
+            shelf: the number of the shelf
+        """
+
+        @entry(no_auth=True)
+        async def get(self):
+            return []
+
+    service = TechMicroService(name="shop")
+    service.register_blueprint(Pens())
+    document = create_document(service)
+    assert document["tags"] == [{"name": "pens", "description": "All pens on sale."}]
+    assert document["info"]["description"].startswith("Strings are also accepted")
+
+
+def test_the_sections_of_a_docstring_are_not_part_of_the_description():
+    class Shop(TechMicroService):
+        """A shop.
+
+        It is open.
+
+        Args:
+            till: the cash register
+
+        Example:
+            >>> Shop()
+        """
+
+    assert create_document(Shop())["info"]["description"].startswith("A shop.\n\nIt is open.\n\nStrings are also")
+
+
+def test_tags_of_an_entry_replace_its_blueprint():
+    class Pens(Blueprint):
+        """Pens on sale."""
+
+        @entry(no_auth=True, tags="stock")
+        async def get(self):
+            return []
+
+    class Shop(TechMicroService):
+        @entry(no_auth=True, tags=["pens", "caps"])
+        async def get_caps(self):
+            return []
+
+    service = Shop()
+    service.register_blueprint(Pens(), url_prefix="/pens")
+    document = create_document(service)
+    assert document["paths"]["/pens"]["get"]["tags"] == ["stock"]
+    assert document["paths"]["/caps"]["get"]["tags"] == ["pens", "caps"]
+    assert document["tags"] == [
+        {"name": "pens", "description": "Pens on sale."},
+        {"name": "caps"},
+        {"name": "stock"},
+    ]
+
+
+def test_an_entry_outside_of_the_schema_exists_but_is_not_described(connect: Connect):
+    class Shop(TechMicroService):
+        @entry(no_auth=True, include_in_schema=False)
+        async def get(self) -> str:
+            return "hidden"
+
+        @entry(no_auth=True)
+        async def get_shown(self) -> str:
+            return "shown"
+
+    document = create_document(Shop())
+    assert set(document["paths"]) == {"/shown"}
+    client = connect(Shop())
+    assert (client.get("/").text, client.get("/shown").text) == ("hidden", "shown")
+
+
+def test_an_entry_declared_as_deprecated_is_a_deprecated_operation():
+    async def get(self):
+        """Return a greeting."""
+
+    operation = describe_entry("get", get, deprecated=True)
+    assert operation["deprecated"] is True
+    assert "description" not in operation
 
 
 def test_the_document_is_the_same_each_time():
