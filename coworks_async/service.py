@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial, wraps
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.applications import Starlette
@@ -19,7 +20,13 @@ from coworks_async.entries.entry import Entry, build_entries
 from coworks_async.entries.paths import normalize_prefix
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event_error
-from coworks_async.pipeline.authorizer import AuthorizerMiddleware, matches_environment_token
+from coworks_async.pipeline.authorizer import (
+    MISSING_ENVIRONMENT_TOKEN,
+    AuthorizerMiddleware,
+    check_rule,
+    has_environment_token,
+    matches_environment_token,
+)
 from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT, Limits
 from coworks_async.pipeline.dispatcher import Dispatcher, DispatcherSettings
 from coworks_async.pipeline.errors import ErrorMiddleware
@@ -72,6 +79,11 @@ class TechMicroService(HooksMixin, Starlette):
         | {"name", "router", "state", "user_middleware"}
     )
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = _require_super_init(cls.__init__)  # type: ignore[method-assign]
+
     def __init__(
         self,
         name: str | None = None,
@@ -97,10 +109,12 @@ class TechMicroService(HooksMixin, Starlette):
             raise DeclarationError(f"{class_name}.token_key: {self.token_key!r} is not a valid header name.")
         check_store_in(class_name, self.store_in)
         read_responses(f"{class_name}.openapi_responses", self.openapi_responses)
+        self._has_logged_missing_token = False
         self._table: RouteTable[EntryRoute] = RouteTable()
         self._blueprints: dict[str, Blueprint] = {}
         self._dispatcher: Dispatcher | None = None
         self.router.routes[:0] = self._add_routes(build_entries(self, TechMicroService, stage=current_stage()))
+        check_rule(class_name, self.token_authorizer)
 
     async def token_authorizer(self, token: str) -> AuthorizerResult:
         """Decide about a token. By default it must equal the environment variable `TOKEN`, which must not be empty.
@@ -112,7 +126,12 @@ class TechMicroService(HooksMixin, Starlette):
         - A string allows only on the stage of that name.
         - `False` or `None` denies. Any other value denies, too, and logs an error.
         """
-        return matches_environment_token(token)
+        if matches_environment_token(token):
+            return True
+        if not self._has_logged_missing_token and not has_environment_token():
+            self._has_logged_missing_token = True
+            self.logger.warning(MISSING_ENVIRONMENT_TOKEN)
+        return False
 
     async def on_event(self, event: Any, context: Any) -> Any:
         """Handle a Lambda event that is not a request, such as a schedule; the returned value is its result.
@@ -150,6 +169,11 @@ class TechMicroService(HooksMixin, Starlette):
         """The entries of the service and its blueprints."""
         return tuple(self._table.entries)
 
+    @property
+    def blueprints(self) -> Mapping[str, Blueprint]:
+        """The registered blueprints, by name."""
+        return MappingProxyType(self._blueprints)
+
     def entry_at(self, method: str, path: str) -> Entry | None:
         """Return the entry for a method and a path below the service's root, or None."""
         found = self._table.match(method, path)
@@ -174,6 +198,11 @@ class TechMicroService(HooksMixin, Starlette):
                 "call super().__init__()."
             )
         where = f"{where}({blueprint.name!r})"
+        if hasattr(blueprint, "token_authorizer"):
+            raise DeclarationError(
+                f"{type(blueprint).__qualname__}.token_authorizer: a blueprint has no authorizer. Its entries use that "
+                f"of the service. Move the method to {type(self).__name__}."
+            )
         read_responses(f"{type(blueprint).__qualname__}.openapi_responses", blueprint.openapi_responses)
         if self._dispatcher is not None:
             raise DeclarationError(f"{where}: called after the service has started. Call it where the app is created.")
@@ -249,3 +278,18 @@ class TechMicroService(HooksMixin, Starlette):
         # A route may be used before the service, as in tests.
         dispatcher = self._dispatcher or self._build_dispatcher()
         return dispatcher.build_app(entry)
+
+
+def _require_super_init(initialize: Callable[..., None]) -> Callable[..., None]:
+    """Wrap the `__init__` of a subclass: without that of `TechMicroService`, each use would fail in another way."""
+
+    @wraps(initialize)
+    def checked(self: TechMicroService, *args: Any, **kwargs: Any) -> None:
+        initialize(self, *args, **kwargs)
+        if "_table" not in vars(self):
+            raise DeclarationError(
+                f"{initialize.__qualname__}: super().__init__() is not called. Call it first: "
+                "super().__init__(**kwargs)."
+            )
+
+    return checked

@@ -6,6 +6,12 @@ It needs `httpx2`, as Starlette's own test client does.
 from typing import Any
 from urllib.parse import urlsplit
 
+from coworks_async.extras import require
+
+require("coworks_async.testing", "httpx2", "standard")
+
+# A missing package is reported first.
+# ruff: noqa: E402
 from starlette.testclient import TestClient as StarletteTestClient
 
 from coworks_async.gateway import GatewayApp, Via

@@ -1,5 +1,7 @@
 """`TechMicroService`: constructor, attributes, and the first example of the quickstart."""
 
+import functools
+import inspect
 import logging
 
 import pytest
@@ -8,6 +10,7 @@ from starlette.testclient import TestClient
 from coworks_async import Blueprint, DeclarationError, TechMicroService, entry, request
 from tests.clients import Connect
 from tests.differences import differs
+from tests.entries.services import declaration_error
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem
 
 
@@ -199,3 +202,106 @@ def test_everything_at_once_on_one_service(connect: Connect):
     response = client.get("/nowhere")
     assert (response.status_code, response.json()) == (404, {"missing": "/nowhere"})
     assert "x-admin" not in response.headers
+
+
+# --- mistakes
+
+
+def test_an_init_that_does_not_call_that_of_the_service_is_a_declaration_error():
+    class Forgetful(TechMicroService):
+        def __init__(self):
+            self.value = 0
+
+    class Child(Forgetful):
+        def __init__(self):
+            super().__init__()
+
+    for service in (Forgetful, Child):
+        assert declaration_error(service) == (
+            f"{Forgetful.__qualname__}.__init__: super().__init__() is not called. Call it first: "
+            "super().__init__(**kwargs)."
+        )
+
+
+def test_an_init_keeps_its_signature_and_its_documentation():
+    class Shop(TechMicroService):
+        def __init__(self, pens: int, *, caps: int = 2):
+            """Create a shop."""
+            super().__init__(name="shop")
+            self.goods = (pens, caps)
+
+    assert str(inspect.signature(Shop)) == "(pens: int, *, caps: int = 2)"
+    assert Shop.__init__.__doc__ == "Create a shop."
+    assert Shop(1, caps=3).goods == (1, 3)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [lambda self: True, lambda self, token, request: True, lambda: True, None, True, "token"],
+    ids=["no token", "more", "no self", "None", "True", "str"],
+)
+def test_an_authorizer_that_cannot_be_called_with_the_token_is_a_declaration_error(rule: object):
+    service = type("Shop", (TechMicroService,), {"token_authorizer": rule})
+    assert declaration_error(service) == (
+        "Shop.token_authorizer cannot be called with the token alone. "
+        "Declare it as: async def token_authorizer(self, token)."
+    )
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda self, token: True,
+        lambda self, value, strict=False: True,
+        lambda *args: True,
+        staticmethod(lambda token: True),
+        staticmethod(bool),
+        functools.partial(lambda token: True),
+    ],
+    ids=["plain", "default", "args", "static", "builtin", "partial"],
+)
+def test_an_authorizer_may_be_anything_that_takes_the_token(connect: Connect, rule: object):
+    async def get(self):
+        return "in"
+
+    service = type("Shop", (TechMicroService,), {"token_authorizer": rule, "get": get})
+    assert connect(service()).get("/", headers=TOKEN).text == "in"
+
+
+def test_an_authorizer_in_a_blueprint_is_a_declaration_error():
+    class Items(Blueprint):
+        async def token_authorizer(self, token: str) -> bool:
+            return token == "token"
+
+    assert declaration_error(SimpleMicroService().register_blueprint, Items()) == (
+        f"{Items.__qualname__}.token_authorizer: a blueprint has no authorizer. Its entries use that of the service. "
+        "Move the method to SimpleMicroService."
+    )
+
+
+def test_the_registered_blueprints_are_listed_by_name():
+    app, extra = SimpleMicroService(), Blueprint(name="extra")
+    assert dict(app.blueprints) == {}
+    app.register_blueprint(extra, hide_routes=True)
+    assert dict(app.blueprints) == {"extra": extra}
+
+
+def test_without_token_the_default_authorizer_denies_and_logs_it_once(
+    connect: Connect, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    class Shop(TechMicroService):
+        @entry
+        async def get(self):
+            return "in"
+
+    def send_tokens() -> list[str]:
+        caplog.clear()
+        client = connect(Shop())
+        assert [client.get("/", headers={"authorization": token}).status_code for token in ("a", "b")] == [403, 403]
+        return [record.getMessage() for record in caplog.records if record.name == "shop"]
+
+    monkeypatch.setenv("TOKEN", "")
+    message = "TOKEN is not set, so every token is rejected. Set TOKEN in .env, or override token_authorizer."
+    assert send_tokens() == [message]
+    monkeypatch.setenv("TOKEN", "token")
+    assert send_tokens() == []

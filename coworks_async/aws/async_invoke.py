@@ -87,5 +87,9 @@ def _put_object(bucket: str, key: str, response: Response) -> None:
 
 
 def _create_client(name: str) -> Any:
-    # boto3 is imported late because few services need it. Sessions are not thread-safe, so each client has its own.
+    # Both are imported late because few services need them.
+    from coworks_async.extras import require
+
+    require("store_response", "boto3", "standard")
+    # Sessions are not thread-safe, so each client has its own.
     return importlib.import_module("boto3.session").Session().client(name)

@@ -78,6 +78,7 @@ def entry(
     tags: str | Iterable[str] | None = None,
     deprecated: bool = False,
     responses: Mapping[int, Any] | None = None,
+    **unknown: Any,
 ) -> F | Callable[[F], F]:
     """Declare a method of a service or a blueprint as an entry. Its route is its name, unless a path is given.
 
@@ -112,6 +113,8 @@ def entry(
         ...     async def get_reviews(self, item_id: int, page: int = 1):
         ...         return {"item": item_id, "page": page}
     """
+    for name in unknown:
+        raise _unknown_option_error(name)
     flags = {"no_auth": no_auth, "no_cors": no_cors, "background": background}
     for name, value in {**flags, "include_in_schema": include_in_schema, "deprecated": deprecated}.items():
         if not isinstance(value, bool):
@@ -176,6 +179,17 @@ def is_raw_header_name(name: bytes) -> bool:
 def is_raw_header_value(value: bytes) -> bool:
     """Return whether a server can send a value: one line, without leading or trailing blanks."""
     return value == value.strip(b"\t ") and not value.translate(None, _VALUE_OCTETS)
+
+
+def _unknown_option_error(name: str) -> DeclarationError:
+    # Slow to import, and needed only after a typing mistake.
+    from difflib import get_close_matches
+
+    parameters = inspect.signature(entry).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    near = get_close_matches(name, known, n=1)
+    remedy = f"Did you mean {near[0]}?" if near else f"Choose from: {', '.join(sorted(known))}."
+    return DeclarationError(f"@entry({name}=...): there is no such option. {remedy}")
 
 
 def _read_path(path: str | None, method: str | None) -> str | None:

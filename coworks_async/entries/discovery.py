@@ -12,6 +12,9 @@ from coworks_async.types import Function
 
 HEAD = "head"
 
+# Methods of a service that a subclass overrides. Renaming them, as other entries, would restore the default.
+_CALLED_METHODS = ("on_event", "store_response", "token_authorizer")
+
 
 class Declaration(Struct, frozen=True):
     """An entry as `cls` or its base `owner` declares it, before its signature is read."""
@@ -48,6 +51,24 @@ def iter_declarations(cls: type, base: type) -> Iterator[Declaration]:
             yield _create_declaration(cls, name, owners, base)
 
 
+def find_undecorated(cls: type, base: type) -> list[Function]:
+    """Return the methods that are named like entries, such as `get_items`, but are not entries.
+
+    A method of a mixin or of a superclass outside of `base` is not meant to be an entry.
+    """
+    names = dict.fromkeys(name for owner in reversed(cls.__mro__) for name in vars(owner))
+    found: list[Function] = []
+    for name in names:
+        verb, underscore, _ = name.partition("_")
+        owner = next(owner for owner in cls.__mro__ if name in vars(owner))
+        method = vars(owner)[name]
+        is_named = verb in VERBS and underscore and name not in _reserved_names(base)
+        in_body = issubclass(owner, base) and owner is not base
+        if is_named and in_body and inspect.isfunction(method) and get_entry_options(method) is None:
+            found.append(method)
+    return found
+
+
 def _is_entry(owner: type, name: str, base: type) -> bool:
     attribute = vars(owner)[name]
     if get_entry_options(attribute) is not None:
@@ -60,6 +81,10 @@ def _create_declaration(cls: type, name: str, owners: list[type], base: type) ->
     owner, *overridden_owners = owners
     attribute = vars(owner)[name]
     qualname = f"{cls.__qualname__}.{name}"
+    if name in _CALLED_METHODS and hasattr(base, name):
+        raise DeclarationError(
+            f"{qualname}: the service itself calls this method, so it is not an entry. Remove @entry."
+        )
     if name in _reserved_names(base):
         raise DeclarationError(
             f"{qualname}: {base.__name__} itself has an attribute of this name. "

@@ -6,7 +6,8 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from coworks_async.extensions.tracing import RequestOutcome, report_failures, require
+from coworks_async.extensions.tracing import RequestOutcome, report_failures
+from coworks_async.extras import require
 from coworks_async.pipeline.request import current_stage
 from coworks_async.service import TechMicroService
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send

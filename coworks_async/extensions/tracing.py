@@ -1,8 +1,7 @@
-"""Shared by the tracing extensions: the outcome of a request, and the check for optional packages."""
+"""The outcome of a request, for the tracing extensions."""
 
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount
@@ -13,16 +12,6 @@ from coworks_async.service import TechMicroService
 from coworks_async.types import Message, Scope
 
 MAX_USER_LENGTH = 250
-
-
-def require(extension: str, module: str, extra: str) -> None:
-    """Raise an ImportError that names the extra if a module is not installed. The module is not imported."""
-    try:
-        found = find_spec(module) is not None
-    except ModuleNotFoundError:  # a parent package is missing
-        found = False
-    if not found:
-        raise ImportError(f"{extension} needs {module}: pip install 'coworks-async[{extra}]'", name=module)
 
 
 class RequestOutcome:

@@ -5,7 +5,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from coworks_async.exceptions import DeclarationError
-from coworks_async.extensions.tracing import report_failures, require
+from coworks_async.extensions.tracing import report_failures
+from coworks_async.extras import require
 from coworks_async.service import TechMicroService
 
 if TYPE_CHECKING:

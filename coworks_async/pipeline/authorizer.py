@@ -1,6 +1,7 @@
 """Authorize requests: `token_authorizer` as an ASGI middleware around an entry."""
 
 import hmac
+import inspect
 import logging
 import os
 import traceback
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from coworks_async.exceptions import AuthorizerError, ReturnError
+from coworks_async.exceptions import AuthorizerError, DeclarationError, ReturnError
 from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.errors import problem_response, to_exception
 from coworks_async.pipeline.request import current, current_stage
@@ -28,6 +29,16 @@ PRINCIPAL_LIMIT = 4096
 """Bytes of a principal as JSON: a gateway passes it on with each request."""
 
 
+MISSING_ENVIRONMENT_TOKEN = (
+    "TOKEN is not set, so every token is rejected. Set TOKEN in .env, or override token_authorizer."
+)
+"""The warning about a service with the default rule."""
+
+
+def has_environment_token() -> bool:
+    return bool(os.environ.get("TOKEN"))
+
+
 def matches_environment_token(token: str) -> bool:
     """Return whether a token is the environment's `TOKEN`, which must not be empty. Compares in constant time."""
     expected = os.fsencode(os.environ.get("TOKEN", ""))
@@ -36,6 +47,19 @@ def matches_environment_token(token: str) -> bool:
     except UnicodeEncodeError:  # cannot come from a header
         return False
     return expected != b"" and hmac.compare_digest(received, expected)
+
+
+def check_rule(class_name: str, rule: Any) -> None:
+    """Raise `DeclarationError` unless an authorizer can be called with a token."""
+    try:
+        inspect.signature(rule).bind("token")
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ValueError) and not inspect.ismethod(rule):
+            return  # a builtin without a signature
+        raise DeclarationError(
+            f"{class_name}.token_authorizer cannot be called with the token alone. "
+            "Declare it as: async def token_authorizer(self, token)."
+        ) from None
 
 
 class AuthorizerMiddleware:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from inspect import isasyncgen, iscoroutine, isgenerator
+from inspect import isasyncgen, isawaitable, iscoroutine, isgenerator
 from typing import Any
 
 import anyio
@@ -62,6 +62,8 @@ def _encode_hook(value: Any) -> Any:
     """Encode what msgspec cannot: pydantic models and subclasses of plain types."""
     if _is_model(value):
         return value.model_dump(mode="json", by_alias=True)
+    if isawaitable(value):
+        raise TypeError(f"it contains {_describe_awaitable(value)}")
     for kind, plain in _PLAIN_TYPES:
         if isinstance(value, kind):
             return plain(value)
@@ -150,13 +152,21 @@ def encode_value(value: Any) -> ResponseParts:
     encode = ENCODERS.get(type(value)) or _find_encoder(value)
     if encode is not None:
         return encode(value)
-    if iscoroutine(value):
-        value.close()  # prevents the "never awaited" warning, which would not name the entry
-        raise ReturnError("returned a coroutine. Did you forget 'await'?")
+    if isawaitable(value):
+        raise ReturnError(f"returned {_describe_awaitable(value)}")
+    if isinstance(value, Exception):
+        raise ReturnError(f"returned {type(value).__name__}, which is an exception. Did you mean 'raise'?")
     raise ReturnError(
         f"returned {type(value).__name__}, which cannot be sent. "
         "Return str, bytes, JSON data, None, a tuple, a generator or a Response."
     )
+
+
+def _describe_awaitable(value: Any) -> str:
+    if not iscoroutine(value):
+        return f"{type(value).__name__}, which is not awaited. Did you forget 'await'?"
+    value.close()  # prevents the "never awaited" warning, which would not name the entry
+    return "a coroutine. Did you forget 'await'?"
 
 
 def _find_encoder(value: Any) -> Callable[[Any], ResponseParts] | None:

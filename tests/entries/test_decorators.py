@@ -182,9 +182,18 @@ def test_an_invalid_header_value_is_a_declaration_error(value: Any):
     )
 
 
-def test_an_unknown_option_is_a_type_error():
-    with pytest.raises(TypeError, match="noauth"):
-        entry(noauth=True)  # type: ignore[call-overload]
+@pytest.mark.parametrize(("name", "near"), [("noauth", "no_auth"), ("stages", "stage"), ("tag", "tags")])
+def test_a_misspelt_option_is_a_declaration_error_that_suggests_the_right_one(name: str, near: str):
+    assert (
+        declaration_error(entry, **{name: True}) == f"@entry({name}=...): there is no such option. Did you mean {near}?"
+    )
+
+
+def test_an_unknown_option_is_a_declaration_error_that_lists_all_options():
+    message = declaration_error(entry, colour="red")
+    assert message.startswith("@entry(colour=...): there is no such option. Choose from: background, binary_headers, ")
+    assert "no_auth" in message
+    assert "unknown" not in message
 
 
 @pytest.mark.parametrize("tags", ["", [], [""], ["a", None], 5, True])

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 import pytest
 
 from coworks_async import Blueprint, TechMicroService, entry
+from coworks_async.entries.discovery import find_undecorated
 from tests.clients import Connect
 from tests.entries.services import TOKEN, AnyTokenService, declaration_error, list_routes
 
@@ -154,3 +155,60 @@ def test_an_entry_overrides_one_of_a_generic_base(connect: Connect):
             return "child"
 
     assert connect(Child()).get("/", headers=TOKEN).text == "child"
+
+
+# --- methods that are named like entries
+
+
+def test_undecorated_methods_named_like_entries_are_found():
+    class Mixin:
+        def get_mixed(self):
+            """Belongs to a mixin, which may have methods of any name."""
+
+    class Base(TechMicroService):
+        def get_items(self):
+            """Is found."""
+
+        async def post_(self):
+            """Is found."""
+
+    class Service(Mixin, Base):
+        get_number = 7
+        get_lost = staticmethod(len)
+
+        @entry
+        async def get_decorated(self):
+            """Is an entry."""
+
+        async def put(self):
+            """Is an entry."""
+
+        def _get_private(self):
+            """Does not start with a verb."""
+
+        def getter(self):
+            """Does not start with a verb and an underscore."""
+
+        async def delete_items(self, name):
+            """Is found."""
+
+    assert find_undecorated(Service, TechMicroService) == [Base.get_items, Base.post_, Service.delete_items]
+
+
+def test_an_undecorated_method_that_a_subclass_decorates_or_removes_is_not_found():
+    class Base(Blueprint):
+        def get_items(self):
+            """Is decorated in the subclass."""
+
+        def get_parts(self):
+            """Is removed in the subclass."""
+
+    class Items(Base):
+        get_parts = None  # type: ignore[assignment]
+
+        @entry
+        def get_items(self):
+            """Is an entry."""
+
+    assert find_undecorated(Base, Blueprint) == [Base.get_items, Base.get_parts]
+    assert find_undecorated(Items, Blueprint) == []

@@ -118,15 +118,20 @@ def test_a_double_underscore_in_a_name_is_a_declaration_error():
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["routes", "mount", "entries", "url_for", "state", "hooks", "name", "token_authorizer"]
-)
+@pytest.mark.parametrize("name", ["routes", "mount", "entries", "url_for", "state", "hooks", "name", "blueprints"])
 def test_names_of_service_attributes_are_reserved(name: str):
     assert declaration_error(create_service, **{name: method}) == (
         f"Service.{name}: TechMicroService itself has an attribute of this name. "
         f"Rename the entry, for example to {name}_."
     )
     assert list_routes(create_service(**{f"{name}_": method})) == {"POST /" + name.replace("_", "/")}
+
+
+@pytest.mark.parametrize("name", ["token_authorizer", "on_event", "store_response"])
+def test_a_method_that_the_service_calls_is_not_an_entry(name: str):
+    assert declaration_error(create_service, **{name: method}) == (
+        f"Service.{name}: the service itself calls this method, so it is not an entry. Remove @entry."
+    )
 
 
 @pytest.mark.parametrize("name", ["before_request", "errorhandler", "hooks", "app_hooks", "name"])

@@ -1,5 +1,6 @@
 """Returned values and their responses: one test for each line of the table, and values that cannot be sent."""
 
+import asyncio
 import math
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import msgspec
 import pydantic
 import pytest
 
-from coworks_async import TechMicroService, entry
+from coworks_async import Problem, TechMicroService, entry
 from coworks_async.exceptions import ReturnError
 from coworks_async.pipeline.responses import encode_value
 from tests.clients import Connect
@@ -266,6 +267,42 @@ def test_a_forgotten_await_is_a_500_and_named_in_the_log(connect: Connect, caplo
 
     assert_hidden_500(connect(Service()).get("/"))
     message = f"GET / ({Service.__qualname__}.get): returned a coroutine. Did you forget 'await'?"
+    assert_logged_once(caplog, message, ReturnError)
+
+
+def test_a_forgotten_await_inside_a_value_is_a_500_and_named_in_the_log(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
+    class Service(TechMicroService):
+        async def load(self):
+            return "loaded"
+
+        @entry(no_auth=True)
+        async def get(self):
+            return {"items": [self.load()]}
+
+    assert_hidden_500(connect(Service()).get("/"))
+    message = (
+        f"GET / ({Service.__qualname__}.get): returned dict, which cannot be encoded: it contains a coroutine. "
+        "Did you forget 'await'?"
+    )
+    assert_logged_once(caplog, message, ReturnError)
+
+
+def test_a_task_that_is_not_awaited_is_a_500_and_named_in_the_log(connect: Connect, caplog: pytest.LogCaptureFixture):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return asyncio.create_task(asyncio.sleep(0))
+
+    assert_hidden_500(connect(Service()).get("/"))
+    message = f"GET / ({Service.__qualname__}.get): returned Task, which is not awaited. Did you forget 'await'?"
+    assert_logged_once(caplog, message, ReturnError)
+
+
+def test_a_returned_exception_is_a_500_and_named_in_the_log(connect: Connect, caplog: pytest.LogCaptureFixture):
+    assert_hidden_500(connect(returning(Problem(409, "Already there."))).get("/"))
+    message = "GET / (returning.<locals>.Returning.get): returned Problem, which is an exception. Did you mean 'raise'?"
     assert_logged_once(caplog, message, ReturnError)
 
 

@@ -4,7 +4,6 @@ import inspect
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, ClassVar
 from urllib.parse import unquote
 from weakref import WeakKeyDictionary
@@ -15,6 +14,7 @@ from coworks_async.blueprints.admin.assets import ASSET_HEADERS, PAGE_HEADERS, g
 from coworks_async.entries.blueprints import Blueprint
 from coworks_async.entries.decorators import entry
 from coworks_async.exceptions import Problem
+from coworks_async.extras import require
 from coworks_async.pipeline.request import current_request, current_stage
 from coworks_async.service import TechMicroService
 from coworks_async.types import Function
@@ -51,9 +51,8 @@ class Admin(Blueprint):
     instance_attributes: ClassVar[frozenset[str]] = Blueprint.instance_attributes | {"documents"}
 
     def __init__(self, name: str | None = None, *, event_stages: str | Collection[str] = ("dev",)) -> None:
-        missing = [module for module in REQUIRED_MODULES if find_spec(module) is None]
-        if missing:
-            raise ImportError(f"Admin needs {missing[0]}: pip install 'coworks-async[admin]'", name=missing[0])
+        for module in REQUIRED_MODULES:
+            require("Admin", module, "admin")
         super().__init__(name)
         self.documents: WeakKeyDictionary[TechMicroService, dict[str, Any]] = WeakKeyDictionary()
         if current_stage() not in ({event_stages} if isinstance(event_stages, str) else event_stages):

@@ -13,6 +13,7 @@ from coworks_async.cli.deploy_options import ConsoleListener, open_target
 from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.options import TEXT, NameValue, account_options, archive_options, terraform_options
 from coworks_async.cli.project import Project, terraform_directory
+from coworks_async.cli.service_warnings import warn_missing_token
 from coworks_async.deploy.deployer import NO_CHANGES, Deployer, Deployment
 from coworks_async.deploy.options import DeployOptions
 from coworks_async.exceptions import CommandError
@@ -76,6 +77,7 @@ def deploy(
     if local is not None:
         options |= _local_defaults(click.get_current_context())
     target, location = open_target(project, profile_name, region, local)
+    warn_missing_token(target.service, target.variables)
     directory = terraform_directory(project, terraform_dir)
     stack_options = {name: value for name, value in options.items() if name not in _NOT_IN_DEPLOY_OPTIONS}
     deploy_options = DeployOptions(architecture=options["arch"], region=target.region, **stack_options)

@@ -15,9 +15,11 @@ from rich.table import Table
 from coworks_async.cli.app_loader import load_service
 from coworks_async.cli.options import TEXT
 from coworks_async.cli.project import Project
+from coworks_async.cli.service_warnings import list_undecorated, locate, warn_undecorated
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import CommandError
 from coworks_async.openapi import openapi
+from coworks_async.service import TechMicroService
 
 COLUMNS = ("method", "path", "endpoint", "auth", "stage", "blueprint")
 
@@ -34,17 +36,23 @@ COLUMNS = ("method", "path", "endpoint", "auth", "stage", "blueprint")
     metavar="FILE",
     help="Write the OpenAPI document: YAML to a .yaml or .yml file, else JSON. '-' is stdout.",
 )
+@click.option("--undecorated", is_flag=True, help="List the methods that are named like entries, but not decorated.")
 @click.pass_obj
-def routes(project: Project, sort: str, as_json: bool, document: str | None) -> None:
+def routes(project: Project, sort: str, as_json: bool, document: str | None, undecorated: bool) -> None:
     """List the entries of the service: `cws routes --sort endpoint`.
 
     Or write its OpenAPI document: `cws routes --openapi openapi.json`.
     """
-    if as_json and document is not None:
-        raise CommandError("--json cannot be combined with --openapi.")
+    for option, is_given in (("--json", as_json), ("--undecorated", undecorated)):
+        if is_given and document is not None:
+            raise CommandError(f"{option} cannot be combined with --openapi.")
     # Only the result goes to stdout, not what the service prints.
     with redirect_stdout(sys.stderr):
         service, _, _ = load_service(project, "entries")
+    if undecorated:
+        _print_undecorated(service, as_json=as_json)
+        return
+    warn_undecorated(service)
     if document is not None:
         _write_document(openapi(service), document)
         return
@@ -77,6 +85,14 @@ def _format_json(entries: Sequence[Entry]) -> str:
         for entry in entries
     ]
     return json.dumps(rows, indent=2)
+
+
+def _print_undecorated(service: TechMicroService, *, as_json: bool) -> None:
+    rows = [(method.__qualname__, locate(method)) for method in list_undecorated(service)]
+    if as_json:
+        click.echo(json.dumps([{"method": name, "location": location} for name, location in rows], indent=2))
+    else:
+        _print_columns([("method", "location"), *rows])
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

@@ -1,6 +1,7 @@
 """`cws run`: serve an app on this machine."""
 
 import logging.config
+import os
 
 import click
 
@@ -9,8 +10,10 @@ from coworks_async.cli.options import TEXT, IntRange
 from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import Project
 from coworks_async.cli.server import UVICORN_LOGGING, format_url, listen, serve, wrap_in_gateway
+from coworks_async.cli.service_warnings import warn_missing_token, warn_undecorated
 from coworks_async.exceptions import CommandError
 from coworks_async.gateway import VIAS, Via
+from coworks_async.service import TechMicroService
 
 
 @click.command()
@@ -51,6 +54,9 @@ def run(project: Project, host: str, port: int, reload: bool, workers: int, in_l
     # Even if child processes serve the app: errors are then reported once, by this process.
     app, location, stage = load_project_app(project)
     configure_service_log()
+    if isinstance(app, TechMicroService):
+        warn_missing_token(app, os.environ)
+        warn_undecorated(app)
     name, mode = getattr(app, "name", location.spec), ""
     if in_lambda:
         via = via or VIAS[0]
