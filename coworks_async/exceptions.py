@@ -132,7 +132,7 @@ class Problem(HTTPException):
 
     Args:
         status_code: the status of the response.
-        detail: an explanation of this occurrence for people; by default there is none.
+        detail: an explanation of this occurrence, for people.
         headers: headers of the response.
         type: a URI that identifies the kind of problem. Its document explains the problem.
         title: a summary of the kind of problem; by default the phrase of the status.
