@@ -215,8 +215,12 @@ def write_entry_module(tree: Path, module: str, attribute: str, is_factory: bool
     # The text is part of the content hash.
     lines = ['"""Where Lambda finds the handler: made by cws."""', "", "from importlib import import_module"]
     if import_folder:
-        lines += ["import os", "import sys", "", "# What the service imports its modules from."]
+        lines += ["import os", "import sys"]
+    lines += ["", "from coworks_async.aws.references import resolve_environment", ""]
+    if import_folder:
+        lines += ["# What the service imports its modules from."]
         lines += [f"sys.path.insert(0, os.path.join(os.path.dirname(__file__), {import_folder!r}))"]
     created = f"{attribute}()" if is_factory else attribute
-    lines += ["", f"lambda_handler = import_module({module!r}).{created}.lambda_handler", ""]
+    lines += ["# Before the import: the service may read its variables then.", "resolve_environment()"]
+    lines += [f"lambda_handler = import_module({module!r}).{created}.lambda_handler", ""]
     (tree / f"{ENTRY_MODULE}.py").write_text("\n".join(lines), encoding="utf-8")
