@@ -27,6 +27,9 @@ _ARCHIVE_ONLY = ("arch", "ignore", "layer_provides", "module_name")
 @click.option("--key", type=TEXT, help="S3 key of the archive; the content hash is inserted before the extension.")
 @account_options
 @terraform_options
+@click.option(
+    "--env", type=TEXT, metavar="NAME", multiple=True, help="Variable of this shell for the function; repeatable."
+)
 @click.option("--layers", type=TEXT, metavar="ARN", multiple=True, help="Layer of the function; repeatable.")
 @click.option("--memory-size", type=int, metavar="MB", help="Memory of the function.  [default: AWS's, 128]")
 @click.option("--timeout", type=int, metavar="SECONDS", help="Timeout of the function.  [default: AWS's, 3]")
@@ -61,6 +64,7 @@ def deploy(
     profile_name: str | None,
     region: str | None,
     local: str | None,
+    env: tuple[str, ...],
     terraform: str | None,
     terraform_dir: Path | None,
     dry: bool,
@@ -75,7 +79,7 @@ def deploy(
         raise CommandError("--dry and --plan cannot be combined: --plan connects to AWS, --dry does not.")
     if local is not None:
         options |= _local_defaults(click.get_current_context())
-    target, location = open_target(project, profile_name, region, local)
+    target, location = open_target(project, profile_name, region, local, env)
     directory = terraform_directory(project, terraform_dir)
     stack_options = {name: value for name, value in options.items() if name not in _ARCHIVE_ONLY}
     deploy_options = DeployOptions(architecture=options["arch"], region=target.region, **stack_options)

@@ -44,7 +44,7 @@ def routes(project: Project, sort: str, as_json: bool, document: str | None) -> 
         raise CommandError("--json cannot be combined with --openapi.")
     # Only the result goes to stdout, not what the service prints.
     with redirect_stdout(sys.stderr):
-        service, _, _ = load_service(project, "entries")
+        service, _, _ = load_service(project, "entries", resolve=False)
     if document is not None:
         _write_document(openapi(service), document)
         return
