@@ -5,6 +5,7 @@
     ├── RequestContextError         `request` is used without a current request
     ├── ReturnError                 an entry, a hook or a handler returned an invalid value
     ├── UnknownEndpoint             `url_for` cannot build the URL
+    ├── UnresolvedReference         the value `ssm:/path` or `secret:NAME` of a variable cannot be read
     ├── LambdaError                 a Lambda event fails
     │   ├── AuthorizerError         `token_authorizer` failed, or its principal is invalid
     │   ├── AsyncCallError          an asynchronous call is invalid
@@ -66,6 +67,13 @@ class ReturnError(CoWorksError, TypeError):
 
 class UnknownEndpoint(CoWorksError, LookupError):
     """No entry has this endpoint, or its path cannot be built from the given parameters."""
+
+
+class UnresolvedReference(CoWorksError):
+    """The value `ssm:/path` or `secret:NAME` of an environment variable is invalid or cannot be read.
+
+    The message names the variable and the reference, never the value that it refers to.
+    """
 
 
 class LambdaError(CoWorksError):

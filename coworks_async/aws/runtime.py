@@ -43,7 +43,7 @@ class Runtime:
         connection = current.get()
         if self.is_busy and connection is not None and connection[0].get("app") is self.app:
             raise RuntimeError("An entry called the handler of its own service, which would wait for that entry.")
-        if _has_running_loop():
+        if has_running_loop():
             raise RuntimeError("The handler was called in a running event loop, which it would block.")
         with self._lock:
             self.is_busy = True
@@ -89,7 +89,7 @@ class Runtime:
             self._sigterm = SigtermHandler(self)
 
 
-def _has_running_loop() -> bool:
+def has_running_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -53,18 +53,23 @@ class AppLocation:
     file: Path | None = None
 
 
-def load_service(project: Project, feature: str = "a Lambda handler") -> "tuple[TechMicroService, AppLocation, str]":
+def load_service(
+    project: Project, feature: str = "a Lambda handler", *, local: bool = True, resolve: bool = True
+) -> "tuple[TechMicroService, AppLocation, str]":
     """Load the environment files and the service; return it with its location and the stage.
 
-    If the app is another ASGI app, the error names the missing feature.
+    If the app is another ASGI app, the error names the missing feature. `local` and `resolve` are those of
+    `load_environment`.
     """
-    app, location, stage = load_project_app(project)
+    app, location, stage = load_project_app(project, local=local, resolve=resolve)
     return require_service(app, location, feature), location, stage
 
 
-def load_project_app(project: Project) -> "tuple[ASGIApp, AppLocation, str]":
+def load_project_app(
+    project: Project, *, local: bool = True, resolve: bool = True
+) -> "tuple[ASGIApp, AppLocation, str]":
     """Load the environment files and the app; return it with its location and the stage."""
-    stage = load_environment(project)
+    stage = load_environment(project, local=local, resolve=resolve)
     location = locate_app(project.app_spec(), project.directory)
     return load_app(location), location, stage
 
@@ -98,13 +103,13 @@ def load_app(location: AppLocation) -> "ASGIApp":
     sys.path[:] = [*folders, *(path for path in sys.path if path not in folders)]
     module = _import_module(location)
     name = location.attribute or find_default_name(module)
-    with _user_code(f"Cannot find {name!r} in {location.module!r}"):
+    with user_code(f"Cannot find {name!r} in {location.module!r}"):
         try:
             value = attrgetter(name)(module)
         except AttributeError as error:
             raise CommandError(f"{module.__name__!r} has no {name!r}. {_suggest_apps(module)}") from error
     if is_factory(value):
-        with _user_code(f"Cannot create the app with '{location.module}:{name}'"):
+        with user_code(f"Cannot create the app with '{location.module}:{name}'"):
             value = value()
         name = f"{name}()"
     if is_asgi(value):
@@ -165,7 +170,7 @@ def _locate_file(spec: str, target: str, attribute: str | None, directory: Path)
 
 def _import_module(location: AppLocation) -> ModuleType:
     importlib.invalidate_caches()
-    with _user_code(f"Cannot import {location.module!r}"):
+    with user_code(f"Cannot import {location.module!r}"):
         try:
             module = importlib.import_module(location.module)
         except ModuleNotFoundError as error:
@@ -236,7 +241,7 @@ def _accepts(value: object, count: int) -> bool:
 
 
 @contextmanager
-def _user_code(problem: str) -> Iterator[None]:
+def user_code(problem: str) -> Iterator[None]:
     """Print the traceback of an error in the user's code, without our frames, and raise `CommandError`."""
     try:
         yield

@@ -72,11 +72,32 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Stages:
+    """The names of the stages that a project has."""
+
+    names: tuple[str, ...]
+    location: SourceLocation
+
+    def check(self, stage: str, location: SourceLocation | None = None) -> None:
+        """Raise `CommandError`, at the location of the name, for a stage that is not listed."""
+        if stage not in self.names:
+            raise (location or self.location).error(format_unknown_name("No such stage", stage, self.names))
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A parsed config file. Without a file, `file` is None and there are no sections."""
+    """A parsed config file. Without a file, `file` is None and there are no sections.
+
+    Without `stages`, every stage is accepted.
+    """
 
     file: str | None = None
     sections: tuple[Section, ...] = ()
+    stages: Stages | None = None
+
+    def check_stage(self, stage: str) -> None:
+        if self.stages is not None:
+            self.stages.check(stage)
 
     def find_sections(self, command: str, stage: str) -> tuple[Section, ...]:
         """Return the sections of a command in a stage; later ones override earlier ones."""
@@ -103,7 +124,7 @@ class ConfigFile:
 
 def read_config_file(path: Path) -> ConfigFile:
     file = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-    return ConfigFile(file, tuple(_parse(read_text(Path(file), "config file"), file)))
+    return _parse(read_text(Path(file), "config file"), file)
 
 
 class _Loader(yaml.SafeLoader):
@@ -128,10 +149,10 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-def _parse(text: str, file: str) -> list[Section]:
+def _parse(text: str, file: str) -> ConfigFile:
     try:
         root = _Loader(text, file).get_single_node()
-        return list(_parse_root(root)) if root is not None else []
+        return _parse_root(root, file) if root is not None else ConfigFile(file)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
@@ -144,24 +165,45 @@ def _parse(text: str, file: str) -> list[Section]:
         raise CommandError(f"{file}: Invalid YAML: nested too deeply.") from error
 
 
-def _parse_root(root: yaml.Node) -> Iterator[Section]:
-    top = _parse_mapping(root, "The config file", ("version", "commands", "workspaces"))
+def _parse_root(root: yaml.Node, file: str) -> ConfigFile:
+    top = _parse_mapping(root, "The config file", ("version", "stages", "commands", "workspaces"))
     if "version" in top:
         version = top["version"][1]
         if version.value != VERSION:
             shown = f" {version.value!r}" if isinstance(version, yaml.ScalarNode) else ""
             raise _locate(version).error(f"Unsupported version{shown}. Expected {VERSION}.")
-    if "commands" in top:
-        yield from _parse_commands(top["commands"][1], None)
+    stages = _parse_stages(*top["stages"]) if "stages" in top else None
+    sections = [*_parse_commands(top["commands"][1], None)] if "commands" in top else []
     if "workspaces" in top:
-        for stage, (key, node) in _parse_mapping(top["workspaces"][1], "'workspaces'").items():
-            try:
-                check_stage(stage)
-            except CommandError as error:
-                raise _locate(key).error(str(error)) from error
-            workspace = _parse_mapping(node, f"Workspace {stage!r}", ("commands",))
-            if "commands" in workspace:
-                yield from _parse_commands(workspace["commands"][1], stage)
+        sections += _parse_workspaces(top["workspaces"][1], stages)
+    return ConfigFile(file, tuple(sections), stages)
+
+
+def _parse_stages(key: yaml.Node, node: yaml.Node) -> Stages:
+    location, items = _locate(key), _parse_value(node, "stages")
+    names = [item.text for item in (items if isinstance(items, tuple) else (items,)) if isinstance(item, Scalar)]
+    if not names or (isinstance(items, tuple) and len(names) != len(items)):
+        raise location.error("Invalid value for 'stages'. Expected a list of stages.")
+    for name in names:
+        _check_stage(name, location)
+    return Stages(tuple(names), location)
+
+
+def _parse_workspaces(node: yaml.Node, stages: Stages | None) -> Iterator[Section]:
+    for stage, (key, value) in _parse_mapping(node, "'workspaces'").items():
+        _check_stage(stage, _locate(key))
+        if stages is not None:
+            stages.check(stage, _locate(key))
+        workspace = _parse_mapping(value, f"Workspace {stage!r}", ("commands",))
+        if "commands" in workspace:
+            yield from _parse_commands(workspace["commands"][1], stage)
+
+
+def _check_stage(stage: str, location: SourceLocation) -> None:
+    try:
+        check_stage(stage)
+    except CommandError as error:
+        raise location.error(str(error)) from error
 
 
 def _parse_commands(node: yaml.Node, workspace: str | None) -> Iterator[Section]:

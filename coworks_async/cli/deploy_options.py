@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 
 import click
@@ -28,13 +29,16 @@ class ConsoleListener:
 
 
 def open_target(
-    project: Project, profile_name: str | None, region: str | None, local: str | None
+    project: Project, profile_name: str | None, region: str | None, local: str | None, env: Sequence[str] = ()
 ) -> tuple[StageTarget, AppLocation]:
-    """Load the service, and configure this process for its AWS account or emulator."""
-    variables = read_stage_variables(project)
+    """Load the service, and configure this process for its AWS account or emulator.
+
+    `env` contains the names of the variables that the function gets from this process.
+    """
+    variables = read_stage_variables(project, env)
     # Output of the service's import is not part of the command's output.
     with redirect_stdout(sys.stderr):
-        service, location, stage = load_service(project)
+        service, location, stage = load_service(project, local=False, resolve=False)
     if local is not None:
         if not local.startswith(("http://", "https://")):
             raise CommandError(f"--local: {local!r} is not a URL. Example: {EMULATOR_URL}.")

@@ -28,7 +28,9 @@ from coworks_async.cli.project import (
     check_stage,
     default_directory,
     find_config_file,
+    find_root,
     find_stage,
+    get_config_name,
 )
 from coworks_async.exceptions import CommandError
 
@@ -91,7 +93,9 @@ class CommandGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        typed = args[0]
+        typed, config = args[0], get_config(ctx)
+        if config is not None and not ctx.resilient_parsing:
+            config.check_stage(find_stage(get_project(ctx)))
         try:
             name, command, rest = super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -99,12 +103,13 @@ class CommandGroup(click.Group):
             if typed.startswith("-"):
                 raise
             raise CommandError(format_unknown_name("No such command", typed, self.list_commands(ctx))) from error
-        config = get_config(ctx)
         if name is not None and command is not None and config is not None and not ctx.resilient_parsing:
             if isinstance(command, BrokenCommand):
                 raise command.reason
-            settings = find_settings(command, name, config, find_stage(get_project(ctx)))
-            ctx.default_map = {name: {key: convert(*found) for key, found in settings.items()}}
+            project = get_project(ctx)
+            settings = find_settings(command, name, config, find_stage(project))
+            values = {key: (option, convert(option, setting)) for key, (option, setting) in settings.items()}
+            ctx.default_map = {name: {key: _locate_path(*found, project.root) for key, found in values.items()}}
             ctx.meta[LOCATIONS] = {key: setting.location for key, (_, setting) in settings.items()}
         return name, command, rest
 
@@ -163,8 +168,27 @@ class CommandGroup(click.Group):
 
 def get_project(context: click.Context) -> Project:
     values = context.params
-    directory = values.get("project_dir") or default_directory()
-    return Project(directory=Path(directory).resolve(), app=values.get("app"), env_file=values.get("env_file"))
+    directory, root = values.get("project_dir"), Path.cwd()
+    if directory is None:
+        root = find_root(_get_config_name(context))
+        directory = default_directory(root)
+    return Project(directory.resolve(), values.get("app"), values.get("env_file"), root)
+
+
+def _get_config_name(context: click.Context) -> str:
+    # While a shell completes a line, an invalid value is None.
+    name = context.params["config_file"] or DEFAULT_CONFIG_FILE
+    return get_config_name(name, context.params["config_file_suffix"])
+
+
+def _locate_path(option: click.Option, value: Any, root: Path) -> Any:
+    """Return a value of the config file. Paths in a file above the current directory are relative to that file."""
+    if not isinstance(option.type, click.Path) or root == Path.cwd():
+        return value
+    if isinstance(value, list):
+        return [_locate_path(option, each, root) for each in value]
+    # A dash is the standard input.
+    return value if value == "-" else str(root / value)
 
 
 def get_config(context: click.Context) -> "ConfigFile | None":
@@ -183,13 +207,8 @@ def get_config(context: click.Context) -> "ConfigFile | None":
 
 def _read_config(context: click.Context) -> "ConfigFile | None":
     sources = [context.get_parameter_source(option) for option in ("config_file", "config_file_suffix")]
-    path = find_config_file(
-        get_project(context).directory,
-        # While a shell completes a line, an invalid value is None.
-        context.params["config_file"] or DEFAULT_CONFIG_FILE,
-        context.params["config_file_suffix"],
-        required=any(source is not ParameterSource.DEFAULT for source in sources),
-    )
+    required = any(source is not ParameterSource.DEFAULT for source in sources)
+    path = find_config_file(get_project(context), _get_config_name(context), required=required)
     if path is None:
         return None
     # Imports yaml, which a project without a config file does not need.
@@ -235,7 +254,6 @@ def _print_version(context: click.Context, parameter: click.Parameter, value: bo
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     envvar=DIRECTORY_VARIABLE,
     show_envvar=True,
-    default=default_directory,
     show_default="'tech' if it exists, else '.'",
     is_eager=True,
     help="The directory of the service's modules, put first on the import path.",
@@ -250,7 +268,7 @@ def _print_version(context: click.Context, parameter: click.Parameter, value: bo
     default=DEFAULT_CONFIG_FILE,
     show_default=True,
     is_eager=True,
-    help="The config file, in the project directory or else in the current one.",
+    help="The config file, in the project directory, the current one or above it.",
 )
 @click.option(
     "--config-file-suffix",

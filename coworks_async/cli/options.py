@@ -92,7 +92,7 @@ def _share(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 # Options that choose an AWS account.
 account_options = _share(
-    click.option("--profile-name", type=TEXT, metavar="NAME", help="Profile of your AWS configuration."),
+    click.option("--profile-name", "--profile", type=TEXT, metavar="NAME", help="Profile of your AWS configuration."),
     click.option("--region", type=TEXT, help="AWS region.  [default: AWS_REGION, else the profile's]"),
     click.option(
         "--local",

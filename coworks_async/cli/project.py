@@ -2,11 +2,13 @@
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 
-from coworks_async.exceptions import CommandError
+from coworks_async.aws.references import find_references, read_references
+from coworks_async.exceptions import CommandError, UnresolvedReference
 
 TERRAFORM_DIRECTORY = "terraform"
 
@@ -15,6 +17,9 @@ APP_VARIABLE = "CWS_APP"
 DIRECTORY_VARIABLE = "CWS_PROJECT_DIR"
 DEFAULT_STAGE = "dev"
 DEFAULT_APP = "app:app"
+
+LOCAL_FILE = ".env.local"
+"""The environment file of one machine. It is never deployed."""
 
 _STAGE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -27,28 +32,56 @@ class Project:
         directory: the absolute path of the project directory.
         app: `--app` as typed, if given.
         env_file: `--env-file`, if given.
+        root: the folder of the config file if that is above the current one, else the current one.
     """
 
     directory: Path
     app: str | None = None
     env_file: Path | None = None
+    root: Path = field(default_factory=Path.cwd)
 
     def app_spec(self) -> str:
         """Return the app to load. Call it after `load_environment`: `.env` may name the app."""
         return self.app or os.environ.get(APP_VARIABLE) or os.environ.get("FLASK_APP") or DEFAULT_APP
 
+    def find_file(self, name: str) -> Path | None:
+        """Find a file in the project directory, the current one, or above it up to `root`; the first one counts."""
+        current = Path.cwd()
+        above = [folder for folder in current.parents if folder.is_relative_to(self.root)]
+        # Not a directory: one named `.env` is usually a virtual environment.
+        return next((path for folder in (self.directory, current, *above) if (path := folder / name).is_file()), None)
 
-def default_directory() -> Path:
-    """Return `tech` if that directory exists, else the current directory."""
-    return Path("tech") if Path("tech").is_dir() else Path(".")
+
+def find_root(config_name: str) -> Path:
+    """Return the nearest folder with the config file, from the current one upwards, or else the current one.
+
+    The search ends at the root of the repository and at the home directory. Another user's file above the current
+    directory does not count, because a config file can name code to run.
+    """
+    current, home = Path.cwd(), Path(os.path.expanduser("~"))
+    for folder in (current, *current.parents):
+        path = folder / config_name
+        if path.is_file():
+            return folder if path.stat().st_uid == current.stat().st_uid else current
+        if folder == home or (folder / ".git").exists():
+            break
+    return current
 
 
-def find_config_file(directory: Path, name: str, suffix: str, *, required: bool) -> Path | None:
-    """Find the config file in the project directory or else in the current one."""
-    full = name if name.endswith((".yml", ".yaml")) else name + suffix
-    path = _find_file(directory, full)
+def default_directory(root: Path) -> Path:
+    """Return the directory `tech` of the current directory or of the root if there is one, else the current one."""
+    current = Path.cwd()
+    return next((path for folder in (current, root) if (path := folder / "tech").is_dir()), current)
+
+
+def get_config_name(name: str, suffix: str) -> str:
+    return name if name.endswith((".yml", ".yaml")) else name + suffix
+
+
+def find_config_file(project: Project, name: str, *, required: bool) -> Path | None:
+    path = project.find_file(name)
     if path is None and required:
-        raise CommandError(f"Config file {full!r} not found in {directory} or {Path.cwd()}.")
+        raise CommandError(f"Config file {name!r} not found in {project.directory} or {Path.cwd()}.")
     return path
 
 
@@ -56,58 +89,90 @@ def check_stage(stage: str) -> str:
     """Return the stage if it is valid in file names, Lambda function names and API Gateway stages."""
     if _STAGE.fullmatch(stage) is None:
         raise CommandError(f"Invalid stage {stage!r}. Use letters, digits, '-' and '_'.")
+    # File names may ignore case.
+    if f".env.{stage}".lower() == LOCAL_FILE:
+        raise CommandError(f"Invalid stage {stage!r}. {LOCAL_FILE} is the file of one machine, and is never deployed.")
     return stage
 
 
 def find_stage(project: Project) -> str:
     """Return the stage: `CWS_STAGE` of the process or of `.env`, else `dev`. Nothing is loaded into the process."""
-    stage, file = os.environ.get(STAGE_VARIABLE), _find_file(project.directory, ".env")
+    stage, file = os.environ.get(STAGE_VARIABLE), project.find_file(".env")
     if not stage and file is not None:
         stage = _parse(_read_env_file(file)).get(STAGE_VARIABLE)
     return check_stage(stage or DEFAULT_STAGE)
 
 
-def load_environment(project: Project) -> str:
+def load_environment(project: Project, *, local: bool = True, resolve: bool = True) -> str:
     """Load the environment files into the process and return the stage.
 
-    The files are `.env`, `.env.<stage>` and `--env-file`; later files override earlier ones. The first two are looked
-    up in the project directory, then in the current one. Variables that are already set keep their value.
+    The files are `.env`, `.env.<stage>`, `.env.local` and `--env-file`; later files override earlier ones. Variables
+    that are already set keep their value.
+
+    Args:
+        project: the project of the command.
+        local: whether to load `.env.local`. A command that deploys does not.
+        resolve: whether to read the parameters and secrets that the variables name, as the deployed function does.
 
     Raises:
-        CommandError: a file cannot be read or parsed, or the stage is invalid.
+        CommandError: a file cannot be read or parsed, the stage is invalid, or a reference cannot be resolved.
     """
     # Set first, so that `.env.v1` cannot change the stage that selected it.
     stage = os.environ[STAGE_VARIABLE] = find_stage(project)
-    text = _read_env_files(project, stage)
+    text = _read_env_files(project, stage, local=local)
     if text:
         # Slow to import.
         from dotenv import load_dotenv
 
         load_dotenv(stream=StringIO(text), override=False)
+        if resolve:
+            _resolve_references(_parse(text))
     return stage
 
 
-def read_stage_variables(project: Project) -> dict[str, str]:
-    """Return the variables of the environment files, for the Lambda function. The values are secret.
+def read_stage_variables(project: Project, shell_names: Sequence[str] = ()) -> dict[str, str]:
+    """Return the variables of the Lambda function: those of the environment files and of `--env`. They are secret.
 
     Unlike in `load_environment`, a file overrides the process, also inside `${NAME}`, so that the same files give the
-    same function on every machine. `CWS_STAGE` is omitted. Call this before `load_environment`: afterwards a value that
-    refers to itself (`PATH=${PATH}:/opt`) would be expanded twice.
+    same function on every machine. Only `shell_names` are taken from the process. `CWS_STAGE` is omitted. Call this
+    before `load_environment`: afterwards a value that refers to itself (`PATH=${PATH}:/opt`) would be expanded twice.
     """
-    values = _parse(_read_env_files(project, find_stage(project)))
-    return {name: value for name, value in values.items() if value is not None and name != STAGE_VARIABLE}
+    if project.env_file is not None and project.env_file.name.lower() == LOCAL_FILE:
+        raise CommandError(f"--env-file: {LOCAL_FILE} is never deployed. Use another file, or --env NAME.")
+    shell = {name: _read_shell_variable(name) for name in shell_names}
+    values = _parse(_read_env_files(project, find_stage(project), local=False, omitted=shell))
+    files = {name: value for name, value in values.items() if value is not None and name != STAGE_VARIABLE}
+    return files | shell
 
 
-def _read_env_files(project: Project, stage: str) -> str:
+def _read_shell_variable(name: str) -> str:
+    name, separator, _ = name.partition("=")
+    if separator:
+        # A value on the command line would be visible to others, so it is not shown either.
+        raise CommandError(f"--env: the value of {name!r} comes from the shell. Use --env {name}.")
+    if name == STAGE_VARIABLE:
+        raise CommandError(f"--env: {STAGE_VARIABLE} is the stage. Use --stage.")
+    value = os.environ.get(name)
+    # An unset secret of a CI service is an empty variable.
+    if not value:
+        problem = "not set" if value is None else "empty"
+        raise CommandError(f"--env: {name!r} is {problem} in the shell. Export it first.")
+    return value
+
+
+def _resolve_references(names: Iterable[str]) -> None:
+    """Replace the references in variables of this process by their values."""
+    try:
+        os.environ.update(read_references(find_references({name: os.environ[name] for name in names})))
+    except UnresolvedReference as error:
+        raise CommandError(f"{error} To run without AWS, set the variable in {LOCAL_FILE}.") from error
+
+
+def _read_env_files(project: Project, stage: str, *, local: bool, omitted: Collection[str] = ()) -> str:
     """Return all environment files as one text, so that `${NAME}` can refer to an earlier file."""
-    files = [_find_file(project.directory, ".env"), _find_file(project.directory, f".env.{stage}"), project.env_file]
-    return "\n".join(_read_env_file(file) for file in files if file is not None)
-
-
-def _find_file(directory: Path, name: str) -> Path | None:
-    """Find a file in the project directory or else in the current one."""
-    # Not a directory: one named `.env` is usually a virtual environment.
-    return next((path for folder in (directory, Path.cwd()) if (path := folder / name).is_file()), None)
+    names = [".env", f".env.{stage}", *([LOCAL_FILE] if local else [])]
+    files = [*map(project.find_file, names), project.env_file]
+    return "\n".join(_read_env_file(file, omitted) for file in files if file is not None)
 
 
 def terraform_directory(project: Project, terraform_dir: Path | None) -> Path:
@@ -125,17 +190,20 @@ def read_text(path: Path, kind: str) -> str:
         raise CommandError(f"{kind.capitalize()} {path} is not valid UTF-8.") from error
 
 
-def _read_env_file(path: Path) -> str:
+def _read_env_file(path: Path, omitted: Collection[str] = ()) -> str:
+    """Return the text of a file without the lines that set omitted names."""
     # Slow to import.
     from dotenv.parser import parse_stream
 
-    text = read_text(path, "environment file")
-    for binding in parse_stream(StringIO(text)):
+    lines = []
+    for binding in parse_stream(StringIO(read_text(path, "environment file"))):
         bare = binding.key is not None and binding.value is None
         if binding.error or bare or "\0" in binding.original.string:
             # The line is not shown: it may contain a secret.
             raise CommandError(f"Environment file {path}, line {binding.original.line}: expected NAME=value.")
-    return text
+        if binding.key not in omitted:
+            lines.append(binding.original.string)
+    return "".join(lines)
 
 
 def _parse(text: str) -> dict[str, str | None]:

@@ -54,7 +54,7 @@ class StageTarget:
 
     service: TechMicroService
     stage: str
-    # Values of the environment files, which are secret.
+    # Values of the environment files and of `--env`, which are secret.
     variables: Mapping[str, str]
     region: str | None = None
     # None for AWS itself.
@@ -98,7 +98,7 @@ class Deployer:
         terraform: str | None = None,
     ) -> None:
         self.target = target
-        self.stack = create_stack(target.service, target.stage, options)
+        self.stack = create_stack(target.service, target.stage, options, target.variables)
         self.directory = directory
         self.stage_directory = stage_directory(
             directory, self.stack.service, target.stage, emulator=target.emulator_url is not None

@@ -2,10 +2,12 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from coworks_async.aws.references import Reference, find_references
 from coworks_async.deploy.options import TAG, TAG_CHARACTERS, DeployOptions, check_options
-from coworks_async.exceptions import CommandError
+from coworks_async.exceptions import CommandError, UnresolvedReference
 from coworks_async.gateway.routes import GatewayDescription, describe_gateway
 from coworks_async.service import TechMicroService
 
@@ -65,6 +67,8 @@ class Stack:
     # Where the responses of those calls may be stored: key prefixes by bucket.
     store_in: tuple[tuple[str, tuple[str, ...]], ...]
     domain: Domain | None
+    # The parameters and secrets that the function reads when it starts.
+    references: tuple[Reference, ...] = ()
     # Content hash of the archive; empty before it is built.
     archive_hash: str = ""
 
@@ -114,8 +118,13 @@ class Stack:
         }
 
 
-def create_stack(app: TechMicroService, stage: str, options: DeployOptions) -> Stack:
-    """Describe a stage of a service, or raise `CommandError` if AWS does not accept an option or the service name."""
+def create_stack(
+    app: TechMicroService, stage: str, options: DeployOptions, variables: Mapping[str, str] | None = None
+) -> Stack:
+    """Describe a stage of a service with its variables.
+
+    An option, a service name or a variable that AWS does not accept is a `CommandError`.
+    """
     check_options(options)
     if not app.name or not TAG.fullmatch(app.name):
         raise CommandError(f"The service name {app.name!r} is not a valid AWS tag. Use {TAG_CHARACTERS}")
@@ -129,6 +138,7 @@ def create_stack(app: TechMicroService, stage: str, options: DeployOptions) -> S
         # Only asynchronous calls store responses.
         store_in=tuple((name, tuple(app.store_in[name])) for name in sorted(app.store_in)) if is_background else (),
         domain=_parse_domain(options),
+        references=_find_references(variables or {}),
     )
     name = stack.function_name
     if len(name) > _MAX_FUNCTION_NAME:
@@ -137,6 +147,13 @@ def create_stack(app: TechMicroService, stage: str, options: DeployOptions) -> S
             'Shorten the service name, TechMicroService(name="…"), or the stage.'
         )
     return stack
+
+
+def _find_references(variables: Mapping[str, str]) -> tuple[Reference, ...]:
+    try:
+        return tuple(find_references(variables))
+    except UnresolvedReference as error:
+        raise CommandError(str(error)) from error
 
 
 def function_prefix(service: str) -> str:

@@ -30,14 +30,15 @@ def install_program(folder: Path) -> Path:
 
 
 @contextmanager
-def emulator(program: Path) -> Iterator[str]:
-    """Start an emulator and yield its URL."""
+def emulator(program: Path, *, checks_rights: bool = False) -> Iterator[str]:
+    """Start an emulator and yield its URL. With `checks_rights`, a function has only the rights of its role."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CWS_", "COVERAGE_"))
     }
     environment |= {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_REGION": "eu-west-1"}
+    environment["AUTH"] = str(checks_rights).lower()
     with TemporaryDirectory() as folder:
         environment |= {"TMPDIR": folder, "LOG_LEVEL": "WARNING", "HOME": folder}
         with Path(folder, "log").open("wb") as log:

@@ -37,6 +37,9 @@ FILES = {
     "itself.yml": "commands: {run: {host: &one [*one]}}\n",
     "argument.yml": "commands:\n  new: {name: fromfile}\n",
     "stage.yml": "workspaces:\n  a b: {}\n",
+    "stages.yml": "stages: [staging, prod]\n",
+    ".env.local": "",
+    "references": "TOKEN=ssm:/shop/token\n",
     "value.yml": "commands:\n  run:\n    port: abc\n",
     "empty.yml": "commands:\n  run:\n    host: ''\n",
     "typo.yml": "commands: {deploy: {buket: a}}\n",
@@ -71,6 +74,7 @@ def create_invalid_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("AWS_CONFIG_FILE", str(project / "absent"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(project / "absent"))
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
 def split(command: str) -> list[str]:

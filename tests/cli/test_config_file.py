@@ -116,7 +116,7 @@ def test_a_class_adds_a_command_in_the_stages_that_name_it(write: Write) -> None
         ("version:\n", "1: Unsupported version ''. Expected 3."),
         ("- run\n", "1: The config file is not a mapping. Expected 'name: value' lines."),
         ("comands: {}\n", "1: Unknown key 'comands'. Did you mean 'commands'?"),
-        ("other: {}\n", "1: Unknown key 'other'. Choose from: commands, version, workspaces."),
+        ("other: {}\n", "1: Unknown key 'other'. Choose from: commands, stages, version, workspaces."),
         ("commands: [run]\n", "1: 'commands' is not a mapping. Expected 'name: value' lines."),
         ("commands: {run: 5000}\n", "1: Command 'run' is not a mapping. Expected 'name: value' lines."),
         ("commands: {run: true}\n", "1: Command 'run' is not a mapping. Expected 'name: value' lines."),
@@ -128,6 +128,13 @@ def test_a_class_adds_a_command_in_the_stages_that_name_it(write: Write) -> None
         ("commands: {run: {port: !mine aa}}\n", "1: Invalid value for 'port'. Expected a value or a list"),
         ("commands: {run: {[a]: 1}}\n", "1: Invalid key. Expected 'name: value'."),
         ("commands:\n  run:\n    a-b: 1\n    a_b: 2\n", "4: Duplicate key 'a_b', first used on line 3."),
+        ("stages:\n", "1: Invalid value for 'stages'. Expected a list of stages."),
+        ("stages: []\n", "1: Invalid value for 'stages'. Expected a list of stages."),
+        ("stages: [dev, [a]]\n", "1: Invalid value for 'stages'. Expected a list of stages."),
+        ("stages: {a: 1}\n", "1: Invalid value for 'stages'. Expected a value or a list of values."),
+        ("\nstages: [a b]\n", "2: Invalid stage 'a b'. Use letters, digits, '-' and '_'."),
+        ("stages: [dev, local]\n", "1: Invalid stage 'local'. .env.local is the file of one machine"),
+        ("workspaces:\n  prd:\nstages: [dev, prod]\n", "2: No such stage 'prd'. Did you mean 'prod'?"),
         ("commands: {a: {class: cmd}}\n", "1: Invalid class of 'a'. Expected 'module.attribute'."),
         ("commands: {a: {class: [b.c]}}\n", "1: Invalid class of 'a'. Expected 'module.attribute'."),
     ],
@@ -136,6 +143,24 @@ def test_an_error_is_one_line_with_the_line_number(text: str, expected: str, wri
     message = get_error(write, text)
     assert message.startswith(f"project.cws.yml:{expected}")
     assert "\n" not in message
+
+
+def test_only_listed_stages_are_accepted(write: Write) -> None:
+    config = read(write, "version: 3\nstages: [dev, prod]\nworkspaces: {prod: }\n")
+    for stage in ("dev", "prod"):
+        config.check_stage(stage)
+    with pytest.raises(CommandError) as caught:
+        config.check_stage("prd")
+    assert str(caught.value) == "project.cws.yml:2: No such stage 'prd'. Did you mean 'prod'?"
+
+
+def test_stages_can_be_a_single_name(write: Write) -> None:
+    with pytest.raises(CommandError, match=r"No such stage 'dev'\. Choose from: 1\.$"):
+        read(write, "stages: 1\n").check_stage("dev")
+
+
+def test_without_stages_every_stage_is_accepted(write: Write) -> None:
+    read(write, "version: 3\n").check_stage("prd")
 
 
 def test_an_invalid_character_is_an_error(write: Write) -> None:

@@ -50,7 +50,7 @@ lazy.add_command(click.Command("secret", hidden=True))
 def get_project(*arguments: str, **environment: str) -> Project:
     """Return the global options as a command receives them."""
     seen: list[Project] = []
-    group = CommandGroup("seen", lazy_commands={}, params=cws.params, callback=cws.callback)
+    group = CommandGroup("seen", lazy_commands=COMMANDS, params=cws.params, callback=cws.callback)
     group.command("keep")(click.pass_obj(seen.append))
     result = CliRunner(env=environment).invoke(group, [*arguments, "keep"])
     assert result.exit_code == 0, result.output
@@ -264,6 +264,46 @@ def test_the_default_project_directory_is_tech_if_it_exists(project: Path, monke
     assert get_project("-p", ".").directory == project
     assert get_project(CWS_PROJECT_DIR=".").directory == project
     assert get_project("-p", "tech", CWS_PROJECT_DIR=".").directory == project / "tech"
+
+
+def test_inside_a_project_the_config_file_and_the_project_directory_are_those_of_its_root(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "project.cws.yml").write_text("commands: {run: {port: common}}")
+    (project / "team.cws.yml").write_text("commands: {run: {port: team}}")
+    for name in ("tech/deep", "tests"):
+        (project / name).mkdir(parents=True)
+        monkeypatch.chdir(project / name)
+        assert (get_project().directory, get_project().root) == (project / "tech", project)
+        assert port("run") == "common"
+        assert port("-c", "team", "run") == "team"
+        assert get_project("-c", "team.cws.yml").root == project
+        # A named directory need not be in this project.
+        assert get_project("-p", ".").directory == get_project("-p", ".").root == project / name
+        assert port("-p", ".", "run", "--port", "line") == "line"
+
+
+@click.command()
+@click.option("--file", type=click.Path())
+@click.option("--files", type=click.Path(), multiple=True)
+@click.option("--word")
+def show_paths(file: str, files: tuple[str, ...], word: str) -> None:
+    click.echo(f"{file} {' '.join(files)} {word}")
+
+
+def test_inside_a_project_paths_in_the_config_file_are_relative_to_its_folder(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = CommandGroup("paths", lazy_commands={}, params=cws.params, callback=cws.callback)
+    group.add_command(show_paths, "show")
+    (project / "project.cws.yml").write_text("commands: {show: {file: a, files: [b, -], word: c}}")
+    (project / "tech").mkdir()
+    outputs = []
+    for folder in (project, project / "tech"):
+        monkeypatch.chdir(folder)
+        outputs.append(CliRunner().invoke(group, ["show"]).output)
+    assert outputs == ["a b - c\n", f"{project}/a {project}/b - c\n"]
+    assert CliRunner().invoke(group, ["show", "--file", "line"]).output == f"line {project}/b - c\n"
 
 
 def test_the_app_option_overrides_cws_app_which_overrides_flask_app() -> None:

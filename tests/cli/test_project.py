@@ -1,12 +1,24 @@
 """Find the config file; find and load the environment files."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from coworks_async.cli.project import Project, find_config_file, find_stage, load_environment, read_stage_variables
+from coworks_async.cli.project import (
+    Project,
+    check_stage,
+    default_directory,
+    find_config_file,
+    find_root,
+    find_stage,
+    get_config_name,
+    load_environment,
+    read_stage_variables,
+)
 from coworks_async.exceptions import CommandError
+from tests.aws.fake_stores import FakeStores, fake_stores
 from tests.cli.conftest import Write
 
 
@@ -61,6 +73,41 @@ def test_the_explicit_file_overrides_the_others(write: Write, project: Path) -> 
     write(".env", "FIRST=common\nSECOND=common\n")
     load(project, write("more", "SECOND=more\n"))
     assert (os.environ["FIRST"], os.environ["SECOND"]) == ("common", "more")
+
+
+def test_the_file_of_the_machine_overrides_those_of_the_stage_and_not_the_explicit_one(
+    write: Write, project: Path
+) -> None:
+    write(".env", "FIRST=common\nSECOND=common\nTHIRD=common\n")
+    write(".env.dev", "SECOND=dev\nTHIRD=dev\n")
+    write(".env.local", "SECOND=local\nTHIRD=local\nCWS_STAGE=v1\n")
+    assert load(project, write("more", "THIRD=more\n")) == "dev"
+    assert [os.environ[name] for name in ("FIRST", "SECOND", "THIRD")] == ["common", "local", "more"]
+
+
+def test_the_shell_overrides_the_file_of_the_machine(
+    write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRST", "shell")
+    write(".env.local", "FIRST=local\n")
+    load(project)
+    assert os.environ["FIRST"] == "shell"
+
+
+def test_a_command_that_deploys_does_not_load_the_file_of_the_machine(write: Write, project: Path) -> None:
+    write(".env", "FIRST=common\n")
+    write(".env.local", "FIRST=local\n")
+    load_environment(Project(project), local=False)
+    assert os.environ["FIRST"] == "common"
+
+
+@pytest.mark.parametrize("stage", ["local", "Local"])
+def test_no_stage_has_the_name_of_the_file_of_the_machine(stage: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        check_stage(stage)
+    assert str(caught.value) == (
+        f"Invalid stage {stage!r}. .env.local is the file of one machine, and is never deployed."
+    )
 
 
 def test_files_are_looked_up_in_the_project_directory_then_in_the_current_one(
@@ -194,23 +241,191 @@ def test_an_invalid_file_is_an_error_for_stage_variables(write: Write, project: 
     assert str(caught.value) == f"Environment file {path}, line 1: expected NAME=value."
 
 
+def test_stage_variables_do_not_contain_the_file_of_the_machine(write: Write, project: Path) -> None:
+    write(".env.dev", "FIRST=dev\n")
+    path = write(".env.local", "FIRST=local\nSECOND=local\n")
+    assert variables(project) == {"FIRST": "dev"}
+    with pytest.raises(CommandError, match=r"^--env-file: \.env\.local is never deployed\. Use another file, or --env"):
+        variables(project, path)
+
+
+# `--env`.
+
+
+def shell_variables(project: Path, *names: str) -> dict[str, str]:
+    return read_stage_variables(Project(project), names)
+
+
+def test_named_variables_of_the_shell_override_the_files(
+    write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "shell")
+    monkeypatch.setenv("HOST", "shell")
+    write(".env", "HOST=file\nPORT=1\nURL=http://${HOST}\n")
+    assert shell_variables(project, "TOKEN", "HOST") == {
+        "PORT": "1",
+        "URL": "http://shell",
+        "TOKEN": "shell",
+        "HOST": "shell",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ABSENT", "--env: 'ABSENT' is not set in the shell. Export it first."),
+        ("EMPTY", "--env: 'EMPTY' is empty in the shell. Export it first."),
+        ("TOKEN=s3cr3t", "--env: the value of 'TOKEN' comes from the shell. Use --env TOKEN."),
+        ("CWS_STAGE", "--env: CWS_STAGE is the stage. Use --stage."),
+    ],
+)
+def test_a_variable_that_the_shell_does_not_have_is_an_error(
+    name: str, message: str, write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMPTY", "")
+    write(".env", "ABSENT=file\n")
+    with pytest.raises(CommandError) as caught:
+        shell_variables(project, name)
+    assert str(caught.value) == message
+
+
+# References.
+
+
+@pytest.fixture
+def stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStores]:
+    with fake_stores(monkeypatch) as stores:
+        stores.parameters["/token"] = "t0ken"
+        yield stores
+
+
+def test_references_of_the_files_are_resolved(stores: FakeStores, write: Write, project: Path) -> None:
+    write(".env", "TOKEN=ssm:/token\n")
+    load(project)
+    assert os.environ["TOKEN"] == "t0ken"
+
+
+def test_a_variable_of_the_machine_replaces_a_reference(stores: FakeStores, write: Write, project: Path) -> None:
+    write(".env", "TOKEN=ssm:/token\n")
+    write(".env.local", "TOKEN=mine\n")
+    load(project)
+    assert os.environ["TOKEN"] == "mine"
+    assert stores.requests == []
+
+
+def test_references_of_other_variables_of_the_shell_are_not_resolved(
+    stores: FakeStores, write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTHER", "ssm:/token")
+    write(".env", "FIRST=one\n")
+    load(project)
+    assert os.environ["OTHER"] == "ssm:/token"
+
+
+def test_a_command_that_deploys_resolves_no_reference(stores: FakeStores, write: Write, project: Path) -> None:
+    write(".env", "TOKEN=ssm:/token\n")
+    load_environment(Project(project), resolve=False)
+    assert os.environ["TOKEN"] == "ssm:/token"
+    assert variables(project) == {"TOKEN": "ssm:/token"}
+    assert stores.requests == []
+
+
+def test_a_reference_that_cannot_be_read_is_an_error_with_a_remedy(
+    stores: FakeStores, write: Write, project: Path
+) -> None:
+    write(".env", "TOKEN=ssm:/absent\n")
+    assert get_error(project) == (
+        "Cannot read ssm:/absent (TOKEN): It does not exist, or is not text. To run without AWS, set the variable in "
+        ".env.local."
+    )
+
+
+# The config file and the root.
+
+
+def find(project: Project, *, required: bool = False, name: str = "project.cws.yml") -> Path | None:
+    return find_config_file(project, name, required=required)
+
+
 def test_the_config_file_is_looked_up_in_the_project_directory_then_in_the_current_one(
     project: Path, elsewhere: Path
 ) -> None:
-    assert find_config_file(project, "project", ".cws.yml", required=False) is None
+    assert find(Project(project)) is None
     for folder in (elsewhere, project):
         (folder / "project.cws.yml").touch()
-        assert find_config_file(project, "project", ".cws.yml", required=False) == folder / "project.cws.yml"
+        assert find(Project(project)) == folder / "project.cws.yml"
 
 
 def test_the_suffix_is_appended_to_a_name_without_one(project: Path) -> None:
-    for name in ("project.wrong.yml", "other.cws.yml"):
-        (project / name).touch()
-    assert find_config_file(project, "project", ".wrong.yml", required=True) == project / "project.wrong.yml"
-    for name in ("other", "other.cws.yml", str(project / "other")):
-        assert find_config_file(project, name, ".cws.yml", required=True) == project / "other.cws.yml"
+    assert get_config_name("project", ".wrong.yml") == "project.wrong.yml"
+    assert get_config_name("other", ".cws.yml") == "other.cws.yml"
+    assert get_config_name("other.yaml", ".cws.yml") == "other.yaml"
 
 
 def test_a_missing_required_config_file_is_an_error(project: Path) -> None:
     with pytest.raises(CommandError, match=r"^Config file 'absent\.yml' not found in "):
-        find_config_file(project, "absent.yml", ".cws.yml", required=True)
+        find(Project(project), required=True, name="absent.yml")
+
+
+@pytest.fixture
+def inside(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a folder below that of a config file the current one."""
+    write("project.cws.yml", "version: 3\n")
+    folder = project / "tech" / "deep"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_the_root_is_the_nearest_folder_with_a_config_file(
+    inside: Path, project: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_root("project.cws.yml") == project
+    write("tech/project.cws.yml", "")
+    assert find_root("project.cws.yml") == project / "tech"
+    monkeypatch.chdir(project)
+    assert find_root("project.cws.yml") == project
+
+
+def test_without_a_config_file_the_root_is_the_current_directory(inside: Path) -> None:
+    assert find_root("other.cws.yml") == inside
+
+
+def test_the_search_ends_at_the_root_of_the_repository(inside: Path, project: Path) -> None:
+    (project / "tech" / ".git").mkdir()
+    assert find_root("project.cws.yml") == inside
+    (project / "tech" / ".git").rmdir()
+    (project / ".git").mkdir()
+    assert find_root("project.cws.yml") == project
+
+
+def test_the_search_ends_at_the_home_directory(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(inside.parent))
+    assert find_root("project.cws.yml") == inside
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_another_users_config_file_above_is_ignored(inside: Path, project: Path) -> None:
+    os.chown(project / "project.cws.yml", 12345, -1)
+    assert find_root("project.cws.yml") == inside
+
+
+def test_files_are_also_found_above_the_current_directory_up_to_the_root(
+    inside: Path, project: Path, write: Write
+) -> None:
+    write(".env", "FIRST=root\n")
+    write("tech/.env.dev", "SECOND=tech\n")
+    write("../.env.local", "FIRST=outside\n")
+    found = Project(inside, root=project)
+    load_environment(found)
+    assert (os.environ["FIRST"], os.environ["SECOND"]) == ("root", "tech")
+    assert find(found) == project / "project.cws.yml"
+
+
+def test_the_default_directory_is_tech_in_the_current_directory_or_in_the_root(
+    inside: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert default_directory(project) == project / "tech"
+    assert default_directory(inside) == inside
+    (inside / "tech").mkdir()
+    assert default_directory(project) == inside / "tech"

@@ -5,7 +5,8 @@ from typing import ClassVar
 import pytest
 
 from coworks_async import TechMicroService
-from coworks_async.deploy.stack import CloudBackend, Domain, S3Backend
+from coworks_async.deploy.options import DeployOptions
+from coworks_async.deploy.stack import CloudBackend, Domain, S3Backend, create_stack
 from coworks_async.exceptions import CommandError
 from tests.deploy.stacks import Jobs, Shop, stack
 
@@ -53,6 +54,12 @@ def test_built_in_variables_are_the_stage_and_the_base_path_of_an_http_api():
         "CWS_STAGE": "dev",
         "CWS_BASE_PATH": "v1",
     }
+
+
+def test_a_variable_with_an_invalid_reference_is_rejected_without_its_value():
+    with pytest.raises(CommandError, match=r"^The value of TOKEN starts with 'ssm:' or 'secret:'") as caught:
+        create_stack(Shop(), "dev", DeployOptions("archives"), {"TOKEN": "ssm:s3cr3t"})
+    assert "s3cr3t" not in str(caught.value)
 
 
 def test_options_determine_the_gateway():

@@ -30,10 +30,12 @@ def copy_project(
     ministack = install_program(cached(request, tmp_path_factory, "ministack"))
 
     @contextmanager
-    def copy_project(source: Path, name: str, *, app: str, gateway: str) -> Iterator[Project]:
+    def copy_project(
+        source: Path, name: str, *, app: str, gateway: str, checks_rights: bool = False
+    ) -> Iterator[Project]:
         directory = tmp_path_factory.mktemp(app) / "project"
         shutil.copytree(source, directory, ignore=shutil.ignore_patterns("__pycache__", "terraform"))
-        with emulator(ministack) as url:
+        with emulator(ministack, checks_rights=checks_rights) as url:
             yield Project(directory, name, toolchain, url, app=app, gateway=gateway)
 
     return copy_project

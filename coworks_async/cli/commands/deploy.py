@@ -28,6 +28,9 @@ _NOT_IN_DEPLOY_OPTIONS = ("arch", "ignore", "layer_provides", "module_name")
 @click.option("--key", type=TEXT, help="S3 key of the archive; the content hash is inserted before the extension.")
 @account_options
 @terraform_options
+@click.option(
+    "--env", type=TEXT, metavar="NAME", multiple=True, help="Variable of this shell for the function; repeatable."
+)
 @click.option("--layers", type=TEXT, metavar="ARN", multiple=True, help="Layer of the function; repeatable.")
 @click.option("--memory-size", type=int, metavar="MB", help="Memory of the function.  [default: AWS's, 128]")
 @click.option("--timeout", type=int, metavar="SECONDS", help="Timeout of the function.  [default: AWS's, 3]")
@@ -62,6 +65,7 @@ def deploy(
     profile_name: str | None,
     region: str | None,
     local: str | None,
+    env: tuple[str, ...],
     terraform: str | None,
     terraform_dir: Path | None,
     dry: bool,
@@ -76,7 +80,7 @@ def deploy(
         raise CommandError("--dry and --plan cannot be combined: --plan connects to AWS, --dry does not.")
     if local is not None:
         options |= _local_defaults(click.get_current_context())
-    target, location = open_target(project, profile_name, region, local)
+    target, location = open_target(project, profile_name, region, local, env)
     warn_missing_token(target.service, target.variables)
     directory = terraform_directory(project, terraform_dir)
     stack_options = {name: value for name, value in options.items() if name not in _NOT_IN_DEPLOY_OPTIONS}

@@ -48,7 +48,7 @@ def routes(project: Project, sort: str, as_json: bool, document: str | None, und
             raise CommandError(f"{option} cannot be combined with --openapi.")
     # Only the result goes to stdout, not what the service prints.
     with redirect_stdout(sys.stderr):
-        service, _, _ = load_service(project, "entries")
+        service, _, _ = load_service(project, "entries", resolve=False)
     if undecorated:
         _print_undecorated(service, as_json=as_json)
         return

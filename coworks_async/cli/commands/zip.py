@@ -45,7 +45,7 @@ def zip_(project: Project, /, output: Path | None, list_members: bool, **options
         _check_writable(output)
     # The report must not contain what the service prints when it is imported.
     with redirect_stdout(sys.stderr):
-        service, location, _ = load_service(project)
+        service, location, _ = load_service(project, local=False, resolve=False)
     content = create_archive_options(project, location, service, options)
     archive = build_archive(content, output or Path(f"{slug(service.name)}.zip"))
     click.echo("\n".join(_format_report(archive, content, list_members)))
@@ -73,6 +73,7 @@ def create_archive_options(
         attribute=attribute,
         is_factory=is_factory(attrgetter(attribute)(module)),
         import_folder="" if folder == "." else folder,
+        top=project.root,
         python=options["python"],
         architecture=options["arch"],
         ignore=options["ignore"],

@@ -41,6 +41,7 @@ def create_role_policy(stack: Stack) -> dict[str, Any]:
         statements.append(_allow(["lambda:InvokeFunction"], [_FUNCTION, f"{_FUNCTION}:*"]))
     if objects := _response_objects(stack):
         statements.append(_allow(["s3:PutObject"], objects))
+    statements += _reference_statements(stack)
     if stack.options.subnets:
         statements += _vpc_statements()
     if stack.options.tracing:
@@ -64,6 +65,31 @@ def _response_objects(stack: Stack) -> list[str]:
 def _escape_wildcards(text: str) -> str:
     """Escape text in a resource ARN."""
     return "".join(f"${{{each}}}" if each in "$*?" else each for each in text)
+
+
+def _reference_statements(stack: Stack) -> list[Statement]:
+    """Allow to read exactly the parameters and secrets that the variables name.
+
+    Names contain no character that Terraform or IAM interprets.
+    """
+    parameters = sorted({each.name for each in stack.references if each.kind == "ssm"})
+    secrets = sorted({each.name for each in stack.references if each.kind == "secret"})
+    statements = []
+    if parameters:
+        arns = [_regional_arn("ssm", f"parameter{name}") for name in parameters]
+        statements.append(_allow(["ssm:GetParameters"], arns))
+    if secrets:
+        # A secret's ARN ends in six random characters.
+        arns = [_regional_arn("secretsmanager", f"secret:{name}-??????") for name in secrets]
+        statements.append(_allow(["secretsmanager:GetSecretValue"], arns))
+        # This action does not support resources. Each value also requires the right above.
+        statements.append(_allow(["secretsmanager:BatchGetSecretValue"], "*"))
+    return statements
+
+
+def _regional_arn(service: str, resource: str) -> str:
+    account, region = "${data.aws_caller_identity.current.account_id}", "${data.aws_region.current.id}"
+    return f"arn:${{local.partition}}:{service}:{region}:{account}:{resource}"
 
 
 def _vpc_statements() -> list[Statement]:

@@ -165,7 +165,7 @@ def _locals(stack: Stack) -> Block:
             asdict(response) | {"status": str(response.status or ""), "headers": dict(response.headers)}
             for response in gateway.responses
         ]
-    if _needs_function_arn(stack):
+    if _needs_account(stack):
         # Not by reference: the function is created after its role, whose policy names it.
         account, region = "${data.aws_caller_identity.current.account_id}", "${data.aws_region.current.id}"
         name = escape_template(stack.function_name)
@@ -174,13 +174,14 @@ def _locals(stack: Stack) -> Block:
     return block
 
 
-def _needs_function_arn(stack: Stack) -> bool:
-    return stack.background or bool(stack.options.subnets)
+def _needs_account(stack: Stack) -> bool:
+    """Return whether the policy of the role contains an ARN with the account."""
+    return stack.background or bool(stack.options.subnets) or bool(stack.references)
 
 
 def _data(stack: Stack) -> Block:
     block: Block = {}
-    if _needs_function_arn(stack):
+    if _needs_account(stack):
         block |= {"aws_caller_identity": {"current": {}}, "aws_region": {"current": {}}}
     layers = stack.unversioned_layers
     if layers:

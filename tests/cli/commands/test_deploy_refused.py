@@ -35,6 +35,8 @@ def offline(tmp_path: Path, toolchain: Toolchain) -> Project:
             ("--tf-bucket", "states", "--terraform-cloud", "mine"),
             "--tf-bucket and --terraform-cloud cannot be",
         ),
+        (("--env", "NOTHERE"), "--env: 'NOTHERE' is not set in the shell. Export it first."),
+        (("--profile", "nobody"), "The AWS profile 'nobody' does not exist."),
         (("--local", "here"), "--local: 'here' is not a URL. Example: http://127.0.0.1:4566."),
     ],
 )

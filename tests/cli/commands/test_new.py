@@ -119,6 +119,17 @@ def test_an_empty_directory_and_a_new_repository_are_accepted(folder: Path):
     assert list_files(folder / "empty") == list_files(folder / "cloned") == FILES
 
 
+@requires_tool("git")
+def test_git_ignores_the_environment_files(folder: Path):
+    create("shop")
+    subprocess.run(["git", "init", "-q", "shop"], cwd=folder, check=True)
+    names = [".env", ".env.dev", ".env.local", "tech/.env.local"]
+    done = subprocess.run(
+        ["git", "check-ignore", *names], cwd=folder / "shop", capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == names
+
+
 def test_without_a_name_the_current_directory_is_used(folder: Path):
     (folder / "LICENSE").write_text("mine")
     assert create().stdout == "Created service current (10 files). Next steps:\n  make test\n  cws run\n"
@@ -195,7 +206,7 @@ def test_the_config_file_is_valid(template: str, folder: Path, monkeypatch: pyte
     monkeypatch.chdir(folder / "shop")
     result = CliRunner().invoke(cws, ["config", "deploy"])
     assert (result.exit_code, result.stderr) == (0, "")
-    assert re.search(r"memory-size +512 +project\.cws\.yml:7", result.stdout)
+    assert re.search(r"memory-size +512 +project\.cws\.yml:9", result.stdout)
 
 
 def test_the_service_accepts_the_token_of_the_environment_file(folder: Path, monkeypatch: pytest.MonkeyPatch):

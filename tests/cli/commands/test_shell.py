@@ -5,6 +5,8 @@ import pty
 import select
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 
@@ -17,16 +19,29 @@ from tests.cli.processes import CWS, reset_sigint
 from tests.tools import PATIENCE
 
 SERVICE = """
+import asyncio
 import os
 from contextlib import asynccontextmanager
 
 from coworks_async import Request, TechMicroService, entry
 
 
+class Pool:
+    # Like the pool of a database driver, for the event loop that opened it only.
+    def __init__(self):
+        self.loop = asyncio.get_running_loop()
+
+    async def fetch(self):
+        assert asyncio.get_running_loop() is self.loop
+        return "row"
+
+
 @asynccontextmanager
 async def lifespan(app):
     print("started")
-    yield {"pool": "open"}
+    app.state.pool = Pool()
+    yield {"pool": app.state.pool}
+    assert await app.state.pool.fetch() == "row"
     print("ended")
 
 
@@ -37,7 +52,7 @@ class Shop(TechMicroService):
 
     @entry(no_auth=True)
     async def get_pool(self, request: Request):
-        return request.state.pool
+        return await request.state.pool.fetch()
 
     @entry
     async def get_env(self):
@@ -79,9 +94,10 @@ def ipython_shell(project: Path, lines: str) -> subprocess.CompletedProcess[str]
 LINES = """\
     print("client:", client.get("/").text, client.get("/pool").text)
     print("app:", app.name, await app.get())
+    print("pool:", await app.state.pool.fetch(), await state.pool.fetch())
     print("file:", await app.get_env())
     """
-EXPECTED = ("client: Hello world. open", "app: shop Hello world.", "file: hi", "started", "ended")
+EXPECTED = ("client: Hello world. row", "app: shop Hello world.", "pool: row row", "file: hi", "started", "ended")
 
 
 def test_the_prompt_has_the_app_and_a_client_and_await_works(shop: Path):
@@ -146,6 +162,41 @@ def test_all_lines_share_one_event_loop(shop: Path):
     assert "ran later" in result.stdout
 
 
+def test_the_client_decodes_responses_and_follows_redirects(shop: Path):
+    with (shop / "shop.py").open("a") as file:
+        file.write(
+            "\nfrom starlette.middleware.gzip import GZipMiddleware\n"
+            "from starlette.responses import RedirectResponse\n"
+            "app.add_middleware(GZipMiddleware, minimum_size=1)\n"
+            "app.add_route('/moved', RedirectResponse('/'))\n"
+        )
+    line = 'response = client.get("/moved"); print(response.headers["content-encoding"], response.text)\n'
+    result = plain_shell(shop, line)
+    assert "gzip Hello world.\n" in result.stdout
+
+
+def test_the_client_in_a_line_with_await_is_an_error_with_a_remedy(shop: Path):
+    result = plain_shell(shop, 'print(client.get("/").text, await app.get())\n6 * 7\n')
+    assert "RuntimeError: 'client' cannot be used in a line with 'await'. Use two lines." in result.stderr
+    assert "42\n" in result.stdout
+
+
+def test_a_lifespan_that_fails_to_start_is_an_error(shop: Path):
+    text = (shop / "shop.py").read_text()
+    (shop / "shop.py").write_text(text.replace('print("started")', 'raise ConnectionError("no database")'))
+    result = plain_shell(shop, "6 * 7\n")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == "Error: Cannot start the service: ConnectionError: no database"
+    assert "42" not in result.stdout
+
+
+def test_exit_during_an_await_ends_the_shell_and_the_lifespan(shop: Path):
+    result = plain_shell(shop, "await app.get(); raise SystemExit(3)\nprint('never')\n")
+    assert result.exit_code == 3
+    assert "never" not in result.stdout
+    assert "ended" in result.stdout
+
+
 def test_exit_ends_the_shell_with_its_code(shop: Path):
     result = plain_shell(shop, "raise SystemExit(3)\nprint('never')\n")
     assert result.exit_code == 3
@@ -162,19 +213,7 @@ def test_the_environment_of_the_stage_is_loaded(shop: Path):
 
 @pytest.mark.end_to_end
 def test_ctrl_c_ends_an_await_but_not_the_shell(shop: Path):
-    controller, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [CWS, "-A", "shop", "shell", "--plain"],
-        cwd=shop,
-        env=os.environ | {"TERM": "dumb", "HOME": str(shop)},
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-        preexec_fn=reset_sigint,
-    )
-    os.close(terminal)
-    try:
+    with terminal_shell(shop, "--plain") as (process, controller):
         read(controller, ">>> ")
         # Printed by the loop, and so during the await.
         os.write(controller, b"import asyncio; asyncio.get_running_loop().call_soon(print, 'wait' + 'ing')")
@@ -188,10 +227,60 @@ def test_ctrl_c_ends_an_await_but_not_the_shell(shop: Path):
         os.write(controller, b"\x04")
         read(controller, "ended\r\n")
         assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.end_to_end
+def test_in_a_terminal_ipython_uses_the_event_loop_of_the_lifespan(shop: Path):
+    pytest.importorskip("IPython")
+    with terminal_shell(shop) as (process, controller):
+        read_until(controller, "In [")
+        for line, shown in (
+            ("await state.pool.fetch() + '!'", "row!"),
+            ("client.get('/pool').text + '!'", "row!"),
+            ("import asyncio; await asyncio.sleep(0, 'sle' + 'pt')", "slept"),
+        ):
+            os.write(controller, f"{line}\r".encode())
+            read_until(controller, shown)
+        os.write(controller, b"import asyncio; asyncio.get_running_loop().call_soon(print, 'wait' + 'ing')")
+        os.write(controller, b"; await asyncio.Event().wait()\r")
+        read_until(controller, "waiting")
+        os.killpg(process.pid, signal.SIGINT)
+        read_until(controller, "CancelledError")
+        os.write(controller, b"print(6 * 7); exit()\r")
+        read_until(controller, "ended")
+        assert process.wait(PATIENCE) == 0
+
+
+@contextmanager
+def terminal_shell(project: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start a shell in a terminal; yield the process and the controlling side of the terminal."""
+    controller, terminal = pty.openpty()
+    environment = {"TERM": "dumb", "HOME": str(project), "IPYTHONDIR": str(project / "ipython"), "NO_COLOR": "1"}
+    process = subprocess.Popen(
+        [CWS, "-A", "shop", "shell", *arguments],
+        cwd=project,
+        env=os.environ | environment,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=reset_sigint,
+    )
+    os.close(terminal)
+    try:
+        yield process, controller
     finally:
         process.kill()
         process.wait()
         os.close(controller)
+
+
+def read_until(controller: int, text: str) -> None:
+    """Read from a terminal until it has shown a text."""
+    shown = ""
+    while text not in shown:
+        assert select.select([controller], [], [], PATIENCE)[0], shown
+        shown += os.read(controller, 1024).decode(errors="replace")
 
 
 def read(controller: int, end: str, after: str = "") -> str:

@@ -159,6 +159,27 @@ def test_the_env_file_and_the_terraform_folder_are_excluded(write: Write, projec
 
 
 @pytest.mark.usefixtures("service")
+def test_the_file_of_the_machine_is_neither_loaded_nor_archived(write: Write, project: Path):
+    write("orders.py", SERVICE.format("import os\napp = Orders(name=os.environ.get('NAME', 'plain'))"))
+    (project / ".env.local").write_text("NAME=mine\n")
+    assert run_zip("--list").stdout.startswith("plain.zip: ")
+    with zipfile.ZipFile(project / "plain.zip") as archive:
+        assert not [name for name in archive.namelist() if "env" in name]
+
+
+def test_inside_the_project_folder_the_requirements_beside_the_config_file_are_used(
+    write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write("project.cws.yml", "version: 3\n")
+    write("requirements.txt", "./nothere\n")
+    write("tech/orders.py", SERVICE.format("app = Orders()"))
+    monkeypatch.chdir(project / "tech")
+    done = run_zip()
+    assert done.exit_code == 1
+    assert "requirements.txt: " in done.stderr
+
+
+@pytest.mark.usefixtures("service")
 def test_failures_exit_with_1_and_invalid_options_with_2(write: Write):
     write("cws_lambda.py", "")
     failed = run_zip()

@@ -59,6 +59,7 @@ def test_modules_and_data_are_included_sorted_by_path(tmp_path: Path):
         ".git/config",
         ".env",
         ".env.dev",
+        ".env.local",
         ".envrc",
         "deep/.env.prod",
         "prod.env",

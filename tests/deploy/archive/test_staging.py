@@ -23,6 +23,7 @@ from coworks_async.deploy.archive.staging import (
     write_entry_module,
 )
 from coworks_async.exceptions import CommandError, DeployError
+from tests.aws.fake_stores import fake_stores
 
 
 def make_files(folder: Path, *paths: str) -> Path:
@@ -144,6 +145,23 @@ def test_the_entry_module_calls_a_factory_and_imports_from_a_folder(tmp_path: Pa
     monkeypatch.delitem(sys.modules, "cws_lambda", raising=False)
     assert __import__("cws_lambda").lambda_handler == "handler"
     for name in ("cws_lambda", "foldered"):
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_the_entry_module_resolves_references_before_it_imports_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "token_reader.py").write_text(
+        "import os\nclass App:\n    lambda_handler = os.environ['TOKEN']\napp = App\n"
+    )
+    write_entry_module(tmp_path, "token_reader", "app", is_factory=False, import_folder="")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.delitem(sys.modules, "cws_lambda", raising=False)
+    monkeypatch.setenv("TOKEN", "ssm:/shop/token")
+    with fake_stores(monkeypatch) as stores:
+        stores.parameters["/shop/token"] = "t0ken"
+        assert __import__("cws_lambda").lambda_handler == "t0ken"
+    for name in ("cws_lambda", "token_reader"):
         monkeypatch.delitem(sys.modules, name)
 
 

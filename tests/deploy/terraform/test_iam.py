@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from coworks_async.deploy.options import DeployOptions
+from coworks_async.deploy.stack import create_stack
 from coworks_async.deploy.terraform.root_module import create_root
 from tests.deploy.stacks import Jobs, Shop, stack
 
@@ -69,3 +71,22 @@ def test_in_a_vpc_lambda_may_manage_interfaces_and_the_functions_code_may_not():
 def test_a_traced_function_may_send_traces():
     _, traces = statements(tracing=True)
     assert traces["Action"] == ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+
+
+def test_a_function_may_read_exactly_the_parameters_and_secrets_that_its_variables_name():
+    variables = {"A": "ssm:/shop/b", "B": "ssm:/shop/a", "C": "ssm:/shop/a", "D": "secret:shop/db", "E": "plain"}
+    root = create_root(create_stack(Shop(), "dev", DeployOptions("archives"), variables))
+    assert root["data"].keys() == {"aws_caller_identity", "aws_region"}
+    region, account = "${data.aws_region.current.id}", "${data.aws_caller_identity.current.account_id}"
+    _, parameters, secrets, batch = root["locals"]["policy"]["Statement"]
+    ssm = f"arn:${{local.partition}}:ssm:{region}:{account}:parameter"
+    assert (parameters["Action"], parameters["Resource"]) == (["ssm:GetParameters"], [f"{ssm}/shop/a", f"{ssm}/shop/b"])
+    assert secrets["Action"] == ["secretsmanager:GetSecretValue"]
+    assert secrets["Resource"] == [f"arn:${{local.partition}}:secretsmanager:{region}:{account}:secret:shop/db-??????"]
+    assert (batch["Action"], batch["Resource"]) == (["secretsmanager:BatchGetSecretValue"], "*")
+
+
+def test_a_function_that_names_no_secret_has_no_right_for_secrets():
+    root = create_root(create_stack(Shop(), "dev", DeployOptions("archives"), {"A": "ssm:/a"}))
+    actions = [action for each in root["locals"]["policy"]["Statement"] for action in each["Action"]]
+    assert actions == ["logs:CreateLogStream", "logs:PutLogEvents", "ssm:GetParameters"]
