@@ -1,6 +1,7 @@
 """The `@entry` decorator and its options."""
 
 import inspect
+import re
 import string
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar, overload
@@ -21,6 +22,9 @@ _OPTIONS_ATTRIBUTE = "__coworks_entry__"
 _NAME_OCTETS = (string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode()
 _VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 
+# RFC 6749, section 3.3.
+_SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+
 
 class EntryOptions(Struct, frozen=True):
     """The options of `@entry`.
@@ -35,6 +39,7 @@ class EntryOptions(Struct, frozen=True):
     background: bool = False
     path: str | None = None
     method: str | None = None
+    scopes: frozenset[str] = frozenset()
 
 
 @overload
@@ -52,6 +57,7 @@ def entry(
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
+    scopes: str | Iterable[str] | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -65,6 +71,7 @@ def entry(
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
+    scopes: str | Iterable[str] | None = None,
 ) -> F | Callable[[F], F]:
     """Declare a method of a service or a blueprint as an entry. Its route is its name, unless a path is given.
 
@@ -76,6 +83,7 @@ def entry(
         stage: the stage or stages on which the entry exists; all by default.
         binary_headers: headers of each response, unless the entry sets them itself.
         background: accept asynchronous calls.
+        scopes: the scope or scopes that the principal must have; otherwise the response is a 403.
 
     Returns:
         The method itself.
@@ -106,7 +114,10 @@ def entry(
         background,
         _read_path(path, method),
         _read_method(method),
+        _read_scopes(scopes),
     )
+    if no_auth and options.scopes:
+        raise DeclarationError("@entry(scopes=...) requires a token. Remove no_auth=True.")
 
     def decorate(method: F) -> F:
         if not inspect.isfunction(method):
@@ -184,6 +195,19 @@ def _read_stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:
     if not stages or not all(isinstance(name, str) and name for name in stages):
         raise DeclarationError(f"@entry(stage=...) must be a stage name or several, not {stage!r}.")
     return stages
+
+
+def _read_scopes(scopes: str | Iterable[str] | None) -> frozenset[str]:
+    if scopes is None:
+        return frozenset()
+    names = [scopes] if isinstance(scopes, str) else scopes
+    found = frozenset(names) if isinstance(names, Iterable) else frozenset()
+    if not found or not all(isinstance(name, str) and _SCOPE.fullmatch(name) for name in found):
+        raise DeclarationError(
+            f"@entry(scopes=...) must be a scope or several, not {scopes!r}. "
+            "A scope is printable ASCII without spaces, quotes and backslashes."
+        )
+    return found
 
 
 def _read_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
