@@ -74,7 +74,7 @@ class JWT:
             )
         self.issuer = issuer
         self.audience = audience
-        self.claims = {name: _list_values(value) for name, value in (claims or {}).items()}
+        self.claims = {name: _list_accepted(name, value) for name, value in (claims or {}).items()}
         self.scope_claim = scope_claim
         self.leeway = leeway
         self.keys = self._create_keys(app, jwks, key)
@@ -146,6 +146,13 @@ def check_algorithms(algorithms: str | Sequence[str], *, has_key: bool) -> tuple
         f"JWT: algorithms={algorithms!r} is not allowed. Pass one or more of {', '.join(PUBLIC_KEY_ALGORITHMS)}, "
         f"or of {', '.join(HMAC_ALGORITHMS)} with a secret."
     )
+
+
+def _list_accepted(name: str, value: Any) -> list[Any]:
+    values = _list_values(value)
+    if not values or None in values or "" in values:  # such as an unset variable of the environment
+        raise DeclarationError(f"JWT: claims={{{name!r}: {value!r}}} has no accepted value. Pass one or more.")
+    return values
 
 
 def _list_values(value: Any) -> list[Any]:

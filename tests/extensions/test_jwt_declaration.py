@@ -78,6 +78,12 @@ def test_an_audience_or_another_claim_is_required_for_a_provider():
     JWT(Links(), key=to_pem(rsa_key("rsa")))
 
 
+@pytest.mark.parametrize("value", [None, "", [], ["web", None], {""}])
+def test_a_required_claim_needs_an_accepted_value(value: Any):
+    error = declaration_error(issuer=ISSUER, claims={"client_id": value})
+    assert error == f"JWT: claims={{'client_id': {value!r}}} has no accepted value. Pass one or more."
+
+
 def test_the_source_of_the_keys_is_required_and_only_one_is_allowed():
     assert declaration_error(audience=AUDIENCE) == (
         "JWT: pass issuer=..., jwks=... or key=...: where the keys come from."
