@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, State
 from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -33,6 +33,7 @@ from coworks_async.pipeline.errors import ErrorMiddleware
 from coworks_async.pipeline.invocation import StoreIn, check_store_in
 from coworks_async.pipeline.request import current_stage
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute, url_for
+from coworks_async.pipeline.scopes import ScopeMiddleware
 from coworks_async.types import ASGIApp, AuthorizerResult
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class TechMicroService(HooksMixin, Starlette):
 
     Attributes:
         token_key: the name of the token's header.
+        auth_scheme: the scheme before the token in that header, such as `Bearer`; by default the header is the token.
         max_fields, max_files: fields and files of a form; a larger form is a 413.
         authorizer_middleware: the class that authorizes requests for each entry.
         store_in: where responses of asynchronous calls may be stored, as key prefixes by bucket; nowhere by default.
@@ -68,6 +70,8 @@ class TechMicroService(HooksMixin, Starlette):
     """
 
     token_key: ClassVar[str] = "Authorization"
+    # Not a ClassVar: the extension JWT sets it.
+    auth_scheme: str | None = None
     max_fields: ClassVar[int] = 1000
     max_files: ClassVar[int] = 100
     authorizer_middleware: ClassVar[type[AuthorizerMiddleware]] = AuthorizerMiddleware
@@ -107,6 +111,11 @@ class TechMicroService(HooksMixin, Starlette):
             raise DeclarationError(f"{self.name}: debug=True shows tracebacks to clients. It is not allowed in Lambda.")
         if not is_header_name(self.token_key):
             raise DeclarationError(f"{class_name}.token_key: {self.token_key!r} is not a valid header name.")
+        if self.auth_scheme is not None and not is_header_name(self.auth_scheme):
+            raise DeclarationError(
+                f'{class_name}.auth_scheme: {self.auth_scheme!r} is not a valid scheme, such as "Bearer". '
+                "Allowed characters: letters, digits and !#$%&'*+-.^_`|~."
+            )
         check_store_in(class_name, self.store_in)
         read_responses(f"{class_name}.openapi_responses", self.openapi_responses)
         self._has_logged_missing_token = False
@@ -122,9 +131,10 @@ class TechMicroService(HooksMixin, Starlette):
         Override it, sync or async. It receives only the token; `request` raises inside it. Results:
 
         - `True` allows.
-        - A mapping allows and becomes `request.auth`.
+        - A mapping allows and becomes `request.auth`. Its `exp`, in seconds since the epoch, ends the access.
         - A string allows only on the stage of that name.
-        - `False` or `None` denies. Any other value denies, too, and logs an error.
+        - `False` or `None` denies with a 403. Any other value denies, too, and logs an error.
+        - `Problem(401, reason)` or `Problem(403, reason)`, returned or raised, denies with this status and reason.
         """
         if matches_environment_token(token):
             return True
@@ -163,6 +173,14 @@ class TechMicroService(HooksMixin, Starlette):
         from coworks_async.aws.handler import LambdaHandler  # not needed under an ASGI server
 
         return LambdaHandler(self)
+
+    @property
+    def lifespan_state(self) -> State:
+        """What the lifespan yielded, as in `request.state`; for `token_authorizer`, which has no request.
+
+        It is empty before the lifespan has started, and in a service mounted on another app.
+        """
+        return State(self._dispatcher.lifespan_state if self._dispatcher is not None else None)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -249,9 +267,11 @@ class TechMicroService(HooksMixin, Starlette):
                 self.authorizer_middleware,
                 rule=self.token_authorizer,
                 token_key=self.token_key,
+                scheme=self.auth_scheme,
                 realm=self.name,
                 logger=self.logger,
             ),
+            require_scopes=partial(ScopeMiddleware, scheme=self.auth_scheme, realm=self.name),
             token_key=self.token_key,
             limits=self.limits,
             store_in=self.store_in,

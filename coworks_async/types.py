@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = [
@@ -24,7 +25,7 @@ Event = dict[str, Any]
 Principal = Mapping[str, Any]
 """Data about an authorized client, such as its name and rights; available as `request.auth`."""
 
-AuthorizerResult = bool | str | Principal | None
+AuthorizerResult = bool | str | Principal | HTTPException | None
 """A result of `TechMicroService.token_authorizer`, which documents it."""
 
 AuthorizerRule = Callable[[str], AuthorizerResult | Awaitable[AuthorizerResult]]

@@ -14,11 +14,13 @@ FORBIDDEN = {
     "botocore",
     "click",
     "coworks_async.cli",
+    "cryptography",
     "dotenv",
     "fastapi",
     "httpx",
     "httpx2",
     "jinja2",
+    "jwt",
     "markdown",
     "markdown_it",
     "multiprocessing",
@@ -124,3 +126,9 @@ def test_a_service_loads_only_its_four_dependencies_and_theirs():
         "starlette",
         "typing_extensions",
     }
+
+
+def test_the_extension_jwt_loads_its_packages_only_when_it_is_used():
+    loaded = loaded_by("from coworks_async.extensions import JWT")
+    assert "coworks_async.extensions.jwt" in loaded
+    assert not {"jwt", "cryptography", "urllib.request"} & loaded

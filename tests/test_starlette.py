@@ -147,7 +147,7 @@ def test_authentication_middleware_sets_auth_of_entries_without_a_token(connect:
 
         @entry(no_auth=True)
         async def get_open(self):
-            return [request.user.username, list(request.auth.scopes)]  # type: ignore[union-attr]
+            return [request.user.username, list(request.auth.scopes)]  # type: ignore[attr-defined]
 
     client = connect(Known(middleware=[Middleware(AuthenticationMiddleware, backend=Backend())]))
     assert client.get("/open").json() == ["ann", ["read"]]

@@ -11,6 +11,7 @@ import msgspec
 
 from coworks_async.aws.event_formats.base import encode_header_value
 from coworks_async.exceptions import AuthorizerError
+from coworks_async.pipeline.authorizer import has_expired
 from coworks_async.pipeline.request import current_stage
 from coworks_async.types import Event, Principal
 
@@ -70,6 +71,17 @@ def create_result(event: Event, context: Any, principal: Principal | None) -> di
     return {"principalId": MARKER, "policyDocument": policy, "context": result_context}
 
 
+def create_refusal(event: Event, status: int) -> dict[str, Any]:
+    """Return the result that rejects a token with 401 or 403; an HTTP API has no 401 for a token that it has received.
+
+    Raises:
+        AuthorizerError: a REST API turns exactly this message into a 401, which it does not cache.
+    """
+    if status == 401 and not has_simple_result(event):
+        raise AuthorizerError("Unauthorized")
+    return create_result(event, None, None)
+
+
 def _to_stage_arn(arn: str) -> str:
     """Replace method and path in a method's ARN: `….abc/dev/GET/items/3` becomes `….abc/dev/*`."""
     api, slash, path = arn.partition("/")
@@ -79,7 +91,10 @@ def _to_stage_arn(arn: str) -> str:
 
 
 def get_trusted_principal(event: Event, context: Any) -> Principal | None:
-    """Return the principal that this function's authorizer has allowed on this stage, or None."""
+    """Return the principal that this function's authorizer has allowed on this stage, or None.
+
+    None if it has expired since, because the gateway has cached the result: the service then checks the token itself.
+    """
     result = event["requestContext"].get("authorizer")
     if not result or not isinstance(result, dict):
         return None
@@ -89,6 +104,6 @@ def get_trusted_principal(event: Event, context: Any) -> Principal | None:
         return None
     try:
         principal = msgspec.json.decode(result.get(PRINCIPAL) or "")
-    except (msgspec.DecodeError, TypeError):
+        return principal if isinstance(principal, dict) and not has_expired(principal) else None
+    except (msgspec.DecodeError, TypeError, AuthorizerError):
         return None
-    return principal if isinstance(principal, dict) else None

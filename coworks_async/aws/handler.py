@@ -20,7 +20,13 @@ from coworks_async.aws.event_formats.rest import RestEvent
 from coworks_async.aws.runtime import Runtime
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AuthorizerError, BadRequest, StartupError
-from coworks_async.pipeline.authorizer import AUTHORIZED, log_authorizer_failure, principal_from_result
+from coworks_async.pipeline.authorizer import (
+    AUTHORIZED,
+    is_refusal,
+    log_authorizer_failure,
+    principal_from_result,
+    strip_scheme,
+)
 from coworks_async.pipeline.collector import ResponseAborted, ResponseCollector
 from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.errors import problem_response, to_exception
@@ -40,6 +46,9 @@ class Service(Protocol):
 
     @property
     def token_key(self) -> str: ...
+
+    @property
+    def auth_scheme(self) -> str | None: ...
 
     logger: logging.Logger
 
@@ -155,20 +164,24 @@ class LambdaHandler:
     async def authorize(self, event: Event, context: Any) -> dict[str, Any]:
         """Return the result of an authorizer event. It fails if `token_authorizer` does: a denial would be cached."""
         token = authorizer.get_token(event, self.service.token_key)
+        if self.service.auth_scheme is not None:
+            token = strip_scheme(token, self.service.auth_scheme)
         if not token:
-            if authorizer.has_simple_result(event):
-                return authorizer.create_result(event, context, None)
-            # A REST API turns exactly this message into a 401.
-            raise AuthorizerError("Unauthorized")
+            return authorizer.create_refusal(event, 401)
         try:
             principal = principal_from_result(await ensure_async(self.service.token_authorizer)(token), self.logger)
         except (Exception, CancelledError) as failure:
             error = to_exception(failure)
-            log_authorizer_failure(error, self.logger)
-            # Only our own message is safe: any other may contain the token.
-            reason = str(error) if isinstance(error, AuthorizerError) else "token_authorizer failed"
-            raise AuthorizerError(f"{reason}; access denied") from None
-        return authorizer.create_result(event, context, principal)
+            if not is_refusal(error):
+                log_authorizer_failure(error, self.logger)
+                # Only our own message is safe: any other may contain the token.
+                reason = str(error) if isinstance(error, AuthorizerError) else "token_authorizer failed"
+                raise AuthorizerError(f"{reason}; access denied") from None
+            error.__traceback__ = None  # an instance that is raised again would collect frames
+            status = error.status_code
+        else:
+            return authorizer.create_result(event, context, principal)
+        return authorizer.create_refusal(event, status)
 
     async def run_async_call(self, event: Event, context: Any, start: float, cold: bool) -> dict[str, Any]:
         # Lambda cold start: most functions run no asynchronous call.

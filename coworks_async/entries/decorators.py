@@ -1,6 +1,7 @@
 """The `@entry` decorator and its options."""
 
 import inspect
+import re
 import string
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, overload
@@ -21,6 +22,9 @@ _OPTIONS_ATTRIBUTE = "__coworks_entry__"
 _NAME_OCTETS = (string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode()
 _VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 
+# RFC 6749, section 3.3.
+_SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+
 
 class EntryOptions(Struct, frozen=True):
     """The options of `@entry`.
@@ -36,6 +40,7 @@ class EntryOptions(Struct, frozen=True):
     background: bool = False
     path: str | None = None
     method: str | None = None
+    scopes: frozenset[str] = frozenset()
     include_in_schema: bool = True
     tags: tuple[str, ...] | None = None
     deprecated: bool = False
@@ -57,6 +62,7 @@ def entry(
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
+    scopes: str | Iterable[str] | None = None,
     include_in_schema: bool = True,
     tags: str | Iterable[str] | None = None,
     deprecated: bool = False,
@@ -74,6 +80,7 @@ def entry(
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
+    scopes: str | Iterable[str] | None = None,
     include_in_schema: bool = True,
     tags: str | Iterable[str] | None = None,
     deprecated: bool = False,
@@ -90,6 +97,7 @@ def entry(
         stage: the stage or stages on which the entry exists; all by default.
         binary_headers: headers of each response, unless the entry sets them itself.
         background: accept asynchronous calls.
+        scopes: the scope or scopes that the principal must have; otherwise the response is a 403.
         include_in_schema: `False` leaves the entry out of the OpenAPI document.
         tags: tags in the OpenAPI document; by default the name of the blueprint.
         deprecated: mark the entry as deprecated in the OpenAPI document.
@@ -121,18 +129,21 @@ def entry(
             raise DeclarationError(f"@entry({name}=...) must be True or False, not {value!r}.")
     path, function = (function, None) if isinstance(function, str) else (None, function)
     options = EntryOptions(
-        no_auth,
-        no_cors,
-        _read_stages(stage),
-        _read_headers(binary_headers),
-        background,
-        _read_path(path, method),
-        _read_method(method),
-        include_in_schema,
-        _read_tags(tags),
-        deprecated,
-        read_responses("@entry(responses=...)", responses),
+        path=_read_path(path, method),
+        method=_read_method(method),
+        no_auth=no_auth,
+        scopes=_read_scopes(scopes),
+        no_cors=no_cors,
+        stages=_read_stages(stage),
+        binary_headers=_read_headers(binary_headers),
+        background=background,
+        include_in_schema=include_in_schema,
+        tags=_read_tags(tags),
+        deprecated=deprecated,
+        responses=read_responses("@entry(responses=...)", responses),
     )
+    if no_auth and options.scopes:
+        raise DeclarationError("@entry(scopes=...) requires a token. Remove no_auth=True.")
 
     def decorate(method: F) -> F:
         if not inspect.isfunction(method):
@@ -221,6 +232,19 @@ def _read_stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:
     if not stages or not all(isinstance(name, str) and name for name in stages):
         raise DeclarationError(f"@entry(stage=...) must be a stage name or several, not {stage!r}.")
     return stages
+
+
+def _read_scopes(scopes: str | Iterable[str] | None) -> frozenset[str]:
+    if scopes is None:
+        return frozenset()
+    names = [scopes] if isinstance(scopes, str) else scopes
+    found = frozenset(names) if isinstance(names, Iterable) else frozenset()
+    if not found or not all(isinstance(name, str) and _SCOPE.fullmatch(name) for name in found):
+        raise DeclarationError(
+            f"@entry(scopes=...) must be a scope or several, not {scopes!r}. "
+            "A scope is printable ASCII without spaces, quotes and backslashes."
+        )
+    return found
 
 
 def _read_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

@@ -42,6 +42,10 @@ class Entry(Struct, frozen=True, dict=True):
         return self.options.no_auth
 
     @property
+    def scopes(self) -> frozenset[str]:
+        return self.options.scopes
+
+    @property
     def no_cors(self) -> bool:
         return self.options.no_cors
 

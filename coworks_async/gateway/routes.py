@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.paths import PARAMETER, REST, PathShape, split_path
-from coworks_async.pipeline.authorizer import MISSING_TOKEN, TOKEN_REJECTED, format_challenge
+from coworks_async.pipeline.authorizer import TOKEN_REJECTED, TOKEN_REQUIRED, format_challenge
 from coworks_async.pipeline.errors import MEDIA_TYPE, problem_members
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from coworks_async.service import TechMicroService
@@ -132,7 +132,7 @@ def _create_responses(app: TechMicroService) -> tuple[GatewayResponse, ...]:
     if any(not entry.no_cors for entry in app.entries):
         common.append(("Access-Control-Allow-Origin", "*"))
     problems = (
-        ("UNAUTHORIZED", 401, MISSING_TOKEN),
+        ("UNAUTHORIZED", 401, TOKEN_REQUIRED),
         ("ACCESS_DENIED", 403, TOKEN_REJECTED),
         ("AUTHORIZER_FAILURE", 500, None),
         # The type for a path or method without a route.
@@ -140,7 +140,7 @@ def _create_responses(app: TechMicroService) -> tuple[GatewayResponse, ...]:
     )
     responses = []
     for type_, status, detail in problems:
-        challenge = [("WWW-Authenticate", format_challenge(app.name))] if status == 401 else []
+        challenge = [("WWW-Authenticate", format_challenge(app.name, app.auth_scheme))] if status == 401 else []
         body = msgspec.json.encode(problem_members(status, detail)).decode()
         responses.append(GatewayResponse(type_, status, (*common, *challenge), body))
     # Their statuses vary, so the title, the phrase of a status, is omitted (RFC 9457, section 3.1).

@@ -68,8 +68,9 @@ def openapi(app: TechMicroService, *, servers: Sequence[str | Mapping[str, Any]]
     operations = [operation for methods in paths.values() for operation in methods.values()]
     problems = create_problem_responses(operations, schemas)
     parts, components = schemas.components.name_references({"paths": paths, "responses": problems})
-    token = {SECURITY_SCHEME: {"type": "apiKey", "in": "header", "name": app.token_key}}
-    security_schemes = {} if all(entry.no_auth for entry in entries) else token
+    security_schemes = (
+        {} if all(entry.no_auth for entry in entries) else {SECURITY_SCHEME: _create_security_scheme(app)}
+    )
     return {
         "openapi": "3.1.1",
         "info": _create_info(app),
@@ -80,6 +81,13 @@ def openapi(app: TechMicroService, *, servers: Sequence[str | Mapping[str, Any]]
             {"schemas": components, "responses": parts["responses"], "securitySchemes": security_schemes}
         ),
     }
+
+
+def _create_security_scheme(app: TechMicroService) -> dict[str, str]:
+    # The type `http` always means the header `Authorization`.
+    if app.auth_scheme is not None and app.token_key.lower() == "authorization":
+        return {"type": "http", "scheme": app.auth_scheme.lower()}
+    return {"type": "apiKey", "in": "header", "name": app.token_key}
 
 
 def _iter_annotations(app: TechMicroService, entry: Entry) -> Iterator[tuple[Any, Mode]]:
@@ -147,7 +155,7 @@ def _create_operation(app: TechMicroService, path: DocumentPath, schemas: Schema
             schemas,
         ),
     }
-    return {**omit_empty(operation), "security": [] if entry.no_auth else [{SECURITY_SCHEME: []}]}
+    return {**omit_empty(operation), "security": [] if entry.no_auth else [{SECURITY_SCHEME: sorted(entry.scopes)}]}
 
 
 def _shows_names_in_query(plan: BindingPlan, method: str, schemas: Schemas) -> bool:

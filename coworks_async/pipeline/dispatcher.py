@@ -36,6 +36,7 @@ class DispatcherSettings(Struct, frozen=True):
     """Configuration of a service."""
 
     authorize: Callable[[ASGIApp], ASGIApp]
+    require_scopes: Callable[[ASGIApp, frozenset[str]], ASGIApp]
     token_key: str
     limits: Limits
     store_in: StoreIn
@@ -62,11 +63,13 @@ class Dispatcher:
         self.fallback = Fallback(table, router, unmatched, settings.limits, settings.token_key, settings.in_lambda)
         self.non_http = ExceptionMiddleware(router, handlers=settings.exception_handlers)
         self.async_call_tasks: AsyncCallTasks | None = None
+        self.lifespan_state: dict[str, Any] = {}  # what the lifespan yielded, once it has started
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 receive = self._delay_shutdown(receive)
+                self.lifespan_state = scope.get("state", {})
             return await self.non_http(scope, receive, send)
         method = scope["method"]
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
@@ -102,7 +105,7 @@ class Dispatcher:
         return receive_delayed
 
     def build_app(self, entry: Entry) -> ASGIApp:
-        """Create the ASGI app of an entry: its endpoint inside asynchronous calls, authorizer and CORS headers."""
+        """Create the ASGI app of an entry: its endpoint inside asynchronous calls, scopes, authorizer, CORS headers."""
         settings = self.settings
         hooks = settings.hooks
         if entry.blueprint is not None:
@@ -122,6 +125,8 @@ class Dispatcher:
                 store_in=settings.store_in,
                 tasks=self.async_call_tasks,
             )
+        if entry.scopes:
+            app = settings.require_scopes(app, entry.scopes)
         if not entry.no_auth:
             app = settings.authorize(app)
         return app if entry.no_cors else CorsMiddleware(app)

@@ -31,9 +31,10 @@ class Request(StarletteRequest):
         return current_stage()
 
     @property
-    def auth(self) -> Mapping[str, Any] | None:
-        """The principal: the mapping that `token_authorizer` returned, or `{}`; None if no token was required."""
-        return cast("Mapping[str, Any] | None", self.scope.get("auth"))
+    def auth(self) -> Mapping[str, Any]:
+        """The principal: the mapping that `token_authorizer` returned; empty without one or if no token is required."""
+        auth = self.scope.get("auth")
+        return {} if auth is None else cast("Mapping[str, Any]", auth)
 
     @property
     def aws_event(self) -> Mapping[str, Any] | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from coworks_async import RequestContextError, TechMicroService, request
+from coworks_async import Problem, RequestContextError, TechMicroService, request
 from coworks_async.exceptions import AuthorizerError
 from tests.aws.authorizer_events import TokenService, http_authorizer_event, service_with_results, token_event
 from tests.aws.events import FUNCTION_ARN, MARKER, METHOD_ARN, Event, Invoke, rest_event
@@ -150,6 +150,38 @@ def test_request_raises_inside_the_authorizer(invoke: Invoke):
     assert "token_authorizer receives only the token" in reasons[0]
 
 
+# --- rejections with a status, expired principals
+
+
+@pytest.mark.parametrize("problem", [Problem(401, "The session has ended."), {"exp": 1}])
+def test_a_401_fails_the_event_of_a_rest_api_with_the_message_for_a_401(invoke: Invoke, problem: Any):
+    app = service_with_results({"token": problem})
+    for event in (token_event("token"), request_event("token"), http_1_event("token")):
+        with pytest.raises(AuthorizerError, match=r"^Unauthorized$"):
+            invoke(app, event)
+    assert invoke(app, http_authorizer_event("token")) == {"isAuthorized": False, "context": {}}
+
+
+def test_a_403_is_a_deny(invoke: Invoke):
+    class Raising(TechMicroService):
+        async def token_authorizer(self, token: str):
+            raise Problem(403, "Not you.")
+
+    assert "Deny" in str(invoke(Raising(), token_event("token")))
+    assert invoke(Raising(), http_authorizer_event("token")) == {"isAuthorized": False, "context": {}}
+
+
+def test_the_scheme_is_removed_from_the_token(invoke: Invoke):
+    class Scheme(TokenService):
+        auth_scheme = "Bearer"
+
+    for value in ("Bearer token", "bearer token"):
+        assert "Allow" in str(invoke(Scheme(), token_event(value)))
+    with pytest.raises(AuthorizerError, match=r"^Unauthorized$"):
+        invoke(Scheme(), token_event("token"))
+    assert invoke(Scheme(), http_authorizer_event("token")) == {"isAuthorized": False, "context": {}}
+
+
 # --- failing authorizers
 
 
@@ -189,8 +221,8 @@ def test_an_invalid_authorizer_result_denies_and_logs_an_error(invoke: Invoke, c
     app = service_with_results({"token": 1})
     assert "Deny" in str(invoke(app, token_event("token")))
     assert (
-        "token_authorizer returned int; access denied. Return True, False, None, a stage name or a mapping."
-        in caplog.text
+        "token_authorizer returned int; access denied. Return True, False, None, a stage name, a mapping or a Problem "
+        "of status 401 or 403." in caplog.text
     )
 
 

@@ -88,7 +88,7 @@ def test_a_no_auth_entry_has_no_principal_behind_an_authorizer(invoke: Invoke, s
     app = TokenService()
     event = create_allowed_requests(app, invoke, "ann")["rest"] | {"path": "/open"}
     event["requestContext"]["path"] = "/dev/open"
-    assert send_event(app, event).json == {"auth": None}
+    assert send_event(app, event).json == {"auth": {}}
 
 
 FORGED: dict[str, Any] = {
@@ -102,6 +102,8 @@ FORGED: dict[str, Any] = {
     "a principal that is not JSON": {"coworks": MARKER, "principal": "{"},
     "a principal that is not a mapping": {"coworks": MARKER, "principal": "true"},
     "a principal that is not a string": {"coworks": MARKER, "principal": {}},
+    "an expired principal": {"coworks": MARKER, "principal": '{"exp": 1}'},
+    "a principal whose expiry is not a number": {"coworks": MARKER, "principal": '{"exp": "never"}'},
     "a foreign authorizer": {"principalId": "user", "principal": '{"admin": true}', "stringKey": "value"},
     "cognito": {"claims": {"sub": "a", "coworks": MARKER, "principal": "{}", "cognito:username": "b"}},
     "jwt": {"jwt": {"claims": {"sub": "a", "coworks": MARKER}, "scopes": None}},

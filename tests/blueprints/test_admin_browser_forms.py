@@ -116,6 +116,28 @@ def test_a_token_may_contain_shell_characters(browser: Browser, tmp_path: Path):
             assert run_curl(copy_command(browser, found, label), tmp_path, variable) == "gold for O'Hara & $1"
 
 
+@pytest.mark.parametrize("entered", ["gold", "bearer gold"])
+def test_the_token_is_sent_with_the_scheme_of_the_service(browser: Browser, tmp_path: Path, entered: str):
+    class Vault(TechMicroService):
+        auth_scheme = "Bearer"
+
+        async def token_authorizer(self, value: str):
+            return value == "gold"
+
+        @entry
+        async def get(self):
+            return "in"
+
+    vault = Vault(name="vault")
+    vault.register_blueprint(Admin(), url_prefix="/admin")
+    with on_a_socket(vault) as client:
+        sign_in(browser, str(client.base_url.join("/admin")), token=entered)
+        found = open_entry(browser, "get")
+        assert send_text(browser, found) == "in"
+        for label, variable in (("Copy", "gold"), ("Copy with token", "")):
+            assert run_curl(copy_command(browser, found, label), tmp_path, variable) == "in"
+
+
 def test_the_constraints_of_a_body_are_described(browser: Browser):
     @dataclass
     class Ink:

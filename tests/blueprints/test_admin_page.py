@@ -114,3 +114,13 @@ def test_the_page_names_the_header_of_the_token():
     app = KeyShop()
     app.register_blueprint(Admin(), url_prefix="/admin")
     assert 'data-token-key="X-Shop-Key"' in TestClient(app).get("/admin").text
+
+
+@pytest.mark.parametrize(("scheme", "attribute"), [(None, ""), ("Bearer", "Bearer")])
+def test_the_page_names_the_scheme_of_the_token(scheme: str | None, attribute: str):
+    class SchemeShop(TechMicroService):
+        auth_scheme = scheme
+
+    app = SchemeShop()
+    app.register_blueprint(Admin(), url_prefix="/admin")
+    assert f'data-auth-scheme="{attribute}"' in TestClient(app).get("/admin").text

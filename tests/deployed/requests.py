@@ -109,6 +109,13 @@ REQUESTS = (
     Request("pipeline/test_authorizer", "GET", "/", {"Authorization": "stage-prod"}, differs={HTTP: 403}),
     Request("pipeline/test_authorizer", "GET", "/open?text=in", {}),
     Request("pipeline/test_authorizer_rule", "GET", "/", {"Authorization": "boom"}, differs={HTTP: 500}),
+    Request(
+        *("pipeline/test_authorizer_refusals", "GET", "/"),
+        {"Authorization": "expired"},
+        differs={REST: 401, HTTP: 403},
+    ),
+    Request("pipeline/test_scopes", "GET", "/scoped", {"Authorization": "reader"}),
+    Request("pipeline/test_scopes", "GET", "/scoped", {"Authorization": "writer"}),
     Request("pipeline/test_routing", "GET", "/nowhere"),
     Request("pipeline/test_routing", "PUT", "/search", JSON, differs={REST: 404}),
     Request("pipeline/test_routing", "OPTIONS", "/items/5", {}, emulated={HTTP: 403}),

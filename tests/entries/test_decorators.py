@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from coworks_async import Blueprint, Problem, TechMicroService, entry
+from coworks_async import Blueprint, DeclarationError, Problem, TechMicroService, entry
 from tests.clients import Connect
 from tests.entries.services import declaration_error
 
@@ -288,3 +288,31 @@ def test_an_entry_may_have_two_names(connect: Connect):
 
     client = connect(Service())
     assert client.get("/item").text == client.get("/article").text == "item"
+
+
+def test_scopes_are_an_attribute_of_the_entry():
+    class Service(TechMicroService):
+        @entry
+        async def get(self):
+            """Requires no scope."""
+
+        @entry(scopes="a")
+        async def post(self):
+            """Requires one scope."""
+
+        @entry(scopes=["a", "b:c/d"])
+        async def put(self):
+            """Requires two scopes."""
+
+    assert [set(each.scopes) for each in Service().entries] == [set(), {"a"}, {"a", "b:c/d"}]
+
+
+@pytest.mark.parametrize("scopes", ["", "a b", 'a"b', "a\\b", "é", [], ["a", ""], ["a", 1], 7])
+def test_an_invalid_scope_is_a_declaration_error(scopes: Any):
+    with pytest.raises(DeclarationError, match=r"^@entry\(scopes=...\) must be a scope or several, not "):
+        entry(scopes=scopes)
+
+
+def test_an_open_entry_cannot_require_scopes():
+    with pytest.raises(DeclarationError, match=r"^@entry\(scopes=...\) requires a token. Remove no_auth=True.$"):
+        entry(scopes="a", no_auth=True)

@@ -1,10 +1,11 @@
-"""Fixtures for the tests of extensions: an X-Ray daemon with a recorder, and a recorder of spans."""
+"""Fixtures for the tests of extensions: an identity provider, an X-Ray daemon with a recorder, a recorder of spans."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.extensions.identity_provider import IdentityProvider, run_identity_provider
 from tests.extensions.traced_services import SpanRecorder
 from tests.extensions.xray_daemon import Daemon, run_daemon
 
@@ -12,6 +13,12 @@ from tests.extensions.xray_daemon import Daemon, run_daemon
 @pytest.fixture
 def spans() -> SpanRecorder:
     return SpanRecorder()
+
+
+@pytest.fixture
+def provider() -> Iterator[IdentityProvider]:
+    with run_identity_provider() as server:
+        yield server
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from coworks_async import Request, TechMicroService, entry, request
+from coworks_async import Problem, Request, TechMicroService, entry, request
 from coworks_async.gateway import VIAS, Via
 from coworks_async.testing import TestClient
 from tests.differences import DIFFERENCES, EVENTS, differs
@@ -24,7 +25,14 @@ via_api = pytest.mark.parametrize("via", ["rest", *HTTP])
 class Shop(TechMicroService):
     token: str | None = "token"
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.checked: list[str] = []
+
     async def token_authorizer(self, token: str):
+        self.checked.append(token)
+        if token in ("expired", "blocked"):
+            raise Problem(401 if token == "expired" else 403, f"Token {token}.")
         return token == self.token or token == "first,second"
 
     @entry
@@ -124,6 +132,36 @@ def test_a_rest_api_authorizes_the_last_of_two_tokens():
         assert rest.get("/", headers=headers).status_code == 403
 
 
+# rest-rejected-token
+def test_a_rest_api_rejects_tokens_without_the_reason():
+    app = Shop()
+    with TestClient(app) as local, TestClient(app, via="rest") as rest:
+        for token, status, detail in [
+            ("expired", 401, "A valid token is required."),
+            ("expired", 401, "A valid token is required."),
+            ("blocked", 403, "Token rejected."),
+        ]:
+            responses = [client.get("/", headers={"Authorization": token}) for client in (local, rest)]
+            assert [response.status_code for response in responses] == [status, status]
+            assert [response.json()["detail"] for response in responses] == [f"Token {token}.", detail]
+            assert responses[0].headers.get("www-authenticate") == responses[1].headers.get("www-authenticate")
+    # The gateway has cached only the 403.
+    assert app.checked == ["expired", "expired", "expired", "expired", "blocked", "blocked"]
+
+
+# rest-challenge
+def test_a_rest_api_renames_the_challenges_of_the_service():
+    class Challenging(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return "", 401, {"www-authenticate": "Basic"}
+
+    with TestClient(Challenging(), via="rest") as client:
+        headers = client.get("/").headers
+    assert "www-authenticate" not in headers
+    assert headers["x-amzn-remapped-www-authenticate"] == "Basic"
+
+
 # http-own-errors
 @via_http
 def test_an_http_api_rejects_tokens_with_its_own_responses(via: Via):
@@ -135,6 +173,17 @@ def test_an_http_api_rejects_tokens_with_its_own_responses(via: Via):
     assert "www-authenticate" not in missing.headers
     # A HEAD takes the route `$default`, so the service itself rejects it.
     assert (head.status_code, "www-authenticate" in head.headers) == (401, True)
+
+
+# http-rejected-token
+@via_http
+def test_an_http_api_rejects_with_a_403_what_the_authorizer_rejects_with_a_401(via: Via):
+    app = Shop()
+    with TestClient(app) as local, TestClient(app, via=via) as client:
+        for _ in range(2):
+            responses = [each.get("/", headers={"Authorization": "expired"}) for each in (local, client)]
+            assert [response.status_code for response in responses] == [401, 403]
+    assert app.checked == ["expired"] * 3  # the gateway has cached its 403
 
 
 # rejected-before-lambda
@@ -160,14 +209,13 @@ def test_the_gateway_caches_authorizer_results(via: Via):
 
 
 # remapped-headers
-@pytest.mark.parametrize("via", ["url", "rest"])
-def test_a_function_url_and_a_rest_api_rename_www_authenticate(via: Via):
+def test_a_function_url_renames_www_authenticate():
     class Challenging(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
             return "", 401, {"www-authenticate": "Basic"}
 
-    with TestClient(Challenging(), via=via) as client:
+    with TestClient(Challenging(), via="url") as client:
         headers = client.get("/").headers
     assert "www-authenticate" not in headers
     assert headers["x-amzn-remapped-www-authenticate"] == "Basic"

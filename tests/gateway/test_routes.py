@@ -208,6 +208,14 @@ def test_a_rest_apis_own_responses_equal_those_of_the_service():
     assert {type_ for type_ in responses if type_.startswith("DEFAULT")} == {"DEFAULT_4XX", "DEFAULT_5XX"}
 
 
+def test_the_challenge_of_a_rest_api_has_the_scheme_of_the_service():
+    class Links(Pens):
+        auth_scheme = "Bearer"
+
+    responses = {response.type: response for response in describe_gateway(Links(), "rest").responses}
+    assert ("WWW-Authenticate", 'Bearer realm="links"') in responses["UNAUTHORIZED"].headers
+
+
 def test_a_rest_apis_own_responses_allow_other_origins_if_an_entry_does():
     class Open(TechMicroService):
         @entry(no_cors=False)

@@ -164,6 +164,37 @@ def test_the_token_header_is_that_of_the_service():
     assert create_document(Keyed())["components"]["securitySchemes"]["token"]["name"] == "X-Api-Key"
 
 
+@pytest.mark.parametrize(
+    ("header", "scheme", "expected"),
+    [
+        ("Authorization", "Bearer", {"type": "http", "scheme": "bearer"}),
+        ("authorization", "Basic", {"type": "http", "scheme": "basic"}),
+        ("X-Token", "Bearer", {"type": "apiKey", "in": "header", "name": "X-Token"}),
+    ],
+)
+def test_the_security_scheme_is_that_of_auth_scheme_in_the_header_authorization(
+    header: str, scheme: str, expected: dict[str, str]
+):
+    class Schemed(TechMicroService):
+        token_key = header
+        auth_scheme = scheme
+
+        @entry
+        async def get(self):
+            return ""
+
+    assert create_document(Schemed())["components"]["securitySchemes"] == {"token": expected}
+
+
+def test_required_scopes_are_those_of_the_entry():
+    class Scoped(TechMicroService):
+        @entry(scopes={"b", "a"})
+        async def get(self):
+            return ""
+
+    assert create_document(Scoped())["paths"]["/"]["get"]["security"] == [{"token": ["a", "b"]}]
+
+
 def test_a_service_with_only_open_entries_has_no_security_scheme():
     class Open(TechMicroService):
         @entry(no_auth=True)

@@ -55,7 +55,7 @@ def test_a_token_in_another_header_is_not_stored(connect: Connect):
 def test_the_invocation_type_is_case_insensitive(connect: Connect, value: str):
     app = Jobs()
     assert_accepted(connect(app).get("/open", headers={"invocationTYPE": value}))
-    assert app.stored.json == {"auth": None}
+    assert app.stored.json == {"auth": {}}
 
 
 def test_a_request_response_call_is_synchronous(connect: Connect):

@@ -23,7 +23,7 @@ def authorized_by(authorizer, name="shop"):
 
         @entry
         async def get(self):
-            return {"auth": None if request.auth is None else dict(request.auth)}
+            return {"auth": dict(request.auth)}
 
     return Service(name=name)
 
@@ -50,14 +50,14 @@ def test_a_missing_token_is_a_401_with_a_challenge(connect: Connect):
     client = connect(authorized_by(lambda token: True, name="pen-shop"))
     for headers in ({}, {"authorization": ""}):
         response = client.get("/", headers=headers)
-        assert_problem(response, 401, "Unauthorized", "Missing token.")
+        assert_problem(response, 401, "Unauthorized", "A valid token is required.")
         assert response.headers["www-authenticate"] == 'Token realm="pen-shop"'
 
 
 @differs("http-own-errors", "remapped-headers")
 def test_a_name_that_is_invalid_in_a_header_is_escaped_in_the_challenge(connect: Connect):
     response = connect(authorized_by(lambda token: True, name='a "shop"\\é\n')).get("/")
-    assert_problem(response, 401, "Unauthorized", "Missing token.")
+    assert_problem(response, 401, "Unauthorized", "A valid token is required.")
     assert response.headers["www-authenticate"] == 'Token realm="a -shop----"'
 
 
@@ -171,7 +171,7 @@ def test_every_entry_requires_a_token_unless_it_has_no_auth(connect: Connect):
         assert client.request(method, path).status_code == 401
     assert client.post("/extra").text == "open"
     for headers in ({}, token("any")):
-        assert client.put("/", headers=headers).json() == {"auth": None}
+        assert client.put("/", headers=headers).json() == {"auth": {}}
 
 
 def test_token_key_names_another_header(connect: Connect):
@@ -211,7 +211,7 @@ def test_by_default_the_token_is_compared_with_the_environment(connect: Connect,
     for value in ("Token", "toke", "token2", "other"):
         assert client.get("/", headers=token(value)).status_code == 403
     assert client.get("/").status_code == 401
-    assert client.get("/open").json() == {"auth": None}
+    assert client.get("/open").json() == {"auth": {}}
 
 
 def test_without_a_token_in_the_environment_everything_is_rejected(connect: Connect, monkeypatch: pytest.MonkeyPatch):

@@ -38,7 +38,7 @@ def protected(rule) -> Starlette:
 def test_it_protects_any_asgi_app(connect: Connect):
     client = connect(protected({"ann": {"name": "ann"}, "yes": True}.get))
     missing = client.get("/")
-    assert_problem(missing, 401, "Unauthorized", "Missing token.")
+    assert_problem(missing, 401, "Unauthorized", "A valid token is required.")
     assert missing.headers["www-authenticate"] == 'Token realm="alone"'
     assert_problem(client.get("/", headers={"authorization": "no"}), 403, "Forbidden", "Token rejected.")
     assert client.get("/", headers={"authorization": "yes"}).json() == {"auth": {}}

@@ -56,7 +56,7 @@ def test_a_sync_authorizer_may_return_an_awaitable(connect: Connect):
 
 
 ERRORS = [
-    *(ValueError(), HTTPException(200), HTTPException(401), TimeoutError("secret-token"), SystemError()),
+    *(ValueError(), HTTPException(200), HTTPException(404), TimeoutError("secret-token"), SystemError()),
     CancelledError(),  # of an awaited task
 ]
 

@@ -112,7 +112,7 @@ def test_outside_lambda_there_is_a_stage_but_no_event(connect: Connect, monkeypa
             return [request.stage, request.aws_event, request.aws_context, request.in_lambda_context, request.auth]
 
     client = connect(Service())
-    assert client.get("/").json() == ["dev", None, None, False, None]
+    assert client.get("/").json() == ["dev", None, None, False, {}]
     monkeypatch.setenv("CWS_STAGE", "v1")
     assert client.get("/").json()[0] == "v1"
     monkeypatch.setenv("CWS_STAGE", "")

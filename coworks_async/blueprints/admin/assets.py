@@ -29,12 +29,13 @@ ASSET_HEADERS: Mapping[str, str] = {
 }
 
 
-def render_page(path: str, root_path: str, entry_path: str, token_key: str) -> str:
+def render_page(path: str, root_path: str, entry_path: str, token_key: str, auth_scheme: str | None) -> str:
     """Return the page's HTML. `root_path` is the part of the request's path above the service."""
     values = {
         "base": get_base_url(path, root_path, entry_path),
         "root": "../" * entry_path.rstrip("/").count("/") or "./",  # the service, relative to the base
         "token_key": token_key,
+        "auth_scheme": auth_scheme or "",
         "version": get_version(),
     }
     return _get_template().substitute({name: escape(value) for name, value in values.items()})

@@ -62,9 +62,9 @@ class Admin(Blueprint):
     async def get(self) -> HTMLResponse:
         """Return the page for people. It contains no service data: it loads the other entries with a token."""
         request = current_request()
-        scope = request.scope
+        scope, app = request.scope, request.app
         entry_path = scope["route"].entry.path
-        page = render_page(scope["path"], scope.get("root_path", ""), entry_path, request.app.token_key)
+        page = render_page(scope["path"], scope.get("root_path", ""), entry_path, app.token_key, app.auth_scheme)
         return HTMLResponse(page, headers=PAGE_HEADERS)
 
     @entry(no_auth=True)

@@ -121,5 +121,6 @@ def create_curl(service: TechMicroService, url: str) -> str:
     entry = min(gets, key=lambda each: (each.path != "/", each.path), default=None)
     if entry is None:
         return f"curl -i {url}/"
-    header = "" if entry.no_auth else f'-H "{service.token_key}:token" '
+    scheme = f"{service.auth_scheme} " if service.auth_scheme is not None else ""
+    header = "" if entry.no_auth else f'-H "{service.token_key}:{scheme}token" '
     return f"curl {header}{url}{entry.path}"

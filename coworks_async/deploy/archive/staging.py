@@ -32,6 +32,7 @@ EXCLUDED = frozenset({"cli", "deploy", "gateway", "terraform", "testing.py", "__
 EXTRAS = {
     "coworks_async.blueprints.admin": "admin",
     "coworks_async.blueprints.profiler": "profiler",
+    "coworks_async.extensions.jwt": "jwt",
     "coworks_async.extensions.opentelemetry": "otel",
     "coworks_async.extensions.xray": "xray",
 }

@@ -145,10 +145,19 @@ class News(Items):
         return "none"
 
 
+class Links(TechMicroService):
+    auth_scheme = "Bearer"
+
+    @entry
+    async def get(self):
+        return "in"
+
+
 @pytest.mark.parametrize(
     ("service", "command"),
     [
         (News, "curl http://api/dev/"),
+        (Links, 'curl -H "Authorization:Bearer token" http://api/dev/'),
         (Items, 'curl -H "X-Token:token" http://api/dev/items'),
         (Jobs, "curl -i http://api/dev/"),
     ],

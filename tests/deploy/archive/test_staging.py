@@ -246,6 +246,7 @@ def test_modules_of_the_project_are_searched_and_not_returned(load: Load, tmp_pa
         ("from coworks_async.blueprints import Admin\n", {"admin"}),
         ("from coworks_async.blueprints import Profiler\n", {"profiler"}),
         ("from coworks_async.extensions import XRay as X, OpenTelemetry\n", {"xray", "otel"}),
+        ("from coworks_async.extensions import JWT\n", {"jwt"}),
         ("from coworks_async import TechMicroService, blueprints\n", set()),
         (
             "from coworks_async import TechMicroService, blueprints\napp = TechMicroService(name='shelf')\n"

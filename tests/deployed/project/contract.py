@@ -47,6 +47,10 @@ class Contract(TechMicroService):
                 return token.removeprefix("stage-")
             case "ada":
                 return {"user": "ada", "rights": ["read", "write"], "level": 3, "old": None}
+            case "reader" | "writer":
+                return {"scope": "items:read items:write" if token == "writer" else "items:read"}
+            case "expired":
+                raise Problem(401, "The token has expired.")
             case "boom":
                 raise RuntimeError("the authorizer fails")
         return False
@@ -124,6 +128,10 @@ class Contract(TechMicroService):
     @entry
     async def get_auth(self):
         return request.auth
+
+    @entry(scopes={"items:write"})
+    async def get_scoped(self):
+        return request.auth["scope"]
 
     @entry
     async def get_headers(self):

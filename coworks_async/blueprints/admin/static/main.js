@@ -1,6 +1,6 @@
 // The page: requests a token, loads the service's description with it, and shows it.
 import { groupsView } from "./entries.js";
-import { load, token } from "./requests.js";
+import { addScheme, load, token } from "./requests.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -91,7 +91,7 @@ function decodeHash(text) {
 
 byId("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  open(byId("token").value);
+  open(addScheme(byId("token").value));
   byId("token").value = "";
 });
 byId("sign-out").addEventListener("click", () => {

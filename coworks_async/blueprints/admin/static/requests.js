@@ -5,6 +5,12 @@ const { dataset } = document.documentElement;
 export const base = new URL(dataset.base, location.href);
 export const root = new URL(dataset.root, base);
 export const tokenKey = dataset.tokenKey;
+const scheme = dataset.authScheme ? `${dataset.authScheme} ` : "";
+
+// Return the value of the token's header for a token that a person entered, with or without the service's scheme.
+export function addScheme(value) {
+  return value.toLowerCase().startsWith(scheme.toLowerCase()) ? value : scheme + value;
+}
 
 const STORAGE_KEY = `coworks-admin ${base.pathname}`;
 
@@ -73,7 +79,7 @@ export function formatCurl(request, value) {
   if (request.method !== "GET") words.push(`-X ${request.method}`);
   for (const [name, text] of Object.entries(request.headers)) {
     const isToken = name === tokenKey && value === undefined;
-    words.push(isToken ? `-H "${name}: $TOKEN"` : `-H ${quote(`${name}: ${text}`)}`);
+    words.push(isToken ? `-H "${name}: ${scheme}$TOKEN"` : `-H ${quote(`${name}: ${text}`)}`);
   }
   words.push(...bodyWords(request.body));
   return [...words, quote(request.url.href)].join(" ");

@@ -1,0 +1,159 @@
+"""`JWT`: accepts signed tokens of an identity provider. Imports PyJWT only if it is used, to keep cold starts short."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from coworks_async.exceptions import DeclarationError, Problem
+from coworks_async.extras import require
+from coworks_async.service import TechMicroService
+
+if TYPE_CHECKING:
+    from coworks_async.extensions.jwt_keys import Keys
+
+HMAC_ALGORITHMS = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""Algorithms with a shared secret, and its minimum length in bytes (RFC 7518, section 3.2)."""
+
+PUBLIC_KEY_ALGORITHMS = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "ES256K", "EdDSA"),
+)
+
+
+class JWT:
+    """Accepts the signed tokens (RFC 7519) of an identity provider, sent as `Authorization: Bearer <token>`.
+
+    It becomes the service's authorizer; the claims are `request.auth`. A class that overrides `token_authorizer` calls
+    `verify` there itself.
+
+    The keys come from `key` or `jwks`, else from the issuer (OpenID Connect discovery). Keys of a URL are fetched at
+    the first token, kept, and refreshed in the background after an hour. An unknown key is looked up at once, at most
+    once a minute.
+
+    Args:
+        app: the service.
+        issuer: the required `iss` of a token.
+        audience: the accepted values of `aud`.
+        jwks: the URL of a key set, or the set itself (RFC 7517).
+        key: one public key in PEM, or the secret of the HS algorithms.
+        algorithms: the accepted algorithms. A token cannot choose another one, or one that its key is not for.
+        claims: other claims that a token must have, with the accepted value or values.
+        scope_claim: the claim with the scopes, if it is not `scope` or `scp`.
+        leeway: seconds by which clocks may differ.
+
+    Raises:
+        ImportError: PyJWT is not installed.
+        DeclarationError: an argument is invalid, or the service has already handled a request.
+
+    Example:
+        >>> app = Links()
+        >>> JWT(app, issuer="https://example.eu.auth0.com/", audience="https://links.example.com")
+    """
+
+    def __init__(
+        self,
+        app: TechMicroService,
+        *,
+        issuer: str | None = None,
+        audience: str | Collection[str] | None = None,
+        jwks: str | Mapping[str, Any] | None = None,
+        key: str | bytes | None = None,
+        algorithms: str | Sequence[str] = ("RS256",),
+        claims: Mapping[str, Any] | None = None,
+        scope_claim: str | None = None,
+        leeway: float = 0,
+    ) -> None:
+        require("JWT", "jwt", "jwt")
+        require("JWT", "cryptography", "jwt")
+        if app.hooks.frozen:
+            raise DeclarationError("JWT: called after the first request. Call it where the app is created.")
+        self.algorithms = check_algorithms(algorithms, has_key=key is not None)
+        if audience is None and not claims and key is None:
+            raise DeclarationError(
+                "JWT: audience=... is missing. A provider signs the tokens of many applications with the same keys. "
+                'If the tokens have no "aud", pass another claim: claims={"client_id": "..."}.'
+            )
+        self.issuer = issuer
+        self.audience = audience
+        self.claims = {name: _list_accepted(name, value) for name, value in (claims or {}).items()}
+        self.scope_claim = scope_claim
+        self.leeway = leeway
+        self.keys = self._create_keys(app, jwks, key)
+        app.extensions["jwt"] = self
+        if app.auth_scheme is None and app.token_key.lower() == "authorization":
+            app.auth_scheme = "Bearer"
+        if type(app).token_authorizer is TechMicroService.token_authorizer:
+            app.token_authorizer = self.verify  # type: ignore[method-assign]
+
+    async def verify(self, token: str) -> dict[str, Any]:
+        """Return the claims of a valid token, with the leeway added to `exp`.
+
+        Return them, or a mapping with their `exp`, in `token_authorizer`, so that the access ends in time.
+
+        Raises:
+            Problem: a 401 with the reason.
+            AuthorizerError: the keys cannot be fetched.
+        """
+        from coworks_async.extensions import jwt_tokens  # needs the extra
+
+        kid, algorithm = jwt_tokens.read_header(token)
+        if algorithm not in self.algorithms:
+            raise Problem(401, f"Wrong algorithm. Allowed: {', '.join(self.algorithms)}.")
+        key = await self.keys.select(kid, algorithm)
+        if key is None:
+            raise Problem(401, "Unknown signing key.")
+        claims = jwt_tokens.decode(token, key, issuer=self.issuer, audience=self.audience, leeway=self.leeway)
+        for name, accepted in self.claims.items():
+            if not any(value in accepted for value in _list_values(claims.get(name))):
+                raise Problem(401, f"Wrong {name}.")
+        if self.scope_claim is not None:
+            claims["scope"] = claims.get(self.scope_claim) or []
+        if self.leeway:
+            claims["exp"] += self.leeway
+        return claims
+
+    def _create_keys(
+        self, app: TechMicroService, jwks: str | Mapping[str, Any] | None, key: str | bytes | None
+    ) -> "Keys":
+        from coworks_async.extensions import jwt_keys  # needs the extra
+
+        if key is not None and jwks is not None:
+            raise DeclarationError("JWT: pass either key=... or jwks=..., not both.")
+        try:
+            if key is not None:
+                return jwt_keys.FixedKeys([jwt_keys.read_key(key, self.algorithms)], uses_kid=False)
+            if isinstance(jwks, Mapping):
+                return jwt_keys.FixedKeys(jwt_keys.read_key_set(jwks, self.algorithms))
+            url = self.issuer if jwks is None else jwks
+            if url is None:
+                raise DeclarationError("JWT: pass issuer=..., jwks=... or key=...: where the keys come from.")
+            jwt_keys.check_url(url)
+        except ValueError as error:
+            raise DeclarationError(f"JWT: {error}.") from None
+        read = jwt_keys.discover_key_set if jwks is None else jwt_keys.fetch_key_set
+        return jwt_keys.RemoteKeys(lambda: read(url, self.algorithms), app.logger)
+
+
+def check_algorithms(algorithms: str | Sequence[str], *, has_key: bool) -> tuple[str, ...]:
+    """Return the accepted algorithms, all of one kind: with a secret, or with public keys."""
+    names = (algorithms,) if isinstance(algorithms, str) else tuple(algorithms)
+    if names and all(name in PUBLIC_KEY_ALGORITHMS for name in names):
+        return names
+    if names and all(name in HMAC_ALGORITHMS for name in names):
+        if has_key:
+            return names
+        raise DeclarationError(f"JWT: {', '.join(names)} needs the secret: key=...")
+    raise DeclarationError(
+        f"JWT: algorithms={algorithms!r} is not allowed. Pass one or more of {', '.join(PUBLIC_KEY_ALGORITHMS)}, "
+        f"or of {', '.join(HMAC_ALGORITHMS)} with a secret."
+    )
+
+
+def _list_accepted(name: str, value: Any) -> list[Any]:
+    values = _list_values(value)
+    if not values or None in values or "" in values:  # such as an unset variable of the environment
+        raise DeclarationError(f"JWT: claims={{{name!r}: {value!r}}} has no accepted value. Pass one or more.")
+    return values
+
+
+def _list_values(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
