@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from coworks_async.exceptions import AuthorizerError, DeclarationError, Problem, ReturnError
 from coworks_async.pipeline.concurrency import ensure_async
-from coworks_async.pipeline.errors import problem_response, to_exception
+from coworks_async.pipeline.errors import exception_response, problem_response, to_exception
 from coworks_async.pipeline.request import current, current_stage
 from coworks_async.pipeline.responses import encode_json
 from coworks_async.types import ASGIApp, AuthorizerRule, Principal, Receive, Scope, Send
@@ -140,7 +140,11 @@ class AuthorizerMiddleware:
             log_authorizer_failure(error, self.logger)
             return problem_response(500)
         error.__traceback__ = None  # an instance that is raised again would collect frames
-        response = problem_response(error.status_code, error.detail, headers=error.headers)
+        try:
+            response = exception_response(error)
+        except ReturnError as invalid:
+            log_authorizer_failure(AuthorizerError(f"token_authorizer {invalid}"), self.logger)
+            return problem_response(500)
         if error.status_code == 401:
             reason = {"error": "invalid_token", "error_description": error.detail}
             response.headers.setdefault("www-authenticate", format_challenge(self.realm, self.scheme, reason))

@@ -120,3 +120,19 @@ def test_a_problem_of_another_status_is_a_failure_of_the_authorizer(
         f"token_authorizer returned a {status}, but only 401 and 403 reject a token; access denied"
     )
     assert (returned.levelno, "secret" in caplog.text) == (logging.ERROR, False)
+
+
+@differs("rest-rejected-token", "http-own-errors")
+def test_the_response_contains_the_extension_members_of_the_problem(connect: Connect):
+    problem = Problem(403, "Too many devices.", type="https://example.com/devices", extensions={"limit": 3})
+    response = connect(with_problem(Shop(), problem)).get("/", headers=token("raise"))
+    assert (response.status_code, response.json()["limit"]) == (403, 3)
+    assert response.json()["type"] == "https://example.com/devices"
+
+
+@differs("rest-rejected-token", "http-own-errors")
+def test_a_problem_that_cannot_be_sent_is_a_500(connect: Connect, caplog: pytest.LogCaptureFixture):
+    client = connect(with_problem(Shop(), Problem(403, "No.", extensions={"limit": object()})))
+    assert_hidden_500(client.get("/", headers=token("raise")))
+    (record,) = warnings_and_worse(caplog)
+    assert record.getMessage().startswith("token_authorizer returned dict, which cannot be encoded")
