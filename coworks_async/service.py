@@ -14,8 +14,8 @@ from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, Lifespan
 
 from coworks_async.entries.blueprints import Blueprint, HookRegistry, HooksMixin
-from coworks_async.entries.decorators import is_header_name
 from coworks_async.entries.entry import Entry, build_entries
+from coworks_async.entries.header_syntax import is_header_name
 from coworks_async.entries.paths import normalize_prefix
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event_error

@@ -1,12 +1,12 @@
 """The `@entry` decorator and its options."""
 
 import inspect
-import string
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar, overload
 
 from msgspec import Struct
 
+from coworks_async.entries.header_syntax import is_header_name, is_header_value
 from coworks_async.entries.paths import normalize_template
 from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
@@ -16,10 +16,6 @@ F = TypeVar("F", bound=Function)
 VERBS = ("get", "post", "put", "patch", "delete", "options")
 
 _OPTIONS_ATTRIBUTE = "__coworks_entry__"
-
-# RFC 9110, sections 5.1 and 5.5.
-_NAME_OCTETS = (string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode()
-_VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 
 
 class EntryOptions(Struct, frozen=True):
@@ -133,26 +129,6 @@ def get_entry_options(attribute: object) -> EntryOptions | None:
         attribute = getattr(attribute, name, attribute)
     options = getattr(attribute, _OPTIONS_ATTRIBUTE, None)
     return options if isinstance(options, EntryOptions) else None
-
-
-def is_header_name(name: object) -> bool:
-    return isinstance(name, str) and name.isascii() and is_raw_header_name(name.encode())
-
-
-def is_header_value(value: object) -> bool:
-    try:
-        return isinstance(value, str) and is_raw_header_value(value.encode("latin-1"))
-    except UnicodeEncodeError:
-        return False
-
-
-def is_raw_header_name(name: bytes) -> bool:
-    return name != b"" and not name.translate(None, _NAME_OCTETS)
-
-
-def is_raw_header_value(value: bytes) -> bool:
-    """Return whether a server can send a value: one line, without leading or trailing blanks."""
-    return value == value.strip(b"\t ") and not value.translate(None, _VALUE_OCTETS)
 
 
 def _read_path(path: str | None, method: str | None) -> str | None:
