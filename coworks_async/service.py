@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, Lifespan
 
 from coworks_async.entries.blueprints import Blueprint, HookRegistry, HooksMixin
+from coworks_async.entries.cors import CorsOption, check_policy, resolve_policy
 from coworks_async.entries.entry import Entry, build_entries
 from coworks_async.entries.header_syntax import is_header_name
 from coworks_async.entries.paths import normalize_prefix
@@ -21,6 +22,7 @@ from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event_error
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware, matches_environment_token
 from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT, Limits
+from coworks_async.pipeline.cors import CorsHeaders, UndispatchedCorsMiddleware, mark_dispatched
 from coworks_async.pipeline.dispatcher import Dispatcher, DispatcherSettings
 from coworks_async.pipeline.errors import ErrorMiddleware
 from coworks_async.pipeline.invocation import StoreIn, check_store_in
@@ -42,6 +44,7 @@ class TechMicroService(HooksMixin, Starlette):
         max_body_size: bytes of a request body, None for no limit; a larger body is a 413.
 
     Attributes:
+        cors: the policy for web pages of other origins, of all entries without another one; None for no policy.
         token_key: the name of the token's header.
         max_fields, max_files: fields and files of a form; a larger form is a 413.
         authorizer_middleware: the class that authorizes requests for each entry.
@@ -59,6 +62,7 @@ class TechMicroService(HooksMixin, Starlette):
         >>> app = Hello()
     """
 
+    cors: CorsOption = None
     token_key: ClassVar[str] = "Authorization"
     max_fields: ClassVar[int] = 1000
     max_files: ClassVar[int] = 100
@@ -93,11 +97,14 @@ class TechMicroService(HooksMixin, Starlette):
             raise DeclarationError(f"{self.name}: debug=True shows tracebacks to clients. It is not allowed in Lambda.")
         if not is_header_name(self.token_key):
             raise DeclarationError(f"{class_name}.token_key: {self.token_key!r} is not a valid header name.")
+        check_policy(f"{class_name}.cors", self.cors)
         check_store_in(class_name, self.store_in)
         self._table: RouteTable[EntryRoute] = RouteTable()
         self._blueprints: dict[str, Blueprint] = {}
         self._dispatcher: Dispatcher | None = None
-        self.router.routes[:0] = self._add_routes(build_entries(self, TechMicroService, stage=current_stage()))
+        self._cors = self.cors
+        entries = build_entries(self, TechMicroService, stage=current_stage(), cors=self.cors or None)
+        self.router.routes[:0] = self._add_routes(entries)
 
     async def token_authorizer(self, token: str) -> AuthorizerResult:
         """Decide about a token. By default it must equal the environment variable `TOKEN`, which must not be empty.
@@ -180,8 +187,15 @@ class TechMicroService(HooksMixin, Starlette):
         except ValueError as error:
             raise DeclarationError(f"{where}: {error}") from None
         if not hide_routes:
-            stage = current_stage()
-            entries = build_entries(blueprint, Blueprint, stage=stage, prefix=prefix, blueprint=blueprint.name)
+            check_policy(f"{type(blueprint).__name__}.cors", blueprint.cors)
+            entries = build_entries(
+                blueprint,
+                Blueprint,
+                stage=current_stage(),
+                cors=resolve_policy(blueprint.cors, self.cors or None),
+                prefix=prefix,
+                blueprint=blueprint.name,
+            )
             routes = self._add_routes(entries, prefix)
             self.router.routes.append(BlueprintMount(prefix, routes=routes, name=blueprint.name))
         self._blueprints[blueprint.name] = blueprint
@@ -204,12 +218,20 @@ class TechMicroService(HooksMixin, Starlette):
         dispatcher = self._build_dispatcher()
         if not self.user_middleware:
             return dispatcher
-        app: ASGIApp = dispatcher
+        headers = CorsHeaders(self.cors) if self.cors else None
+        app: ASGIApp = dispatcher if headers is None else mark_dispatched(dispatcher)
         for cls, args, kwargs in reversed(self.user_middleware):
             app = cls(app, *args, **kwargs)
-        return ErrorMiddleware(app, dispatcher.errors)
+        if headers is not None:
+            app = UndispatchedCorsMiddleware(app, headers)
+        return ErrorMiddleware(app, dispatcher.errors, headers)
 
     def _build_dispatcher(self) -> Dispatcher:
+        if self.cors != self._cors:
+            raise DeclarationError(
+                f"{type(self).__name__}.cors was set after the entries were created. Set it in the class, or before "
+                "super().__init__()."
+            )
         blueprints = self._blueprints.values()
         settings = DispatcherSettings(
             authorize=partial(
@@ -219,6 +241,7 @@ class TechMicroService(HooksMixin, Starlette):
                 realm=self.name,
                 logger=self.logger,
             ),
+            cors=self.cors or None,
             token_key=self.token_key,
             limits=self.limits,
             store_in=self.store_in,

@@ -18,6 +18,7 @@ DIFFERENCES: Mapping[str, tuple[str, ...]] = {
     "rest-content-type": ("rest",),
     "rest-query": ("rest",),
     "rest-repeated-token": ("rest",),
+    "rest-cors-headers": ("rest",),
     "http-own-errors": HTTP,
     "rejected-before-lambda": API,
     "cached-authorizer-result": API,

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, TypeVar
 
 from msgspec import Struct, field
 
+from coworks_async.entries.cors import CorsOption
 from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
 
@@ -87,6 +88,7 @@ class Blueprint(HooksMixin):
         name: as given.
         hooks: hooks of its own entries.
         app_hooks: hooks of the whole service.
+        cors: the policy of its entries for web pages of other origins, False for none; by default the service's.
         instance_attributes: names that instances set, which entries cannot have; subclasses extend it.
 
     Example:
@@ -95,6 +97,8 @@ class Blueprint(HooksMixin):
         ...         return ["pen"]
         >>> app.register_blueprint(Items(), url_prefix="/items")
     """
+
+    cors: CorsOption = None
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset({"name", "hooks", "app_hooks"})
 

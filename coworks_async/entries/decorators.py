@@ -6,6 +6,7 @@ from typing import TypeVar, overload
 
 from msgspec import Struct
 
+from coworks_async.entries.cors import CorsOption, check_policy
 from coworks_async.entries.header_syntax import is_header_name, is_header_value
 from coworks_async.entries.paths import normalize_template
 from coworks_async.exceptions import DeclarationError
@@ -21,11 +22,13 @@ _OPTIONS_ATTRIBUTE = "__coworks_entry__"
 class EntryOptions(Struct, frozen=True):
     """The options of `@entry`.
 
-    `stages` is None for all stages, `path` and `method` are None for those of the method's name.
+    `no_cors` and `cors` are None for the policy of the class, `stages` for all stages, `path` and `method` for those of
+    the method's name.
     """
 
     no_auth: bool = False
-    no_cors: bool = True
+    no_cors: bool | None = None
+    cors: CorsOption = None
     stages: frozenset[str] | None = None
     binary_headers: tuple[tuple[str, str], ...] = ()
     background: bool = False
@@ -44,7 +47,8 @@ def entry(
     *,
     method: str | None = None,
     no_auth: bool = False,
-    no_cors: bool = True,
+    cors: CorsOption = None,
+    no_cors: bool | None = None,
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
@@ -57,7 +61,8 @@ def entry(
     *,
     method: str | None = None,
     no_auth: bool = False,
-    no_cors: bool = True,
+    cors: CorsOption = None,
+    no_cors: bool | None = None,
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
@@ -68,7 +73,8 @@ def entry(
         function: the path, such as `/links/{code}/stats`. Used without parentheses, the decorator gets the method.
         method: the HTTP method of an entry with a path; by default the verb of the method's name.
         no_auth: require no token.
-        no_cors: `False` allows browsers of other origins.
+        cors: the policy for web pages of other origins, False for none; by default that of the class.
+        no_cors: `False` allows pages of all origins, or of those that the class's policy allows. `True`: `cors=False`.
         stage: the stage or stages on which the entry exists; all by default.
         binary_headers: headers of each response, unless the entry sets them itself.
         background: accept asynchronous calls.
@@ -91,12 +97,16 @@ def entry(
         ...         return {"item": item_id, "page": page}
     """
     for name, value in (("no_auth", no_auth), ("no_cors", no_cors), ("background", background)):
-        if not isinstance(value, bool):
+        if not isinstance(value, bool) and (name, value) != ("no_cors", None):
             raise DeclarationError(f"@entry({name}=...) must be True or False, not {value!r}.")
+    check_policy("@entry(cors=...)", cors)
+    if cors is not None and no_cors is not None:
+        raise DeclarationError("@entry(cors=..., no_cors=...): both set the policy for other origins. Remove no_cors.")
     path, function = (function, None) if isinstance(function, str) else (None, function)
     options = EntryOptions(
         no_auth,
         no_cors,
+        cors,
         _read_stages(stage),
         _read_headers(binary_headers),
         background,

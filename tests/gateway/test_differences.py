@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from coworks_async import Request, TechMicroService, entry, request
+from coworks_async import CORS, Request, TechMicroService, entry, request
 from coworks_async.gateway import VIAS, Via
 from coworks_async.testing import TestClient
 from tests.differences import DIFFERENCES, EVENTS, differs
@@ -122,6 +122,17 @@ def test_a_rest_api_authorizes_the_last_of_two_tokens():
     with TestClient(Shop()) as local, TestClient(Shop(), via="rest") as rest:
         assert local.get("/", headers=headers).status_code == 200
         assert rest.get("/", headers=headers).status_code == 403
+
+
+# rest-cors-headers
+def test_a_rest_apis_own_responses_have_cors_headers_for_every_request():
+    class Page(Shop):
+        cors = CORS(origins="https://site.example", credentials=True)
+
+    with TestClient(Page()) as local, TestClient(Page(), via="rest") as rest:
+        for origin in ({"Origin": "https://other.example"}, {}):
+            assert "access-control-allow-origin" not in local.get("/", headers=origin).headers
+            assert rest.get("/", headers=origin).headers["access-control-allow-origin"] == "https://site.example"
 
 
 # http-own-errors
