@@ -35,14 +35,12 @@ class CorsHeaders:
     """Adds the headers of a policy to responses. They replace those that a response already has."""
 
     def __init__(self, cors: CORS) -> None:
-        raw = {
-            origin.encode(): [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-            for origin in cors.origins
-            for headers in [allow_headers(cors, origin)]
-        }
-        # Without `*`, a cache must not send a response to another origin, nor one without headers to an allowed one.
-        self.default: RawHeaders = raw.pop(b"*", [(b"vary", b"Origin")])
-        self.by_origin = raw
+        self.by_origin: dict[bytes, RawHeaders] = {}
+        for origin in cors.origins:
+            headers = allow_headers(cors, origin).items()
+            self.by_origin[origin.encode()] = [(name.lower().encode(), value.encode()) for name, value in headers]
+        # Other responses vary too: a cache must not send them to a page of an allowed origin.
+        self.default = self.by_origin.get(b"*", [(b"vary", b"Origin")])
 
     def add(self, scope: Scope, headers: Sequence[tuple[bytes, bytes]]) -> RawHeaders:
         """Return the headers of the response to a request with those of the policy."""
