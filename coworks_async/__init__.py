@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from coworks_async.entries.blueprints import Blueprint
+    from coworks_async.entries.cors import CORS
     from coworks_async.entries.decorators import entry
     from coworks_async.entries.entry import Entry
     from coworks_async.exceptions import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CORS",
     "AuthorizerMiddleware",
     "Blueprint",
     "CoWorksError",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 _LAZY_EXPORTS = {
+    "CORS": "entries.cors",
     "AuthorizerMiddleware": "pipeline.authorizer",
     "Blueprint": "entries.blueprints",
     "Entry": "entries.entry",

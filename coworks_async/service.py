@@ -15,8 +15,10 @@ from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, Lifespan
 
 from coworks_async.entries.blueprints import Blueprint, HookRegistry, HooksMixin
-from coworks_async.entries.decorators import is_header_name, read_responses
+from coworks_async.entries.cors import CorsOption, check_policy, resolve_policy
+from coworks_async.entries.decorators import read_responses
 from coworks_async.entries.entry import Entry, build_entries
+from coworks_async.entries.header_syntax import is_header_name
 from coworks_async.entries.paths import normalize_prefix
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event_error
@@ -28,6 +30,7 @@ from coworks_async.pipeline.authorizer import (
     matches_environment_token,
 )
 from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT, Limits
+from coworks_async.pipeline.cors import CorsHeaders, UndispatchedCorsMiddleware, mark_dispatched
 from coworks_async.pipeline.dispatcher import Dispatcher, DispatcherSettings
 from coworks_async.pipeline.errors import ErrorMiddleware
 from coworks_async.pipeline.invocation import StoreIn, check_store_in
@@ -50,6 +53,7 @@ class TechMicroService(HooksMixin, Starlette):
         max_body_size: bytes of a request body, None for no limit; a larger body is a 413.
 
     Attributes:
+        cors: the policy for web pages of other origins, of all entries without another one; None for no policy.
         token_key: the name of the token's header.
         auth_scheme: the scheme before the token in that header, such as `Bearer`; by default the header is the token.
         max_fields, max_files: fields and files of a form; a larger form is a 413.
@@ -69,6 +73,7 @@ class TechMicroService(HooksMixin, Starlette):
         >>> app = Hello()
     """
 
+    cors: CorsOption = None
     token_key: ClassVar[str] = "Authorization"
     # Not a ClassVar: the extension JWT sets it.
     auth_scheme: str | None = None
@@ -116,13 +121,16 @@ class TechMicroService(HooksMixin, Starlette):
                 f'{class_name}.auth_scheme: {self.auth_scheme!r} is not a valid scheme, such as "Bearer". '
                 "Allowed characters: letters, digits and !#$%&'*+-.^_`|~."
             )
+        check_policy(f"{class_name}.cors", self.cors)
         check_store_in(class_name, self.store_in)
         read_responses(f"{class_name}.openapi_responses", self.openapi_responses)
         self._has_logged_missing_token = False
         self._table: RouteTable[EntryRoute] = RouteTable()
         self._blueprints: dict[str, Blueprint] = {}
         self._dispatcher: Dispatcher | None = None
-        self.router.routes[:0] = self._add_routes(build_entries(self, TechMicroService, stage=current_stage()))
+        self._cors = self.cors
+        entries = build_entries(self, TechMicroService, stage=current_stage(), cors=self.cors or None)
+        self.router.routes[:0] = self._add_routes(entries)
         check_rule(class_name, self.token_authorizer)
 
     async def token_authorizer(self, token: str) -> AuthorizerResult:
@@ -231,8 +239,15 @@ class TechMicroService(HooksMixin, Starlette):
         except ValueError as error:
             raise DeclarationError(f"{where}: {error}") from None
         if not hide_routes:
-            stage = current_stage()
-            entries = build_entries(blueprint, Blueprint, stage=stage, prefix=prefix, blueprint=blueprint.name)
+            check_policy(f"{type(blueprint).__name__}.cors", blueprint.cors)
+            entries = build_entries(
+                blueprint,
+                Blueprint,
+                stage=current_stage(),
+                cors=resolve_policy(blueprint.cors, self.cors or None),
+                prefix=prefix,
+                blueprint=blueprint.name,
+            )
             routes = self._add_routes(entries, prefix)
             self.router.routes.append(BlueprintMount(prefix, routes=routes, name=blueprint.name))
         self._blueprints[blueprint.name] = blueprint
@@ -255,12 +270,20 @@ class TechMicroService(HooksMixin, Starlette):
         dispatcher = self._build_dispatcher()
         if not self.user_middleware:
             return dispatcher
-        app: ASGIApp = dispatcher
+        headers = CorsHeaders(self.cors) if self.cors else None
+        app: ASGIApp = dispatcher if headers is None else mark_dispatched(dispatcher)
         for cls, args, kwargs in reversed(self.user_middleware):
             app = cls(app, *args, **kwargs)
-        return ErrorMiddleware(app, dispatcher.errors)
+        if headers is not None:
+            app = UndispatchedCorsMiddleware(app, headers)
+        return ErrorMiddleware(app, dispatcher.errors, headers)
 
     def _build_dispatcher(self) -> Dispatcher:
+        if self.cors != self._cors:
+            raise DeclarationError(
+                f"{type(self).__name__}.cors was set after the entries were created. Set it in the class, or before "
+                "super().__init__()."
+            )
         blueprints = self._blueprints.values()
         settings = DispatcherSettings(
             authorize=partial(
@@ -272,6 +295,7 @@ class TechMicroService(HooksMixin, Starlette):
                 logger=self.logger,
             ),
             require_scopes=partial(ScopeMiddleware, scheme=self.auth_scheme, realm=self.name),
+            cors=self.cors or None,
             token_key=self.token_key,
             limits=self.limits,
             store_in=self.store_in,

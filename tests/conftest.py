@@ -1,12 +1,17 @@
-"""Fixtures and hooks for all tests: a clean environment, the test tiers, the transports."""
+"""Fixtures and hooks for all tests: a clean environment, the test tiers, the transports, a browser."""
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.clients import connect
 from tests.tools import find_tool
+
+if TYPE_CHECKING:
+    from tests.browser import Browser
 
 __all__ = ["connect"]
 
@@ -55,3 +60,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def shared_browser() -> "Iterator[Browser]":
+    from tests.browser import run_browser  # imports Selenium, which only some tests need
+
+    with run_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(shared_browser: "Browser") -> "Iterator[Browser]":
+    """A browser. At the end of the test its console must have no errors."""
+    yield shared_browser
+    assert shared_browser.console_errors() == []

@@ -20,6 +20,7 @@ DIFFERENCES: Mapping[str, tuple[str, ...]] = {
     "rest-repeated-token": ("rest",),
     "rest-rejected-token": ("rest",),
     "rest-challenge": ("rest",),
+    "rest-cors-headers": ("rest",),
     "http-own-errors": HTTP,
     "http-rejected-token": HTTP,
     "rejected-before-lambda": API,

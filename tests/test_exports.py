@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 import coworks_async
 
 NAMES = [
+    "CORS",
     "AuthorizerMiddleware",
     "Blueprint",
     "CoWorksError",

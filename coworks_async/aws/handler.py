@@ -18,6 +18,7 @@ from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_lim
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEvent
 from coworks_async.aws.event_formats.rest import RestEvent
 from coworks_async.aws.runtime import Runtime
+from coworks_async.entries.cors import CorsOption
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AuthorizerError, BadRequest, StartupError
 from coworks_async.pipeline.authorizer import (
@@ -29,8 +30,10 @@ from coworks_async.pipeline.authorizer import (
 )
 from coworks_async.pipeline.collector import ResponseAborted, ResponseCollector
 from coworks_async.pipeline.concurrency import ensure_async
+from coworks_async.pipeline.cors import CorsHeaders
 from coworks_async.pipeline.errors import problem_response, to_exception
 from coworks_async.pipeline.invocation import ASYNC_INVOKER
+from coworks_async.pipeline.routing import EntryRoute
 from coworks_async.types import Event, Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -49,6 +52,9 @@ class Service(Protocol):
 
     @property
     def auth_scheme(self) -> str | None: ...
+
+    @property
+    def cors(self) -> CorsOption: ...
 
     logger: logging.Logger
 
@@ -129,9 +135,19 @@ class LambdaHandler:
             elif not isinstance(error, ResponseAborted):
                 self.logger.error("A request failed without a response", exc_info=error)
         if problem is not None:
+            self._add_cors_headers(problem, scope)
             result = request(problem)
         log_request(self.logger, scope, result["statusCode"], start=start, context=request.context, cold=cold)
         return result
+
+    def _add_cors_headers(self, problem: MangumResponse, scope: Scope) -> None:
+        """Add the headers that the entry's own response would have had."""
+        route = scope.get("route")
+        cors = route.entry.cors if isinstance(route, EntryRoute) else self.service.cors
+        if cors and "headers" in scope:
+            headers: Any = problem["headers"]  # Mangum's type has lists instead of tuples
+            headers = CorsHeaders(cors).add(scope, headers)
+            problem["headers"] = headers
 
     def _run_cycle(self, request: RequestEvent, scope: Scope) -> MangumResponse:
         try:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from msgspec import Struct, field
 
+from coworks_async.entries.cors import CorsOption
 from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
 
@@ -87,6 +88,7 @@ class Blueprint(HooksMixin):
         name: as given.
         hooks: hooks of its own entries.
         app_hooks: hooks of the whole service.
+        cors: the policy of its entries for web pages of other origins, False for none; by default the service's.
         instance_attributes: names that instances set, which entries cannot have; subclasses extend it.
         openapi_responses: responses in the OpenAPI document of each entry, as in `@entry(responses=...)`.
 
@@ -96,6 +98,8 @@ class Blueprint(HooksMixin):
         ...         return ["pen"]
         >>> app.register_blueprint(Items(), url_prefix="/items")
     """
+
+    cors: CorsOption = None
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset({"name", "hooks", "app_hooks"})
     openapi_responses: ClassVar[Mapping[int, Any]] = {}

@@ -2,12 +2,13 @@
 
 import inspect
 import re
-import string
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, overload
 
 from msgspec import Struct
 
+from coworks_async.entries.cors import CorsOption, check_policy
+from coworks_async.entries.header_syntax import is_header_name, is_header_value
 from coworks_async.entries.paths import normalize_template
 from coworks_async.exceptions import DeclarationError, Problem
 from coworks_async.types import Function
@@ -18,10 +19,6 @@ VERBS = ("get", "post", "put", "patch", "delete", "options")
 
 _OPTIONS_ATTRIBUTE = "__coworks_entry__"
 
-# RFC 9110, sections 5.1 and 5.5.
-_NAME_OCTETS = (string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode()
-_VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
-
 # RFC 6749, section 3.3.
 _SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
@@ -29,12 +26,13 @@ _SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 class EntryOptions(Struct, frozen=True):
     """The options of `@entry`.
 
-    `stages` is None for all stages, `path` and `method` are None for those of the method's name, `tags` is None for the
-    name of the blueprint.
+    `no_cors` and `cors` are None for the policy of the class, `stages` for all stages, `path` and `method` for those of
+    the method's name, `tags` for the name of the blueprint.
     """
 
     no_auth: bool = False
-    no_cors: bool = True
+    no_cors: bool | None = None
+    cors: CorsOption = None
     stages: frozenset[str] | None = None
     binary_headers: tuple[tuple[str, str], ...] = ()
     background: bool = False
@@ -58,7 +56,8 @@ def entry(
     *,
     method: str | None = None,
     no_auth: bool = False,
-    no_cors: bool = True,
+    cors: CorsOption = None,
+    no_cors: bool | None = None,
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
@@ -76,7 +75,8 @@ def entry(
     *,
     method: str | None = None,
     no_auth: bool = False,
-    no_cors: bool = True,
+    cors: CorsOption = None,
+    no_cors: bool | None = None,
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
@@ -93,7 +93,8 @@ def entry(
         function: the path, such as `/links/{code}/stats`. Used without parentheses, the decorator gets the method.
         method: the HTTP method of an entry with a path; by default the verb of the method's name.
         no_auth: require no token.
-        no_cors: `False` allows browsers of other origins.
+        cors: the policy for web pages of other origins, False for none; by default that of the class.
+        no_cors: `False` allows pages of all origins, or of those that the class's policy allows. `True`: `cors=False`.
         stage: the stage or stages on which the entry exists; all by default.
         binary_headers: headers of each response, unless the entry sets them itself.
         background: accept asynchronous calls.
@@ -125,8 +126,11 @@ def entry(
         raise _unknown_option_error(name)
     flags = {"no_auth": no_auth, "no_cors": no_cors, "background": background}
     for name, value in {**flags, "include_in_schema": include_in_schema, "deprecated": deprecated}.items():
-        if not isinstance(value, bool):
+        if not isinstance(value, bool) and (name, value) != ("no_cors", None):
             raise DeclarationError(f"@entry({name}=...) must be True or False, not {value!r}.")
+    check_policy("@entry(cors=...)", cors)
+    if cors is not None and no_cors is not None:
+        raise DeclarationError("@entry(cors=..., no_cors=...): both set the policy for other origins. Remove no_cors.")
     path, function = (function, None) if isinstance(function, str) else (None, function)
     options = EntryOptions(
         path=_read_path(path, method),
@@ -134,6 +138,7 @@ def entry(
         no_auth=no_auth,
         scopes=_read_scopes(scopes),
         no_cors=no_cors,
+        cors=cors,
         stages=_read_stages(stage),
         binary_headers=_read_headers(binary_headers),
         background=background,
@@ -170,26 +175,6 @@ def get_entry_options(attribute: object) -> EntryOptions | None:
         attribute = getattr(attribute, name, attribute)
     options = getattr(attribute, _OPTIONS_ATTRIBUTE, None)
     return options if isinstance(options, EntryOptions) else None
-
-
-def is_header_name(name: object) -> bool:
-    return isinstance(name, str) and name.isascii() and is_raw_header_name(name.encode())
-
-
-def is_header_value(value: object) -> bool:
-    try:
-        return isinstance(value, str) and is_raw_header_value(value.encode("latin-1"))
-    except UnicodeEncodeError:
-        return False
-
-
-def is_raw_header_name(name: bytes) -> bool:
-    return name != b"" and not name.translate(None, _NAME_OCTETS)
-
-
-def is_raw_header_value(value: bytes) -> bool:
-    """Return whether a server can send a value: one line, without leading or trailing blanks."""
-    return value == value.strip(b"\t ") and not value.translate(None, _VALUE_OCTETS)
 
 
 def _unknown_option_error(name: str) -> DeclarationError:

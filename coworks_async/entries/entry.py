@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from coworks_async.entries.cors import ANY_ORIGIN, CORS, resolve_policy
 from coworks_async.entries.decorators import EntryOptions
 from coworks_async.entries.discovery import Declaration, iter_declarations
 from coworks_async.entries.paths import PathTemplate, parse_template
@@ -26,6 +27,7 @@ class Entry(Struct, frozen=True, dict=True):
         signature: its parameters.
         declaration: the class and the method that declare it.
         blueprint: the name of its blueprint; None for an entry of the service itself.
+        cors: the policy for web pages of other origins; None if they may not read its responses.
     """
 
     method: str
@@ -36,6 +38,7 @@ class Entry(Struct, frozen=True, dict=True):
     signature: Signature
     declaration: Declaration
     blueprint: str | None = None
+    cors: CORS | None = None
 
     @property
     def no_auth(self) -> bool:
@@ -47,7 +50,7 @@ class Entry(Struct, frozen=True, dict=True):
 
     @property
     def no_cors(self) -> bool:
-        return self.options.no_cors
+        return self.cors is None
 
     @property
     def background(self) -> bool:
@@ -69,9 +72,12 @@ class Entry(Struct, frozen=True, dict=True):
 
 
 def build_entries(
-    owner: Any, base: type, *, stage: str, prefix: str = "", blueprint: str | None = None
+    owner: Any, base: type, *, stage: str, cors: CORS | None, prefix: str = "", blueprint: str | None = None
 ) -> Iterator[Entry]:
-    """Yield the entries of a service or a blueprint that exist on a stage. All stages' declarations are checked."""
+    """Yield the entries of a service or a blueprint that exist on a stage. All stages' declarations are checked.
+
+    `cors` is the policy of the owner.
+    """
     for declaration in iter_declarations(type(owner), base):
         signature = read_signature(declaration)
         stages = declaration.options.stages
@@ -89,4 +95,11 @@ def build_entries(
             signature=signature,
             declaration=declaration,
             blueprint=blueprint,
+            cors=_find_policy(declaration.options, cors),
         )
+
+
+def _find_policy(options: EntryOptions, inherited: CORS | None) -> CORS | None:
+    if options.no_cors is None:
+        return resolve_policy(options.cors, inherited)
+    return None if options.no_cors else inherited or ANY_ORIGIN

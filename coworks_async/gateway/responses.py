@@ -24,6 +24,7 @@ DROPPED = frozenset(
 HTTP_RESPONSES = {
     "UNAUTHORIZED": (401, "Unauthorized"),
     "ACCESS_DENIED": (403, "Forbidden"),
+    "REQUEST_TOO_LARGE": (413, "Request Too Long"),
     "AUTHORIZER_FAILURE": (500, "Internal Server Error"),
     "INTEGRATION_FAILURE": (502, "Internal Server Error"),
 }

@@ -20,9 +20,11 @@ from typing import Literal
 import msgspec
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
+from coworks_async.entries.cors import CORS
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.paths import PARAMETER, REST, PathShape, split_path
 from coworks_async.pipeline.authorizer import TOKEN_REJECTED, TOKEN_REQUIRED, format_challenge
+from coworks_async.pipeline.cors import allow_headers
 from coworks_async.pipeline.errors import MEDIA_TYPE, problem_members
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from coworks_async.service import TechMicroService
@@ -76,35 +78,61 @@ class GatewayDescription:
 
 
 def describe_gateway(app: TechMicroService, kind: GatewayKind) -> GatewayDescription:
-    routes = create_routes(app)
     if kind == "http":
-        return GatewayDescription("http", (*routes, GatewayRoute(ANY, DEFAULT)), app.token_key)
-    # All media types are binary, so that no body is corrupted.
+        # Its own responses cannot have CORS headers.
+        return GatewayDescription("http", (*create_routes(app), GatewayRoute(ANY, DEFAULT)), app.token_key)
+    cors = _find_response_policy(app)
+    unmatched: list[ServicePath] = []
+    if app.cors:
+        # So that a page can read the 404: the service handles its preflight, and responds if the gateway cannot.
+        unmatched = _parse_path("/{proxy:path}", frozenset({"OPTIONS" if cors else ANY}), None)
     return GatewayDescription(
-        "rest", _add_rest_routes(routes), app.token_key, binary_media_types=("*/*",), responses=_create_responses(app)
+        "rest",
+        _add_rest_routes(create_routes(app, cors, unmatched)),
+        app.token_key,
+        binary_media_types=("*/*",),  # so that no body is corrupted
+        responses=_create_responses(app, cors),
     )
 
 
-def create_routes(app: TechMicroService) -> tuple[GatewayRoute, ...]:
-    """Return the routes of a service's entries, plain routes and mounts. Plain routes and mounts need no token.
+def _find_response_policy(app: TechMicroService) -> CORS | None:
+    """Return the policy of a REST API's own responses: that of the service, or the only one of its entries.
+
+    Their headers are constant, so they can have one origin or `*`. None if the policy has several origins.
+    """
+    policies = {app.cors} if app.cors else {entry.cors for entry in app.entries if entry.cors is not None}
+    policy = policies.pop() if len(policies) == 1 else None
+    return policy if policy is not None and len(policy.origins) == 1 else None
+
+
+def create_routes(
+    app: TechMicroService, cors: CORS | None = None, additional: Sequence["ServicePath"] = ()
+) -> tuple[GatewayRoute, ...]:
+    """Return the routes of a service's entries, plain routes and mounts, and additional ones.
+
+    Plain routes and mounts need no token. An entry with another CORS policy than `cors`, that of the gateway's own 401
+    and 403, is not authorized by the gateway: the service rejects its requests, with the right headers.
 
     A path has a route for every method that the service handles there, so it does not matter how a gateway falls back.
     """
     templates = [template for entry in app.entries for template in parse_entry(entry)]
     for route in app.routes:
         templates += _parse_route(route)
+    templates += additional
     return tuple(
-        GatewayRoute(method, path, _is_authorized(method, matching))
+        GatewayRoute(method, path, _is_authorized(method, matching, cors))
         for path, matching in _find_resources(templates)
         for method in sorted({method for template in matching for method in template.methods})
     )
 
 
-def _is_authorized(method: str, matching: Sequence["ServicePath"]) -> bool:
-    """Return whether the entry that the service would select requires a token."""
+def _is_authorized(method: str, matching: Sequence["ServicePath"], cors: CORS | None) -> bool:
+    """Return whether the entry that the service would select requires a token, which the gateway can check."""
     entries = [template for template in matching if template.entry is not None and method in template.methods]
     best = max(entries, key=lambda template: template.priority, default=None)
     if best is None or best.entry is None or best.entry.no_auth or best.is_approximate:
+        return False
+    if best.entry.cors not in (None, cors):
         return False
     # A plain route precedes an entry with a shorter static prefix, unless the entry's path is static.
     rivals = (template for template in matching if template.entry is None and template.methods & {method, ANY})
@@ -126,17 +154,18 @@ def _add_rest_routes(routes: Sequence[GatewayRoute]) -> tuple[GatewayRoute, ...]
     return tuple(methods[method] for methods in by_path.values() for method in sorted(methods))
 
 
-def _create_responses(app: TechMicroService) -> tuple[GatewayResponse, ...]:
+def _create_responses(app: TechMicroService, cors: CORS | None) -> tuple[GatewayResponse, ...]:
     """Return the responses of a REST API, equal to those of the service."""
     common = [("Content-Type", MEDIA_TYPE)]
-    if any(not entry.no_cors for entry in app.entries):
-        common.append(("Access-Control-Allow-Origin", "*"))
+    if cors is not None:
+        common += allow_headers(cors, cors.origins[0]).items()
     problems = (
         ("UNAUTHORIZED", 401, TOKEN_REQUIRED),
         ("ACCESS_DENIED", 403, TOKEN_REJECTED),
         ("AUTHORIZER_FAILURE", 500, None),
         # The type for a path or method without a route.
         ("MISSING_AUTHENTICATION_TOKEN", 404, None),
+        ("REQUEST_TOO_LARGE", 413, None),
     )
     responses = []
     for type_, status, detail in problems:

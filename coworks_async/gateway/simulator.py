@@ -37,8 +37,6 @@ T = TypeVar("T")
 # Bytes of a request body: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 API_PAYLOAD_LIMIT = 10 * 1024 * 1024
 
-CONTENT_TOO_LARGE = message_response(413, "Request Too Long")
-
 
 class Gateway:
     """A simulated gateway: passes requests to a service's Lambda handler as events."""
@@ -101,7 +99,7 @@ class Gateway:
         is_alb = self.via == "alb"
         size = len(request.body) if is_alb else len(json.dumps(event))
         if size > (ALB_PAYLOAD_LIMIT if is_alb else LAMBDA_PAYLOAD_LIMIT):
-            return CONTENT_TOO_LARGE
+            return gateway_response(self.description, "REQUEST_TOO_LARGE")
         raw = None
         try:
             raw = self.invoke(event, request.id)
@@ -188,7 +186,7 @@ class GatewayApp:
             limits.check_length(scope)
             body = await read_body(scope, receive, limits)
         except ContentTooLarge:
-            return CONTENT_TOO_LARGE
+            return gateway_response(self.gateway.description, "REQUEST_TOO_LARGE")
         return await self._run(lambda: self.gateway.respond(_parse_scope(scope, body)))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

@@ -1,29 +1,121 @@
-"""CORS headers on an entry's responses, and the preflight response.
+"""CORS headers on responses, and the response to a preflight request.
+
+Starlette's `CORSMiddleware` has one list of methods for a whole app and its own error responses; entries have policies
+of their own, and their methods are known.
 
 https://fetch.spec.whatwg.org/#http-cors-protocol
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from coworks_async.entries.cors import ANY, CORS
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
-ALLOW_ORIGIN = (b"access-control-allow-origin", b"*")
+DISPATCHED = "coworks.dispatched"
+"""Scope key: a list that is not empty once the request has passed the middleware of the service."""
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+_REPLACED = (b"access-control-allow-origin", b"access-control-allow-credentials", b"vary")
+
+
+def allow_headers(cors: CORS, origin: str) -> dict[str, str]:
+    """Return the headers of a response to an allowed origin, `*` if all are."""
+    headers = {"Access-Control-Allow-Origin": origin}
+    if cors.credentials:
+        headers["Access-Control-Allow-Credentials"] = "true"
+    if cors.expose:
+        headers["Access-Control-Expose-Headers"] = ", ".join(cors.expose)
+    if origin != ANY:
+        headers["Vary"] = "Origin"
+    return headers
+
+
+class CorsHeaders:
+    """Adds the headers of a policy to responses. They replace those that a response already has."""
+
+    def __init__(self, cors: CORS) -> None:
+        self.by_origin: dict[bytes, RawHeaders] = {}
+        for origin in cors.origins:
+            headers = allow_headers(cors, origin).items()
+            self.by_origin[origin.encode()] = [(name.lower().encode(), value.encode()) for name, value in headers]
+        # Other responses vary too: a cache must not send them to a page of an allowed origin.
+        self.default = self.by_origin.get(b"*", [(b"vary", b"Origin")])
+
+    def add(self, scope: Scope, headers: Sequence[tuple[bytes, bytes]]) -> RawHeaders:
+        """Return the headers of the response to a request with those of the policy."""
+        added = self.by_origin.get(read_origin(scope), self.default)
+        result = [pair for pair in headers if pair[0] not in _REPLACED]
+        result += [pair for pair in added if pair[0] != b"vary"]
+        vary = [value for name, value in (*headers, *added) if name == b"vary"]
+        if vary:
+            # One line, because middleware such as Starlette's for gzip keeps only the first.
+            result.append((b"vary", b", ".join(vary)))
+        return result
+
+    def wrap(self, scope: Scope, send: Send) -> Send:
+        """Return a `send` that adds the headers."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": self.add(scope, message.get("headers", ()))}
+            await send(message)
+
+        return send_with_headers
 
 
 class CorsMiddleware:
-    """Allows any origin, without credentials, on all responses of an entry, errors included."""
+    """Adds the headers of a policy to all responses of an app."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, cors: CORS) -> None:
         self.app = app
+        self.headers = CorsHeaders(cors)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_origin(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = [pair for pair in message.get("headers", ()) if pair[0] != ALLOW_ORIGIN[0]]
-                message = {**message, "headers": [*headers, ALLOW_ORIGIN]}
-            await send(message)
+        await self.app(scope, receive, self.headers.wrap(scope, send))
 
-        await self.app(scope, receive, send_with_origin)
+
+class UndispatchedCorsMiddleware:
+    """Adds the headers of the service's policy to the responses that the user's middleware makes itself.
+
+    `app` is that middleware, around a service that `mark_dispatched` wraps.
+    """
+
+    def __init__(self, app: ASGIApp, headers: CorsHeaders) -> None:
+        self.app = app
+        self.headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        # A list, because middleware may pass on a copy of the scope.
+        dispatched: list[bool] = []
+        scope[DISPATCHED] = dispatched
+        send_with_headers = self.headers.wrap(scope, send)
+
+        async def send_either(message: Message) -> None:
+            await (send if dispatched else send_with_headers)(message)
+
+        await self.app(scope, receive, send_either)
+
+
+def mark_dispatched(app: ASGIApp) -> ASGIApp:
+    """Wrap the service inside the user's middleware, for `UndispatchedCorsMiddleware`."""
+
+    async def marked(scope: Scope, receive: Receive, send: Send) -> None:
+        if DISPATCHED in scope:
+            scope[DISPATCHED].append(True)
+        await app(scope, receive, send)
+
+    return marked
+
+
+def read_origin(scope: Scope) -> bytes:
+    """Return the origin of a request, empty without one."""
+    for name, value in scope["headers"]:
+        if name == b"origin":
+            return bytes(value)
+    return b""
 
 
 def preflight_method(scope: Scope) -> str | None:
@@ -35,11 +127,14 @@ def preflight_method(scope: Scope) -> str | None:
     return str(method, "latin-1").upper()
 
 
-def preflight_headers(methods: Iterable[str], token_key: str) -> dict[str, str]:
+def preflight_headers(cors: CORS, scope: Scope, methods: Iterable[str], token_key: str) -> dict[str, str]:
     """Return the headers of a preflight response. The wildcard does not cover `Authorization`, so it is named."""
-    return {
-        "access-control-allow-origin": "*",
-        "access-control-allow-methods": ", ".join(sorted(methods)),
-        "access-control-allow-headers": f"{token_key}, Content-Type, *",
-        "access-control-max-age": "600",
+    origin = str(read_origin(scope), "latin-1")
+    allowed = ANY if ANY in cors.origins else origin
+    if allowed not in cors.origins:
+        return {"Vary": "Origin"}
+    return allow_headers(cors, allowed) | {
+        "Access-Control-Allow-Methods": ", ".join(sorted(methods)),
+        "Access-Control-Allow-Headers": ", ".join(dict.fromkeys((token_key, "Content-Type", *cors.headers))),
+        "Access-Control-Max-Age": str(cors.max_age),
     }

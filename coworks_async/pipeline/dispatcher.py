@@ -13,6 +13,7 @@ from starlette.types import ExceptionHandler
 
 from coworks_async._compat import get_route_path
 from coworks_async.entries.blueprints import HookRegistry
+from coworks_async.entries.cors import CORS
 from coworks_async.entries.entry import Entry
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import AsyncCallError, BadRequest, DeclarationError
@@ -37,6 +38,7 @@ class DispatcherSettings(Struct, frozen=True):
 
     authorize: Callable[[ASGIApp], ASGIApp]
     require_scopes: Callable[[ASGIApp, frozenset[str]], ASGIApp]
+    cors: CORS | None  # for requests that no entry takes
     token_key: str
     limits: Limits
     store_in: StoreIn
@@ -60,7 +62,9 @@ class Dispatcher:
         self.errors = self._create_responder(settings.hooks)
         unmatched = self._create_rejection("an unmatched request", raise_unmatched)
         self.invalid_path = self._create_rejection("an invalid path", _raise_invalid_path)
-        self.fallback = Fallback(table, router, unmatched, settings.limits, settings.token_key, settings.in_lambda)
+        self.fallback = Fallback(
+            table, router, unmatched, settings.limits, settings.cors, settings.token_key, settings.in_lambda
+        )
         self.non_http = ExceptionMiddleware(router, handlers=settings.exception_handlers)
         self.async_call_tasks: AsyncCallTasks | None = None
         self.lifespan_state: dict[str, Any] = {}  # what the lifespan yielded, once it has started
@@ -129,16 +133,17 @@ class Dispatcher:
             app = settings.require_scopes(app, entry.scopes)
         if not entry.no_auth:
             app = settings.authorize(app)
-        return app if entry.no_cors else CorsMiddleware(app)
+        return app if entry.cors is None else CorsMiddleware(app, entry.cors)
 
     def _create_responder(self, hooks: Sequence[HookRegistry]) -> ErrorResponder:
         settings = self.settings
         handlers = [registry.errors for registry in reversed(hooks)]
         return ErrorResponder(handlers, settings.exception_handlers, logger=settings.logger, debug=settings.debug)
 
-    def _create_rejection(self, label: str, reject: AsyncFunction) -> Endpoint:
+    def _create_rejection(self, label: str, reject: AsyncFunction) -> ASGIApp:
         """Create an endpoint that runs the service's hooks and rejects each request while binding it."""
-        return Endpoint(label, Binder(None, reject), reject, self.settings.hooks, self.errors)
+        endpoint = Endpoint(label, Binder(None, reject), reject, self.settings.hooks, self.errors)
+        return endpoint if self.settings.cors is None else CorsMiddleware(endpoint, self.settings.cors)
 
 
 async def _raise_invalid_path(scope: Scope, receive: Receive, send: Send) -> NoReturn:

@@ -15,6 +15,7 @@ from starlette.types import ExceptionHandler
 from coworks_async.entries.blueprints import ErrorKey
 from coworks_async.exceptions import ContentTooLarge, FieldError, Problem, ReturnError
 from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
+from coworks_async.pipeline.cors import CorsHeaders
 from coworks_async.pipeline.request import current, current_request
 from coworks_async.pipeline.responses import BODILESS_STATUSES, check_response, encode_json, to_response
 from coworks_async.types import ASGIApp, Function, Message, Receive, Scope, Send
@@ -213,9 +214,10 @@ def _traceback_response(error: Exception, request: Request) -> Response:
 class ErrorMiddleware:
     """Responds to exceptions of the user's middleware."""
 
-    def __init__(self, app: ASGIApp, errors: ErrorResponder) -> None:
+    def __init__(self, app: ASGIApp, errors: ErrorResponder, cors: CorsHeaders | None) -> None:
         self.app = app
         self.errors = errors
+        self.cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -226,6 +228,7 @@ class ErrorMiddleware:
             if scope["type"] != "http":
                 raise
             failure, label = to_exception(error), f"Middleware at {request_line(scope)}"
+            send = send if self.cors is None else self.cors.wrap(scope, send)
             try:
                 await self.errors.send(failure, label, scope, receive, send)
             except Exception as rejection:

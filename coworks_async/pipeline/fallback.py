@@ -11,7 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 
 from coworks_async._compat import get_route_path
+from coworks_async.entries.cors import CORS
 from coworks_async.entries.entry import Entry
+from coworks_async.entries.header_syntax import is_header_name
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import ContentTooLarge
 from coworks_async.pipeline.body import Limits, is_plain_json, read_body
@@ -36,6 +38,7 @@ class Fallback:
         router: Router,
         unmatched: ASGIApp,
         limits: Limits,
+        cors: CORS | None,
         token_key: str,
         in_lambda: bool,
     ) -> None:
@@ -43,6 +46,7 @@ class Fallback:
         self.router = router
         self.unmatched = unmatched
         self.limits = limits
+        self.cors = cors
         self.token_key = token_key
         self.in_lambda = in_lambda
         self._user_routes: Sequence[BaseRoute] = ()
@@ -69,8 +73,10 @@ class Fallback:
                 scope["starlette.exception_handlers"] = ({}, {})
                 return await route.handle(scope, self._limit_body(scope, receive), send)
         allowed = self.table.allowed_methods(get_route_path(scope)) | route_methods
-        if allowed and method == "OPTIONS":
-            return await _options_response(allowed)(scope, receive, send)
+        if method == "OPTIONS":
+            headers = None if route_methods else self._unmatched_preflight_headers(scope, allowed)
+            if allowed or headers:
+                return await _options_response(allowed, headers)(scope, receive, send)
         hint = None if self.in_lambda else await self._path_parameter_hint(scope, receive)
         scope[UNMATCHED] = allowed, hint
         await self.unmatched(scope, receive, send)
@@ -87,18 +93,29 @@ class Fallback:
         return route is not None and _static_depth(route) > entry.template.static_length
 
     def preflight_response(self, scope: Scope, path: str) -> Response | None:
-        """Return the response to a browser's preflight of an entry with `no_cors=False`; otherwise None."""
+        """Return the response to a browser's preflight of an entry with a CORS policy; otherwise None."""
         requested = preflight_method(scope)
         if requested is None:
             return None
-        is_open: dict[str, bool] = {}
+        policies: dict[str, CORS | None] = {}
         for methods in self.table.candidates(path):
             for method, route in methods.items():
-                is_open.setdefault(method, not route.entry.no_cors)
-        if not is_open.get(requested):
+                policies.setdefault(method, route.entry.cors)
+        cors = policies.get(requested)
+        if cors is None:
             return None
-        cors = preflight_headers((method for method in is_open if is_open[method]), self.token_key)
-        return _options_response(set(is_open), cors)
+        same_policy = [method for method in policies if policies[method] == cors]
+        return _options_response(set(policies), preflight_headers(cors, scope, same_policy, self.token_key))
+
+    def _unmatched_preflight_headers(self, scope: Scope, allowed: set[str]) -> dict[str, str] | None:
+        """Return the headers for a preflight of a method that no entry takes, so that a page can read the 404 or 405.
+
+        Other methods of the path are not allowed: browsers remember the response.
+        """
+        requested = preflight_method(scope)
+        if self.cors is None or requested is None or requested in allowed or not is_header_name(requested):
+            return None
+        return preflight_headers(self.cors, scope, [requested], self.token_key)
 
     @property
     def user_routes(self) -> Sequence[BaseRoute]:

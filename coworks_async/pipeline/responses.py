@@ -15,7 +15,7 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from coworks_async.entries.decorators import is_raw_header_name, is_raw_header_value
+from coworks_async.entries.header_syntax import is_raw_header_name, is_raw_header_value
 from coworks_async.exceptions import ReturnError
 from coworks_async.types import Receive, Scope, Send
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from selenium.webdriver import Keys
 
-from tests.blueprints.browser import Browser
+from tests.browser import Browser
 from tests.cli.processes import until
 from tests.tools import find_tool
 

@@ -15,7 +15,7 @@ from tests.blueprints.admin_page import (
     send_by_curl,
     sign_in,
 )
-from tests.blueprints.browser import Browser
+from tests.browser import Browser
 from tests.tools import requires_tool
 
 pytestmark = requires_tool("chromium", "chromedriver", "curl")

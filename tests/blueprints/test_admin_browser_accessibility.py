@@ -11,7 +11,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from coworks_async import TechMicroService
 from coworks_async.blueprints import Admin
 from tests.blueprints.admin_page import fill, open_entry, select_entry, send, sign_in
-from tests.blueprints.browser import PHONE, Browser
+from tests.browser import PHONE, Browser
 from tests.clients import on_a_socket
 from tests.tools import requires_tool
 

@@ -11,7 +11,7 @@ from selenium.webdriver.support.select import Select
 from coworks_async import TechMicroService, entry
 from coworks_async.blueprints import Admin
 from tests.blueprints.admin_page import copy_command, fill, open_entry, run_curl, send, send_by_curl, send_text, sign_in
-from tests.blueprints.browser import Browser
+from tests.browser import Browser
 from tests.clients import on_a_socket
 from tests.tools import requires_tool
 

@@ -10,7 +10,7 @@ from coworks_async.gateway import GatewayApp, Via
 from coworks_async.types import Receive, Scope, Send
 from tests.blueprints.admin_page import fill, open_entry, send, send_by_curl, send_text, sign_in
 from tests.blueprints.admin_service import Shop
-from tests.blueprints.browser import Browser
+from tests.browser import Browser
 from tests.cli.processes import start_server
 from tests.clients import on_a_socket
 from tests.tools import requires_tool

@@ -12,7 +12,7 @@ from starlette.status import HTTP_303_SEE_OTHER
 from coworks_async import TechMicroService, entry, request
 from coworks_async.blueprints import Admin
 from tests.blueprints.admin_page import expect_console_errors, fill, open_entry, send, send_by_curl, send_text, sign_in
-from tests.blueprints.browser import Browser
+from tests.browser import Browser
 from tests.cli.processes import until
 from tests.clients import on_a_socket
 from tests.tools import requires_tool

@@ -149,8 +149,15 @@ def test_a_header_value_that_entry_accepts_is_sent(connect: Connect, value: str)
     assert (response.status_code, response.headers["x-a"]) == (200, value)
 
 
-@pytest.mark.parametrize("option", ["no_auth", "no_cors", "background", "include_in_schema", "deprecated"])
-@pytest.mark.parametrize("value", [None, 1, "yes"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        (option, value)
+        for option in ("no_auth", "no_cors", "background", "include_in_schema", "deprecated")
+        for value in (None, 1, "yes")
+        if (option, value) != ("no_cors", None)
+    ],
+)
 def test_flags_must_be_true_or_false(option: str, value: Any):
     assert declaration_error(entry, **{option: value}) == f"@entry({option}=...) must be True or False, not {value!r}."
 

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from coworks_async import Problem, Request, TechMicroService, entry, request
+from coworks_async import CORS, Problem, Request, TechMicroService, entry, request
 from coworks_async.gateway import VIAS, Via
 from coworks_async.testing import TestClient
 from tests.differences import DIFFERENCES, EVENTS, differs
@@ -160,6 +160,17 @@ def test_a_rest_api_renames_the_challenges_of_the_service():
         headers = client.get("/").headers
     assert "www-authenticate" not in headers
     assert headers["x-amzn-remapped-www-authenticate"] == "Basic"
+
+
+# rest-cors-headers
+def test_a_rest_apis_own_responses_have_cors_headers_for_every_request():
+    class Page(Shop):
+        cors = CORS(origins="https://site.example", credentials=True)
+
+    with TestClient(Page()) as local, TestClient(Page(), via="rest") as rest:
+        for origin in ({"Origin": "https://other.example"}, {}):
+            assert "access-control-allow-origin" not in local.get("/", headers=origin).headers
+            assert rest.get("/", headers=origin).headers["access-control-allow-origin"] == "https://site.example"
 
 
 # http-own-errors

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterable
+from typing import Literal
 
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Host, WebSocketRoute
 
-from coworks_async import Blueprint, TechMicroService, entry
-from coworks_async.gateway.routes import GatewayRoute, create_routes, describe_gateway
+from coworks_async import CORS, Blueprint, TechMicroService, entry
+from coworks_async.gateway.routes import GatewayKind, GatewayRoute, create_routes, describe_gateway
 from coworks_async.testing import TestClient
 
 
@@ -216,11 +218,97 @@ def test_the_challenge_of_a_rest_api_has_the_scheme_of_the_service():
     assert ("WWW-Authenticate", 'Bearer realm="links"') in responses["UNAUTHORIZED"].headers
 
 
-def test_a_rest_apis_own_responses_allow_other_origins_if_an_entry_does():
+# --- other origins
+
+SHOP = CORS(origins="https://shop.example", credentials=True, expose="X-Total")
+SEVERAL = CORS(origins=["https://shop.example", "https://admin.example"])
+
+
+def cors_headers(app: TechMicroService) -> dict[str, str]:
+    """Return the CORS headers of the REST API's own responses, which all have the same."""
+    names = ("Access-Control-", "Vary")
+    [headers] = {
+        tuple(pair for pair in response.headers if pair[0].startswith(names))
+        for response in describe_gateway(app, "rest").responses
+    }
+    return dict(headers)
+
+
+def with_policies(of_service: CORS | None, **of_entries: CORS | Literal[False] | None) -> TechMicroService:
+    """Return a service with an entry that requires a token for each policy."""
+    entries = {f"get_{name}": entry(cors=policy)(lambda self: "in") for name, policy in of_entries.items()}
+    app: TechMicroService = type("Service", (TechMicroService,), {"cors": of_service, **entries})()
+    return app
+
+
+def authorized_paths(app: TechMicroService, kind: GatewayKind) -> set[str]:
+    routes = describe_gateway(app, kind).routes
+    return {route.path for route in routes if route.method == "GET" and route.authorized}
+
+
+def test_a_rest_apis_own_responses_allow_all_origins_if_an_entry_does():
     class Open(TechMicroService):
         @entry(no_cors=False)
         async def get(self):
             return "open"
 
-    for response in describe_gateway(Open(), "rest").responses:
-        assert ("Access-Control-Allow-Origin", "*") in response.headers
+    assert cors_headers(Open()) == {"Access-Control-Allow-Origin": "*"}
+
+
+@pytest.mark.parametrize(
+    "app", [with_policies(SHOP, items=None), with_policies(None, items=SHOP, more=SHOP, closed=None)]
+)
+def test_a_rest_apis_own_responses_have_the_policy_of_the_service_or_of_its_entries(app: TechMicroService):
+    assert cors_headers(app) == {
+        "Access-Control-Allow-Origin": "https://shop.example",
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Expose-Headers": "X-Total",
+        "Vary": "Origin",
+    }
+    assert authorized_paths(app, "rest") == {entry.path for entry in app.entries}
+
+
+@pytest.mark.parametrize(
+    "app",
+    [with_policies(None, a=None), with_policies(SEVERAL, a=None), with_policies(None, a=SHOP, b=CORS(origins="*"))],
+)
+def test_a_rest_apis_own_responses_have_no_headers_for_several_origins_or_policies(app: TechMicroService):
+    assert cors_headers(app) == {}
+
+
+def test_a_rest_api_leaves_authorization_to_the_service_if_the_policy_is_not_that_of_its_responses():
+    app = with_policies(SHOP, same=SHOP, inherited=None, closed=False, other=CORS(origins="*"), several=SEVERAL)
+    assert authorized_paths(app, "rest") == {"/same", "/inherited", "/closed"}
+    assert authorized_paths(with_policies(SEVERAL, inherited=None, closed=False), "rest") == {"/closed"}
+
+
+def test_an_http_api_leaves_authorization_of_entries_with_a_policy_to_the_service():
+    app = with_policies(SHOP, inherited=None, closed=False, several=SEVERAL)
+    assert authorized_paths(app, "http") == {"/closed"}
+
+
+def test_a_rest_api_passes_on_every_preflight_if_the_service_has_a_policy():
+    keys = authorized_keys(describe_gateway(with_policies(SHOP, a_b=None), "rest").routes)
+    assert keys == {
+        "OPTIONS /": False,
+        "OPTIONS /a": False,
+        "GET /a/b": True,
+        "HEAD /a/b": True,
+        "OPTIONS /a/b": False,
+        "OPTIONS /{proxy+}": False,
+    }
+    assert "OPTIONS /{proxy+}" not in authorized_keys(describe_gateway(with_policies(None, a_b=SHOP), "rest").routes)
+
+
+def test_a_rest_api_passes_on_every_request_if_the_policy_of_the_service_has_several_origins():
+    keys = authorized_keys(describe_gateway(with_policies(SEVERAL, a=False), "rest").routes)
+    assert keys == {
+        "ANY /": False,
+        "OPTIONS /": False,
+        "ANY /a": False,
+        "GET /a": True,
+        "HEAD /a": True,
+        "OPTIONS /a": False,
+        "ANY /{proxy+}": False,
+        "OPTIONS /{proxy+}": False,
+    }

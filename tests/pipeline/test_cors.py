@@ -4,7 +4,6 @@ import pytest
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
-from tests.differences import differs
 
 ORIGIN = {"origin": "https://elsewhere.example"}
 
@@ -46,7 +45,6 @@ class Service(TechMicroService):
         return None
 
 
-@differs("http-own-errors")
 def test_every_response_of_an_open_entry_has_the_headers(connect: Connect):
     client = connect(Service())
     token = {"authorization": "token"}

@@ -119,6 +119,24 @@ def test_the_upload_of_the_binding_page_works(connect: Connect):
     assert client.post("/", files={name: (file, content)}, data={"title": title}).text == printed
 
 
+# --- cors.md
+
+CORS_PAGE = (DOCS / "cors.md").read_text()
+CORS_ROW = re.compile(r"^\| `(GET) (\S+)`(?:, token `(\w+)`)? \| `(\S+)` \| (\d{3}) \| (yes|no) \|$", re.MULTILINE)
+
+
+def test_the_cors_page_is_true(connect: Connect):
+    shop, orders = re.findall(r"^```python\n(.*?)^```$", CORS_PAGE, re.MULTILINE | re.DOTALL)
+    client = connect(run_code(shop, "cors")["app"])
+    rows = CORS_ROW.findall(CORS_PAGE)
+    assert len(rows) == CORS_PAGE.count("\n| `GET /") == 7
+    for method, path, token, origin, status, is_readable in rows:
+        response = client.request(method, path, headers={"Origin": origin, "Authorization": token})
+        allowed = response.headers.get("access-control-allow-origin") in (origin, "*")
+        assert (response.status_code, allowed) == (int(status), is_readable == "yes"), path
+    assert [each.cors.expose for each in run_code(orders, "cors")["app"].entries] == [("X-Total",)]
+
+
 # --- async-calls.md
 
 ASYNC_CALLS = (DOCS / "async-calls.md").read_text()
