@@ -197,8 +197,8 @@ def test_a_misspelt_option_is_a_declaration_error_that_suggests_the_right_one(na
 
 
 def test_an_unknown_option_is_a_declaration_error_that_lists_all_options():
-    message = declaration_error(entry, colour="red")
-    assert message.startswith("@entry(colour=...): there is no such option. Choose from: background, binary_headers, ")
+    message = declaration_error(entry, wxyz="red")
+    assert message.startswith("@entry(wxyz=...): there is no such option. Choose from: background, binary_headers, ")
     assert "no_auth" in message
     assert "unknown" not in message
 
