@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -19,6 +19,7 @@ from coworks_async.entries.entry import Entry, build_entries
 from coworks_async.entries.paths import normalize_prefix
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event_error
+from coworks_async.pipeline.access_log import AccessLogMiddleware, is_json_log
 from coworks_async.pipeline.authorizer import AuthorizerMiddleware, matches_environment_token
 from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT, Limits
 from coworks_async.pipeline.dispatcher import Dispatcher, DispatcherSettings
@@ -45,7 +46,10 @@ class TechMicroService(HooksMixin, Starlette):
         token_key: the name of the token's header.
         max_fields, max_files: fields and files of a form; a larger form is a 413.
         authorizer_middleware: the class that authorizes requests for each entry.
+        log_format: `"json"` writes all logs as JSON and logs each request; `"text"` leaves `logging` as it is. The
+            environment variable `CWS_LOG_FORMAT` overrides it.
         store_in: where responses of asynchronous calls may be stored, as key prefixes by bucket; nowhere by default.
+        has_json_log: whether logs are JSON, by `log_format` or the variable.
         extensions: the extensions of this service, by name.
 
     Raises:
@@ -63,10 +67,21 @@ class TechMicroService(HooksMixin, Starlette):
     max_fields: ClassVar[int] = 1000
     max_files: ClassVar[int] = 100
     authorizer_middleware: ClassVar[type[AuthorizerMiddleware]] = AuthorizerMiddleware
+    log_format: ClassVar[Literal["json", "text"]] = "text"
     store_in: ClassVar[StoreIn] = {}
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset(
-        {"debug", "exception_handlers", "extensions", "hooks", "limits", "logger", "max_body_size", "middleware_stack"}
+        {
+            "debug",
+            "exception_handlers",
+            "extensions",
+            "has_json_log",
+            "hooks",
+            "limits",
+            "logger",
+            "max_body_size",
+            "middleware_stack",
+        }
         | {"name", "router", "state", "user_middleware"}
     )
 
@@ -94,6 +109,7 @@ class TechMicroService(HooksMixin, Starlette):
         if not is_header_name(self.token_key):
             raise DeclarationError(f"{class_name}.token_key: {self.token_key!r} is not a valid header name.")
         check_store_in(class_name, self.store_in)
+        self.has_json_log = is_json_log(class_name, self.log_format)
         self._table: RouteTable[EntryRoute] = RouteTable()
         self._blueprints: dict[str, Blueprint] = {}
         self._dispatcher: Dispatcher | None = None
@@ -140,6 +156,7 @@ class TechMicroService(HooksMixin, Starlette):
         """The Lambda handler: `lambda_handler(event, context)` handles any event."""
         from coworks_async.aws.handler import LambdaHandler  # not needed under an ASGI server
 
+        self._configure_log()
         return LambdaHandler(self)
 
     @property
@@ -202,12 +219,22 @@ class TechMicroService(HooksMixin, Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         """Return the ASGI app of the service: the dispatcher inside the user's middleware."""
         dispatcher = self._build_dispatcher()
-        if not self.user_middleware:
-            return dispatcher
         app: ASGIApp = dispatcher
         for cls, args, kwargs in reversed(self.user_middleware):
             app = cls(app, *args, **kwargs)
-        return ErrorMiddleware(app, dispatcher.errors)
+        if self.user_middleware:
+            app = ErrorMiddleware(app, dispatcher.errors)
+        self._configure_log()
+        # The Lambda handler logs requests itself.
+        return AccessLogMiddleware(app, self.logger) if self.has_json_log and not self._in_lambda else app
+
+    def _configure_log(self) -> None:
+        """Write logs as JSON, with the setting. Called when the service starts to serve, not by tools that load it."""
+        if self.has_json_log:
+            # Lambda cold start: only services with this setting need it.
+            from coworks_async.pipeline.json_log import configure_json_log
+
+            configure_json_log()
 
     def _build_dispatcher(self) -> Dispatcher:
         blueprints = self._blueprints.values()

@@ -50,7 +50,7 @@ def run(project: Project, host: str, port: int, reload: bool, workers: int, in_l
     logging.config.dictConfig(UVICORN_LOGGING)
     # Even if child processes serve the app: errors are then reported once, by this process.
     app, location, stage = load_project_app(project)
-    configure_service_log()
+    configure_service_log(app)
     name, mode = getattr(app, "name", location.spec), ""
     if in_lambda:
         via = via or VIAS[0]
