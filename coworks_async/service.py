@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial, wraps
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, State
@@ -22,6 +22,7 @@ from coworks_async.entries.header_syntax import is_header_name
 from coworks_async.entries.paths import normalize_prefix
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event_error
+from coworks_async.pipeline.access_log import AccessLogMiddleware, is_json_log
 from coworks_async.pipeline.authorizer import (
     MISSING_ENVIRONMENT_TOKEN,
     AuthorizerMiddleware,
@@ -58,8 +59,11 @@ class TechMicroService(HooksMixin, Starlette):
         auth_scheme: the scheme before the token in that header, such as `Bearer`; by default the header is the token.
         max_fields, max_files: fields and files of a form; a larger form is a 413.
         authorizer_middleware: the class that authorizes requests for each entry.
+        log_format: `"json"` writes all logs as JSON and logs each request; `"text"` leaves `logging` as it is. The
+            environment variable `CWS_LOG_FORMAT` overrides it.
         store_in: where responses of asynchronous calls may be stored, as key prefixes by bucket; nowhere by default.
         openapi_responses: responses in the OpenAPI document of every entry, as in `@entry(responses=...)`.
+        has_json_log: whether logs are JSON, by `log_format` or the variable.
         extensions: the extensions of this service, by name.
 
     Raises:
@@ -80,11 +84,22 @@ class TechMicroService(HooksMixin, Starlette):
     max_fields: ClassVar[int] = 1000
     max_files: ClassVar[int] = 100
     authorizer_middleware: ClassVar[type[AuthorizerMiddleware]] = AuthorizerMiddleware
+    log_format: ClassVar[Literal["json", "text"]] = "text"
     store_in: ClassVar[StoreIn] = {}
     openapi_responses: ClassVar[Mapping[int, Any]] = {}
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset(
-        {"debug", "exception_handlers", "extensions", "hooks", "limits", "logger", "max_body_size", "middleware_stack"}
+        {
+            "debug",
+            "exception_handlers",
+            "extensions",
+            "has_json_log",
+            "hooks",
+            "limits",
+            "logger",
+            "max_body_size",
+            "middleware_stack",
+        }
         | {"name", "router", "state", "user_middleware"}
     )
 
@@ -125,6 +140,7 @@ class TechMicroService(HooksMixin, Starlette):
         check_store_in(class_name, self.store_in)
         read_responses(f"{class_name}.openapi_responses", self.openapi_responses)
         self._has_logged_missing_token = False
+        self.has_json_log = is_json_log(class_name, self.log_format)
         self._table: RouteTable[EntryRoute] = RouteTable()
         self._blueprints: dict[str, Blueprint] = {}
         self._dispatcher: Dispatcher | None = None
@@ -180,6 +196,7 @@ class TechMicroService(HooksMixin, Starlette):
         """The Lambda handler: `lambda_handler(event, context)` handles any event."""
         from coworks_async.aws.handler import LambdaHandler  # not needed under an ASGI server
 
+        self._configure_log()
         return LambdaHandler(self)
 
     @property
@@ -268,15 +285,26 @@ class TechMicroService(HooksMixin, Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         """Return the ASGI app of the service: the dispatcher inside the user's middleware."""
         dispatcher = self._build_dispatcher()
-        if not self.user_middleware:
-            return dispatcher
-        headers = CorsHeaders(self.cors) if self.cors else None
-        app: ASGIApp = dispatcher if headers is None else mark_dispatched(dispatcher)
-        for cls, args, kwargs in reversed(self.user_middleware):
-            app = cls(app, *args, **kwargs)
-        if headers is not None:
-            app = UndispatchedCorsMiddleware(app, headers)
-        return ErrorMiddleware(app, dispatcher.errors, headers)
+        app: ASGIApp = dispatcher
+        if self.user_middleware:
+            headers = CorsHeaders(self.cors) if self.cors else None
+            app = dispatcher if headers is None else mark_dispatched(dispatcher)
+            for cls, args, kwargs in reversed(self.user_middleware):
+                app = cls(app, *args, **kwargs)
+            if headers is not None:
+                app = UndispatchedCorsMiddleware(app, headers)
+            app = ErrorMiddleware(app, dispatcher.errors, headers)
+        self._configure_log()
+        # The Lambda handler logs requests itself.
+        return AccessLogMiddleware(app, self.logger) if self.has_json_log and not self._in_lambda else app
+
+    def _configure_log(self) -> None:
+        """Write logs as JSON, with the setting. Called when the service starts to serve, not by tools that load it."""
+        if self.has_json_log:
+            # Lambda cold start: only services with this setting need it.
+            from coworks_async.pipeline.json_log import configure_json_log
+
+            configure_json_log()
 
     def _build_dispatcher(self) -> Dispatcher:
         if self.cors != self._cors:

@@ -12,7 +12,6 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from coworks_async.aws import authorizer
-from coworks_async.aws.access_log import log_request
 from coworks_async.aws.event_formats.alb import AlbEvent
 from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_limit
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEvent
@@ -21,6 +20,7 @@ from coworks_async.aws.runtime import Runtime
 from coworks_async.entries.cors import CorsOption
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AuthorizerError, BadRequest, StartupError
+from coworks_async.pipeline.access_log import log_request
 from coworks_async.pipeline.authorizer import (
     AUTHORIZED,
     is_refusal,
@@ -208,7 +208,7 @@ class LambdaHandler:
         extra_scope = {"aws.event": event, "aws.context": context, "state": self.runtime.state.copy()}
         status = await run_call(call, self.service, entry, extra_scope)
         scope = {"method": call.method, "path": call.path}
-        log_request(self.logger, scope, status, start=start, context=context, cold=cold)
+        log_request(self.logger, scope, status, start=start, context=context, cold=cold, route=entry.path)
         return {"request_id": call.request_id, "status": status}
 
     async def _invoke_async(self, encoded: bytes, scope: Scope) -> None:

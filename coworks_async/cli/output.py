@@ -22,7 +22,6 @@ from rich.progress import (
 )
 from rich.table import Column
 
-from coworks_async.aws.access_log import StructuredMessage
 from coworks_async.deploy.terraform.errors import Diagnostic
 from coworks_async.deploy.terraform.output import (
     ChangeFailed,
@@ -33,6 +32,8 @@ from coworks_async.deploy.terraform.output import (
     PlanSummary,
     TerraformEvent,
 )
+from coworks_async.pipeline.access_log import StructuredMessage
+from coworks_async.pipeline.json_log import JsonFormatter, configure_json_log
 
 INTERVAL = 10.0
 """Seconds between two lines of progress outside of a terminal."""
@@ -170,15 +171,21 @@ class DedupeFilter(logging.Filter):
         return not isinstance(record.msg, StructuredMessage)
 
 
-def configure_service_log() -> None:
-    """Log from INFO on to stderr, unless the root logger has a handler. Call it after the service is imported."""
+def configure_service_log(app: object) -> None:
+    """Log from INFO on to stderr, unless the root logger has a handler. Call it after the app is imported.
+
+    The format is JSON if the app is a service with `log_format = "json"`.
+    """
+    if getattr(app, "has_json_log", False):
+        configure_json_log()
     root = logging.getLogger()
-    if root.handlers:
+    if any(not isinstance(handler.formatter, JsonFormatter) for handler in root.handlers):
         return
-    handler = logging.StreamHandler()
-    handler.addFilter(DedupeFilter())
-    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
-    root.addHandler(handler)
+    if not root.handlers:
+        handler = logging.StreamHandler()
+        handler.addFilter(DedupeFilter())
+        handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+        root.addHandler(handler)
     for name, default, level in (("root", logging.WARNING, logging.INFO), *_QUIET):
         # The service may have set another level.
         if logging.getLogger(name).level == default:

@@ -129,7 +129,7 @@ def create_child_app() -> "ASGIApp":
     try:
         location = locate_app(os.environ[APP_VARIABLE], Path(os.environ[DIRECTORY_VARIABLE]))
         app = load_app(location)
-        configure_service_log()
+        configure_service_log(app)
         via = os.environ.get(VIA_VARIABLE)
         return app if via is None else wrap_in_gateway(app, location, cast(Via, via))
     except CommandError as error:

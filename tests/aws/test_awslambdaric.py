@@ -46,6 +46,8 @@ class Shop(TechMicroService):
     count = 0
 
     async def token_authorizer(self, token):
+        if token == "fail":
+            raise LookupError("no accounts")
         return {"name": token} if token == "ann" else None
 
     async def on_event(self, event, context):
@@ -185,9 +187,10 @@ def test_each_request_logs_one_line_of_json_and_sigterm_stops_the_lifespan(start
     messages = [line["message"] for line in logged]
     # A recent runtime logs a mapping as an object, an older one as a string.
     parsed = [json.loads(message) if isinstance(message, str) else message for message in messages]
+    common = {"method": "GET", "route": "/", "ms": True, "trace_id": "1-5bef4de7-ad49b0e87f6ef6c87fc2e700"}
     assert [{**line, "ms": line["ms"] > 0} for line in parsed] == [
-        {"method": "GET", "path": "/dev/", "status": 200, "ms": True, "request_id": "request-1", "cold_start": True},
-        {"method": "GET", "path": "/", "status": 401, "ms": True, "request_id": "request-2", "cold_start": False},
+        common | {"path": "/dev/", "status": 200, "request_id": "request-1", "cold_start": True},
+        common | {"path": "/", "status": 401, "request_id": "request-2", "cold_start": False},
     ]
 
 
@@ -197,6 +200,23 @@ def test_a_text_log_line_contains_json(start: Callable[..., Runtime]):
     _, lines = runtime.stop()
     level, _, request_id, message = lines[1].split("\t")
     assert (level, request_id, json.loads(message)["status"]) == ("[INFO]", "request-1", 200)
+
+
+# Lambda sets no level with the text format.
+@pytest.mark.parametrize("lambda_format", [{}, {"AWS_LAMBDA_LOG_FORMAT": "Text", "AWS_LAMBDA_LOG_LEVEL": ""}])
+def test_with_the_setting_all_lines_are_json_with_the_id_of_the_event(
+    start: Callable[..., Runtime], lambda_format: dict[str, str]
+):
+    runtime = start(CWS_LOG_FORMAT="json", **lambda_format)
+    runtime.request(http_event(headers=[("authorization", "ann")]))
+    runtime.fail({"type": "TOKEN", "authorizationToken": "fail", "methodArn": METHOD_ARN})
+    _, lines = runtime.stop()
+    # The runtime's own lines about the failed event follow the authorizer's.
+    request, error = (line for line in map(json.loads, lines[1:3]) if line["logger"] == "shop")
+    assert (request["level"], request["message"], request["request_id"]) == ("INFO", "GET / 200", "request-1")
+    assert request["trace_id"] == "1-5bef4de7-ad49b0e87f6ef6c87fc2e700"
+    assert (error["level"], error["request_id"]) == ("ERROR", "request-2")
+    assert "LookupError" in error["message"]
 
 
 def test_a_failing_startup_is_a_500_and_one_log_line(start: Callable[..., Runtime]):

@@ -121,6 +121,9 @@ def test_access_logs_contain_no_header_and_no_actual_path(api: AppliedModule):
         (stage,) = api.client("apigatewayv2").get_stages(ApiId=api.outputs["id"])["Items"]
         line = json.loads(stage["AccessLogSettings"]["Format"])
     assert {"requestId", "route", "status", "responseLatency", "authorizerError", "integrationError"} <= set(line)
+    # The lines of the function's log that belong to it.
+    assert line["integrationRequestId"] == "$context.integration.requestId"
+    assert ("authorizerRequestId" in line) is is_rest(api)
     text = json.dumps(line).lower()
     for word in ("header", "$context.path", "querystring", "sourceip", "authorization", "overrides"):
         assert word not in text

@@ -80,7 +80,7 @@ def invoke(
     # Only the result goes to stdout, not what the service prints.
     with redirect_stdout(sys.stderr):
         service, _, _ = load_service(project)
-        configure_service_log()
+        configure_service_log(service)
         with closing(service.lambda_handler):
             gateway = Gateway(service, via)
             result, response = _send_request(gateway, request) if request is not None else _send_event(gateway, payload)

@@ -53,7 +53,7 @@ def run(project: Project, host: str, port: int, reload: bool, workers: int, in_l
     logging.config.dictConfig(UVICORN_LOGGING)
     # Even if child processes serve the app: errors are then reported once, by this process.
     app, location, stage = load_project_app(project)
-    configure_service_log()
+    configure_service_log(app)
     if isinstance(app, TechMicroService):
         warn_missing_token(app, os.environ)
         warn_undecorated(app)

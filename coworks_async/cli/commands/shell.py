@@ -37,7 +37,7 @@ def shell(project: Project, plain: bool) -> None:
     installed. The service's lifespan runs until you exit.
     """
     app, location, stage = load_project_app(project)
-    configure_service_log()
+    configure_service_log(app)
     # The user sees the responses.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     name = getattr(app, "name", location.spec)

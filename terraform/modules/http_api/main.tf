@@ -32,18 +32,19 @@ resource "aws_apigatewayv2_stage" "this" {
       destination_arn = access_log_settings.value.arn
       # No header and no actual path: they may contain tokens and personal data.
       format = jsonencode({
-        requestId          = "$context.requestId"
-        requestTime        = "$context.requestTime"
-        method             = "$context.httpMethod"
-        route              = "$context.routeKey"
-        status             = "$context.status"
-        errorType          = "$context.error.responseType"
-        responseLength     = "$context.responseLength"
-        responseLatency    = "$context.responseLatency"
-        integrationStatus  = "$context.integration.status"
-        integrationLatency = "$context.integration.latency"
-        integrationError   = "$context.integration.error"
-        authorizerError    = "$context.authorizer.error"
+        requestId            = "$context.requestId"
+        requestTime          = "$context.requestTime"
+        method               = "$context.httpMethod"
+        route                = "$context.routeKey"
+        status               = "$context.status"
+        errorType            = "$context.error.responseType"
+        responseLength       = "$context.responseLength"
+        responseLatency      = "$context.responseLatency"
+        integrationStatus    = "$context.integration.status"
+        integrationLatency   = "$context.integration.latency"
+        integrationError     = "$context.integration.error"
+        integrationRequestId = "$context.integration.requestId"
+        authorizerError      = "$context.authorizer.error"
       })
     }
   }

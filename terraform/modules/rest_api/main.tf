@@ -65,21 +65,23 @@ resource "aws_api_gateway_stage" "this" {
       destination_arn = access_log_settings.value.arn
       # No header and no actual path: they may contain tokens and personal data.
       format = jsonencode({
-        requestId          = "$context.requestId"
-        extendedRequestId  = "$context.extendedRequestId"
-        requestTime        = "$context.requestTime"
-        method             = "$context.httpMethod"
-        route              = "$context.resourcePath"
-        status             = "$context.status"
-        errorType          = "$context.error.responseType"
-        responseLength     = "$context.responseLength"
-        responseLatency    = "$context.responseLatency"
-        integrationStatus  = "$context.integration.status"
-        integrationLatency = "$context.integration.latency"
-        integrationError   = "$context.integration.error"
-        authorizerStatus   = "$context.authorizer.status"
-        authorizerLatency  = "$context.authorizer.latency"
-        authorizerError    = "$context.authorizer.error"
+        requestId            = "$context.requestId"
+        extendedRequestId    = "$context.extendedRequestId"
+        requestTime          = "$context.requestTime"
+        method               = "$context.httpMethod"
+        route                = "$context.resourcePath"
+        status               = "$context.status"
+        errorType            = "$context.error.responseType"
+        responseLength       = "$context.responseLength"
+        responseLatency      = "$context.responseLatency"
+        integrationStatus    = "$context.integration.status"
+        integrationLatency   = "$context.integration.latency"
+        integrationError     = "$context.integration.error"
+        integrationRequestId = "$context.integration.requestId"
+        authorizerStatus     = "$context.authorizer.status"
+        authorizerLatency    = "$context.authorizer.latency"
+        authorizerError      = "$context.authorizer.error"
+        authorizerRequestId  = "$context.authorizer.requestId"
       })
     }
   }

@@ -10,6 +10,8 @@ from coworks_async import TechMicroService, entry
 from coworks_async.testing import TestClient
 from tests.aws.events import Context, Invoke, SendEvent, events_in_all_formats, http_event, rest_event
 
+TRACE = "1-5759e988-bd862e3fe1be46a994272793"
+
 
 class Logged(TechMicroService):
     async def token_authorizer(self, token: str):
@@ -34,7 +36,8 @@ def lines(caplog: pytest.LogCaptureFixture):
     return lambda: [json.loads(record.getMessage()) for record in caplog.records if record.levelno == logging.INFO]
 
 
-def test_each_request_logs_one_line_of_json(send_event: SendEvent, lines):
+def test_each_request_logs_one_line_of_json(send_event: SendEvent, lines, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a87bd80c:0")
     app = Logged()
     headers = [("authorization", "s3cr3t"), ("content-type", "application/json")]
     start = time.perf_counter()
@@ -44,11 +47,26 @@ def test_each_request_logs_one_line_of_json(send_event: SendEvent, lines):
     logged = lines()
     assert len(logged) == 6
     for line in logged:
-        assert line.keys() == {"method", "path", "status", "ms", "request_id", "cold_start"}
+        assert line.keys() == {"method", "path", "route", "status", "ms", "request_id", "cold_start", "trace_id"}
         assert (line["method"], line["status"], line["request_id"]) == ("POST", 200, Context().aws_request_id)
         assert 0 < line["ms"] < elapsed
+        assert (line["route"], line["trace_id"]) == ("/", TRACE)
     assert [line["path"] for line in logged] == ["/dev/", "/", "/dev/", "/", "/", "/"]
     assert [line["cold_start"] for line in logged] == [True] + [False] * 5
+
+
+def test_the_line_names_the_gateways_request(lines):
+    with TestClient(Logged(), via="rest") as client:
+        client.post("/", json={}, headers={"Authorization": "s3cr3t"})
+    [line] = lines()
+    assert len(line["gateway_request_id"]) == 36
+
+
+def test_the_trace_of_the_caller_precedes_that_of_xray(send_event: SendEvent, lines, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={TRACE};Sampled=1")
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    send_event(Logged(), rest_event("POST", headers=[("traceparent", f"00-{trace}-00f067aa0ba902b7-01")]))
+    assert lines()[0]["trace_id"] == trace
 
 
 def test_the_status_of_every_response_is_logged(send_event: SendEvent, lines):
@@ -119,4 +137,4 @@ def test_other_events_are_not_logged(invoke: Invoke, lines, send_event: SendEven
     assert lines() == []
     send_event(app, rest_event("POST"), None)
     # The other event was the cold start, and a manual call may have no context.
-    assert (lines()[0]["cold_start"], lines()[0]["request_id"]) == (False, None)
+    assert (lines()[0]["cold_start"], "request_id" in lines()[0]) == (False, False)

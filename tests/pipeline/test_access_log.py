@@ -1,0 +1,214 @@
+"""The access log outside of Lambda, and the setting that turns it on."""
+
+import json
+import logging
+import re
+import uuid
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from starlette.testclient import TestClient as StarletteTestClient
+
+from coworks_async import Blueprint, TechMicroService, entry, request
+from coworks_async.exceptions import DeclarationError
+from coworks_async.testing import TestClient, Via
+from coworks_async.types import ASGIApp, Receive, Scope, Send
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+class Items(Blueprint):
+    @entry(no_auth=True)
+    async def get(self, id: int):
+        return id
+
+
+class Logged(TechMicroService):
+    log_format = "json"
+
+    @entry
+    async def get(self):
+        return "home"
+
+    @entry(no_auth=True)
+    async def get_fail(self):
+        raise LookupError
+
+    @entry(no_auth=True, background=True)
+    async def post_jobs(self, number: int):
+        return number
+
+    @entry(no_auth=True)
+    async def get_left(self):
+        await request.body()
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture):
+    """Return the parsed lines that the service logged at INFO."""
+    caplog.set_level(logging.INFO, "logged")
+    return lambda: [json.loads(record.getMessage()) for record in caplog.records if record.levelno == logging.INFO]
+
+
+def create_app(**options) -> TechMicroService:
+    app = Logged(**options)
+    app.register_blueprint(Items(), url_prefix="/items")
+    return app
+
+
+def get(app: ASGIApp, path: str = "/", **headers: str) -> int:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return StarletteTestClient(app, raise_server_exceptions=False).get(path, headers=named).status_code
+
+
+def test_each_request_is_logged_with_route_status_and_duration(lines):
+    app = create_app(routes=[Route("/plain", PlainTextResponse("plain")), Mount("/files", PlainTextResponse("file"))])
+    statuses = [get(app, path) for path in ("/", "/items/3", "/items/x", "/fail", "/none", "/plain", "/files/a")]
+    assert statuses == [401, 200, 422, 500, 404, 200, 200]
+    logged = lines()
+    assert [line["status"] for line in logged] == statuses
+    routes = ["/", "/items/{id}", "/items/{id}", "/fail", None, "/plain", "/files"]
+    assert [line.get("route") for line in logged] == routes
+    assert [line["path"] for line in logged][:2] == ["/", "/items/3"]
+    assert all(line["method"] == "GET" and line["ms"] > 0 and uuid.UUID(line["request_id"]) for line in logged)
+    # Only Lambda has cold starts and gateways.
+    assert not any({"cold_start", "gateway_request_id", "trace_id"} & line.keys() for line in logged)
+
+
+@pytest.mark.parametrize("sent", ["7", "a" * 128, "Root=1-67891233-abc", "aGk/+:._-"])
+def test_the_id_in_the_header_is_used(lines, sent: str):
+    get(create_app(), X_Request_Id=sent)
+    assert lines()[0]["request_id"] == sent
+
+
+@pytest.mark.parametrize("sent", ["", "a b", "a\tb", "a" * 129, '"', "{}"])
+def test_an_id_with_other_characters_is_replaced(lines, sent: str):
+    get(create_app(), X_Request_Id=sent)
+    assert uuid.UUID(lines()[0]["request_id"])
+
+
+@pytest.mark.parametrize(
+    ("headers", "trace"),
+    [
+        ({"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}, TRACE),
+        ({"X_Amzn_Trace_Id": "Self=1;Root=1-67891233-abcdef012345678912345678"}, "1-67891233-abcdef012345678912345678"),
+        ({"traceparent": "00-0-0-0", "X_Amzn_Trace_Id": "Root=7"}, None),
+    ],
+)
+def test_the_trace_id_is_that_of_the_callers_header(lines, headers: dict[str, str], trace: str | None):
+    get(create_app(), **headers)
+    assert lines()[0].get("trace_id") == trace
+
+
+@pytest.mark.parametrize("via", ["rest", "alb"])
+def test_through_a_gateway_only_the_lambda_handler_logs(lines, via: Via):
+    with TestClient(create_app(), via=via) as client:
+        client.get("/items/3")
+    [line] = lines()
+    assert (line["route"], line["cold_start"]) == ("/items/{id}", True)
+
+
+def test_an_asynchronous_call_is_logged_when_it_ends(lines):
+    with TestClient(create_app()) as client:
+        client.post("/jobs/3", headers={"InvocationType": "Event"})
+    assert [(line["path"], line["status"]) for line in lines()] == [("/jobs/3", 202), ("/jobs/3", 200)]
+
+
+def test_an_asynchronous_call_in_lambda_is_logged_with_its_route(lines):
+    with TestClient(create_app(), via="rest") as client:
+        client.post("/jobs/3", headers={"InvocationType": "Event"})
+    assert [(line["route"], line["status"]) for line in lines()] == [("/jobs/{number}", 202), ("/jobs/{number}", 200)]
+
+
+def test_a_mounted_service_does_not_log_a_request_again(lines):
+    get(create_app(routes=[Mount("/inner", create_app())]), "/inner/items/3")
+    [line] = lines()
+    assert line["path"] == "/inner/items/3"
+
+
+def test_a_service_mounted_on_another_app_logs_its_requests(lines):
+    app = Starlette(routes=[Mount("/shop", create_app())])
+    get(app, "/shop/items/3")
+    get(app, "/other")
+    assert [line["route"] for line in lines()] == ["/items/{id}"]
+
+
+class Failing:
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise LookupError
+
+
+def test_a_response_of_a_middleware_is_logged(lines):
+    assert get(create_app(middleware=[Middleware(Failing)])) == 500
+    assert lines()[0]["status"] == 500
+
+
+async def test_a_request_whose_client_has_left_has_no_status(lines):
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        raise AssertionError("Nothing is sent.")
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "path": "/left",
+        "query_string": b"",
+        "headers": [],
+    }
+    await create_app()(scope, receive, send)
+    [line] = lines()
+    assert "status" not in line
+    assert line["path"] == "/left"
+
+
+def test_the_lifespan_and_web_sockets_are_not_logged(lines):
+    with TestClient(create_app()) as client:
+        assert client.get("/items/1").status_code == 200
+    assert len(lines()) == 1
+
+
+def test_a_level_above_info_turns_the_access_log_off(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.WARNING, "logged")
+    get(create_app())
+    assert caplog.records == []
+
+
+def test_text_logs_no_requests(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+    assert get(TechMicroService(name="logged")) == 404
+    assert [record for record in caplog.records if record.name == "logged"] == []
+
+
+def test_the_variable_overrides_the_class(lines, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CWS_LOG_FORMAT", "text")
+    get(create_app())
+    assert lines() == []
+    monkeypatch.setenv("CWS_LOG_FORMAT", "json")
+    get(TechMicroService(name="logged"))
+    assert len(lines()) == 1
+    # As elsewhere, an empty variable is none.
+    monkeypatch.setenv("CWS_LOG_FORMAT", "")
+    get(create_app())
+    assert len(lines()) == 2
+
+
+def test_an_unknown_format_is_a_declaration_error(monkeypatch: pytest.MonkeyPatch):
+    class Other(TechMicroService):
+        log_format = "yaml"  # type: ignore[assignment]
+
+    monkeypatch.setenv("CWS_LOG_FORMAT", "text")
+    message = "Other.log_format: 'yaml' is not a log format. Use 'json' or 'text'."
+    with pytest.raises(DeclarationError, match=f"^{re.escape(message)}$"):
+        Other()
+    monkeypatch.setenv("CWS_LOG_FORMAT", "JSON")
+    with pytest.raises(DeclarationError, match=r"^CWS_LOG_FORMAT: 'JSON' is not a log format"):
+        create_app()
