@@ -6,11 +6,13 @@ import tomllib
 import zipfile
 from email.message import Message
 from email.parser import Parser
+from importlib.metadata import Distribution
 from pathlib import Path
 
 import pytest
 from uv import find_uv_bin
 
+from coworks_async.cli.requirement import LOCAL_NOTE, format_requirement
 from coworks_async.deploy.archive.staging import EXTRAS
 from tests.environments import ROOT, Built, VirtualEnvironment, built, create_environment
 
@@ -118,6 +120,40 @@ def test_pip_installs_the_sdist(built: Built, tmp_path: Path):
     assert list_files(package, "coworks_async") == expected
 
 
+# The origins of the page, with the requirement of a new project for each.
+
+
+def get_origins(built: Built) -> dict[str, tuple[list[str], str]]:
+    """Return the arguments of `pip install` and the start of the requirement, by origin."""
+    checkout = built.checkout.as_uri()
+    from_index = ["--no-index", "--find-links", str(built.wheel.parent), "coworks-async"]
+    return {
+        "index": (from_index, f"coworks-async=={VERSION}\n"),
+        "wheel": ([str(built.wheel)], f"{LOCAL_NOTE}\ncoworks-async @ {built.wheel.as_uri()}\n"),
+        "sdist": ([str(built.sdist)], f"{LOCAL_NOTE}\ncoworks-async @ {built.sdist.as_uri()}\n"),
+        "folder": (["."], f"{LOCAL_NOTE}\ncoworks-async @ {checkout}\n"),
+        "editable": (["-e", "."], f"{LOCAL_NOTE}\n-e {checkout}\n"),
+        "git": ([f"coworks-async @ git+{checkout}"], f"{LOCAL_NOTE}\ncoworks-async @ git+{checkout}@"),
+    }
+
+
+@pytest.mark.parametrize("installer", ["uv", pytest.param("pip", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("origin", ["index", "wheel", "sdist", "folder", "editable", "git"])
+def test_the_requirement_of_a_new_project_installs_from_the_same_origin(
+    installer: str, origin: str, built: Built, tmp_path: Path
+):
+    arguments, expected = get_origins(built)[origin]
+    here, there = (create_environment(tmp_path / name, with_pip=installer == "pip") for name in ("here", "there"))
+    install = VirtualEnvironment.uv_install if installer == "uv" else VirtualEnvironment.pip_install
+    install(here, "--no-deps", *arguments, cwd=built.checkout)
+    text = format_requirement(Distribution.at(here.distribution_info))
+    assert text.startswith(expected)
+    (tmp_path / "requirements.txt").write_text(text)
+    links = ["--find-links", str(built.wheel.parent)]
+    install(there, "--no-deps", *links, "-r", str(tmp_path / "requirements.txt"))
+    assert format_requirement(Distribution.at(there.distribution_info)) == text
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_of_the_page_install_cws(command: str, built: Built, tmp_path: Path):
@@ -131,6 +167,6 @@ def test_the_commands_of_the_page_install_cws(command: str, built: Built, tmp_pa
 def test_the_page_names_every_origin_and_extra():
     assert len(COMMANDS) == 5
     assert set(re.findall(r"coworks_async-([\d.]+\d)-py3", PAGE)) == {VERSION}
-    extras = re.search(r"## Extras\n(.*)", PAGE, re.DOTALL)
+    extras = re.search(r"## Extras\n(.*?)\n## ", PAGE, re.DOTALL)
     assert extras is not None
     assert set(re.findall(r"^\| `([a-z]+)` \|", extras[1], re.MULTILINE)) == set(PROJECT["optional-dependencies"])

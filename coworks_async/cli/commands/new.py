@@ -5,15 +5,20 @@ import secrets
 import sys
 import unicodedata
 from collections.abc import Mapping
+from importlib.metadata import distribution
 from pathlib import Path
 from shlex import quote
 from string import Template
 
 import click
 
+from coworks_async.cli.requirement import format_requirement
 from coworks_async.exceptions import CommandError
 
-TEMPLATES = ("hello", "crud", "complete")
+TEMPLATES: Mapping[str, tuple[str, ...]] = {"hello": (), "crud": (), "complete": ("admin", "profiler", "xray")}
+"""The extras of CoWorks that each template requires."""
+
+DEFAULT_TEMPLATE = "hello"
 
 # A Lambda function's name has at most 64 characters and includes the stage.
 MAX_NAME = 50
@@ -25,7 +30,9 @@ _SUFFIX = ".tmpl"
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("-t", "--template", type=click.Choice(TEMPLATES), help=f"The kind of service.  [default: {TEMPLATES[0]}]")
+@click.option(
+    "-t", "--template", type=click.Choice(TEMPLATES), help=f"The kind of service.  [default: {DEFAULT_TEMPLATE}]"
+)
 @click.option("--force", is_flag=True, help="Write into a directory that is not empty and replace existing files.")
 def new(name: str | None, template: str | None, force: bool) -> None:
     """Create a project in a new directory: `cws new shop`.
@@ -34,13 +41,13 @@ def new(name: str | None, template: str | None, force: bool) -> None:
     """
     if sys.stdin.isatty() and sys.stdout.isatty():
         name = name if name is not None else click.prompt("Directory of the project", default=".")
-        template = template or click.prompt("Template", type=click.Choice(TEMPLATES), default=TEMPLATES[0])
+        template = template or click.prompt("Template", type=click.Choice(TEMPLATES), default=DEFAULT_TEMPLATE)
     if name == "":
         raise CommandError("NAME is empty. Omit it to use the current directory.")
     folder = Path(name or ".").absolute()
     here = folder.resolve() == Path.cwd()
     service = create_service_name(folder.resolve().name)
-    files = render_project(template or TEMPLATES[0], service)
+    files = render_project(template or DEFAULT_TEMPLATE, service)
     try:
         replaced = _find_conflicts(folder, files, here=here, force=force)
         _write(folder, files)
@@ -69,6 +76,7 @@ def render_project(template: str, service: str) -> dict[str, str]:
     """Return the text of each file of a new project, by its path with `/`."""
     # A random token, so that a stage deployed without changes is not open to readers of the docs.
     values = {"name": service, "token": secrets.token_urlsafe(24)}
+    values["requirement"] = format_requirement(distribution("coworks-async"), TEMPLATES[template])
     texts = {}
     for root in (_FOLDER / "common", _FOLDER / template):
         for path in root.rglob(f"*{_SUFFIX}"):

@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 from contextlib import suppress
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from coworks_async.cli.app_loader import load_app, locate_app
 from coworks_async.cli.commands.new import TEMPLATES, create_service_name, render_project
 from coworks_async.cli.main import cws
+from coworks_async.cli.requirement import format_requirement
 from coworks_async.deploy.options import DeployOptions
 from coworks_async.deploy.stack import create_stack
 from coworks_async.exceptions import CommandError
@@ -187,6 +189,13 @@ def test_every_placeholder_is_replaced(template: str):
     assert "$(PYTHON) -m pytest" in files["Makefile"]
     assert not [path for path, text in files.items() if "$$" in text or "$name" in text or "$token" in text]
     assert ast.parse(files["tech/app.py"])
+
+
+@template
+def test_the_requirement_of_coworks_includes_the_extras_of_the_template(template: str):
+    requirements = render_project(template, "shop")["requirements.txt"]
+    assert requirements == format_requirement(distribution("coworks-async"), TEMPLATES[template])
+    assert ("[admin,profiler,xray]" in requirements) == (template == "complete")
 
 
 @template
