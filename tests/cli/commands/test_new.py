@@ -121,10 +121,26 @@ def test_an_empty_directory_and_a_new_repository_are_accepted(folder: Path):
     assert list_files(folder / "empty") == list_files(folder / "cloned") == FILES
 
 
-def test_without_a_name_the_current_directory_is_used(folder: Path):
-    (folder / "LICENSE").write_text("mine")
+def test_without_a_name_and_a_terminal_the_current_directory_is_used_if_it_is_empty(folder: Path):
+    (folder / ".git").mkdir()
     assert create().stdout == "Created service current (10 files). Next steps:\n  make test\n  cws run\n"
+    assert list_files(folder) == FILES
+
+
+def test_without_a_name_and_a_terminal_nothing_is_written_into_a_directory_that_is_not_empty(folder: Path):
+    (folder / "LICENSE").write_text("mine")
+    assert get_error() == (
+        "The current directory is not empty. Name a new directory, or use 'cws new .' to create the project here."
+    )
+    assert list_files(folder) == {"LICENSE"}
+
+
+@pytest.mark.parametrize("arguments", [["."], ["--force"]])
+def test_a_project_is_created_beside_other_files_on_request(folder: Path, arguments: list[str]):
+    (folder / "LICENSE").write_text("mine")
+    assert create(*arguments).stdout.startswith("Created service current (10 files). ")
     assert list_files(folder) == {*FILES, "LICENSE"}
+    assert (folder / "LICENSE").read_text() == "mine"
 
 
 def test_a_directory_that_is_not_empty_is_an_error(folder: Path):
@@ -137,7 +153,7 @@ def test_a_directory_that_is_not_empty_is_an_error(folder: Path):
 def test_files_of_the_current_directory_are_not_overwritten(folder: Path):
     (folder / "README.md").write_text("mine")
     (folder / "Makefile").symlink_to("nowhere")
-    assert get_error() == "The current directory already contains Makefile, README.md. Use --force to replace them."
+    assert get_error(".") == "The current directory already contains Makefile, README.md. Use --force to replace them."
     assert (folder / "README.md").read_text() == "mine"
     assert not (folder / "tech").exists()
 
@@ -241,5 +257,6 @@ def test_a_terminal_prompts_for_omitted_values(folder: Path):
 
 def test_a_terminal_does_not_prompt_for_given_values(folder: Path):
     assert create_on_terminal("shop", "-t", "crud", typed="").startswith("Created service shop ")
+    # The answer "." allows other files in the current directory.
     create_on_terminal(typed="\n\n")
     assert "Hello world." in (folder / "tech" / "app.py").read_text()
