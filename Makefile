@@ -17,7 +17,7 @@ PYTEST := pytest -n $(WORKERS) $(ARGS)
 # Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver.
 TOOLS := chromium chromedriver curl fish git make wrk zsh
 
-.PHONY: help run emulator test test-all check lint coverage parity format bench screenshots clean tools
+.PHONY: help run emulator test test-all check lint coverage parity format bench dist screenshots clean tools
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -64,6 +64,11 @@ bench: $(VENV)/.dev ## measure against Starlette, FastAPI and raw ASGI (needs wr
 	$(BIN)/python benchmarks/http.py
 	$(BIN)/python benchmarks/inprocess.py
 	$(BIN)/python benchmarks/aws.py
+
+dist: $(VENV)/.dev ## build the sdist and the wheel in dist/, and check them
+	rm -rf dist
+	$(BIN)/uv build --quiet --python $(BIN)/python
+	$(BIN)/twine check --strict dist/*
 
 # pngquant reduces the colours, and so the size, of screenshots.
 screenshots: TOOLS += pngquant

@@ -38,8 +38,8 @@ def pytest_configure() -> None:
         os.environ.pop(name, None)
 
 
-# Fixtures that start Terraform, an AWS emulator or a browser.
-PROGRAM_FIXTURES = frozenset({"browser", "emulator", "toolchain"})
+# Fixtures that start Terraform, an AWS emulator or a browser, or build the wheel.
+PROGRAM_FIXTURES = frozenset({"browser", "built", "emulator", "toolchain"})
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,15 +5,20 @@ import secrets
 import sys
 import unicodedata
 from collections.abc import Mapping
+from importlib.metadata import distribution
 from pathlib import Path
 from shlex import quote
 from string import Template
 
 import click
 
+from coworks_async.cli.requirement import format_requirement
 from coworks_async.exceptions import CommandError
 
-TEMPLATES = ("hello", "crud", "complete")
+TEMPLATES: Mapping[str, tuple[str, ...]] = {"hello": (), "crud": (), "complete": ("admin", "profiler", "xray")}
+"""The extras of CoWorks that each template requires."""
+
+DEFAULT_TEMPLATE = "hello"
 
 # A Lambda function's name has at most 64 characters and includes the stage.
 MAX_NAME = 50
@@ -25,24 +30,27 @@ _SUFFIX = ".tmpl"
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("-t", "--template", type=click.Choice(TEMPLATES), help=f"The kind of service.  [default: {TEMPLATES[0]}]")
+@click.option(
+    "-t", "--template", type=click.Choice(TEMPLATES), help=f"The kind of service.  [default: {DEFAULT_TEMPLATE}]"
+)
 @click.option("--force", is_flag=True, help="Write into a directory that is not empty and replace existing files.")
 def new(name: str | None, template: str | None, force: bool) -> None:
     """Create a project in a new directory: `cws new shop`.
 
-    Without NAME, use the current directory. On a terminal, prompt for what is omitted.
+    On a terminal, prompt for what is omitted. Otherwise NAME defaults to the current directory, which must be empty.
     """
     if sys.stdin.isatty() and sys.stdout.isatty():
         name = name if name is not None else click.prompt("Directory of the project", default=".")
-        template = template or click.prompt("Template", type=click.Choice(TEMPLATES), default=TEMPLATES[0])
+        template = template or click.prompt("Template", type=click.Choice(TEMPLATES), default=DEFAULT_TEMPLATE)
     if name == "":
-        raise CommandError("NAME is empty. Omit it to use the current directory.")
+        raise CommandError("NAME is empty. Use '.' for the current directory.")
     folder = Path(name or ".").absolute()
     here = folder.resolve() == Path.cwd()
     service = create_service_name(folder.resolve().name)
-    files = render_project(template or TEMPLATES[0], service)
+    files = render_project(template or DEFAULT_TEMPLATE, service)
     try:
-        replaced = _find_conflicts(folder, files, here=here, force=force)
+        _check_folder(folder, here=here, may_contain_files=force or (here and name is not None))
+        replaced = _find_conflicts(folder, files, force=force)
         _write(folder, files)
     except OSError as error:
         raise CommandError(f"Cannot write {error.filename or folder}: {error.strerror}.") from error
@@ -69,6 +77,7 @@ def render_project(template: str, service: str) -> dict[str, str]:
     """Return the text of each file of a new project, by its path with `/`."""
     # A random token, so that a stage deployed without changes is not open to readers of the docs.
     values = {"name": service, "token": secrets.token_urlsafe(24)}
+    values["requirement"] = format_requirement(distribution("coworks-async"), TEMPLATES[template])
     texts = {}
     for root in (_FOLDER / "common", _FOLDER / template):
         for path in root.rglob(f"*{_SUFFIX}"):
@@ -76,13 +85,22 @@ def render_project(template: str, service: str) -> dict[str, str]:
     return {path: Template(text).substitute(values) for path, text in sorted(texts.items())}
 
 
-def _find_conflicts(folder: Path, files: Mapping[str, str], *, here: bool, force: bool) -> list[str]:
-    """Return the existing files that will be replaced; an error without `--force`."""
+def _check_folder(folder: Path, *, here: bool, may_contain_files: bool) -> None:
+    """Check that the project's directory is new or empty, unless it may contain files."""
     if folder.exists() and not folder.is_dir():
         raise CommandError(f"{folder.name!r} is a file. Choose another directory.")
     # A directory with only `.git` is a new or cloned repository.
-    if not here and not force and folder.is_dir() and any(each.name != ".git" for each in folder.iterdir()):
-        raise CommandError(f"Directory {folder.name!r} is not empty. Choose another one or use --force.")
+    if may_contain_files or not folder.is_dir() or all(each.name == ".git" for each in folder.iterdir()):
+        return
+    if here:
+        raise CommandError(
+            "The current directory is not empty. Name a new directory, or use 'cws new .' to create the project here."
+        )
+    raise CommandError(f"Directory {folder.name!r} is not empty. Choose another one or use --force.")
+
+
+def _find_conflicts(folder: Path, files: Mapping[str, str], *, force: bool) -> list[str]:
+    """Return the existing files that will be replaced; an error without `--force`."""
     existing = [path for path in files if (folder / path).exists() or (folder / path).is_symlink()]
     if existing and not force:
         raise CommandError(

@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 from contextlib import suppress
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from coworks_async.cli.app_loader import load_app, locate_app
 from coworks_async.cli.commands.new import TEMPLATES, create_service_name, render_project
 from coworks_async.cli.main import cws
+from coworks_async.cli.requirement import format_requirement
 from coworks_async.deploy.options import DeployOptions
 from coworks_async.deploy.stack import create_stack
 from coworks_async.exceptions import CommandError
@@ -130,10 +132,26 @@ def test_git_ignores_the_environment_files(folder: Path):
     assert done.stdout.splitlines() == names
 
 
-def test_without_a_name_the_current_directory_is_used(folder: Path):
-    (folder / "LICENSE").write_text("mine")
+def test_without_a_name_and_a_terminal_the_current_directory_is_used_if_it_is_empty(folder: Path):
+    (folder / ".git").mkdir()
     assert create().stdout == "Created service current (10 files). Next steps:\n  make test\n  cws run\n"
+    assert list_files(folder) == FILES
+
+
+def test_without_a_name_and_a_terminal_nothing_is_written_into_a_directory_that_is_not_empty(folder: Path):
+    (folder / "LICENSE").write_text("mine")
+    assert get_error() == (
+        "The current directory is not empty. Name a new directory, or use 'cws new .' to create the project here."
+    )
+    assert list_files(folder) == {"LICENSE"}
+
+
+@pytest.mark.parametrize("arguments", [["."], ["--force"]])
+def test_a_project_is_created_beside_other_files_on_request(folder: Path, arguments: list[str]):
+    (folder / "LICENSE").write_text("mine")
+    assert create(*arguments).stdout.startswith("Created service current (10 files). ")
     assert list_files(folder) == {*FILES, "LICENSE"}
+    assert (folder / "LICENSE").read_text() == "mine"
 
 
 def test_a_directory_that_is_not_empty_is_an_error(folder: Path):
@@ -146,7 +164,7 @@ def test_a_directory_that_is_not_empty_is_an_error(folder: Path):
 def test_files_of_the_current_directory_are_not_overwritten(folder: Path):
     (folder / "README.md").write_text("mine")
     (folder / "Makefile").symlink_to("nowhere")
-    assert get_error() == "The current directory already contains Makefile, README.md. Use --force to replace them."
+    assert get_error(".") == "The current directory already contains Makefile, README.md. Use --force to replace them."
     assert (folder / "README.md").read_text() == "mine"
     assert not (folder / "tech").exists()
 
@@ -201,6 +219,13 @@ def test_every_placeholder_is_replaced(template: str):
 
 
 @template
+def test_the_requirement_of_coworks_includes_the_extras_of_the_template(template: str):
+    requirements = render_project(template, "shop")["requirements.txt"]
+    assert requirements == format_requirement(distribution("coworks-async"), TEMPLATES[template])
+    assert ("[admin,profiler,xray]" in requirements) == (template == "complete")
+
+
+@template
 def test_the_config_file_is_valid(template: str, folder: Path, monkeypatch: pytest.MonkeyPatch):
     create("shop", "--template", template)
     monkeypatch.chdir(folder / "shop")
@@ -243,5 +268,6 @@ def test_a_terminal_prompts_for_omitted_values(folder: Path):
 
 def test_a_terminal_does_not_prompt_for_given_values(folder: Path):
     assert create_on_terminal("shop", "-t", "crud", typed="").startswith("Created service shop ")
+    # The answer "." allows other files in the current directory.
     create_on_terminal(typed="\n\n")
     assert "Hello world." in (folder / "tech" / "app.py").read_text()

@@ -14,11 +14,14 @@ from coworks_async.cli.main import cws
 from tests.cli.processes import CWS, start_server
 from tests.deploy.conftest import toolchain
 from tests.deploy.toolchain import Toolchain
+from tests.environments import Built, built, create_environment
 from tests.tools import requires_tool
 
-__all__ = ["toolchain"]
+__all__ = ["built", "toolchain"]
 
 template = pytest.mark.parametrize("template", TEMPLATES)
+exhaustive = pytest.mark.exhaustive
+OTHERS = [name for name in TEMPLATES if name != "crud"]
 
 
 @pytest.fixture(autouse=True)
@@ -61,18 +64,30 @@ def test_a_project_passes_ruff(template: str, folder: Path):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.end_to_end
 @requires_tool("make")
-def test_make_runs_the_tests_and_lists_its_targets(folder: Path):
-    create("shop", "-t", "complete")
-    command = ["make", "test", f"PYTHON={sys.executable}"]
-    done = subprocess.run(
-        command, cwd=folder / "shop", env=clean_environment(), capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert " passed" in done.stdout
-    listed = subprocess.run(["make"], cwd=folder / "shop", capture_output=True, text=True, check=True).stdout
-    assert "make test: run the tests" in listed
+@pytest.mark.parametrize("template", [*(pytest.param(each, marks=exhaustive) for each in OTHERS), "crud"])
+def test_a_project_passes_make_test_in_a_new_environment_as_its_readme_describes(
+    template: str, folder: Path, built: Built
+):
+    author = create_environment(folder / "author", with_pip=True)
+    author.run("python", "-m", "pip", "install", "--quiet", f"{built.wheel}[standard]")
+    author.run("cws", "new", "shop", "--template", template, cwd=folder)
+    shop = folder / "shop"
+    assert built.wheel.as_uri() in (shop / "requirements.txt").read_text()
+    assert " passed" in author.run("make", "test", cwd=shop)
+    assert "make test: run the tests" in author.run("make", cwd=shop)
+    commands, setup = (shop / "README.md").read_text().split("```")[1:4:2]
+    assert commands == "\nmake test\ncws run\n"
+    assert " passed" in author.run("sh", "-ec", f"{setup}\nmake test\ncws routes", cwd=shop)
+    assert (shop / ".venv" / "bin" / "cws").is_file()
+
+
+@requires_tool("make")
+def test_make_test_installs_with_uv_in_an_environment_without_pip(folder: Path, built: Built):
+    author = create_environment(folder / "author", with_pip=False)
+    author.uv_install(f"{built.wheel}[standard]")
+    author.run("cws", "new", "shop", cwd=folder)
+    assert " passed" in author.run("make", "test", cwd=folder / "shop")
 
 
 RESPONSES = {

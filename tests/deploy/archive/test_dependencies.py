@@ -18,6 +18,7 @@ from tests.deploy.wheels import index, make_wheel
 
 __all__ = ["index", "install", "project"]
 
+CHECKOUT = Path(__file__).parents[3]
 OWN = ("mangum", "msgspec", "python-multipart", "starlette")
 
 
@@ -133,7 +134,18 @@ def own(*more: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("own_dependencies")
-@pytest.mark.parametrize("requirement", [None, "coworks-async", "coworks_async[standard]==99", "CoWorks-Async<0.0.1"])
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        None,
+        "coworks-async",
+        "coworks_async[standard]==99",
+        "CoWorks-Async<0.0.1",
+        "coworks-async @ file:///nowhere/coworks_async-1-py3-none-any.whl",
+        "coworks-async @ git+https://127.0.0.1:9/coworks.git@1f2e3d4c",
+        f"-e {CHECKOUT.as_uri()}",
+    ],
+)
 def test_the_running_coworks_is_installed_whatever_the_requirement(
     project: Path, install: Install, requirement: str | None
 ):
@@ -141,9 +153,7 @@ def test_the_running_coworks_is_installed_whatever_the_requirement(
         require(project, requirement)
     assert install(layer_provides=()) == own()
     package = project.parent / "tree" / "coworks_async"
-    assert (package / "service.py").read_bytes() == (
-        Path(__file__).parents[3] / "coworks_async" / "service.py"
-    ).read_bytes()
+    assert (package / "service.py").read_bytes() == (CHECKOUT / "coworks_async" / "service.py").read_bytes()
     assert not [name for name in ("cli", "deploy", "gateway", "terraform", "__pycache__") if (package / name).exists()]
 
 
@@ -152,6 +162,15 @@ def test_required_extras_of_coworks_are_installed_except_standard(project: Path,
     make_wheel(index, "shop", requires=["coworks-async[standard,admin]>=3"])
     require(project, "shop")
     assert install(layer_provides=()) == own("docstring-parser", "markdown-it-py", "nh3", "shop")
+
+
+@pytest.mark.usefixtures("own_dependencies")
+@pytest.mark.parametrize(
+    "lines", [["coworks-async[admin] @ file:///nowhere/clone"], [f"-e {CHECKOUT.as_uri()}", "coworks-async[admin]"]]
+)
+def test_required_extras_are_installed_whatever_the_origin(project: Path, install: Install, lines: list[str]):
+    require(project, *lines)
+    assert install(layer_provides=()) == own("docstring-parser", "markdown-it-py", "nh3")
 
 
 @pytest.mark.usefixtures("own_dependencies")

@@ -1,0 +1,66 @@
+"""The GitHub workflows: the commands they run, the Python versions they cover, and how they publish."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = {path.name: path for path in (ROOT / ".github" / "workflows").iterdir()}
+
+workflow = pytest.mark.parametrize("name", sorted(WORKFLOWS))
+
+
+def load_jobs(name: str) -> dict[str, dict[str, Any]]:
+    jobs: dict[str, dict[str, Any]] = yaml.safe_load(WORKFLOWS[name].read_text())["jobs"]
+    return jobs
+
+
+def iterate_steps(name: str) -> Iterator[dict[str, str]]:
+    for job in load_jobs(name).values():
+        yield from job["steps"]
+
+
+def find_targets(name: str) -> set[str]:
+    commands = [step.get("run", "") for step in iterate_steps(name)]
+    return {command.removeprefix("make ") for command in commands if command.startswith("make ")}
+
+
+@workflow
+def test_the_workflows_run_targets_of_the_makefile(name: str):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert find_targets(name)
+    assert find_targets(name) <= targets
+
+
+@workflow
+def test_actions_are_pinned_to_a_major_version(name: str):
+    actions = [step["uses"] for step in iterate_steps(name) if "uses" in step]
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+|pypa/[a-z-]+@release/v\d+", action) for action in actions), actions
+
+
+def test_every_supported_python_is_tested():
+    jobs = load_jobs("check.yml")
+    versions = [jobs["check"]["container"].removeprefix("python:"), *jobs["test"]["strategy"]["matrix"]["python"]]
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    supported = [line.rpartition(" ")[2] for line in classifiers if re.search(r":: 3\.\d+$", line)]
+    assert versions == supported == ["3.11", "3.12", "3.13", "3.14"]
+    assert find_targets("check.yml") == {"check", "test", "dist"}
+
+
+def test_a_release_is_published_by_trusted_publishing():
+    text = WORKFLOWS["publish.yml"].read_text()
+    assert "\non:\n  release:\n    types: [published]\n" in text
+    assert "secrets." not in text
+    build, publish = load_jobs("publish.yml").values()
+    assert publish["environment"]["name"] == "pypi"
+    assert publish["permissions"] == {"id-token": "write"}
+    assert publish["steps"][-1] == {"uses": "pypa/gh-action-pypi-publish@release/v1"}
+    # Code of the repository runs without the identity token.
+    assert "permissions" not in build
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+    assert not any("run" in step for step in publish["steps"])
