@@ -91,7 +91,8 @@ def format_type(annotation: Any) -> str:
         constraints = [_format_constraints(extra) for extra in extras if isinstance(extra, msgspec.Meta)]
         return " ".join([format_type(base), *constraints]).strip()
     if get_origin(annotation) in (Union, types.UnionType):
-        return " | ".join(format_type(argument) for argument in get_args(annotation))
+        members = [argument for argument in get_args(annotation) if argument is not msgspec.UnsetType]
+        return " | ".join(map(format_type, members))
     if isinstance(annotation, type) and not get_args(annotation):
         if issubclass(annotation, Enum):
             return "one of " + ", ".join(repr(member.value) for member in annotation)

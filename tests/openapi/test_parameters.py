@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pydantic
 import pytest
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from coworks_async import Request
 from tests.openapi.document_validation import create_document
@@ -217,3 +217,20 @@ def test_a_background_entry_has_the_invocation_type_header():
     [header] = operation["parameters"]
     assert (header["name"], header["in"]) == ("InvocationType", "header")
     assert set(operation["responses"]) >= {"200", "202"}
+
+
+def test_a_default_that_means_not_sent_is_omitted():
+    class Changes(msgspec.Struct):
+        note: str | UnsetType | None = UNSET
+
+    async def get(self, limit: int | UnsetType = UNSET) -> str:
+        return ""
+
+    async def patch(self, changes: Changes) -> str:
+        return ""
+
+    assert describe_entry("get", get)["parameters"] == [{"name": "limit", "in": "query", "schema": {"type": "integer"}}]
+    document = create_document(create_service({"patch": patch}))
+    schema = document["components"]["schemas"]["Changes"]
+    assert schema["properties"] == {"note": {"anyOf": [STRING, {"type": "null"}]}}
+    assert "required" not in schema
