@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from coworks_async.entries.blueprints import Blueprint
     from coworks_async.entries.decorators import entry
     from coworks_async.entries.entry import Entry
+    from coworks_async.entries.sources import Cookie, Header
     from coworks_async.exceptions import (
         CommandError,
         CoWorksError,
@@ -28,9 +29,11 @@ __all__ = [
     "Blueprint",
     "CoWorksError",
     "CommandError",
+    "Cookie",
     "DeclarationError",
     "DeployError",
     "Entry",
+    "Header",
     "Problem",
     "Request",
     "RequestContextError",
@@ -44,7 +47,9 @@ __all__ = [
 _LAZY_EXPORTS = {
     "AuthorizerMiddleware": "pipeline.authorizer",
     "Blueprint": "entries.blueprints",
+    "Cookie": "entries.sources",
     "Entry": "entries.entry",
+    "Header": "entries.sources",
     "Request": "pipeline.request",
     "TechMicroService": "service",
     "entry": "entries.decorators",

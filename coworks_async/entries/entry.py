@@ -10,7 +10,8 @@ from coworks_async.entries.decorators import EntryOptions
 from coworks_async.entries.discovery import Declaration, iter_declarations
 from coworks_async.entries.paths import PathTemplate, parse_template
 from coworks_async.entries.plan import BindingPlan, compile_plan
-from coworks_async.entries.signature import Signature, read_signature
+from coworks_async.entries.signature import ParameterKind, Signature, read_signature
+from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
 
 
@@ -86,3 +87,14 @@ def build_entries(
             declaration=declaration,
             blueprint=blueprint,
         )
+
+
+def check_headers(entry: Entry, token_key: str) -> None:
+    """Reject a parameter that is read from the header of the token, whose name only the service knows."""
+    for parameter in entry.signature.of_kind(ParameterKind.HEADER):
+        if parameter.alias.lower() == token_key.lower():
+            raise DeclarationError(
+                f"{entry.declaration.qualname}: parameter {parameter.name!r} is {parameter.alias}, the header of the "
+                "token, which only token_authorizer receives. Return a mapping from it and use request.auth. With "
+                "no_auth=True, use request.headers."
+            )

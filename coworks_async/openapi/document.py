@@ -14,6 +14,7 @@ from coworks_async.openapi.components import Mode, omit_empty
 from coworks_async.openapi.parameters import (
     DocumentPath,
     create_document_paths,
+    create_header_parameters,
     create_path_parameters,
     create_query_parameters,
 )
@@ -82,7 +83,7 @@ def openapi(app: TechMicroService, *, servers: Sequence[str | Mapping[str, Any]]
 
 
 def _iter_annotations(entry: Entry) -> Iterator[tuple[Any, Mode]]:
-    for slot in entry.plan.slots:
+    for slot in (*entry.plan.slots, *entry.plan.headers):
         yield slot.annotation, "validation"
     for declared in iter_declared_responses(entry):
         yield declared.annotation, "serialization"
@@ -108,6 +109,7 @@ def _create_operation(path: DocumentPath, schemas: Schemas) -> Operation:
     parameters = [
         *create_path_parameters(path, schemas, doc.parameters),
         *create_query_parameters(plan, schemas, doc.parameters, named=in_query, structured=is_get),
+        *create_header_parameters(plan, schemas, doc.parameters),
         *([_INVOCATION_TYPE] if entry.background else ()),
     ]
     # Set by `deprecated` (PEP 702) of `warnings` and of `typing_extensions`.
