@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from coworks_async.pipeline.authorizer import AuthorizerMiddleware
     from coworks_async.pipeline.request import Request, request
+    from coworks_async.pipeline.sse import EventSourceResponse, ServerSentEvent, sse
     from coworks_async.service import TechMicroService
 
 __version__ = "0.1.0"
@@ -33,15 +34,18 @@ __all__ = [
     "DeclarationError",
     "DeployError",
     "Entry",
+    "EventSourceResponse",
     "Header",
     "Problem",
     "Request",
     "RequestContextError",
     "ReturnError",
+    "ServerSentEvent",
     "TechMicroService",
     "UnknownEndpoint",
     "entry",
     "request",
+    "sse",
 ]
 
 _LAZY_EXPORTS = {
@@ -49,11 +53,14 @@ _LAZY_EXPORTS = {
     "Blueprint": "entries.blueprints",
     "Cookie": "entries.sources",
     "Entry": "entries.entry",
+    "EventSourceResponse": "pipeline.sse",
     "Header": "entries.sources",
     "Request": "pipeline.request",
+    "ServerSentEvent": "pipeline.sse",
     "TechMicroService": "service",
     "entry": "entries.decorators",
     "request": "pipeline.request",
+    "sse": "pipeline.sse",
 }
 
 

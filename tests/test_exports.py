@@ -17,15 +17,18 @@ NAMES = [
     "DeclarationError",
     "DeployError",
     "Entry",
+    "EventSourceResponse",
     "Header",
     "Problem",
     "Request",
     "RequestContextError",
     "ReturnError",
+    "ServerSentEvent",
     "TechMicroService",
     "UnknownEndpoint",
     "entry",
     "request",
+    "sse",
 ]
 
 
