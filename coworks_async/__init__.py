@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from coworks_async.entries.cors import CORS
     from coworks_async.entries.decorators import entry
     from coworks_async.entries.entry import Entry
+    from coworks_async.entries.sources import Cookie, Header
     from coworks_async.exceptions import (
         CommandError,
         CoWorksError,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     )
     from coworks_async.pipeline.authorizer import AuthorizerMiddleware
     from coworks_async.pipeline.request import Request, request
+    from coworks_async.pipeline.sse import EventSourceResponse, ServerSentEvent, sse
     from coworks_async.service import TechMicroService
 
 __version__ = "0.1.0"
@@ -30,28 +32,38 @@ __all__ = [
     "Blueprint",
     "CoWorksError",
     "CommandError",
+    "Cookie",
     "DeclarationError",
     "DeployError",
     "Entry",
+    "EventSourceResponse",
+    "Header",
     "Problem",
     "Request",
     "RequestContextError",
     "ReturnError",
+    "ServerSentEvent",
     "TechMicroService",
     "UnknownEndpoint",
     "entry",
     "request",
+    "sse",
 ]
 
 _LAZY_EXPORTS = {
     "CORS": "entries.cors",
     "AuthorizerMiddleware": "pipeline.authorizer",
     "Blueprint": "entries.blueprints",
+    "Cookie": "entries.sources",
     "Entry": "entries.entry",
+    "EventSourceResponse": "pipeline.sse",
+    "Header": "entries.sources",
     "Request": "pipeline.request",
+    "ServerSentEvent": "pipeline.sse",
     "TechMicroService": "service",
     "entry": "entries.decorators",
     "request": "pipeline.request",
+    "sse": "pipeline.sse",
 }
 
 

@@ -43,7 +43,7 @@ MAX_FIELD_ERRORS = 300
 MAX_TEXT = 500
 """Characters of a name or detail in a 422."""
 
-ErrorLocation = Literal["path", "query", "body", "header"]
+ErrorLocation = Literal["path", "query", "body", "header", "cookie"]
 
 
 class CoWorksError(Exception):

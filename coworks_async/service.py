@@ -17,7 +17,7 @@ from starlette.types import ExceptionHandler, Lifespan
 from coworks_async.entries.blueprints import Blueprint, HookRegistry, HooksMixin
 from coworks_async.entries.cors import CorsOption, check_policy, resolve_policy
 from coworks_async.entries.decorators import read_responses
-from coworks_async.entries.entry import Entry, build_entries
+from coworks_async.entries.entry import Entry, build_entries, check_headers
 from coworks_async.entries.header_syntax import is_header_name
 from coworks_async.entries.paths import normalize_prefix
 from coworks_async.entries.route_table import RouteTable
@@ -341,6 +341,7 @@ class TechMicroService(HooksMixin, Starlette):
         """Add entries to the route table and return their routes."""
         routes = [EntryRoute(entry, entry.path.removeprefix(prefix) or "/", self._build_app) for entry in entries]
         for route in routes:
+            check_headers(route.entry, self.token_key)
             if not self._in_lambda:
                 _ = route.entry.plan  # compiled now, so that invalid annotations are errors at once
             self._table.add(route)

@@ -14,17 +14,22 @@ NAMES = [
     "Blueprint",
     "CoWorksError",
     "CommandError",
+    "Cookie",
     "DeclarationError",
     "DeployError",
     "Entry",
+    "EventSourceResponse",
+    "Header",
     "Problem",
     "Request",
     "RequestContextError",
     "ReturnError",
+    "ServerSentEvent",
     "TechMicroService",
     "UnknownEndpoint",
     "entry",
     "request",
+    "sse",
 ]
 
 

@@ -11,6 +11,8 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 import msgspec
 from starlette.datastructures import UploadFile
 
+from coworks_async.entries.sources import is_marker
+
 
 def union_members(annotation: Any) -> Iterator[Any]:
     """Yield the types that a value may have, unwrapping Annotated, Optional, Union, NewType and aliases."""
@@ -51,12 +53,12 @@ _FOREIGN_PACKAGES = ("annotated_types", "pydantic", "pydantic_core")
 
 
 def find_foreign_constraint(annotation: Any, seen: tuple[Any, ...] = ()) -> Any:
-    """Return a constraint inside an annotation that would have no effect, or None."""
+    """Return a constraint or a marker inside an annotation that would have no effect, or None."""
     if is_pydantic_model(annotation) or annotation in seen:
         return None
     if get_origin(annotation) is Annotated:
         for extra in get_args(annotation)[1:]:
-            if type(extra).__module__.partition(".")[0] in _FOREIGN_PACKAGES:
+            if is_marker(extra) or type(extra).__module__.partition(".")[0] in _FOREIGN_PACKAGES:
                 return extra
     inner: list[Any] = list(get_args(annotation))
     kind = get_origin(annotation) or annotation
@@ -91,7 +93,8 @@ def format_type(annotation: Any) -> str:
         constraints = [_format_constraints(extra) for extra in extras if isinstance(extra, msgspec.Meta)]
         return " ".join([format_type(base), *constraints]).strip()
     if get_origin(annotation) in (Union, types.UnionType):
-        return " | ".join(format_type(argument) for argument in get_args(annotation))
+        members = [argument for argument in get_args(annotation) if argument is not msgspec.UnsetType]
+        return " | ".join(map(format_type, members))
     if isinstance(annotation, type) and not get_args(annotation):
         if issubclass(annotation, Enum):
             return "one of " + ", ".join(repr(member.value) for member in annotation)

@@ -42,6 +42,20 @@ def walk_types(info: mi.Type, seen: set[int] | None = None) -> list[mi.Type]:
     return [info, *(found for inner in inner_types(info) for found in walk_types(inner, seen))]
 
 
+_NOT_TEXT_TYPES = (*OBJECT_TYPES, mi.DictType, mi.CustomType, mi.BytesType, mi.ByteArrayType, mi.MemoryViewType)
+
+
+def is_text_type(info: mi.Type, *, several: bool) -> bool:
+    """Return whether unencoded text, or with `several` also a list of texts, can represent every value of a type."""
+    for member in alternatives(info):
+        if isinstance(member, ARRAY_TYPES):
+            if not several or not all(is_text_type(item, several=False) for item in inner_types(member)):
+                return False
+        elif isinstance(member, _NOT_TEXT_TYPES):
+            return False
+    return True
+
+
 def read_only_fields(cls: Any) -> list[str]:
     """Return the fields of a dataclass that the class sets itself (`init=False`)."""
     origin = get_origin(cls) or cls

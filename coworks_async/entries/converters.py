@@ -27,6 +27,7 @@ from coworks_async.entries.coercion import (
     compile_coercer,
     find_string_parser,
     inner_types,
+    is_text_type,
     walk_types,
 )
 from coworks_async.entries.pydantic_models import convert_model
@@ -55,7 +56,7 @@ class Converter:
         self.accepts_file = any(_is_file(inner) for inner in nested)
         self._accepts_any = _contains(members, mi.AnyType)
         self._accepts_array = _contains(members, *ARRAY_TYPES)
-        self._requires_array = self._accepts_array and all(
+        self.requires_array = self._accepts_array and all(
             isinstance(member, (*ARRAY_TYPES, mi.NoneType)) for member in members
         )
         self._contains_set = _contains(nested, *_SET_TYPES)
@@ -82,7 +83,7 @@ class Converter:
 
     def unwrap_single(self, values: Sequence[Any]) -> Any:
         """Return the only value of a name, or the list of its values where the type takes an array."""
-        if len(values) == 1 and not self._requires_array:
+        if len(values) == 1 and not self.requires_array:
             return list(values) if self._accepts_array and not self._accepts(values[0]) else values[0]
         if not self._accepts_array and not self._accepts_any:
             raise ValidationError("Given more than once")
@@ -100,6 +101,13 @@ class Converter:
         """The converter of the values of a dict annotation."""
         dicts = (get_args(member) for member in union_members(self.annotation) if get_origin(member) is dict)
         return Converter(next(dicts, (str, Any))[1])
+
+
+def check_text_type(annotation: Any, source: str, *, several: bool) -> None:
+    """Reject a type that a header or a cookie cannot hold."""
+    if not is_text_type(mi.type_info(annotation), several=several):
+        allowed = "a type that one string converts to, or a list of such a type" if several else "a type of one string"
+        raise TypeError(f"{source} cannot hold {format_type(annotation)}; it takes {allowed}")
 
 
 def fill_defaults(value: Any) -> None:

@@ -11,7 +11,8 @@ from coworks_async.entries.decorators import EntryOptions
 from coworks_async.entries.discovery import Declaration, iter_declarations
 from coworks_async.entries.paths import PathTemplate, parse_template
 from coworks_async.entries.plan import BindingPlan, compile_plan
-from coworks_async.entries.signature import Signature, read_signature
+from coworks_async.entries.signature import ParameterKind, Signature, read_signature
+from coworks_async.exceptions import DeclarationError
 from coworks_async.types import Function
 
 
@@ -103,3 +104,14 @@ def _find_policy(options: EntryOptions, inherited: CORS | None) -> CORS | None:
     if options.no_cors is None:
         return resolve_policy(options.cors, inherited)
     return None if options.no_cors else inherited or ANY_ORIGIN
+
+
+def check_headers(entry: Entry, token_key: str) -> None:
+    """Reject a parameter that is read from the header of the token, whose name only the service knows."""
+    for parameter in entry.signature.of_kind(ParameterKind.HEADER):
+        if parameter.alias.lower() == token_key.lower():
+            raise DeclarationError(
+                f"{entry.declaration.qualname}: parameter {parameter.name!r} is {parameter.alias}, the header of the "
+                "token, which only token_authorizer receives. Return a mapping from it and use request.auth. With "
+                "no_auth=True, use request.headers."
+            )

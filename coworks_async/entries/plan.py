@@ -12,7 +12,8 @@ from coworks_async.entries.annotations import (
     union_members,
 )
 from coworks_async.entries.discovery import Declaration
-from coworks_async.entries.signature import Parameter, ParameterKind, Signature
+from coworks_async.entries.signature import HEADER_KINDS, Parameter, ParameterKind, Signature
+from coworks_async.entries.sources import is_marker
 from coworks_async.exceptions import DeclarationError
 
 
@@ -36,11 +37,12 @@ class BindingPlan(msgspec.Struct, frozen=True):
     deep_objects: Mapping[str, Slot]
     structured: Slot | None
     extra: Slot | None
+    headers: tuple[Slot, ...]  # and cookies
     request: Parameter | None
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """All parameters but the request."""
+        """The parameters from path, query and body."""
         single = (slot for slot in (self.path_rest, self.structured, self.extra) if slot is not None)
         return (*self.path, *self.named.values(), *self.deep_objects.values(), *single)
 
@@ -51,10 +53,16 @@ class BindingPlan(msgspec.Struct, frozen=True):
 
     @property
     def is_positional(self) -> bool:
-        """Whether the arguments are those of the path in order, then all others: fast binding requires it."""
+        """Whether the arguments, except headers and cookies, are those of the path in order, then all others.
+
+        Fast binding requires it.
+        """
         if self.deep_objects or self.extra or self.request or self.path_rest:
             return False
-        parameters, count = self.signature.parameters, len(self.path)
+        if self.headers and any(parameter.positional_only for parameter in self.signature.parameters):
+            return False  # with headers, all arguments are passed by name
+        parameters = [parameter for parameter in self.signature.parameters if parameter.kind not in HEADER_KINDS]
+        count = len(self.path)
         is_path_first = all(
             parameter.kind is ParameterKind.PATH and not parameter.keyword_only for parameter in parameters[:count]
         )
@@ -106,6 +114,7 @@ def compile_plan(declaration: Declaration, signature: Signature) -> BindingPlan:
         deep_objects={slot.alias: slot for slot in slots[ParameterKind.DEEP_OBJECT]},
         structured=next(iter(slots[ParameterKind.STRUCTURED]), None),
         extra=next(iter(slots[ParameterKind.EXTRA]), None),
+        headers=(*slots[ParameterKind.HEADER], *slots[ParameterKind.COOKIE]),
         request=next(iter(signature.of_kind(ParameterKind.REQUEST)), None),
     )
     if plan.structured is not None and declaration.method == "GET":
@@ -120,14 +129,18 @@ def compile_plan(declaration: Declaration, signature: Signature) -> BindingPlan:
 
 def _create_converter(parameter: Parameter, declaration: Declaration) -> Any:
     # Lambda cold start: entries without parameters need no converters.
-    from coworks_async.entries.converters import Converter, StructuredConverter
+    from coworks_async.entries.converters import Converter, StructuredConverter, check_text_type
     from coworks_async.entries.pydantic_models import PydanticConverter
 
     annotation = parameter.annotation
     try:
+        if parameter.kind in HEADER_KINDS:
+            check_text_type(annotation, parameter.kind.value, several=parameter.kind is ParameterKind.HEADER)
         if any(map(is_pydantic_model, union_members(annotation))):
             return PydanticConverter(annotation)
         constraint = find_foreign_constraint(annotation)
+        if constraint is not None and is_marker(constraint):
+            raise TypeError("Header() and Cookie() must mark the whole annotation: Annotated[str | None, Header()]")
         if constraint is not None:
             raise TypeError(f"{constraint!r} has no effect outside a pydantic model; use msgspec.Meta(...)")
         return StructuredConverter(annotation) if is_structured(annotation) else Converter(annotation)

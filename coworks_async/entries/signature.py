@@ -20,6 +20,7 @@ from coworks_async.entries.annotations import (
 )
 from coworks_async.entries.discovery import Declaration
 from coworks_async.entries.paths import PathTemplate, parse_template
+from coworks_async.entries.sources import Header, Marker, create_alias, split_marker
 from coworks_async.exceptions import DeclarationError
 
 REQUIRED: Any = inspect.Parameter.empty
@@ -33,6 +34,8 @@ class ParameterKind(Enum):
     NAMED = "a name in the query or the body"
     DEEP_OBJECT = "the names name[...] in the query or the body"
     STRUCTURED = "the whole body; on GET the whole query"
+    HEADER = "a header"
+    COOKIE = "a cookie"
     REQUEST = "the request itself"
     EXTRA = "the remaining names"
 
@@ -49,6 +52,9 @@ class Parameter(Struct, frozen=True):
     @property
     def required(self) -> bool:
         return self.default is REQUIRED
+
+
+HEADER_KINDS = (ParameterKind.HEADER, ParameterKind.COOKIE)
 
 
 class Signature(Struct, frozen=True):
@@ -119,8 +125,13 @@ def _resolve_annotations(declaration: Declaration) -> dict[str, Any]:
 def _read_parameter(
     parameter: inspect.Parameter, annotation: Any, template: PathTemplate | None, declaration: Declaration
 ) -> Parameter:
-    kind = _find_kind(parameter, annotation, template)
     label = f"{declaration.qualname}: parameter {parameter.name!r}"
+    annotation, marker = split_marker(annotation, parameter, label)
+    kind = _find_kind(parameter, annotation, marker, template)
+    if marker is not None and template is not None and parameter.name in template.names:
+        raise DeclarationError(
+            f"{label} is {kind.value}, but the path {declaration.path!r} contains it. Remove it from one of them."
+        )
     if kind is not ParameterKind.REQUEST and any(map(_is_request, union_members(annotation))):
         raise DeclarationError(f"{label} is the request, which is always present. Annotate it with plain Request.")
     is_path = kind in (ParameterKind.PATH, ParameterKind.PATH_REST)
@@ -131,9 +142,10 @@ def _read_parameter(
         raise DeclarationError(f"{label} is {kind.value}, which cannot hold {format_type(annotation)}. {remedy}")
     if is_path and not parameter.name.isascii():
         raise DeclarationError(f"{label} is {kind.value}, whose name must be ASCII. Rename it.")
+    alias = parameter.name if is_path else alias_from_name(parameter.name)
     return Parameter(
         name=parameter.name,
-        alias=parameter.name if is_path else alias_from_name(parameter.name),
+        alias=alias if marker is None else create_alias(parameter.name, marker, label),
         kind=kind,
         annotation=annotation,
         default=parameter.default,
@@ -146,7 +158,11 @@ def _is_request(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Request)
 
 
-def _find_kind(parameter: inspect.Parameter, annotation: Any, template: PathTemplate | None) -> ParameterKind:
+def _find_kind(
+    parameter: inspect.Parameter, annotation: Any, marker: Marker | None, template: PathTemplate | None
+) -> ParameterKind:
+    if marker is not None:
+        return ParameterKind.HEADER if isinstance(marker, Header) else ParameterKind.COOKIE
     if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
         return ParameterKind.PATH_REST
     if parameter.kind is inspect.Parameter.VAR_KEYWORD:
@@ -173,14 +189,21 @@ def _check_parameters(parameters: list[Parameter], declaration: Declaration) -> 
         names = [parameter.name for parameter in parameters if parameter.kind is kind]
         if len(names) > 1:
             raise DeclarationError(f"{declaration.qualname}: {' and '.join(names)} {problem}. {remedy}.")
-    seen: dict[str, str] = {}
+    seen: dict[tuple[ParameterKind | None, str], str] = {}
     for parameter in parameters:
-        other = seen.setdefault(parameter.alias, parameter.name)
+        other = seen.setdefault(_client_name(parameter), parameter.name)
         if other != parameter.name:
             raise DeclarationError(
                 f"{declaration.qualname}: clients know both {other} and {parameter.name} as {parameter.alias!r}. "
                 "Rename one."
             )
+
+
+def _client_name(parameter: Parameter) -> tuple[ParameterKind | None, str]:
+    """Return the name that clients use, with its kind if it is that of a header or a cookie."""
+    if parameter.kind is ParameterKind.HEADER:
+        return parameter.kind, parameter.alias.lower()
+    return (parameter.kind if parameter.kind is ParameterKind.COOKIE else None), parameter.alias
 
 
 def _check_template(template: PathTemplate, parameters: list[Parameter], declaration: Declaration) -> None:

@@ -15,6 +15,7 @@ from coworks_async.openapi.documented import Documented, document_responses, ite
 from coworks_async.openapi.parameters import (
     DocumentPath,
     create_document_paths,
+    create_header_parameters,
     create_path_parameters,
     create_query_parameters,
 )
@@ -91,7 +92,7 @@ def _create_security_scheme(app: TechMicroService) -> dict[str, str]:
 
 
 def _iter_annotations(app: TechMicroService, entry: Entry) -> Iterator[tuple[Any, Mode]]:
-    for slot in entry.plan.slots:
+    for slot in (*entry.plan.slots, *entry.plan.headers):
         yield slot.annotation, "validation"
     for declared in (*iter_declared_responses(entry), *iter_documented_types(_get_documented(app, entry))):
         yield declared.annotation, "serialization"
@@ -136,6 +137,7 @@ def _create_operation(app: TechMicroService, path: DocumentPath, schemas: Schema
     parameters = [
         *create_path_parameters(path, schemas, doc.parameters),
         *create_query_parameters(plan, schemas, doc.parameters, named=in_query, structured=is_get),
+        *create_header_parameters(plan, schemas, doc.parameters),
         *([_INVOCATION_TYPE] if entry.background else ()),
     ]
     # Set by `deprecated` (PEP 702) of `warnings` and of `typing_extensions`.

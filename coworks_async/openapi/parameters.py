@@ -86,6 +86,24 @@ def create_query_parameters(
     return parameters
 
 
+# OpenAPI ignores parameters of these names (https://spec.openapis.org/oas/v3.1.1#parameter-object).
+_IGNORED_HEADERS = ("accept", "authorization", "content-type")
+
+
+def create_header_parameters(plan: BindingPlan, schemas: Schemas, descriptions: Mapping[str, str]) -> list[Parameter]:
+    """Return the parameters that are headers and cookies."""
+    parameters = []
+    for slot in plan.headers:
+        is_header = slot.kind is ParameterKind.HEADER
+        if is_header and slot.alias.lower() in _IGNORED_HEADERS:
+            continue
+        location = "header" if is_header else "cookie"
+        schema = schemas.to_string_schema(schemas.get_for_slot(slot), multiple=is_header)
+        text = descriptions[slot.name]
+        parameters.append(_create_parameter(location, slot.alias, schema, required=slot.required, description=text))
+    return parameters
+
+
 def get_reserved_names(plan: BindingPlan) -> list[str]:
     """Return the names that `**kwargs` cannot take because they are other parameters of the method."""
     names = {parameter.name for parameter in plan.signature.parameters if parameter.kind is not ParameterKind.EXTRA}

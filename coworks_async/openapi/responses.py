@@ -185,7 +185,7 @@ _PROBLEM_SCHEMA: Schema = {
             "items": {
                 "type": "object",
                 "properties": {
-                    "where": {"type": "string", "enum": ["path", "query", "body", "header"]},
+                    "where": {"type": "string", "enum": ["path", "query", "body", "header", "cookie"]},
                     "name": {"type": "string"},
                     "expected": {"type": "string"},
                     "detail": {"type": "string"},
@@ -238,6 +238,6 @@ def _get_problem_statuses(entry: Entry, *, has_body: bool) -> list[str]:
         excluded |= {"404", "405"}
     if not has_body:
         excluded |= {"413", "415"}
-    if entry.plan.request is not None and not entry.plan.slots:
+    if entry.plan.request is not None and not entry.plan.slots and not entry.plan.headers:
         excluded.add("422")
     return [status for status in _PROBLEM_TITLES if status not in excluded]

@@ -290,7 +290,7 @@ class GeneratorResponse(StreamingResponse):
         """Close the generator once, even if the request is cancelled."""
         if not self.closed:
             self.closed = True
-            await _close_generator(self.generator)
+            await close_generator(self.generator)
 
 
 async def _stream_generator(generator: Any) -> Response:
@@ -300,11 +300,11 @@ async def _stream_generator(generator: Any) -> Response:
     try:
         return GeneratorResponse(first, chunks, generator)
     except ReturnError:
-        await _close_generator(generator)
+        await close_generator(generator)
         raise
 
 
-async def _close_generator(generator: Any) -> None:
+async def close_generator(generator: Any) -> None:
     with anyio.CancelScope(shield=True):
         if isasyncgen(generator):
             await generator.aclose()

@@ -8,6 +8,7 @@ import msgspec
 from starlette.routing import Match, Mount, Route
 
 from coworks_async.entries.entry import Entry
+from coworks_async.entries.signature import HEADER_KINDS
 from coworks_async.exceptions import UnknownEndpoint
 from coworks_async.pipeline.request import current, current_request
 from coworks_async.types import ASGIApp, Receive, Scope, Send
@@ -75,10 +76,13 @@ def _format_path(entry: Entry, params: Mapping[str, Any]) -> str:
 def _query_string(entry: Entry, params: Mapping[str, Any]) -> str:
     """Encode the parameters under the names that the entry binds: `page[number]` for `page__number__`."""
     aliases = {parameter.name: parameter.alias for parameter in entry.signature.parameters}
+    headers = {each.name: each.kind.value for each in entry.signature.parameters if each.kind in HEADER_KINDS}
     pairs = []
     for name, value in params.items():
         if name in entry.template.names:
             continue
+        if name in headers:
+            raise UnknownEndpoint(f"{name!r} of {entry.endpoint!r} is {headers[name]}. A URL has only path and query.")
         alias = aliases.get(name, name)
         named = {f"{alias}[{key}]": value[key] for key in value} if isinstance(value, Mapping) else {alias: value}
         for key, item in named.items():

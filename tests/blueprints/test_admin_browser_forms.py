@@ -8,7 +8,7 @@ import pytest
 from msgspec import Meta
 from selenium.webdriver.support.select import Select
 
-from coworks_async import TechMicroService, entry
+from coworks_async import Header, TechMicroService, entry
 from coworks_async.blueprints import Admin
 from tests.blueprints.admin_page import copy_command, fill, open_entry, run_curl, send, send_by_curl, send_text, sign_in
 from tests.browser import Browser
@@ -164,3 +164,23 @@ def test_the_constraints_of_a_body_are_described(browser: Browser):
         'string, 2 characters or more, 9 characters or fewer, "one" by default',
         "array, 3 items or fewer",
     ]
+
+
+def test_headers_have_fields_and_a_list_is_one_header(browser: Browser, tmp_path: Path):
+    class Tags(TechMicroService):
+        async def token_authorizer(self, token: str):
+            return token == "token"
+
+        @entry
+        async def get(self, x_level: Annotated[int, Header()], x_tags: Annotated[list[str], Header()]):
+            return {"level": x_level, "tags": x_tags}
+
+    tags = Tags(name="tags")
+    tags.register_blueprint(Admin(), url_prefix="/admin")
+    with on_a_socket(tags) as client:
+        sign_in(browser, str(client.base_url.join("/admin")))
+        found = open_entry(browser, "get")
+        fill(browser, f'{found} input[name="x-level"]', "7")
+        fill(browser, f'{found} textarea[name="x-tags"]', "a\nb c")
+        expected = {"level": 7, "tags": ["a", "b c"]}
+        assert send(browser, found) == send_by_curl(browser, found, tmp_path) == expected

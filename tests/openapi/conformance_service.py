@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 from starlette.datastructures import UploadFile
 
-from coworks_async import Blueprint, TechMicroService, entry
+from coworks_async import Blueprint, Cookie, Header, TechMicroService, entry
 
 TOKEN = "token"
 
@@ -101,6 +101,15 @@ class ConformanceService(TechMicroService):
     @entry
     async def get_search(self, filter__: dict[str, int] | None = None, **others: str) -> dict[str, Any]:
         return {"filter": filter__, "others": others}
+
+    @entry
+    async def get_trace(
+        self,
+        x_level: Annotated[int, Header(), Meta(ge=0)],
+        x_kinds: Annotated[list[Literal["pen", "cap"]] | None, Header()] = None,
+        theme: Annotated[Literal["light", "dark"], Cookie()] = "light",
+    ) -> dict[str, Any]:
+        return {"level": x_level, "kinds": x_kinds, "theme": theme}
 
     @entry
     async def get_rows(self, *path: int) -> AsyncIterator[str]:

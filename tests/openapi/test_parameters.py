@@ -2,13 +2,14 @@
 
 from datetime import date
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 import pydantic
 import pytest
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from coworks_async import Request
+from coworks_async import Cookie, Header, Request
 from tests.openapi.document_validation import create_document
 from tests.openapi.services import (
     Schema,
@@ -20,6 +21,7 @@ from tests.openapi.services import (
 )
 from tests.openapi.structured_types import Cat, Colour, Dog, Open, Part
 
+NIL = UUID(int=0)
 STRING = {"type": "string"}
 STRINGS = {"type": "array", "items": STRING}
 
@@ -217,3 +219,87 @@ def test_a_background_entry_has_the_invocation_type_header():
     [header] = operation["parameters"]
     assert (header["name"], header["in"]) == ("InvocationType", "header")
     assert set(operation["responses"]) >= {"200", "202"}
+
+
+def test_headers_and_cookies_are_parameters_with_their_schemas():
+    async def post(
+        self,
+        x_trace: Annotated[str, Header()],
+        x_tags: Annotated[list[int], Header()],
+        level: Annotated[int, Header("X-Level"), Meta(ge=1, description="How deep.")] = 3,
+        session: Annotated[UUID, Cookie("__Host-session")] = NIL,
+        theme: Annotated[Any, Cookie()] = None,
+        *,
+        title: str,
+    ) -> str:
+        """Add.
+
+        :param x_trace: the trace
+        """
+        return title
+
+    operation = describe_entry("post", post)
+    assert operation["parameters"] == [
+        {"name": "x-trace", "in": "header", "required": True, "description": "the trace", "schema": STRING},
+        {
+            "name": "x-tags",
+            "in": "header",
+            "required": True,
+            "schema": {"type": "array", "items": {"type": "integer"}, "minItems": 1},
+        },
+        {
+            "name": "X-Level",
+            "in": "header",
+            "description": "How deep.",
+            "schema": {"type": "integer", "minimum": 1, "description": "How deep.", "default": 3},
+        },
+        {
+            "name": "__Host-session",
+            "in": "cookie",
+            "schema": {"type": "string", "format": "uuid", "default": str(NIL)},
+        },
+        {"name": "theme", "in": "cookie", "schema": STRING},
+    ]
+    body = operation["requestBody"]["content"]["application/json"]["schema"]
+    assert list(body["oneOf"][0]["properties"]) == ["title"]
+
+
+def test_headers_that_openapi_ignores_are_omitted():
+    async def get(
+        self,
+        accept: Annotated[str, Header()] = "",
+        content_type: Annotated[str, Header("CONTENT-TYPE")] = "",
+        session: Annotated[str, Cookie("accept")] = "",
+    ) -> str:
+        return accept
+
+    parameters = describe_entry("get", get)["parameters"]
+    assert [(parameter["name"], parameter["in"]) for parameter in parameters] == [("accept", "cookie")]
+
+
+def test_the_types_of_headers_and_cookies_are_components():
+    async def get(self, request: Request, x_colour: Annotated[Colour, Header()]) -> str:
+        return ""
+
+    document = create_document(create_service({"get": get}))
+    operation = document["paths"]["/"]["get"]
+    assert operation["parameters"][0]["schema"] == {"$ref": "#/components/schemas/Colour"}
+    assert "Colour" in document["components"]["schemas"]
+    assert "422" in operation["responses"]
+
+
+def test_a_default_that_means_not_sent_is_omitted():
+    class Changes(msgspec.Struct):
+        note: str | UnsetType | None = UNSET
+
+    async def get(self, limit: int | UnsetType = UNSET) -> str:
+        return ""
+
+    async def patch(self, changes: Changes) -> str:
+        return ""
+
+    assert describe_entry("get", get)["parameters"] == [{"name": "limit", "in": "query", "schema": {"type": "integer"}}]
+    document = create_document(create_service({"patch": patch}))
+    schema = document["components"]["schemas"]["Changes"]
+    assert schema["properties"] == {"note": {"anyOf": [STRING, {"type": "null"}]}}
+    assert "required" not in schema

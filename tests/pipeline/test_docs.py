@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,19 @@ def test_the_upload_of_the_binding_page_works(connect: Connect):
     content = b"x" * json.loads(printed)["bytes"]
     client = connect(run_code(code, "binding")["app"])
     assert client.post("/", files={name: (file, content)}, data={"title": title}).text == printed
+
+
+def test_the_headers_and_cookies_of_the_binding_page_are_bound(connect: Connect):
+    text = (DOCS / "binding.md").read_text()
+    [code] = [block["code"] for block in BLOCK.finditer(text) if "Cookie()" in (block["code"] or "")]
+    client = connect(run_code(code, "binding")["app"])
+    commands = re.findall(r"^\$ curl (.*)http://127.0.0.1:5000(/page\S*)\n(.*)$", text, re.MULTILINE)
+    assert len(commands) == 2
+    for options, path, printed in commands:
+        words = shlex.split(options)
+        pairs = zip(words[::2], words[1::2], strict=True)
+        headers = [f"Cookie: {value}" if option == "-b" else value for option, value in pairs]
+        assert client.get(path, headers=dict(header.split(": ") for header in headers)).text == printed
 
 
 # --- cors.md

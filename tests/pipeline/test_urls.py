@@ -5,7 +5,7 @@ import threading
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import httpx2
@@ -17,7 +17,16 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from coworks_async import Blueprint, RequestContextError, TechMicroService, UnknownEndpoint, entry, request
+from coworks_async import (
+    Blueprint,
+    Cookie,
+    Header,
+    RequestContextError,
+    TechMicroService,
+    UnknownEndpoint,
+    entry,
+    request,
+)
 from tests.clients import Connect
 from tests.differences import differs
 from tests.tools import PATIENCE
@@ -190,3 +199,18 @@ def test_starlettes_url_for_works(connect: Connect):
     base = str(client.base_url).rstrip("/")
     assert client.get("/starlette").json() == [f"{base}/pens/blue", f"{base}/admin/route"]
     assert app.url_path_for("get_files", path="a/b") == "/files/a/b"
+
+
+def test_a_header_or_a_cookie_is_not_part_of_a_url():
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(
+            self, q: str = "", trace: Annotated[str, Header()] = "", session: Annotated[str, Cookie()] = ""
+        ): ...
+
+    app = Service()
+    assert app.url_for("get", q="a") == "/?q=a"
+    with pytest.raises(UnknownEndpoint, match="'trace' of 'get' is a header"):
+        app.url_for("get", trace="a")
+    with pytest.raises(UnknownEndpoint, match="'session' of 'get' is a cookie"):
+        app.url_for("get", session="a")

@@ -1,7 +1,7 @@
 """Fast binding of plain requests: one decoder for JSON, or one loop over strings. The rest goes to full binding."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
@@ -9,6 +9,9 @@ from starlette.types import Receive, Scope, Send
 from coworks_async.entries.plan import BindingPlan, compile_json_decoder
 from coworks_async.entries.signature import REQUIRED
 from coworks_async.pipeline.body import Limits, is_plain_json, may_have_body, read_body
+
+if TYPE_CHECKING:
+    from coworks_async.pipeline.binding.headers import AddHeaders
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 """Positional and keyword arguments of an entry."""
@@ -28,15 +31,34 @@ def create_binder(plan: BindingPlan, method: str, limits: Limits) -> Binder:
     bind = create_full_bind(plan, method, limits)
     if not plan.is_positional:
         return Binder(None, bind)
+    add_headers: AddHeaders | None = None
+    if plan.headers:
+        from coworks_async.pipeline.binding.headers import (
+            create_header_binder,
+        )  # Lambda cold start: few entries need it
+
+        add_headers = create_header_binder(plan)
     if method != "GET":
-        return Binder(None, _create_json_bind(plan, limits, bind))
-    if not plan.slots:
-        return Binder(_bind_nothing, bind)
-    return Binder(_create_scalar_bind(plan) if plan.is_scalar else None, bind)
+        return Binder(None, _create_json_bind(plan, limits, bind, add_headers))
+    if plan.slots and not plan.is_scalar:
+        return Binder(None, bind)
+    bind_sync = _create_scalar_bind(plan) if plan.slots else _bind_nothing
+    return Binder(bind_sync if add_headers is None else _with_headers(bind_sync, add_headers), bind)
 
 
 def _bind_nothing(scope: Scope) -> Arguments | None:
     return None if scope["query_string"] or may_have_body(scope) else ((), {})
+
+
+def _with_headers(bind_sync: BindSync, add_headers: "AddHeaders") -> BindSync:
+    def bind_with_headers(scope: Scope) -> Arguments | None:
+        bound = bind_sync(scope)
+        try:
+            return None if bound is None else add_headers(scope, *bound)
+        except ValueError:
+            return None  # full binding reports the errors
+
+    return bind_with_headers
 
 
 def _create_scalar_bind(plan: BindingPlan) -> BindSync:
@@ -79,8 +101,8 @@ def _create_scalar_bind(plan: BindingPlan) -> BindSync:
     return bind_sync
 
 
-def _create_json_bind(plan: BindingPlan, limits: Limits, bind_fully: Bind) -> Bind:
-    """Bind a JSON body with one decoder, and path segments."""
+def _create_json_bind(plan: BindingPlan, limits: Limits, bind_fully: Bind, add_headers: "AddHeaders | None") -> Bind:
+    """Bind a JSON body with one decoder, and path segments and headers."""
     decode = compile_json_decoder(plan)
     if decode is None or not all(slot.converter.parse_string for slot in plan.path):
         return bind_fully
@@ -95,7 +117,7 @@ def _create_json_bind(plan: BindingPlan, limits: Limits, bind_fully: Bind) -> Bi
                     if path:
                         values = scope["path_params"]
                         args = (*[convert(values[name]) for name, convert in path], *args)
-                    return args, kwargs
+                    return (args, kwargs) if add_headers is None else add_headers(scope, args, kwargs)
                 except (ValueError, RecursionError):
                     pass  # full binding reports the errors
         return await bind_fully(scope, receive, send)

@@ -8,7 +8,9 @@ from starlette.types import Receive, Scope, Send
 
 from coworks_async.entries.converters import field_error, unknown_name_errors
 from coworks_async.entries.plan import BindingPlan, Slot
+from coworks_async.entries.signature import ParameterKind
 from coworks_async.exceptions import ErrorLocation, FieldError, Problem, UnprocessableContent, UnsupportedMediaType
+from coworks_async.pipeline.binding.headers import read_values
 from coworks_async.pipeline.body import Limits, may_have_body, read_body
 from coworks_async.pipeline.invocation import invocation_type_error
 from coworks_async.pipeline.parse import JSON_HINT, NO_BODY, Body, BodyKind, nesting_error, parse_body, parse_query
@@ -30,6 +32,7 @@ async def bind_request(
         binding.bind(scope["path_params"], from_query=method == "GET")
     except RecursionError:
         raise nesting_error() from None
+    binding.bind_headers(scope)
     if body_problem is not None and binding.is_incomplete:
         raise body_problem
     if binding.errors:
@@ -84,9 +87,19 @@ class RequestBinding:
             self._bind_structured_query()
         self._bind_extra()
 
+    def bind_headers(self, scope: Scope) -> None:
+        """Bind headers and cookies. Those that no parameter takes are ignored."""
+        for slot in self.plan.headers:
+            where: ErrorLocation = "header" if slot.kind is ParameterKind.HEADER else "cookie"
+            values = read_values(slot, scope)
+            if values is not None:
+                self.values[slot.name] = self._convert(slot, where, slot.alias, slot.converter.from_strings, values)
+            elif slot.required:
+                self.errors.append(FieldError(where, slot.alias, slot.expected, "Missing"))
+
     @property
     def is_incomplete(self) -> bool:
-        """Whether a required parameter has no value."""
+        """Whether a required parameter from path, query or body has no value."""
         return any(slot.required and slot.name not in self.values for slot in self.plan.slots)
 
     def _convert(self, slot: Slot, where: ErrorLocation, name: str, convert: Callable[[Any], Any], raw: Any) -> Any:

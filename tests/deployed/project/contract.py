@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from starlette.applications import Starlette
@@ -13,7 +13,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from coworks_async import Blueprint, Problem, Request, TechMicroService, entry, request
+from coworks_async import Blueprint, Cookie, Header, Problem, Request, TechMicroService, entry, request
 
 PNG = bytes(range(256))
 
@@ -136,6 +136,15 @@ class Contract(TechMicroService):
     @entry
     async def get_headers(self):
         return request.headers.getlist("x-many")
+
+    @entry
+    async def get_visitor(
+        self,
+        session: Annotated[str, Cookie()],
+        x_tags: Annotated[list[str] | None, Header()] = None,
+        x_level: Annotated[int, Header()] = 0,
+    ):
+        return {"session": session, "tags": x_tags, "level": x_level}
 
     @entry
     async def get_teapot(self):

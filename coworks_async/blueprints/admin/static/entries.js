@@ -79,7 +79,7 @@ function panel(document, { path, method, operation, route }) {
     headers: {
       ...(withToken?.checked ? { [tokenKey]: token.get() ?? "" } : {}),
       ...body?.headers(),
-      ...Object.fromEntries(read(headers)),
+      ...joinHeaders(read(headers)),
     },
     body: body?.read(),
   });
@@ -91,6 +91,13 @@ function panel(document, { path, method, operation, route }) {
     h("p", {}, h("code", { class: "signature" }, `${operation.operationId}${route?.signature ?? ""}`)),
     tryForm(buildRequest, rows, withToken),
   );
+}
+
+// A repeated header is one, with its values joined: https://www.rfc-editor.org/rfc/rfc9110#section-5.3
+function joinHeaders(pairs) {
+  const joined = {};
+  for (const [name, value] of pairs) joined[name] = name in joined ? `${joined[name]}, ${value}` : value;
+  return joined;
 }
 
 function fieldset(legend, fields) {
