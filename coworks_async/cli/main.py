@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "deployed": ("coworks_async.cli.commands.deployed:deployed", "List the deployed stages of the service."),
     "destroy": ("coworks_async.cli.commands.destroy:destroy", "Delete a deployed stage."),
     "invoke": ("coworks_async.cli.commands.invoke:invoke", "Call the Lambda handler with one request."),
+    "logs": ("coworks_async.cli.commands.logs:logs", "Show the log lines of a deployed stage."),
     "new": ("coworks_async.cli.commands.new:new", "Create a project."),
     "routes": ("coworks_async.cli.commands.routes:routes", "List the entries of the service."),
     "run": ("coworks_async.cli.commands.run:run", "Serve the service with uvicorn."),

@@ -1,5 +1,6 @@
 """Parameter types of all commands, and the options that several commands share."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +18,8 @@ else:
 Command = TypeVar("Command", bound=Callable[..., object])
 
 EMULATOR_URL = "http://127.0.0.1:4566"
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class NonEmptyText(_ParamType):
@@ -65,6 +68,32 @@ class IntRange(_ParamType):
         if text.isdecimal() and self.minimum <= int(text) <= self.maximum:
             return int(text)
         self.fail(f"{value!r} is not a number from {self.minimum} to {self.maximum}.", param, ctx)
+
+
+class Duration(_ParamType):
+    """A number of seconds, written as a number and a unit: `30s`, `10m`, `2h`, `1d`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number, unit = value[:-1], value[-1:]
+        if number.isdecimal() and len(number) <= 6 and unit in _SECONDS:
+            return int(number) * _SECONDS[unit]
+        self.fail(f"{value!r} is not a duration such as 30s, 10m, 2h or 1d.", param, ctx)
+
+
+class Pattern(_ParamType):
+    """A text that matches a regular expression as a whole; `expected` describes it."""
+
+    name = "text"
+
+    def __init__(self, pattern: str, expected: str) -> None:
+        self.pattern, self.expected = re.compile(pattern), expected
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not self.pattern.fullmatch(value):
+            self.fail(f"{value!r} is not {self.expected}.", param, ctx)
+        return value
 
 
 class NameValue(_ParamType):

@@ -2,11 +2,12 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from coworks_async.deploy.options import TAG, TAG_CHARACTERS, DeployOptions, check_options
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway.routes import GatewayDescription, describe_gateway
+from coworks_async.gateway.routes import GatewayDescription, GatewayKind, describe_gateway
 from coworks_async.service import TechMicroService
 
 ENTRY_MODULE = "cws_lambda"
@@ -18,6 +19,11 @@ ARCHIVE_TAG = "coworks:archive"
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 _MAX_FUNCTION_NAME = 64
+
+_ACCESS_LOG_PREFIXES: Mapping[GatewayKind, str] = {
+    "rest": "/aws/apigateway",
+    "http": "/aws/vendedlogs/apigateway",
+}
 
 _DOMAIN = re.compile(r"([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}")
 # Of both kinds of API: https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mappings.html
@@ -142,6 +148,16 @@ def create_stack(app: TechMicroService, stage: str, options: DeployOptions) -> S
 def function_prefix(service: str) -> str:
     """Return the common prefix of the function names of a service's stages."""
     return f"{slug(service)}-"
+
+
+def function_log_group(function: str) -> str:
+    """Return the name of a function's log group."""
+    return f"/aws/lambda/{function}"
+
+
+def access_log_group(kind: GatewayKind, function: str) -> str:
+    """Return the name of the log group of the API in front of a function, as the Terraform modules choose it."""
+    return f"{_ACCESS_LOG_PREFIXES[kind]}/{function}"
 
 
 def slug(name: str) -> str:

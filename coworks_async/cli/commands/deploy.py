@@ -1,6 +1,7 @@
 """`cws deploy`: deploy a stage of the service."""
 
 import platform
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,14 @@ from click.core import ParameterSource
 from coworks_async.cli.commands.zip import create_archive_options
 from coworks_async.cli.deploy_options import ConsoleListener, open_target
 from coworks_async.cli.errors import on_interrupt
-from coworks_async.cli.options import TEXT, NameValue, account_options, archive_options, terraform_options
+from coworks_async.cli.options import (
+    EMULATOR_URL,
+    TEXT,
+    NameValue,
+    account_options,
+    archive_options,
+    terraform_options,
+)
 from coworks_async.cli.project import Project, terraform_directory
 from coworks_async.deploy.deployer import NO_CHANGES, Deployer, Deployment
 from coworks_async.deploy.options import DeployOptions
@@ -69,7 +77,7 @@ def deploy(
 ) -> None:
     """Deploy a stage of the service: `cws -s prod deploy --bucket my-archives`.
 
-    Only what has changed is updated. Prints Terraform's outputs and a curl command to try.
+    Only what has changed is updated. Prints Terraform's outputs, the command for the logs, and a curl command to try.
     """
     if dry and plan:
         raise CommandError("--dry and --plan cannot be combined: --plan connects to AWS, --dry does not.")
@@ -106,7 +114,30 @@ def _report(deployment: Deployment, service: TechMicroService, has_authorizer: b
     click.echo("terraform output :")
     for name, value in sorted(deployment.outputs.items()):
         click.echo(f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {value}")
+    click.echo(f"\nSee its logs:\n  {create_logs_command(click.get_current_context())}")
     click.echo(f"\nTry it{' with your token' if has_authorizer else ''}:\n  {create_curl(service, deployment.url)}")
+
+
+def create_logs_command(context: click.Context) -> str:
+    """Return the command that follows the logs of the stage that this deploy names."""
+    words = ["cws", *_typed_options(context.find_root()), "logs", "-f"]
+    for option in ("profile_name", "region", "local"):
+        value = context.params[option]
+        if value is not None:
+            # Wherever it is set, in the config file for example, it is an option of `cws deploy` only.
+            words += [f"--{option.replace('_', '-')}", *([] if value == EMULATOR_URL else [value])]
+    return shlex.join(words)
+
+
+def _typed_options(context: click.Context) -> list[str]:
+    """Return the options of the group that are on the command line and take a value."""
+    words = []
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        is_typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if is_typed and isinstance(parameter, click.Option) and not parameter.is_flag:
+            words += [min(parameter.opts, key=len), str(context.params[name])]
+    return words
 
 
 def create_curl(service: TechMicroService, url: str) -> str:

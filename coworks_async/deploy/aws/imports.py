@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from coworks_async.deploy.aws.account import aws_errors, find_apis
-from coworks_async.deploy.stack import SERVICE_TAG, STAGE_TAG, Domain, Stack
+from coworks_async.deploy.stack import SERVICE_TAG, STAGE_TAG, Domain, Stack, access_log_group, function_log_group
 from coworks_async.deploy.terraform.output import PlannedChange
 from coworks_async.exceptions import DeployError
 
@@ -25,7 +25,6 @@ _API_ADDRESSES = {
     "rest": f"{ROUTES_PREFIX}aws_api_gateway_rest_api.this",
     "http": f"{ROUTES_PREFIX}aws_apigatewayv2_api.this",
 }
-_ACCESS_LOG_GROUPS = {"rest": "/aws/apigateway", "http": "/aws/vendedlogs/apigateway"}
 _PARAMETER = re.compile(r"\{\w+")
 
 
@@ -82,8 +81,8 @@ def _find_function_ids(session: Any, stack: Stack) -> ImportIds:
     else:
         _check_owner(stack, "role", name, tags)
         yield "aws_iam_role.service", name
-    access_logs = f"{_ACCESS_LOG_GROUPS[stack.gateway.kind]}/{name}"
-    yield from _find_log_group_id(session, "aws_cloudwatch_log_group.service", f"/aws/lambda/{name}")
+    access_logs = access_log_group(stack.gateway.kind, name)
+    yield from _find_log_group_id(session, "aws_cloudwatch_log_group.service", function_log_group(name))
     yield from _find_log_group_id(session, f"{API_PREFIX}aws_cloudwatch_log_group.access[0]", access_logs)
     try:
         tags = client.get_function(FunctionName=name).get("Tags", {})

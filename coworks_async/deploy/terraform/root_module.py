@@ -17,6 +17,7 @@ from coworks_async.deploy.stack import (
     Domain,
     S3Backend,
     Stack,
+    function_log_group,
 )
 from coworks_async.deploy.terraform.iam import create_role_policy, create_trust_policy, escape_template
 
@@ -195,7 +196,7 @@ def _resources(stack: Stack) -> Block:
     name = stack.function_name
     resources: Block = {
         "aws_cloudwatch_log_group": {
-            "name": f"/aws/lambda/{name}",
+            "name": function_log_group(name),
             "retention_in_days": stack.options.log_retention,
         },
         "aws_iam_role": {

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from coworks_async import TechMicroService, entry
-from coworks_async.cli.commands.deploy import create_curl, deploy
+from coworks_async.cli.commands.deploy import create_curl, create_logs_command, deploy
+from coworks_async.cli.main import cws
 from tests.deploy.accounts import create_session, create_tags, make_role
 from tests.deploy.deployed_project import QUICK, Project, create_offline_project, create_project, deploy_error
 from tests.deploy.stacks import LAYER, Shop, stack
@@ -155,6 +156,24 @@ class News(Items):
 )
 def test_the_curl_command_is_for_the_first_get_entry_without_parameters(service: type[TechMicroService], command: str):
     assert create_curl(service(), "http://api/dev") == command
+
+
+@pytest.mark.parametrize(
+    ("options", "of_deploy", "command"),
+    [
+        ([], [], "cws logs -f"),
+        (["-A", "shop", "-s", "prod"], ["--local"], "cws -A shop -s prod logs -f --local"),
+        ([], ["--local", "http://127.0.0.1:4567"], "cws logs -f --local http://127.0.0.1:4567"),
+        (["--debug", "-p", "."], ["--region", "eu-west-3"], "cws -p . logs -f --region eu-west-3"),
+        (["-A", "a b:app"], ["--profile-name", "me"], "cws -A 'a b:app' logs -f --profile-name me"),
+    ],
+)
+def test_the_command_for_the_logs_names_the_same_stage(options: list[str], of_deploy: list[str], command: str):
+    with (
+        cws.make_context("cws", [*options, "deploy"]) as group,
+        deploy.make_context("deploy", ["--bucket", "demo", *of_deploy], parent=group) as context,
+    ):
+        assert create_logs_command(context) == command
 
 
 def test_every_option_is_documented():

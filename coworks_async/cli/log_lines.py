@@ -1,0 +1,144 @@
+"""Format events of CloudWatch as lines: for people, with colours on a terminal, or as JSON."""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from coworks_async.deploy.aws.logs import LogEvent, parse_fields
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+# Of Lambda's text format, and of the lines that Lambda itself writes.
+# https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
+_LEVEL = re.compile(r"\[(DEBUG|INFO|WARNING|ERROR|CRITICAL)\]\s")
+_LAMBDA_ERROR = re.compile(
+    r"RequestId: \S+ Error: |REPORT RequestId: .*Status: (timeout|error)|.*Task timed out after \d"
+)
+_PLATFORM = re.compile(r"(START|END|REPORT) RequestId: |INIT_START |INIT_REPORT |EXTENSION\s|XRAY TraceId: ")
+_TRACEBACK = "Traceback (most recent call last):"
+
+# A log line must not control the terminal. Tabs and line breaks are kept.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+# Members that a line shows at another place.
+_SHOWN = {"timestamp", "level", "logger", "message", "exception", "error_type", "requestTime"}
+_ACCESS = {"method", "path", "status", "ms"}
+
+_COLOURS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """An event with its level, and its members if it is JSON."""
+
+    event: LogEvent
+    level: str
+    fields: Mapping[str, Any] | None
+
+    @property
+    def time(self) -> str:
+        moment = datetime.fromtimestamp(self.event.timestamp / 1000, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def is_at_least(self, level: str) -> bool:
+        """Return whether the line has this level, one of `LEVELS`, or a higher one."""
+        levels = logging.getLevelNamesMapping()
+        return levels[self.level] >= levels[level.upper()]
+
+
+class LogParser:
+    """Finds the levels of events. A line without one is INFO; the lines of a traceback are errors."""
+
+    def __init__(self) -> None:
+        # Streams in which a traceback has started: its lines may be separate events.
+        self._tracebacks: set[str] = set()
+
+    def parse(self, event: LogEvent) -> LogLine:
+        fields = parse_fields(event.message)
+        if fields is not None:
+            return LogLine(event, _field_level(event, fields), fields)
+        return LogLine(event, self._text_level(event), None)
+
+    def _text_level(self, event: LogEvent) -> str:
+        message = event.message
+        if message.startswith(_TRACEBACK):
+            self._tracebacks.add(event.stream)
+            return "ERROR"
+        if event.stream in self._tracebacks:
+            if not message.startswith(" "):
+                # The exception, which ends it.
+                self._tracebacks.discard(event.stream)
+            return "ERROR"
+        if _LAMBDA_ERROR.match(message):
+            return "ERROR"
+        if _PLATFORM.match(message):
+            return "DEBUG"
+        match = _LEVEL.match(message)
+        return match[1] if match else "INFO"
+
+
+def _field_level(event: LogEvent, fields: Mapping[str, Any]) -> str:
+    if event.source == "gateway":
+        status = str(fields.get("status", ""))
+        return "ERROR" if status.startswith("5") else "WARNING" if status.startswith("4") else "INFO"
+    if str(fields.get("type", "")).startswith("platform."):
+        record = fields.get("record")
+        failed = isinstance(record, dict) and record.get("status", "success") != "success"
+        return "ERROR" if failed else "DEBUG"
+    # By its number, because a level may have two names (WARN, FATAL).
+    number = logging.getLevelNamesMapping().get(str(fields.get("level", "")).upper(), logging.INFO)
+    return logging.getLevelName(number)
+
+
+def format_json(line: LogLine) -> str:
+    """Return a line as one JSON object: time, level, source and stream, and the members or the text of the event."""
+    event = line.event
+    members = line.fields if line.fields is not None else {"message": event.message}
+    first = {"timestamp": line.time, "level": line.level, "source": event.source, "stream": event.stream}
+    return json.dumps({**first, **members})
+
+
+def format_text(line: LogLine, label: str | None = None) -> str:
+    """Return a line for people, styled for a terminal. Further lines of its text are indented."""
+    text = _describe_gateway(line.fields) if line.event.source == "gateway" and line.fields else _describe(line)
+    text = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text.replace("\r\n", "\n")).replace("\n", "\n    ")
+    source = click.style(f"{label or line.event.source:8}", fg="cyan")
+    if line.level == "DEBUG":
+        rest = click.style(f"{line.level:8} {text}", dim=True)
+    else:
+        rest = f"{click.style(f'{line.level:8}', fg=_COLOURS.get(line.level))} {text}"
+    return f"{click.style(line.time, dim=True)} {source} {rest}"
+
+
+def _describe(line: LogLine) -> str:
+    fields = line.fields
+    if fields is None:
+        return line.event.message
+    hidden = _SHOWN | ({"method", "path", "status"} if fields.keys() >= _ACCESS else set())
+    words = [f"{fields['logger']}:"] if "logger" in fields else []
+    words += [_format_value(fields["message"])] if "message" in fields else []
+    words += [f"{name}={_format_value(value, quoted=True)}" for name, value in fields.items() if name not in hidden]
+    return "\n".join([" ".join(words), *([str(fields["exception"])] if "exception" in fields else [])])
+
+
+def _describe_gateway(fields: Mapping[str, Any]) -> str:
+    first = [str(fields[name]) for name in ("method", "route", "status") if name in fields]
+    # The route of an HTTP API contains the method.
+    words = first[1:] if len(first) > 1 and first[1].startswith(f"{first[0]} ") else first
+    for name, value in fields.items():
+        # API Gateway writes `-` for a missing value.
+        if name not in _SHOWN and name not in ("method", "route", "status") and value != "-":
+            words.append(f"{name}={_format_value(value, quoted=True)}")
+    return " ".join(words)
+
+
+def _format_value(value: Any, *, quoted: bool = False) -> str:
+    if isinstance(value, str) and not (quoted and (not value or any(each.isspace() for each in value))):
+        return value
+    return json.dumps(value, ensure_ascii=False)
