@@ -1,16 +1,20 @@
 """`make emulator`: an AWS emulator in the foreground, and a terraform if none is installed."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
 
+import boto3
 import pytest
 
+from tests.terraform.applied_module import create_zip
 from tests.tools import free_port
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "emulator"
@@ -73,6 +77,43 @@ def test_the_emulator_runs_until_a_signal_and_leaves_no_process(number: signal.S
     assert emulator_processes(port) == []
     version = subprocess.run([tmp_path / "terraform", "version"], capture_output=True, text=True, check=True)
     assert version.stdout.startswith("Terraform v1.")
+
+
+@pytest.mark.end_to_end
+def test_the_log_lines_of_functions_are_printed_as_they_come(tmp_path: Path):
+    port = free_port()
+    process = start(port, tmp_path, os.environ["PATH"])
+    assert process.stdout is not None
+    # It ends the test if a line never comes.
+    timer = threading.Timer(PATIENCE, process.terminate)
+    timer.start()
+    try:
+        while not (line := process.stdout.readline()).startswith("The AWS emulator is running"):
+            assert line
+        # No region that the script could know.
+        session = boto3.Session("test", "test", region_name="eu-west-3")
+        client = session.client("lambda", endpoint_url=f"http://127.0.0.1:{port}")
+        client.create_function(
+            FunctionName="shop-dev",
+            Runtime="python3.11",
+            Role="arn:aws:iam::000000000000:role/shop",
+            Handler="shop.handle",
+            Code={"ZipFile": create_zip(shop="def handle(event, context):\n    print('called', event)\n")},
+        )
+        for event in ("one", "two"):
+            client.invoke(FunctionName="shop-dev", Payload=json.dumps(event))
+            lines: list[str] = []
+            while not lines or "REPORT" not in lines[-1]:
+                line = process.stdout.readline()
+                assert line, lines
+                lines.append(line.partition(" ")[2])
+            assert f"shop-dev INFO     called {event}\n" in lines
+            assert "\x1b" not in "".join(lines)
+    finally:
+        timer.cancel()
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
+        process.stdout.close()
 
 
 @pytest.mark.end_to_end
