@@ -5,7 +5,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from msgspec import Struct
 
-from coworks_async.entries.decorators import is_header_name
+from coworks_async.entries.header_syntax import is_header_name
 from coworks_async.exceptions import DeclarationError
 
 _RESERVED = {

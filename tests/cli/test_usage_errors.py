@@ -97,6 +97,14 @@ CASES = [
     ("invoke GET / -H X@A:b", "'X@A'"),
     ("invoke --event text", "text is not valid JSON"),
     ("invoke --event text -q a=b", "-q"),
+    ("logs more", "(more)"),
+    ("logs --since yesterday", "--since"),
+    ("logs --request-id short", "--request-id"),
+    ("logs --level loud", "--level"),
+    ("logs -f --request-id 12345678", "--request-id"),
+    ("logs --profile-name nothere", "AWS profile 'nothere'"),
+    ("logs --region mars", "--region: 'mars'"),
+    ("logs --local emulator", "--local"),
     ("new --template tea", "--template"),
     ("new text", "'text'"),
     ("new folder", "'folder' is not empty"),
@@ -132,6 +140,7 @@ FAILING = [
     ("deploy --bucket archives --local http://127.0.0.1:1 QUICK", "http://127.0.0.1:1"),
     ("destroy --local http://127.0.0.1:1", "http://127.0.0.1:1"),
     ("deployed --local http://127.0.0.1:1", "http://127.0.0.1:1"),
+    ("logs --local http://127.0.0.1:1", "http://127.0.0.1:1"),
 ]
 
 # Options whose values are not checked.

@@ -7,13 +7,10 @@ import pytest
 from starlette.responses import HTMLResponse
 
 from coworks_async import Cookie, Header, ServerSentEvent, TechMicroService, entry, sse
-from tests.blueprints.conftest import browser, shared_browser
 from tests.clients import on_a_socket
 
 if TYPE_CHECKING:
-    from tests.blueprints.browser import Browser
-
-__all__ = ["browser", "shared_browser"]
+    from tests.browser import Browser
 
 PAGE = """<!doctype html>
 <title>Prices</title>
