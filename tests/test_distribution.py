@@ -137,6 +137,12 @@ def get_origins(built: Built) -> dict[str, tuple[list[str], str]]:
     }
 
 
+def update_pip(*environments: VirtualEnvironment) -> None:
+    """Install the newest pip: the one of Python 3.11 does not accept `git+file:` URLs."""
+    for environment in environments:
+        environment.pip_install("--upgrade", "pip")
+
+
 @pytest.mark.parametrize("installer", ["uv", pytest.param("pip", marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("origin", ["index", "wheel", "sdist", "folder", "editable", "git"])
 def test_the_requirement_of_a_new_project_installs_from_the_same_origin(
@@ -145,6 +151,8 @@ def test_the_requirement_of_a_new_project_installs_from_the_same_origin(
     arguments, expected = get_origins(built)[origin]
     here, there = (create_environment(tmp_path / name, with_pip=installer == "pip") for name in ("here", "there"))
     install = VirtualEnvironment.uv_install if installer == "uv" else VirtualEnvironment.pip_install
+    if installer == "pip":
+        update_pip(here, there)
     install(here, "--no-deps", *arguments, cwd=built.checkout)
     text = format_requirement(Distribution.at(here.distribution_info))
     assert text.startswith(expected)
@@ -158,6 +166,7 @@ def test_the_requirement_of_a_new_project_installs_from_the_same_origin(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_of_the_page_install_cws(command: str, built: Built, tmp_path: Path):
     bare = create_environment(tmp_path / "bare", with_pip=True)
+    update_pip(bare)
     repository = command.replace("https://HOST/OWNER/REPOSITORY@BRANCH", built.checkout.as_uri())
     script = f"python -m pip --no-input {repository} --quiet --find-links dist"
     bare.run("sh", "-c", script, cwd=built.checkout)

@@ -23,10 +23,13 @@ def format_requirement(installed: Distribution, extras: Sequence[str] = ()) -> s
     # Without an origin it comes from an index. If the origin was deleted, the installed version is enough.
     if not origin or _is_missing(origin["url"]):
         return f"{name}=={installed.version}\n"
-    if origin.get("dir_info", {}).get("editable"):
-        # Any other form makes pip replace the editable install with a copy.
-        return f"{LOCAL_NOTE}\n-e {origin['url']}\n" + (f"{name}\n" if extras else "")
-    return (f"{LOCAL_NOTE}\n" if _is_local(origin["url"]) else "") + f"{name} @ {_format_url(origin)}\n"
+    note = [LOCAL_NOTE] if _is_local(origin["url"]) else []
+    # Without `-e`, pip would replace an editable install with a copy.
+    is_editable = origin.get("dir_info", {}).get("editable", False)
+    source = f"-e {origin['url']}" if is_editable else f"{installed.name} @ {_format_url(origin)}"
+    # pip 23 reports a conflict if the line with the URL has extras and another requirement has different ones.
+    lines = [*note, source, *([name] if extras else [])]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _is_local(url: str) -> bool:

@@ -35,7 +35,7 @@ def test_a_file_or_folder_is_required_by_its_path(tmp_path: Path, name: str):
     path.mkdir()
     origin = {"url": path.as_uri(), "archive_info": {"hashes": {"sha256": "0" * 64}}}
     assert format_requirement(install(tmp_path, origin), ["admin"]) == (
-        f"{LOCAL_NOTE}\ncoworks-async[admin] @ {path.as_uri()}\n"
+        f"{LOCAL_NOTE}\ncoworks-async @ {path.as_uri()}\ncoworks-async[admin]\n"
     )
 
 

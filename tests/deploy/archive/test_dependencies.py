@@ -166,7 +166,12 @@ def test_required_extras_of_coworks_are_installed_except_standard(project: Path,
 
 @pytest.mark.usefixtures("own_dependencies")
 @pytest.mark.parametrize(
-    "lines", [["coworks-async[admin] @ file:///nowhere/clone"], [f"-e {CHECKOUT.as_uri()}", "coworks-async[admin]"]]
+    "lines",
+    [
+        ["coworks-async[admin] @ file:///nowhere/clone"],
+        ["coworks-async @ file:///nowhere/clone", "coworks-async[admin]"],
+        [f"-e {CHECKOUT.as_uri()}", "coworks-async[admin]"],
+    ],
 )
 def test_required_extras_are_installed_whatever_the_origin(project: Path, install: Install, lines: list[str]):
     require(project, *lines)
