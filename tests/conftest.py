@@ -1,5 +1,6 @@
 """Fixtures and hooks for all tests: a clean environment, the test tiers, the transports, a browser."""
 
+import logging
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ SERVICE_VARIABLES = (
     "AWS_LAMBDA_FUNCTION_NAME",
     "CWS_BASE_PATH",
     "CWS_APP",
+    "CWS_LOG_FORMAT",
     "CWS_PROJECT_DIR",
     "CWS_STAGE",
     "FLASK_APP",
@@ -31,6 +33,17 @@ SERVICE_VARIABLES = (
 # No deadlines: on shared and traced processors they fail at random.
 settings.register_profile("short", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("exhaustive", settings.get_profile("short"), max_examples=1000)
+
+
+@pytest.fixture(autouse=True)
+def restore_logging() -> Iterator[None]:
+    """Restore the level and the formats of the root logger, which a service with `log_format = "json"` sets."""
+    root = logging.getLogger()
+    level, formatters = root.level, [(handler, handler.formatter) for handler in root.handlers]
+    yield
+    root.setLevel(level)
+    for handler, formatter in formatters:
+        handler.setFormatter(formatter)
 
 
 def pytest_configure() -> None:
