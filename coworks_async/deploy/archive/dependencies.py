@@ -243,5 +243,8 @@ def explain_failure(output: str, platform: str) -> str:
 
 
 def redact_credentials(output: str) -> str:
-    """Replace the credentials in URLs."""
-    return re.sub(r"(?<=://)[^/\s@]+@", "****@", output)
+    """Replace the credentials in URLs: all up to the last `@`, since uv also prints URLs with an unescaped `@` or `/`.
+
+    The repository in `https://host/repository@revision` is replaced too.
+    """
+    return re.sub(r"(?<=://)[^\s/]\S*@", "****@", output)

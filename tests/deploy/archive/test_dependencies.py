@@ -270,8 +270,31 @@ def test_a_failure_without_a_message_has_one():
     assert explain_failure("", "Python 3.13 on arm64") == "uv failed without an error message."
 
 
-def test_credentials_in_urls_are_redacted():
-    assert redact_credentials("https://user:s3cr3t@host/a ssh://git@host") == "https://****@host/a ssh://****@host"
+@pytest.mark.parametrize("secret", ["s3cr3t", "p@s3cr3t", "p/s3cr3t", "p'\"`s3cr3t"])
+def test_credentials_in_urls_are_redacted_up_to_the_last_at_sign(secret: str):
+    output = f"error: `https://user:{secret}@host/a`\n  cause: ssh://git@host, https://host/b, file:///c@d"
+    assert redact_credentials(output) == (
+        "error: `https://****@host/a`\n  cause: ssh://****@host, https://host/b, file:///c@d"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "requests == https://user:p@s3cr3t@127.0.0.1/",
+        "--index-url https://user:p@s3cr3t@127.0.0.1:9x/simple",
+        "--index-url https://user:p/s3cr3t@127.0.0.1:9/simple",
+    ],
+)
+def test_credentials_in_an_invalid_url_are_redacted(project: Path, install: Install, line: str):
+    require(project, line)
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert caught.value.log is not None
+    log = caught.value.log.read_text()
+    assert "https://****@127.0.0.1" in str(caught.value)
+    assert "https://****@127.0.0.1" in log
+    assert "s3cr3t" not in str(caught.value) + log
 
 
 def test_source_distributions_are_found_in_wrapped_lines_too():
