@@ -17,6 +17,7 @@ from typing import Any
 
 from uv import find_uv_bin
 
+from coworks_async.deploy.archive.source_files import check_target
 from coworks_async.deploy.archive.staging import COWORKS, build_coworks_wheel
 from coworks_async.deploy.options import Architecture
 from coworks_async.exceptions import CommandError, DeployError
@@ -52,6 +53,8 @@ def find_requirements(directory: Path, top: Path) -> Path | None:
     The project's folder is searched first, then its parent folders up to `top`.
     """
     for folder in (directory, *(each for each in directory.parents if each.is_relative_to(top))):
+        for name in ("pyproject.toml", "uv.lock", "requirements.txt"):
+            check_target(folder / name)
         # A `pyproject.toml` may configure tools only.
         if "dependencies" in _read_toml(folder / "pyproject.toml").get("project", {}):
             lock = folder / "uv.lock"
