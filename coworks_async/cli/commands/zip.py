@@ -7,6 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
+from zipfile import is_zipfile
 
 import click
 
@@ -91,6 +92,9 @@ def _check_writable(output: Path) -> None:
     """Fail before the build, which takes a while, if the archive cannot be written."""
     if output.is_dir():
         raise CommandError(f"The archive '{output}' cannot be written: it is a directory. Choose a file with -o.")
+    if output.is_file() and output.stat().st_size and not is_zipfile(output):
+        # It may be a source file of the service.
+        raise CommandError(f"The archive '{output}' would replace a file that is no zip file. Choose another with -o.")
     try:
         # Permission bits are not enough: even root cannot write to a read-only file system.
         with TemporaryFile(dir=output.parent):

@@ -114,6 +114,23 @@ def test_a_directory_with_the_name_of_the_archive_is_an_error_before_the_build(p
     assert list((project / "my-orders-8482a2.zip").iterdir()) == []
 
 
+def test_a_file_that_is_no_zip_file_is_not_replaced(service: Path, project: Path):
+    source = service.read_text()
+    done = run_zip("-o", "orders.py")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "Error: The archive 'orders.py' would replace a file that is no zip file. Choose another with -o.\n",
+    )
+    assert service.read_text() == source
+
+
+@pytest.mark.usefixtures("service")
+def test_an_empty_file_and_an_older_archive_are_replaced(project: Path):
+    (project / "x.zip").touch()
+    assert (run_zip("-o", "x.zip").exit_code, run_zip("-o", "x.zip").exit_code) == (0, 0)
+    assert read_entry_module(project / "x.zip")
+
+
 @pytest.mark.usefixtures("service")
 @pytest.mark.parametrize("arguments", [(), ("-o", "x.zip")])
 def test_an_unwritable_folder_is_an_error_before_the_build(
