@@ -70,7 +70,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise DeployError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
         raise DeployError(f"{path} cannot be read: {error}.") from error
 
 

@@ -73,6 +73,13 @@ def test_an_unreadable_pyproject_is_named(project: Path, content: bytes):
         find_requirements(project, project)
 
 
+def test_a_pyproject_that_cannot_be_opened_is_named_once(project: Path):
+    (project / "pyproject.toml").mkdir()
+    with pytest.raises(DeployError) as caught:
+        find_requirements(project, project)
+    assert str(caught.value) == f"{project}/pyproject.toml cannot be read: Is a directory."
+
+
 def find_extras(project: Path) -> list[str]:
     found = find_requirements(project, project)
     assert found is not None
