@@ -4,7 +4,7 @@ It needs `httpx2`, as Starlette's own test client does.
 """
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 from coworks_async.extras import require
 
@@ -12,13 +12,17 @@ require("coworks_async.testing", "httpx2", "standard")
 
 # A missing package is reported first.
 # ruff: noqa: E402
+import httpx2
 from starlette.testclient import TestClient as StarletteTestClient
 
 from coworks_async.gateway import GatewayApp, Via
 from coworks_async.service import TechMicroService
-from coworks_async.types import ASGIApp
+from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["TestClient", "Via"]
+
+ENCODED = "x-coworks-encoded-headers"
+"""Header between `encode_headers` and `decode_headers`: the indexes of the percent-encoded headers."""
 
 
 class TestClient(StarletteTestClient):
@@ -65,4 +69,42 @@ class TestClient(StarletteTestClient):
                 raise TypeError(f"via={via!r} needs a TechMicroService, not {type(app).__name__}")
             path = "" if ".execute-api." in base_url else urlsplit(base_url).path
             app = GatewayApp(app, via, base_path=path)
-        super().__init__(app, base_url=base_url, **options)
+        is_ours = isinstance(app, TechMicroService | GatewayApp)
+        super().__init__(encode_headers(app) if is_ours else app, base_url=base_url, **options)
+        if is_ours:
+            self.app = app
+
+    def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        response = super().send(request, **options)
+        for each in (*response.history, response):
+            decode_headers(each)
+        return response
+
+
+def encode_headers(app: ASGIApp) -> ASGIApp:
+    """Wrap an app so that all its response headers are ASCII. Starlette's test client cannot decode others."""
+
+    async def encoded(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_encoded(message: Message) -> None:
+            headers = message.get("headers", [])
+            indexes = [index for index, (_, value) in enumerate(headers) if not value.isascii()]
+            if message["type"] == "http.response.start" and indexes:
+                values = {index: quote_from_bytes(headers[index][1]).encode() for index in indexes}
+                pairs = [(name, values.get(index, value)) for index, (name, value) in enumerate(headers)]
+                marker = (ENCODED.encode(), " ".join(map(str, indexes)).encode())
+                message = {**message, "headers": [*pairs, marker]}
+            await send(message)
+
+        await app(scope, receive, send_encoded)
+
+    return encoded
+
+
+def decode_headers(response: httpx2.Response) -> None:
+    """Restore the headers of a response that `encode_headers` changed."""
+    if ENCODED in response.headers:
+        indexes = set(map(int, response.headers.pop(ENCODED).split()))
+        pairs = enumerate(response.headers.raw)
+        response.headers = httpx2.Headers(
+            [(name, unquote_to_bytes(value) if index in indexes else value) for index, (name, value) in pairs]
+        )

@@ -137,15 +137,22 @@ class ProfilerMiddleware:
         if profile is None:
             return await self.app(scope, receive, send)
 
+        complete = False
+
         async def send_wrapper(message: Message) -> None:
+            nonlocal complete
             if message["type"] == "http.response.start":
                 profile.status = message["status"]
             await send(message)
+            complete = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         scope[PROFILE] = profile
         try:
             await profile.record(self.app(scope, receive, send_wrapper))
         finally:
+            if not complete and "aws.event" in scope:
+                # Lambda sends a response as a whole, and a 500 instead of a part of it.
+                profile.status = 500
             self.profiler.end(profile)
 
 

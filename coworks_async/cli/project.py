@@ -48,8 +48,18 @@ class Project:
         """Find a file in the project directory, the current one, or above it up to `root`; the first one counts."""
         current = Path.cwd()
         above = [folder for folder in current.parents if folder.is_relative_to(self.root)]
-        # Not a directory: one named `.env` is usually a virtual environment.
-        return next((path for folder in (self.directory, current, *above) if (path := folder / name).is_file()), None)
+        for folder in (self.directory, current, *above):
+            path = folder / name
+            if _is_broken_link(path):
+                raise CommandError(f"The link {path} is broken: remove it, or create its target {os.readlink(path)}.")
+            # Not a directory: one named `.env` is usually a virtual environment.
+            if path.is_file():
+                return path
+        return None
+
+
+def _is_broken_link(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def find_root(config_name: str) -> Path:
@@ -61,8 +71,10 @@ def find_root(config_name: str) -> Path:
     current, home = Path.cwd(), Path(os.path.expanduser("~"))
     for folder in (current, *current.parents):
         path = folder / config_name
-        if path.is_file():
-            return folder if path.stat().st_uid == current.stat().st_uid else current
+        # `find_file` reports a broken link.
+        if path.is_file() or _is_broken_link(path):
+            owner = path.stat(follow_symlinks=path.exists()).st_uid
+            return folder if owner == current.stat().st_uid else current
         if folder == home or (folder / ".git").exists():
             break
     return current

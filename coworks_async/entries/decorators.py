@@ -17,6 +17,9 @@ F = TypeVar("F", bound=Function)
 
 VERBS = ("get", "post", "put", "patch", "delete", "options")
 
+# They depend on the body.
+_FRAMING_HEADERS = ("content-length", "transfer-encoding")
+
 _OPTIONS_ATTRIBUTE = "__coworks_entry__"
 
 # RFC 6749, section 3.3.
@@ -243,6 +246,8 @@ def _read_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], .
                 f"@entry(binary_headers=...): invalid header name {name!r}. "
                 "Allowed characters: letters, digits and !#$%&'*+-.^_`|~."
             )
+        if name.lower() in _FRAMING_HEADERS:
+            raise DeclarationError(f"@entry(binary_headers=...): {name} is set automatically. Remove it.")
         if not is_header_value(value):
             raise DeclarationError(
                 f"@entry(binary_headers=...): invalid value of {name}: {value!r}. "

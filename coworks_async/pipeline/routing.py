@@ -13,6 +13,9 @@ from coworks_async.exceptions import UnknownEndpoint
 from coworks_async.pipeline.request import current, current_request
 from coworks_async.types import ASGIApp, Receive, Scope, Send
 
+# Reserved characters that a static segment may contain, see `entries/paths.py`.
+_STATIC_CHARACTERS = "!$&'()*+,;=:@"
+
 
 class EntryRoute(Route):
     """The route of an entry. The service matches by its table; Starlette's own matching agrees."""
@@ -57,7 +60,8 @@ def url_for(entries: Sequence[Entry], endpoint: str, params: Mapping[str, Any], 
 
 def _format_path(entry: Entry, params: Mapping[str, Any]) -> str:
     template = entry.template
-    segments = list(template.shape)
+    # A method's name may contain any letter.
+    segments = [quote(segment, safe=_STATIC_CHARACTERS) for segment in template.shape]
     missing = [name for name, _ in template.parameters if name not in params]
     if missing:
         raise UnknownEndpoint(f"The path of {entry.endpoint!r} requires: {', '.join(missing)}.")

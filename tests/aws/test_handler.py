@@ -226,7 +226,7 @@ def test_a_malformed_event_is_a_500(send_event: SendEvent, caplog: pytest.LogCap
         assert response.header("content-type") == "application/problem+json"
 
 
-@pytest.mark.parametrize("body", ["no base64", "YQ", "YQ==YQ==", "Y\nQ==", "é"])
+@pytest.mark.parametrize("body", ["no base64", "YQ", "YQ==YQ==", "YWJj=", "YWJj==", "YWJj====", "Y\nQ==", "é"])
 @pytest.mark.parametrize("name", events_in_all_formats("POST", "/"))
 def test_a_body_that_is_not_valid_base64_is_a_400(
     send_event: SendEvent, caplog: pytest.LogCaptureFixture, name: str, body: str

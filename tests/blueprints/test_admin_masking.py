@@ -46,6 +46,43 @@ def test_a_value_with_a_secret_name_is_masked_everywhere(name: str):
     assert masked["rawQueryString"] == f"{name}=***&b=2"
 
 
+@pytest.mark.parametrize(
+    ("value", "masked"),
+    [
+        ("http://h/p?x=1#access_token=s3cr3t", "http://h/p?x=1#access_token=***"),
+        ("http://h/p?x=1#y&token=s3cr3t", "http://h/p?x=1#y&token=***"),
+        ("http://h/p?token=s3cr3t#s3cr3t", "http://h/p?token=***"),
+        ("http://h/p?token=s3cr3t#x=1", "http://h/p?token=***#x=1"),
+        ("http://h/?next=http://h/?token=s3cr3t&b=2", "http://h/?next=http://h/?token=***&b=2"),
+        ("http://u:s3cr3t@h/", "http://***@h/"),
+        ("http://u:s3cr3t@s3cr3t@h/p", "http://***@h/p"),
+        ("http://s3cr3t@h?a=b@c", "http://***@h?a=b@c"),
+        ("http://h/?redirect=http%3A%2F%2Fh%2F%3Ftoken%3Ds3cr3t&b=2", "http://h/?redirect=***&b=2"),
+        ("http://h/?redirect=http%3A%2F%2Fu%3As3cr3t%40h%2F", "http://h/?redirect=***"),
+        ("http%3A%2F%2Fh%2F%3Ftoken%3Ds3cr3t", "***"),
+        ("http://h/?a=b%253Ftoken%253Ds3cr3t", "http://h/?a=***"),
+        ("http://h/?token=s3cr3t%26s3cr3t%3Ds3cr3t", "http://h/?token=***"),
+        ("%25252525252574oken%2525252525253Ds3cr3t", "***"),
+        ("a=%2525252525253Ftoken%2525252525253Ds3cr3t", "a=***"),
+    ],
+)
+def test_secrets_in_any_part_of_a_url_are_masked(value: str, masked: str):
+    assert mask_secrets({"headers": {"x-url": value}}, "Authorization") == {"headers": {"x-url": masked}}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://h/a%20b?c=d%20e%2526#f",
+        "http://h/?email=a@b.org&next=http%3A%2F%2Fh%2F%3Fpage%3D2",
+        "http://h/?next=http://h/?page=2#g=h",
+        "a=b=c=100%",
+    ],
+)
+def test_urls_without_secrets_are_kept(value: str):
+    assert mask_secrets({"headers": {"x-url": value}}, "Authorization") == {"headers": {"x-url": value}}
+
+
 def test_other_values_are_kept_and_the_event_is_not_changed():
     event: dict[str, Any] = {
         "version": "2.0",

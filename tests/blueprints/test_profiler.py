@@ -22,7 +22,7 @@ from starlette.testclient import TestClient as StarletteClient
 from coworks_async import DeclarationError, TechMicroService, entry
 from coworks_async.blueprints import Profiler, profiler
 from coworks_async.blueprints.profiler import Profile
-from coworks_async.testing import TestClient
+from coworks_async.testing import TestClient, Via
 from tests.blueprints.profiled_service import (
     TOKEN,
     Shop,
@@ -114,6 +114,21 @@ def test_responses_are_the_same_with_a_profiler(client: TestClient):
     assert client.get("/bug").status_code == 500
     assert client.head("/").status_code == 200
     assert sys.getprofile() is None
+
+
+@pytest.mark.parametrize(("via", "status"), [(None, 200), ("rest", 500), ("http", 500)])
+def test_the_status_of_an_aborted_stream_is_that_of_the_client(via: Via | None, status: int):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            yield "first"
+            raise ValueError("broken")
+
+    app = Service()
+    Profiler(app)
+    with TestClient(app, via=via, raise_server_exceptions=False) as client:
+        assert client.get("/").status_code == status
+    assert latest_profile(app).status == status
 
 
 def test_the_page_loads_nothing_from_other_hosts(client: TestClient):

@@ -404,6 +404,26 @@ def test_the_search_ends_at_the_home_directory(inside: Path, monkeypatch: pytest
     assert find_root("project.cws.yml") == inside
 
 
+@pytest.mark.parametrize("name", ["project.cws.yml", ".env"])
+def test_a_broken_link_is_an_error(inside: Path, project: Path, name: str) -> None:
+    path = project / name
+    path.unlink(missing_ok=True)
+    path.symlink_to("nowhere")
+    root = find_root(name)
+    assert root == project
+    with pytest.raises(CommandError) as caught:
+        Project(inside, root=root).find_file(name)
+    assert str(caught.value) == f"The link {path} is broken: remove it, or create its target nowhere."
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_another_users_broken_link_above_is_ignored(inside: Path, project: Path) -> None:
+    (project / "project.cws.yml").unlink()
+    (project / "project.cws.yml").symlink_to("nowhere")
+    os.chown(project / "project.cws.yml", 12345, -1, follow_symlinks=False)
+    assert find_root("project.cws.yml") == inside
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
 def test_another_users_config_file_above_is_ignored(inside: Path, project: Path) -> None:
     os.chown(project / "project.cws.yml", 12345, -1)

@@ -181,6 +181,13 @@ def test_an_invalid_header_name_is_a_declaration_error(name: Any):
     )
 
 
+@pytest.mark.parametrize("name", ["Content-Length", "content-length", "Transfer-Encoding"])
+def test_a_header_that_depends_on_the_body_is_a_declaration_error(name: str):
+    assert declaration_error(entry, binary_headers={name: "5"}) == (
+        f"@entry(binary_headers=...): {name} is set automatically. Remove it."
+    )
+
+
 @pytest.mark.parametrize("value", ["a\nb", "a\0", "a\x7f", "\u2603", " a", "a ", "\ta", "a\t", " ", 5, None])
 def test_an_invalid_header_value_is_a_declaration_error(value: Any):
     assert declaration_error(entry, binary_headers={"X-A": value}) == (

@@ -214,3 +214,36 @@ def test_a_header_or_a_cookie_is_not_part_of_a_url():
         app.url_for("get", trace="a")
     with pytest.raises(UnknownEndpoint, match="'session' of 'get' is a cookie"):
         app.url_for("get", session="a")
+
+
+class Words(TechMicroService):
+    @entry(no_auth=True)
+    async def get_été(self):
+        return "summer"
+
+    @entry(no_auth=True)
+    async def get_ночь(self):
+        return "night"
+
+    @entry("/a$b/c:d@e", no_auth=True)
+    async def get_reserved(self):
+        return "reserved"
+
+    @entry(no_auth=True)
+    async def get_redirect(self, endpoint: str):
+        return None, 303, {"Location": self.url_for(endpoint)}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "path", "text"),
+    [
+        ("get_été", "/%C3%A9t%C3%A9", "summer"),
+        ("get_ночь", "/%D0%BD%D0%BE%D1%87%D1%8C", "night"),
+        ("get_reserved", "/a$b/c:d@e", "reserved"),
+    ],
+)
+def test_a_static_path_is_encoded(connect: Connect, endpoint: str, path: str, text: str):
+    client = connect(Words())
+    response = client.get(f"/redirect/{endpoint}")
+    assert (response.status_code, response.headers["location"]) == (303, path)
+    assert client.get(response.headers["location"]).text == text

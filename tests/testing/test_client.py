@@ -8,6 +8,7 @@ from typing import Any, cast
 import httpx2
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
 from coworks_async import TechMicroService, entry, request
@@ -206,3 +207,38 @@ def test_via_needs_a_service():
 def test_an_unknown_gateway_is_an_error_that_lists_the_known_ones():
     with pytest.raises(ValueError, match="one of rest, http, http-stage, alb, url, not 'v1'"):
         TestClient(Shop(), via=cast(Via, "v1"))
+
+
+class Names(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self):
+        return "x", {"X-Name": "é%E9", "X-Plain": "a%20b", "Set-Cookie": "a=1"}
+
+    @entry(no_auth=True, binary_headers={"X-Name": "ü"})
+    async def get_raw(self):
+        response = Response("x")
+        response.raw_headers.append((b"x-utf8", "é".encode()))
+        return response
+
+    @entry(no_auth=True)
+    async def get_redirect(self):
+        return None, 303, {"Location": "/", "X-Name": "é"}
+
+
+@pytest.mark.parametrize("via", [None, *VIAS])
+def test_headers_beyond_ascii_are_kept(via: Via | None):
+    app = Names()
+    with TestClient(app, via=via) as client:
+        response = client.get("/redirect")
+        raw = client.get("/raw")
+        assert client.cookies["a"] == "1"
+    assert (response.headers["x-name"], response.headers["x-plain"], response.text) == ("é%E9", "a%20b", "x")
+    assert [each.headers["x-name"] for each in response.history] == ["é"]
+    assert "x-coworks-encoded-headers" not in {**response.headers, **response.history[0].headers}
+    names = dict(raw.headers.raw)
+    assert (names[b"x-name"], names[b"x-utf8"]) == ("ü".encode("latin-1"), "é".encode())
+
+
+def test_the_app_of_the_client_is_the_service():
+    app = Names()
+    assert TestClient(app).app is app

@@ -167,8 +167,14 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 
-# A name and a value in a query string, or in a URL in a header.
-_PAIR = re.compile(r"([^?&;=\s]+)=([^&;\s]*)")
+# A name and a value in a query string, or in a URL in a header. Another pair may follow after `#` or `?`.
+_PAIR = re.compile(r"([^?&;#=\s]+)=((?:(?![?#][^?&;#=\s]+=)[^&;\s])*)")
+
+# User and password in a URL.
+_USERINFO = re.compile(r"(?<=://)[^/?#\s]+@")
+
+# A URL may contain an encoded URL, which may contain another one. Text that is encoded more often is masked.
+_MAX_ENCODINGS = 3
 
 
 def mask_secrets(event: Mapping[str, Any], token_key: str) -> dict[str, Any]:
@@ -183,8 +189,19 @@ def mask_secrets(event: Mapping[str, Any], token_key: str) -> dict[str, Any]:
             return {name: MASK if is_secret(name) and item is not None else mask(item) for name, item in value.items()}
         if isinstance(value, list):
             return [mask(item) for item in value]
-        if isinstance(value, str):
-            return _PAIR.sub(lambda pair: f"{pair[1]}={MASK}" if is_secret(pair[1]) else pair[0], value)
-        return value
+        return mask_text(value) if isinstance(value, str) else value
+
+    def mask_text(text: str, encodings: int = 0) -> str:
+        def mask_pair(pair: re.Match[str]) -> str:
+            name, value = pair.groups()
+            if is_secret(name):
+                return f"{name}={MASK}"
+            return f"{name}={mask_text(value, encodings + 1)}" if "%" in value else pair[0]
+
+        masked = _PAIR.sub(mask_pair, _USERINFO.sub(f"{MASK}@", text))
+        decoded = unquote(masked)
+        if decoded == masked:
+            return masked
+        return MASK if encodings == _MAX_ENCODINGS or mask_text(decoded, encodings + 1) != decoded else masked
 
     return {**mask(event)}

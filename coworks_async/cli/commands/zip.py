@@ -7,6 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
+from zipfile import is_zipfile
 
 import click
 
@@ -46,8 +47,11 @@ def zip_(project: Project, /, output: Path | None, list_members: bool, **options
     # The report must not contain what the service prints when it is imported.
     with redirect_stdout(sys.stderr):
         service, location, _ = load_service(project, local=False, resolve=False)
+    if output is None:
+        output = Path(f"{slug(service.name)}.zip")
+        _check_writable(output)
     content = create_archive_options(project, location, service, options)
-    archive = build_archive(content, output or Path(f"{slug(service.name)}.zip"))
+    archive = build_archive(content, output)
     click.echo("\n".join(_format_report(archive, content, list_members)))
 
 
@@ -86,6 +90,11 @@ def create_archive_options(
 
 def _check_writable(output: Path) -> None:
     """Fail before the build, which takes a while, if the archive cannot be written."""
+    if output.is_dir():
+        raise CommandError(f"The archive '{output}' cannot be written: it is a directory. Choose a file with -o.")
+    if output.is_file() and output.stat().st_size and not is_zipfile(output):
+        # It may be a source file of the service.
+        raise CommandError(f"The archive '{output}' would replace a file that is no zip file. Choose another with -o.")
     try:
         # Permission bits are not enough: even root cannot write to a read-only file system.
         with TemporaryFile(dir=output.parent):

@@ -17,6 +17,7 @@ from typing import Any
 
 from uv import find_uv_bin
 
+from coworks_async.deploy.archive.source_files import check_target
 from coworks_async.deploy.archive.staging import COWORKS, build_coworks_wheel
 from coworks_async.deploy.options import Architecture
 from coworks_async.exceptions import CommandError, DeployError
@@ -52,6 +53,8 @@ def find_requirements(directory: Path, top: Path) -> Path | None:
     The project's folder is searched first, then its parent folders up to `top`.
     """
     for folder in (directory, *(each for each in directory.parents if each.is_relative_to(top))):
+        for name in ("pyproject.toml", "uv.lock", "requirements.txt"):
+            check_target(folder / name)
         # A `pyproject.toml` may configure tools only.
         if "dependencies" in _read_toml(folder / "pyproject.toml").get("project", {}):
             lock = folder / "uv.lock"
@@ -67,7 +70,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise DeployError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
         raise DeployError(f"{path} cannot be read: {error}.") from error
 
 
@@ -211,16 +216,33 @@ _VERSION = r"(?:[=<>!~][^\s,`]+)?"
 # The first match counts: uv reports a wrong hash as a failed download, for example.
 _KNOWN_FAILURES = (
     (
-        rf"{_NAME}{_VERSION} was not found in the (?:package registry|cache|provided package locations)",
+        rf"{_NAME}{_VERSION} was not found in the (?:package registry|provided package locations)",
         "{name} is not in the package index.",
     ),
     (
-        rf"{_NAME}{_VERSION} has no (?:usable )?wheels",
+        rf"{_NAME}{_VERSION} was not found in the cache",
+        "{name} is not in uv's cache, and uv's network access is disabled (UV_OFFLINE). Enable it.",
+    ),
+    (
+        rf"{_NAME}{_VERSION} ha(?:s|ve) no (?:usable )?wheels",
         "{name} has no wheel for {platform}. Use another version, or provide it in a layer (--layer-provides {name}).",
     ),
     (rf"there is no version of {_NAME}(?P<version>[=<>!~][^\s,]+)", "{name} has no version {version}."),
+    # The project depends on it, or the user requires it. Other dependencies are shown with their version.
+    (
+        rf"only {_NAME}[=<>]\S+ is available and (?:you require|[\w.-]+ depends on) (?P=name)(?P<version>\S+),",
+        "{name} has no version {version}.",
+    ),
     (rf"Hash mismatch for `{_NAME}{_VERSION}`", "{name} does not match its pinned hash."),
     (r"lockfile at `uv.lock` needs to be updated", "it does not match pyproject.toml. Run 'uv lock'."),
+    (
+        r"error: Building source distributions is disabled",
+        "a requirement in 'dependencies' is invalid, or 'dynamic' lists dependencies. Correct the table [project].",
+    ),
+    (
+        rf"`{_NAME} @ .* cause: Git operation failed.* (?:cause:|stderr) (?:fatal: )?(?P<reason>.+)",
+        "cannot fetch {name} from its Git repository: {reason}.",
+    ),
     (r"Failed to (?:fetch|download).* cause: (?P<reason>.+)", "cannot reach the package index: {reason}."),
 )
 
@@ -235,7 +257,8 @@ def explain_failure(output: str, platform: str) -> str:
     text = " ".join(redact_credentials(output).split())
     for pattern, message in _KNOWN_FAILURES:
         if match := re.search(pattern, text):
-            return message.format(platform=platform, **match.groupdict())
+            found = {name: value.rstrip(".") for name, value in match.groupdict().items()}
+            return message.format(platform=platform, **found)
     words = text.partition("error: ")[2].partition(" hint: ")[0].replace(" cause: ", ": ").rstrip(" ^")
     words = words.removeprefix("No solution found when resolving dependencies: ")
     words = words if len(words) <= MAX_MESSAGE else f"{words[:MAX_MESSAGE]}…"
@@ -243,5 +266,8 @@ def explain_failure(output: str, platform: str) -> str:
 
 
 def redact_credentials(output: str) -> str:
-    """Replace the credentials in URLs."""
-    return re.sub(r"(?<=://)[^/\s@]+@", "****@", output)
+    """Replace the credentials in URLs: all up to the last `@`, since uv also prints URLs with an unescaped `@` or `/`.
+
+    The repository in `https://host/repository@revision` is replaced too.
+    """
+    return re.sub(r"(?<=://)[^\s/]\S*@", "****@", output)

@@ -225,6 +225,7 @@ class _ProjectWalk:
 
     def read_ignore_file(self, folder: Path, name: str) -> IgnoreFile:
         path, base = folder / name, folder.relative_to(self.root).as_posix()
+        check_target(path)
         if not path.is_file():
             return IgnoreFile(base, ())
         with file_errors(path):
@@ -242,6 +243,12 @@ def _is_cws_archive(path: Path) -> bool:
             return False
         with zipfile.ZipFile(path) as archive:
             return f"{ENTRY_MODULE}.py" in archive.namelist()
+
+
+def check_target(path: Path) -> None:
+    """Raise `DeployError` if the path is a link without a target, which would count as a missing file."""
+    if path.is_symlink() and not path.exists():
+        raise DeployError(f"The link {path} is broken: remove it, or create its target {os.readlink(path)}.")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`cws zip`: the archive and its report."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -99,6 +100,47 @@ def test_the_archive_has_the_services_name_and_the_report_excludes_what_the_serv
     assert (done.exit_code, done.stderr) == (0, "Imported.\n")
     assert done.stdout.startswith("my-orders-8482a2.zip: ")
     assert "module('orders').app.lambda_handler" in read_entry_module(project / "my-orders-8482a2.zip")
+
+
+@pytest.mark.usefixtures("service")
+def test_a_directory_with_the_name_of_the_archive_is_an_error_before_the_build(project: Path):
+    (project / "my-orders-8482a2.zip").mkdir()
+    done = run_zip("--ignore", "!")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == (
+        "Imported.\nError: The archive 'my-orders-8482a2.zip' cannot be written: it is a directory. "
+        "Choose a file with -o.\n"
+    )
+    assert list((project / "my-orders-8482a2.zip").iterdir()) == []
+
+
+def test_a_file_that_is_no_zip_file_is_not_replaced(service: Path, project: Path):
+    source = service.read_text()
+    done = run_zip("-o", "orders.py")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "Error: The archive 'orders.py' would replace a file that is no zip file. Choose another with -o.\n",
+    )
+    assert service.read_text() == source
+
+
+@pytest.mark.usefixtures("service")
+def test_an_empty_file_and_an_older_archive_are_replaced(project: Path):
+    (project / "x.zip").touch()
+    assert (run_zip("-o", "x.zip").exit_code, run_zip("-o", "x.zip").exit_code) == (0, 0)
+    assert read_entry_module(project / "x.zip")
+
+
+@pytest.mark.usefixtures("service")
+@pytest.mark.parametrize("arguments", [(), ("-o", "x.zip")])
+def test_an_unwritable_folder_is_an_error_before_the_build(
+    project: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+):
+    # Even root cannot write to it.
+    monkeypatch.chdir("/proc")
+    done = CliRunner().invoke(cws, ["-p", str(project), "-A", "orders", "zip", *arguments, "--ignore", "!", *LAYER])
+    assert done.exit_code == 2
+    assert re.search(r"Error: The archive '.*\.zip' cannot be written: No such file or directory\.\n$", done.stderr)
 
 
 @pytest.mark.usefixtures("service")

@@ -1,6 +1,7 @@
 """Installation of dependencies, and the errors of those that cannot be installed."""
 
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.deploy.wheels import index, make_wheel
 __all__ = ["index", "install", "project"]
 
 CHECKOUT = Path(__file__).parents[3]
+DYNAMIC = '[project]\nname = "orders"\nversion = "1"\ndependencies = ["six"]\ndynamic = ["dependencies"]\n'
 OWN = ("mangum", "msgspec", "python-multipart", "starlette")
 
 
@@ -67,10 +69,19 @@ def test_an_error_without_uv_contains_the_remedy(project: Path, install: Install
     )
 
 
-@pytest.mark.parametrize("tag", ["cp312-cp312-manylinux_2_34_aarch64", "cp313-cp313-manylinux_2_39_aarch64"])
-def test_a_dependency_without_a_wheel_for_the_platform_is_named(project: Path, index: Path, install: Install, tag: str):
-    make_wheel(index, "fast", tag=tag)
-    require(project, "fast")
+@pytest.mark.parametrize("line", ["fast", "fast>=1", "fast==1.0"])
+@pytest.mark.parametrize("tag", ["cp312-cp312-manylinux_2_34_aarch64", "cp313-cp313-manylinux_2_39_aarch64", None])
+def test_a_dependency_without_a_wheel_for_the_platform_is_named(
+    project: Path, index: Path, install: Install, tag: str | None, line: str
+):
+    if tag is not None:
+        make_wheel(index, "fast", tag=tag)
+    else:
+        # Only source distributions.
+        for version in ("1.0", "2.0"):
+            with tarfile.open(index / f"fast-{version}.tar.gz", "w:gz") as archive:
+                archive.add(__file__, f"fast-{version}/fast.py")
+    require(project, line)
     with pytest.raises(DeployError) as caught:
         install()
     assert str(caught.value) == (
@@ -78,7 +89,7 @@ def test_a_dependency_without_a_wheel_for_the_platform_is_named(project: Path, i
         "(--layer-provides fast)."
     )
     assert caught.value.log is not None
-    assert "no wheels" in caught.value.log.read_text()
+    assert "wheels" in caught.value.log.read_text()
 
 
 # The installed distributions.
@@ -231,6 +242,8 @@ def test_a_required_folder_is_built_each_time(project: Path, index: Path, instal
     [
         (["no-such-thing"], "no-such-thing is not in the package index."),
         (["a==9"], "a has no version ==9."),
+        (["a>=9"], "a has no version >=9."),
+        (["a>=9,<10"], "a has no version >=9,<10."),
         (["a==="], "Couldn't parse requirement in `requirements.txt` at position 0: Unexpected end of version "),
         (["./nowhere"], "Distribution not found at: file://"),
         (["a", "b"], "Because only a==1.0 is available and all versions of b depend on a>3, we can conclude "),
@@ -261,6 +274,56 @@ def test_a_network_error_is_one_line_without_the_credentials_of_urls(
     assert "s3cr3t" not in caught.value.log.read_text() + str(caught.value)
 
 
+@pytest.mark.parametrize("requirement", ["a>=9", "a==9"])
+def test_a_missing_version_in_a_pyproject_is_named(project: Path, index: Path, install: Install, requirement: str):
+    make_wheel(index, "a")
+    (project / "pyproject.toml").write_text(PROJECT.format(repr(requirement)))
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert str(caught.value) == f"pyproject.toml: a has no version {requirement[1:]}."
+
+
+@pytest.mark.usefixtures("index")
+@pytest.mark.parametrize("text", [PROJECT.format('"six ]"'), DYNAMIC])
+def test_an_invalid_requirement_in_a_pyproject_is_an_error(project: Path, install: Install, text: str):
+    (project / "pyproject.toml").write_text(text)
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert str(caught.value) == (
+        "pyproject.toml: a requirement in 'dependencies' is invalid, or 'dynamic' lists dependencies. "
+        "Correct the table [project]."
+    )
+
+
+def test_a_package_that_is_not_in_the_cache_of_an_offline_uv_is_named(
+    project: Path, tmp_path: Path, install: Install, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    require(project, "a")
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert str(caught.value) == (
+        "requirements.txt: a is not in uv's cache, and uv's network access is disabled (UV_OFFLINE). Enable it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("repository", "reason"),
+    [
+        ("https://127.0.0.1:9/x.git", "unable to access 'https://127.0.0.1:9/x.git/': "),
+        ("file:///nowhere/x.git@1f2e3d4c", "'/nowhere/x.git' does not appear to be a git repository"),
+    ],
+)
+def test_a_git_repository_that_cannot_be_fetched_is_named(
+    project: Path, install: Install, repository: str, reason: str
+):
+    require(project, f"x @ git+{repository}")
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert str(caught.value).startswith(f"requirements.txt: cannot fetch x from its Git repository: {reason}")
+
+
 def test_an_unknown_failure_is_reported_in_uvs_words_without_hints():
     output = "Using CPython\nerror: It broke\n  cause: badly\n         x===\n          ^^^\n\nhint: Mend it.\n"
     assert explain_failure(output, "Python 3.13 on arm64") == "It broke: badly x==="
@@ -275,8 +338,31 @@ def test_a_failure_without_a_message_has_one():
     assert explain_failure("", "Python 3.13 on arm64") == "uv failed without an error message."
 
 
-def test_credentials_in_urls_are_redacted():
-    assert redact_credentials("https://user:s3cr3t@host/a ssh://git@host") == "https://****@host/a ssh://****@host"
+@pytest.mark.parametrize("secret", ["s3cr3t", "p@s3cr3t", "p/s3cr3t", "p'\"`s3cr3t"])
+def test_credentials_in_urls_are_redacted_up_to_the_last_at_sign(secret: str):
+    output = f"error: `https://user:{secret}@host/a`\n  cause: ssh://git@host, https://host/b, file:///c@d"
+    assert redact_credentials(output) == (
+        "error: `https://****@host/a`\n  cause: ssh://****@host, https://host/b, file:///c@d"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "requests == https://user:p@s3cr3t@127.0.0.1/",
+        "--index-url https://user:p@s3cr3t@127.0.0.1:9x/simple",
+        "--index-url https://user:p/s3cr3t@127.0.0.1:9/simple",
+    ],
+)
+def test_credentials_in_an_invalid_url_are_redacted(project: Path, install: Install, line: str):
+    require(project, line)
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert caught.value.log is not None
+    log = caught.value.log.read_text()
+    assert "https://****@127.0.0.1" in str(caught.value)
+    assert "https://****@127.0.0.1" in log
+    assert "s3cr3t" not in str(caught.value) + log
 
 
 def test_source_distributions_are_found_in_wrapped_lines_too():

@@ -56,11 +56,28 @@ def test_requirements_are_searched_from_the_project_up_to_the_top_folder(project
     assert find_requirements(tech, project) == tech / "requirements.txt"
 
 
+@pytest.mark.parametrize("name", ["pyproject.toml", "uv.lock", "requirements.txt"])
+def test_a_broken_link_to_requirements_is_an_error(project: Path, name: str):
+    (project / "pyproject.toml").write_text(PROJECT.format(""))
+    (project / name).unlink(missing_ok=True)
+    (project / name).symlink_to("nowhere/list")
+    with pytest.raises(DeployError) as caught:
+        find_requirements(project, project)
+    assert str(caught.value) == (f"The link {project / name} is broken: remove it, or create its target nowhere/list.")
+
+
 @pytest.mark.parametrize("content", [b"[project", b"\xff"])
 def test_an_unreadable_pyproject_is_named(project: Path, content: bytes):
     (project / "pyproject.toml").write_bytes(content)
     with pytest.raises(DeployError, match=rf"^{project}/pyproject\.toml cannot be read: "):
         find_requirements(project, project)
+
+
+def test_a_pyproject_that_cannot_be_opened_is_named_once(project: Path):
+    (project / "pyproject.toml").mkdir()
+    with pytest.raises(DeployError) as caught:
+        find_requirements(project, project)
+    assert str(caught.value) == f"{project}/pyproject.toml cannot be read: Is a directory."
 
 
 def find_extras(project: Path) -> list[str]:

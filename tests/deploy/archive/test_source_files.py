@@ -190,6 +190,17 @@ def test_any_other_link_is_an_error_unless_it_is_ignored(tmp_path: Path, target:
     assert kept(tmp_path, ignore=["link"]) == ["deep/a.py"]
 
 
+@pytest.mark.parametrize("name", [".gitignore", ".cwsignore"])
+def test_a_broken_link_to_an_ignore_file_is_an_error(tmp_path: Path, name: str):
+    make_files(tmp_path, "deep/a.py")
+    (tmp_path / "deep" / name).symlink_to("../nowhere")
+    with pytest.raises(DeployError) as caught:
+        find_project_files(tmp_path)
+    assert str(caught.value) == (
+        f"The link {tmp_path / 'deep' / name} is broken: remove it, or create its target ../nowhere."
+    )
+
+
 def test_an_undecodable_file_name_is_an_error(tmp_path: Path):
     (tmp_path / os.fsdecode(b"\xff.txt")).touch()
     with pytest.raises(DeployError, match=r"^The file name '\\udcff.txt' is not valid UTF-8"):
