@@ -4,9 +4,9 @@ import errno
 import os
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -84,6 +84,14 @@ def on_interrupt(outcome: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         raise DeployError(f"Interrupted. {outcome}") from error
+
+
+def abort(*_: object) -> NoReturn:
+    """End the process at once, even while threads run. It can be used as a signal handler."""
+    # Not `sys.stderr`: the signal may have interrupted a write to it.
+    with suppress(OSError):
+        os.write(2, b"\nAborted!\n")
+    os._exit(1)
 
 
 def summarize(error: BaseException) -> str:
