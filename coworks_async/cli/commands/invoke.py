@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from click.exceptions import Exit
 
 from coworks_async.cli.app_loader import load_service
+from coworks_async.cli.errors import abort
 from coworks_async.cli.options import NonEmptyPath, UnsplitText
 from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import Project
@@ -81,9 +82,15 @@ def invoke(
     with redirect_stdout(sys.stderr):
         service, _, _ = load_service(project)
         configure_service_log(service)
-        with closing(service.lambda_handler):
-            gateway = Gateway(service, via)
-            result, response = _send_request(gateway, request) if request is not None else _send_event(gateway, payload)
+        try:
+            with closing(service.lambda_handler):
+                gateway = Gateway(service, via)
+                result, response = (
+                    _send_request(gateway, request) if request is not None else _send_event(gateway, payload)
+                )
+        except KeyboardInterrupt:
+            # Python itself would wait for the thread of a sync entry.
+            abort()
     if response is None or raw:
         click.echo(json.dumps(result, indent=2))
     else:
