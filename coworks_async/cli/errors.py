@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -79,11 +80,15 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
 
 @contextmanager
 def on_interrupt(outcome: str) -> Iterator[None]:
-    """Report what was and was not done if Ctrl-C interrupts the block. Also a decorator."""
+    """Report what was and was not done if Ctrl-C or SIGTERM interrupts the block. Also a decorator."""
+    # By default SIGTERM ends the process before temporary files are deleted.
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt as error:
         raise DeployError(f"Interrupted. {outcome}") from error
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def abort(*_: object) -> NoReturn:
