@@ -137,7 +137,19 @@ class CommandGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         with one_line_errors(debug=ctx.params.get("debug", False)):
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except click.NoSuchOption as error:
+                self._explain_global_option(ctx, error)
+                raise
+
+    def _explain_global_option(self, ctx: click.Context, error: click.NoSuchOption) -> None:
+        """Raise `CommandError` if an option of this group is used after the name of a command."""
+        if any(error.option_name in parameter.opts for parameter in self.params):
+            name, command = error.option_name, ctx.invoked_subcommand
+            raise CommandError(
+                f"No such option {name!r} of {command!r}. Options of cws precede it: 'cws {name} ... {command}'."
+            ) from error
 
     def _list_short_help(self, ctx: click.Context, width: int = 80) -> list[tuple[str, str]]:
         rows = []

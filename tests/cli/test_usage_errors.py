@@ -116,6 +116,8 @@ CASES = [
     ("routes --openapi nothere/x", "'nothere/x'"),
     ("routes --json --openapi x", "--openapi"),
     ("run more", "(more)"),
+    ("run -A shop", "No such option '-A' of 'run'. Options of cws precede it: 'cws -A ... run'."),
+    ("run --nothere", "No such option '--nothere'."),
     ("run --port abc", "--port"),
     ("run --port 65536", "--port"),
     ("run --workers none", "--workers"),
