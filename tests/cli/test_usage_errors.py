@@ -86,6 +86,7 @@ CASES = [
     ("invoke GET / -H lonely", "'lonely'"),
     ("invoke GET / -d @nothere", "'nothere'"),
     ("invoke GET / -d @folder", "'folder'"),
+    ("invoke GET / -d @", "-d: expected the name of a file after '@'"),
     ("invoke GET / --via pigeon", "--via"),
     ("invoke GET / --event text", "--event"),
     ("invoke --event nothere", "--event"),

@@ -157,8 +157,14 @@ def _create_request(
         path=quote(path, safe=_PATH_SAFE),
         query="&".join(filter(None, [typed_query, *pairs])),
         headers=tuple(headers),
-        body=_read(body[1:]) if body.startswith("@") else body.encode(),
+        body=_read_body(body[1:]) if body.startswith("@") else body.encode(),
     )
+
+
+def _read_body(name: str) -> bytes:
+    if not name:
+        raise CommandError("-d: expected the name of a file after '@', or '@-' for the standard input.")
+    return _read(name)
 
 
 def _parse_header(text: str) -> tuple[str, str]:
