@@ -147,6 +147,7 @@ def _create_request(
         raise CommandError(f"Invalid path {path!r}. It must start with '/'.")
     if len(data) > 1:
         raise CommandError(f"-d can be given only once, not {len(data)} times.")
+    _check_encoding(path, typed_query, query, header, data)
     pairs = [f"{quote_plus(name)}={quote_plus(value)}" for name, value in (_split("-q", text, "=") for text in query)]
     headers = [_parse_header(text) for text in header]
     if not any(name.lower() == "host" for name, _ in headers):
@@ -159,6 +160,25 @@ def _create_request(
         headers=tuple(headers),
         body=_read_body(body[1:]) if body.startswith("@") else body.encode(),
     )
+
+
+def _check_encoding(
+    path: str, typed_query: str, query: Sequence[str], header: Sequence[str], data: Sequence[str]
+) -> None:
+    """Reject bytes that are not UTF-8. Python represents them by characters that cannot be encoded."""
+    texts = {
+        "The path": (path, "Percent-encode other bytes, as in '/%FF'."),
+        "The query": (typed_query + "".join(query), "Percent-encode other bytes in the path, as in '/?name=%FF'."),
+        "-H": ("".join(header), "Remove the other bytes."),
+        # The name of a file may contain any bytes.
+        "-d": ("".join(text for text in data if not text.startswith("@")), "Read other bytes from a file: '@file'."),
+    }
+    for name, (text, remedy) in texts.items():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            # The value is not shown: it may be a token.
+            raise CommandError(f"{name} is not valid UTF-8. {remedy}") from error
 
 
 def _read_body(name: str) -> bytes:
