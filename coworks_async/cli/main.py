@@ -5,6 +5,7 @@
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -127,6 +128,20 @@ class CommandGroup(click.Group):
         if show_help:
             raise NoArgsIsHelpError(ctx)
         return rest
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        # None if they are closed, as by `>&-`. Python's `print` then does nothing, but other code fails.
+        if sys.stdout is None:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        if sys.stderr is None:
+            sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        try:
+            Path.cwd()
+        except FileNotFoundError:
+            # Here, because the completion of a command line needs it too.
+            click.echo("Error: The current folder has been deleted. Change to another one.", err=True)
+            sys.exit(2)
+        return super().main(*args, **extra)
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any

@@ -86,7 +86,12 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # It exits if the lifespan fails.
         await super().startup(sockets=sockets)
-        click.echo(self.banner)
+        try:
+            click.echo(self.banner)
+        except OSError:
+            # The standard output cannot be written. Without this, the lifespan is cancelled and logs that.
+            await self.shutdown(sockets)
+            raise
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Handle a signal. The first one stops the server, a second one may end the process.
@@ -113,7 +118,12 @@ class Workers(Multiprocess):
     def keep_subprocess_alive(self) -> None:
         super().keep_subprocess_alive()
         if self.banner and not self.should_exit.is_set() and any(process.is_ready() for process in self.processes):
-            click.echo(self.banner)
+            try:
+                click.echo(self.banner)
+            except OSError:
+                # The standard output cannot be written. Without this, this process would wait for the others.
+                self.terminate_all()
+                raise
             self.banner = ""
 
     def stop(self, sig: int, frame: FrameType | None) -> None:

@@ -221,6 +221,9 @@ def _read_event(context: click.Context, path: Path) -> Any:
 
 def _read(name: str) -> bytes:
     if name == "-":
+        # None if it is closed, as by `<&-`.
+        if sys.stdin is None:
+            raise CommandError("Cannot read the standard input: it is closed.")
         return sys.stdin.buffer.read()
     try:
         return Path(name).read_bytes()
