@@ -31,7 +31,12 @@ def _report_missing() -> None:
 main: Callable[[], object] = _report_missing
 
 if not _MISSING:
-    from coworks_async.cli.main import cws
+    try:
+        from coworks_async.cli.main import cws
+    except KeyboardInterrupt:
+        # As click ends a command.
+        sys.stderr.write("\nAborted!\n")
+        sys.exit(1)
 
     # Assigned after the import, which binds the submodule `main` to this name.
     main = cws

@@ -157,7 +157,8 @@ def load_command(name: str, setting: "Setting", directory: Path, replaced: click
 def _locate_file(spec: str, target: str, attribute: str | None, directory: Path) -> AppLocation:
     file = next((path for base in (Path.cwd(), directory) if (path := base / target).is_file()), None)
     if file is None or file.suffix != ".py":
-        raise CommandError(f"App {spec!r}: no such Python file in {Path.cwd()} or {directory}.")
+        folders = " or ".join(dict.fromkeys(map(str, (Path.cwd(), directory))))
+        raise CommandError(f"App {spec!r}: no such Python file in {folders}.")
     file = file.resolve()
     names = [] if file.name == "__init__.py" else [file.stem]
     root = file.parent

@@ -156,7 +156,12 @@ def _parse(text: str, file: str) -> ConfigFile:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
-        problem = "expected spaces, found a tab" if "'\\t'" in str(error.problem) else error.problem
+        problem = str(error.problem)
+        if "'\\t'" in problem:
+            problem = "expected spaces, found a tab"
+        elif problem.startswith("but "):
+            # The second half of a sentence.
+            problem = f"{error.context} {problem}"
         raise SourceLocation(file, line).error(f"Invalid YAML: {problem}.") from error
     except yaml.YAMLError as error:
         # An invalid character; this error has no line.

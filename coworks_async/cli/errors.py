@@ -2,11 +2,13 @@
 
 import errno
 import os
+import signal
+import sys
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -16,6 +18,17 @@ from coworks_async.exceptions import CommandError, DeployError
 
 LOCATIONS = "coworks_async.locations"
 """Key in a context's `meta`: the location in the config file of each parameter's value, by parameter name."""
+
+# Errors of files, which are not bugs. A missing file may be one.
+_ENVIRONMENT_ERRORS = (
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EISDIR,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+)
 
 _BUG_REPORT = (
     "Unless the traceback ends in your own code, this is a bug in CoWorks Async. Please report it with the traceback "
@@ -73,17 +86,32 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             # The reader of a pipe has exited, as in `cws routes | head`. Click exits silently.
             raise
+        if isinstance(error, OSError) and error.errno in _ENVIRONMENT_ERRORS:
+            _discard_output()
+            raise OneLineError(_format_os_error(error), show_traceback=debug) from error
         message = f"{summarize(error).removesuffix('.')}. {_BUG_REPORT}"
         raise OneLineError(message, show_traceback=True) from error
 
 
 @contextmanager
 def on_interrupt(outcome: str) -> Iterator[None]:
-    """Report what was and was not done if Ctrl-C interrupts the block. Also a decorator."""
+    """Report what was and was not done if Ctrl-C or SIGTERM interrupts the block. Also a decorator."""
+    # By default SIGTERM ends the process before temporary files are deleted.
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt as error:
         raise DeployError(f"Interrupted. {outcome}") from error
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def abort(*_: object) -> NoReturn:
+    """End the process at once, even while threads run. It can be used as a signal handler."""
+    # Not `sys.stderr`: the signal may have interrupted a write to it.
+    with suppress(OSError):
+        os.write(2, b"\nAborted!\n")
+    os._exit(1)
 
 
 def summarize(error: BaseException) -> str:
@@ -111,6 +139,20 @@ def list_envvars(parameter: click.Parameter) -> list[str]:
 def find_envvar(parameter: click.Parameter) -> str | None:
     """Return the environment variable that sets a parameter, if any. Empty variables do not count."""
     return next((name for name in list_envvars(parameter) if os.environ.get(name)), None)
+
+
+def _format_os_error(error: OSError) -> str:
+    # An error of a write has no file name.
+    problem = "Cannot read or write" if error.filename is None else f"Cannot access {str(error.filename)!r}"
+    return f"{problem}: {error.strerror}."
+
+
+def _discard_output() -> None:
+    """Redirect the standard output if it cannot be written: Python would report that again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _format_source(error: click.UsageError) -> str:

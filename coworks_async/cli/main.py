@@ -5,6 +5,7 @@
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -128,6 +129,20 @@ class CommandGroup(click.Group):
             raise NoArgsIsHelpError(ctx)
         return rest
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        # None if they are closed, as by `>&-`. Python's `print` then does nothing, but other code fails.
+        if sys.stdout is None:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        if sys.stderr is None:
+            sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        try:
+            Path.cwd()
+        except FileNotFoundError:
+            # Here, because the completion of a command line needs it too.
+            click.echo("Error: The current folder has been deleted. Change to another one.", err=True)
+            sys.exit(2)
+        return super().main(*args, **extra)
+
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
@@ -137,7 +152,19 @@ class CommandGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         with one_line_errors(debug=ctx.params.get("debug", False)):
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except click.NoSuchOption as error:
+                self._explain_global_option(ctx, error)
+                raise
+
+    def _explain_global_option(self, ctx: click.Context, error: click.NoSuchOption) -> None:
+        """Raise `CommandError` if an option of this group is used after the name of a command."""
+        if any(error.option_name in parameter.opts for parameter in self.params):
+            name, command = error.option_name, ctx.invoked_subcommand
+            raise CommandError(
+                f"No such option {name!r} of {command!r}. Options of cws precede it: 'cws {name} ... {command}'."
+            ) from error
 
     def _list_short_help(self, ctx: click.Context, width: int = 80) -> list[tuple[str, str]]:
         rows = []

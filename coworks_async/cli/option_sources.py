@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from coworks_async.cli.errors import find_envvar, format_unknown_name, list_envvars
+from coworks_async.cli.options import FLAG
 from coworks_async.exceptions import CommandError
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def bind_envvars(command: click.Command, name: str) -> click.Command:
     for option in _get_options(bound):
         variable = "_".join((PREFIX, name, _get_keys(option)[0])).replace("-", "_").upper()
         option.envvar = [variable, *list_envvars(option)]
+        if option.is_bool_flag:
+            option.type = FLAG
     return bound
 
 

@@ -55,6 +55,19 @@ class UnsplitText(_ParamType):
         return [rv]
 
 
+class Flag(click.types.BoolParamType):
+    """The value of a flag in a variable, with a message that does not list all accepted spellings."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither true nor false.", param, ctx)
+
+
+FLAG = Flag()
+
+
 class IntRange(_ParamType):
     """An integer from `minimum` to `maximum`, with one message for everything else; click's has two."""
 

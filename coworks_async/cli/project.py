@@ -93,7 +93,8 @@ def get_config_name(name: str, suffix: str) -> str:
 def find_config_file(project: Project, name: str, *, required: bool) -> Path | None:
     path = project.find_file(name)
     if path is None and required:
-        raise CommandError(f"Config file {name!r} not found in {project.directory} or {Path.cwd()}.")
+        folders = " or ".join(dict.fromkeys(map(str, (project.directory, Path.cwd()))))
+        raise CommandError(f"Config file {name!r} not found in {folders}.")
     return path
 
 

@@ -3,6 +3,7 @@
 import errno
 import logging
 import logging.config
+import multiprocessing
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 import threading
 from multiprocessing import resource_tracker
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -18,6 +20,7 @@ from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from coworks_async.cli.app_loader import AppLocation, load_app, locate_app, require_service
+from coworks_async.cli.errors import abort
 from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import APP_VARIABLE, DIRECTORY_VARIABLE
 from coworks_async.exceptions import CommandError
@@ -83,7 +86,26 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # It exits if the lifespan fails.
         await super().startup(sockets=sockets)
-        click.echo(self.banner)
+        try:
+            click.echo(self.banner)
+        except OSError:
+            # The standard output cannot be written. Without this, the lifespan is cancelled and logs that.
+            await self.shutdown(sockets)
+            raise
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Handle a signal. The first one stops the server, a second one may end the process.
+
+        Uvicorn would cancel the requests, which logs tracebacks, and wait for the lifespan to start and for threads.
+        """
+        # A supervisor aborts its child process itself, and sends it a SIGTERM after the user's Ctrl-C.
+        if self.should_exit and not self.config.reload and (sig == signal.SIGINT or not self.started):
+            abort()
+        super().handle_exit(sig, frame)
+
+    def request_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Handle a signal before uvicorn does, and those that it raises again at the end."""
+        self.should_exit = True
 
 
 class Workers(Multiprocess):
@@ -96,14 +118,31 @@ class Workers(Multiprocess):
     def keep_subprocess_alive(self) -> None:
         super().keep_subprocess_alive()
         if self.banner and not self.should_exit.is_set() and any(process.is_ready() for process in self.processes):
-            click.echo(self.banner)
+            try:
+                click.echo(self.banner)
+            except OSError:
+                # The standard output cannot be written. Without this, this process would wait for the others.
+                self.terminate_all()
+                raise
             self.banner = ""
+
+    def stop(self, sig: int, frame: FrameType | None) -> None:
+        """Handle SIGTERM. The banner is empty once it is printed."""
+        _stop_supervisor(self.should_exit, can_abort=bool(self.banner))
+
+
+class Reloader(ChangeReload):  # type: ignore[misc, valid-type]  # a variable: one of two classes
+    """A supervisor of one server process that is restarted after a change."""
+
+    def signal_handler(self, sig: int, frame: FrameType | None) -> None:
+        # This process does not know whether the service has started.
+        _stop_supervisor(self.should_exit, can_abort=True)
 
 
 def serve(
     app: "ASGIApp", location: AppLocation, listener: socket.socket, banner: str, *, reload: bool, workers: int
 ) -> None:
-    """Serve an app until Ctrl-C or SIGTERM, then finish the requests in flight.
+    """Serve an app until Ctrl-C or SIGTERM, then finish the requests in flight. A second Ctrl-C ends the process.
 
     With `reload` or several workers, child processes import the app from its location. The banner is printed when the
     app is ready; with `reload`, after each start. If the lifespan fails to start, the process exits with uvicorn's
@@ -116,8 +155,7 @@ def serve(
     # `interface` is set because uvicorn takes a plain `__call__` that returns a coroutine for ASGI 2.
     server = Server(uvicorn.Config(lambda: app, factory=True, interface="asgi3", log_config=None), banner)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # At the end uvicorn raises the signal again for the previous handler: this one, which then has no effect.
-        signal.signal(number, server.handle_exit)
+        signal.signal(number, server.request_exit)
     server.run(sockets=[listener])
 
 
@@ -141,7 +179,7 @@ def create_child_app() -> "ASGIApp":
 def _serve_with_reload(location: AppLocation, listener: socket.socket, banner: str) -> None:
     watched = [str(folder) for folder in location.import_path]
     config = _create_child_config(location, reload=True, reload_dirs=watched)
-    supervisor = ChangeReload(config, target=Server(config, banner).run, sockets=[listener])
+    supervisor = Reloader(config, target=Server(config, banner).run, sockets=[listener])
     signal.signal(signal.SIGTERM, supervisor.signal_handler)
     _stop_on_ctrl_c(supervisor.should_exit)
     supervisor.run()
@@ -149,6 +187,7 @@ def _serve_with_reload(location: AppLocation, listener: socket.socket, banner: s
 
 def _serve_with_workers(location: AppLocation, listener: socket.socket, banner: str, workers: int) -> None:
     supervisor = Workers(_create_child_config(location, workers=workers), [listener], banner)
+    signal.signal(signal.SIGTERM, supervisor.stop)
     _stop_on_ctrl_c(supervisor.should_exit)
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
@@ -168,10 +207,20 @@ def _stop_on_ctrl_c(should_exit: threading.Event) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
     def wait() -> None:
-        signal.sigwait({signal.SIGINT})
-        should_exit.set()
+        while True:
+            signal.sigwait({signal.SIGINT})
+            _stop_supervisor(should_exit, can_abort=True)
 
     threading.Thread(target=wait, name="ctrl-c", daemon=True).start()
+
+
+def _stop_supervisor(should_exit: threading.Event, *, can_abort: bool) -> None:
+    """Stop a supervisor. If it is stopping already and `can_abort` is true, kill its child processes and exit."""
+    if should_exit.is_set() and can_abort:
+        for process in multiprocessing.active_children():
+            process.kill()
+        abort()
+    should_exit.set()
 
 
 def _create_child_config(location: AppLocation, **options: Any) -> uvicorn.Config:

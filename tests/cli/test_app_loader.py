@@ -135,6 +135,11 @@ def test_an_invalid_spec(spec: str, message: str, project: Path) -> None:
     assert message in error
 
 
+def test_the_error_of_a_missing_file_names_a_folder_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    assert get_error("absent.py", project) == f"App 'absent.py': no such Python file in {project}."
+
+
 def test_a_missing_module(project: Path) -> None:
     message = get_error("absent_module:app", project)
     assert "'absent_module'" in message

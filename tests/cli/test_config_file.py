@@ -109,7 +109,10 @@ def test_a_class_adds_a_command_in_the_stages_that_name_it(write: Write) -> None
         ("commands:\n  run:\n\thost: a\n", "3: Invalid YAML: expected spaces, found a tab."),
         ("commands: {\n", "2: Invalid YAML: expected the node content, but found '<stream end>'."),
         ("commands: *run\n", "1: Invalid YAML: found undefined alias 'run'."),
-        ("commands:\n---\nversion: 3\n", "2: Invalid YAML: but found another document."),
+        (
+            "commands:\n---\nversion: 3\n",
+            "2: Invalid YAML: expected a single document in the stream but found another document.",
+        ),
         ("commands: {<<: 3}\n", "1: Invalid YAML: expected a mapping or list of mappings for merging, but found"),
         ("version: 2\n", "1: Unsupported version '2'. Expected 3."),
         ("\nversion: [3]\n", "2: Unsupported version. Expected 3."),

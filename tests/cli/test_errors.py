@@ -36,6 +36,8 @@ def run(error: BaseException, *, debug: bool = False) -> Result:
         (click.Abort(), 1, "Aborted!\n"),
         (Exit(3), 3, ""),
         (SystemExit(4), 4, ""),
+        (OSError(errno.EACCES, "No access", "a.txt"), 1, "Error: Cannot access 'a.txt': No access.\n"),
+        (OSError(errno.ENOSPC, "Disk full"), 1, "Error: Cannot read or write: Disk full.\n"),
         (OSError(errno.EPIPE, "Broken pipe"), 1, ""),
     ],
 )
@@ -57,7 +59,7 @@ def test_debug_shows_the_traceback_before_the_error(error: Exception) -> None:
     [
         (ValueError("wrong.\nMore"), "ValueError: wrong"),
         (KeyError(), "KeyError"),
-        (OSError(13, "no"), "PermissionError"),
+        (OSError(errno.ENOENT, "no"), "FileNotFoundError"),
     ],
 )
 def test_an_unexpected_error_shows_its_traceback_and_how_to_report_it(error: Exception, summary: str) -> None:

@@ -113,7 +113,7 @@ def test_the_help_lists_lazy_commands() -> None:
         (["-s", "../v1", "run"], "Invalid stage '../v1'. Use letters, digits, '-' and '_'."),
         (["-s", "", "run"], "Invalid stage ''. Use letters, digits, '-' and '_'."),
         (["-s", "a b", "--help"], "Invalid stage 'a b'. Use letters, digits, '-' and '_'."),
-        (["run", "-s", "v1"], "No such option '-s'."),
+        (["run", "-s", "v1"], "No such option '-s' of 'run'. Options of cws precede it: 'cws -s ... run'."),
         (["-A"], "Option '-A' requires an argument."),
         (["-s"], "Option '-s' requires an argument."),
         (["--debug=yes", "run"], "Option '--debug' does not take a value."),

@@ -40,3 +40,23 @@ def test_yaml_is_imported_if_there_is_a_config_file(project: Path) -> None:
     loaded = list_modules(HELP, project)
     assert "yaml" in loaded
     assert "dotenv" not in loaded
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "coworks_async.cli.options":
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Finder())
+from coworks_async.cli import main
+main()
+"""
+
+
+def test_ctrl_c_during_the_imports_ends_the_command_without_a_traceback(project: Path) -> None:
+    run = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=project, capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", "\nAborted!\n")

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from coworks_async.cli.config_file import read_config_file
+from coworks_async.cli.main import cws
 from coworks_async.cli.option_sources import (
     EffectiveOption,
     bind_envvars,
@@ -211,3 +212,15 @@ def test_each_option_is_resolved_with_its_source(write: Write, monkeypatch: pyte
         "pin": EffectiveOption("(hidden)", "commands", "project.cws.yml:2"),
         "x": EffectiveOption("common", "commands", "project.cws.yml:2"),
     }
+
+
+def test_an_invalid_value_of_a_flag_is_a_short_error() -> None:
+    result = CliRunner(env={"CWS_RUN_RELOAD": "maybe"}).invoke(cws, ["run"])
+    line = "Error: CWS_RUN_RELOAD: Invalid value for '--reload': 'maybe' is neither true nor false.\n"
+    assert (result.exit_code, result.stderr) == (2, line)
+
+
+@pytest.mark.parametrize("value", ["1", "true", "yes", "on"])
+def test_a_variable_can_set_a_flag(value: str) -> None:
+    result = CliRunner(env={"CWS_RUN_RELOAD": value}).invoke(cws, ["run", "--workers", "2"])
+    assert (result.exit_code, result.stderr) == (2, "Error: --reload cannot be combined with --workers.\n")

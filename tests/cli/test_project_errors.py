@@ -83,3 +83,8 @@ def test_an_error_in_the_service_module_is_repeated_in_the_last_line():
     assert result.exit_code == 2
     expected = "Error: Cannot import 'broken': ModuleNotFoundError: No module named 'nothing_of_the_kind'"
     assert result.stderr.splitlines()[-1] == expected
+
+
+def test_the_error_of_a_missing_config_file_names_a_folder_once(project: Path) -> None:
+    line = get_error_line(["-c", "absent", "run"], 2)
+    assert line.strip() == f"Error: Config file 'absent.cws.yml' not found in {project}."

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from click.exceptions import Exit
 
 from coworks_async.cli.app_loader import load_service
+from coworks_async.cli.errors import abort
 from coworks_async.cli.options import NonEmptyPath, UnsplitText
 from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import Project
@@ -81,9 +82,15 @@ def invoke(
     with redirect_stdout(sys.stderr):
         service, _, _ = load_service(project)
         configure_service_log(service)
-        with closing(service.lambda_handler):
-            gateway = Gateway(service, via)
-            result, response = _send_request(gateway, request) if request is not None else _send_event(gateway, payload)
+        try:
+            with closing(service.lambda_handler):
+                gateway = Gateway(service, via)
+                result, response = (
+                    _send_request(gateway, request) if request is not None else _send_event(gateway, payload)
+                )
+        except KeyboardInterrupt:
+            # Python itself would wait for the thread of a sync entry.
+            abort()
     if response is None or raw:
         click.echo(json.dumps(result, indent=2))
     else:
@@ -140,6 +147,7 @@ def _create_request(
         raise CommandError(f"Invalid path {path!r}. It must start with '/'.")
     if len(data) > 1:
         raise CommandError(f"-d can be given only once, not {len(data)} times.")
+    _check_encoding(path, typed_query, query, header, data)
     pairs = [f"{quote_plus(name)}={quote_plus(value)}" for name, value in (_split("-q", text, "=") for text in query)]
     headers = [_parse_header(text) for text in header]
     if not any(name.lower() == "host" for name, _ in headers):
@@ -150,8 +158,33 @@ def _create_request(
         path=quote(path, safe=_PATH_SAFE),
         query="&".join(filter(None, [typed_query, *pairs])),
         headers=tuple(headers),
-        body=_read(body[1:]) if body.startswith("@") else body.encode(),
+        body=_read_body(body[1:]) if body.startswith("@") else body.encode(),
     )
+
+
+def _check_encoding(
+    path: str, typed_query: str, query: Sequence[str], header: Sequence[str], data: Sequence[str]
+) -> None:
+    """Reject bytes that are not UTF-8. Python represents them by characters that cannot be encoded."""
+    texts = {
+        "The path": (path, "Percent-encode other bytes, as in '/%FF'."),
+        "The query": (typed_query + "".join(query), "Percent-encode other bytes in the path, as in '/?name=%FF'."),
+        "-H": ("".join(header), "Remove the other bytes."),
+        # The name of a file may contain any bytes.
+        "-d": ("".join(text for text in data if not text.startswith("@")), "Read other bytes from a file: '@file'."),
+    }
+    for name, (text, remedy) in texts.items():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            # The value is not shown: it may be a token.
+            raise CommandError(f"{name} is not valid UTF-8. {remedy}") from error
+
+
+def _read_body(name: str) -> bytes:
+    if not name:
+        raise CommandError("-d: expected the name of a file after '@', or '@-' for the standard input.")
+    return _read(name)
 
 
 def _parse_header(text: str) -> tuple[str, str]:
@@ -188,6 +221,9 @@ def _read_event(context: click.Context, path: Path) -> Any:
 
 def _read(name: str) -> bytes:
     if name == "-":
+        # None if it is closed, as by `<&-`.
+        if sys.stdin is None:
+            raise CommandError("Cannot read the standard input: it is closed.")
         return sys.stdin.buffer.read()
     try:
         return Path(name).read_bytes()

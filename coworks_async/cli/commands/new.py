@@ -39,7 +39,7 @@ def new(name: str | None, template: str | None, force: bool) -> None:
 
     On a terminal, prompt for what is omitted. Otherwise NAME defaults to the current directory, which must be empty.
     """
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    if sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():
         name = name if name is not None else click.prompt("Directory of the project", default=".")
         template = template or click.prompt("Template", type=click.Choice(TEMPLATES), default=DEFAULT_TEMPLATE)
     if name == "":

@@ -6,6 +6,7 @@ import code
 import inspect
 import logging
 import platform
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -20,7 +21,7 @@ from coworks_async.aws.runtime import LifespanRunner, has_running_loop
 from coworks_async.cli.app_loader import load_project_app, user_code
 from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import Project
-from coworks_async.exceptions import StartupError
+from coworks_async.exceptions import CommandError, StartupError
 from coworks_async.types import ASGIApp, Receive, Scope, Send
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -36,6 +37,8 @@ def shell(project: Project, plain: bool) -> None:
     Call entries with `await app.get()` or send requests with `client.get("/")`. The prompt is IPython if that is
     installed. The service's lifespan runs until you exit.
     """
+    if sys.stdin is None:
+        raise CommandError("cws shell needs the standard input, which is closed.")
     app, location, stage = load_project_app(project)
     configure_service_log(app)
     # The user sees the responses.
