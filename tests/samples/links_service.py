@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,8 +13,8 @@ import pytest
 from coworks_async import TechMicroService
 from tests.cli.processes import until
 from tests.clients import on_a_socket
+from tests.samples.projects import LINKS
 
-LINKS = Path(__file__).parents[2] / "samples" / "links"
 TECH = LINKS / "tech"
 
 Headers = dict[str, str]

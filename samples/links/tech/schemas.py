@@ -5,7 +5,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 Code = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,40}$")]
-Url = Annotated[str, Meta(pattern="^https?://", max_length=2000)]
+# A host without user name, so that a link cannot pretend to lead to another host.
+Url = Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#]\S*)?$", max_length=2000)]
 
 
 class NewLink(Struct):
