@@ -14,8 +14,8 @@ VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST := pytest -n $(WORKERS) $(ARGS)
-# Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver.
-TOOLS := chromium chromedriver curl fish git make wrk zsh
+# Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver and initdb.
+TOOLS := chromium chromedriver curl fish git initdb make wrk zsh
 
 .PHONY: help run emulator test test-all check lint coverage parity format bench dist screenshots clean tools
 .DEFAULT_GOAL := help
@@ -81,13 +81,15 @@ clean: ## remove environments, caches and builds
 	find benchmarks coworks_async samples tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 tools: ## install the programs that end-to-end tests start
-	@missing=; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@# Debian installs the programs of a PostgreSQL server outside of PATH.
+	@for folder in /usr/lib/postgresql/*/bin; do PATH="$$PATH:$$folder"; done; \
+	missing=; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	[ -z "$$missing" ] && exit 0; \
 	command -v apt-get >/dev/null || { echo "Missing:$$missing. Install them, then run this again." >&2; exit 1; }; \
-	missing=$$(echo "$$missing" | sed s/chromedriver/chromium-driver/); \
+	missing=$$(echo "$$missing" | sed 's/chromedriver/chromium-driver/; s/initdb/postgresql/'); \
 	echo "Installing with apt-get:$$missing"; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	$$sudo apt-get update -qq && $$sudo apt-get install -qq --yes --no-install-recommends $$missing
+	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $$missing
 
 # A stamp file records the last install; the next command installs again only if pyproject.toml is newer.
 $(VENV)/.run: pyproject.toml | $(BIN)/python

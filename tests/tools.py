@@ -5,9 +5,11 @@ out.
 """
 
 import errno
+import os
 import random
 import shutil
 import socket
+from glob import glob
 
 import pytest
 
@@ -22,7 +24,9 @@ PORTS = range(20_000, 30_000)
 
 def find_tool(name: str) -> str:
     """Return the path of a program; fail the test if it is not installed."""
-    path = shutil.which(name)
+    # Debian installs the programs of a PostgreSQL server outside of PATH.
+    folders = [*os.get_exec_path(), *glob("/usr/lib/postgresql/*/bin")]
+    path = shutil.which(name, path=os.pathsep.join(folders))
     if path is None:
         pytest.fail(f"{name} is not on PATH; run `make tools`", pytrace=False)
     return path

@@ -9,6 +9,7 @@ from coworks_async.cli.commands.new import new
 from tests.cli.processes import run_cws
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "docs"
+LINKS = SAMPLES.with_name("links")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,27 @@
+"""The command `cws migrate`."""
+
+import asyncio
+
+import click
+
+from coworks_async.cli.project import Project, load_environment
+from database import Base, create_engine, create_tables
+
+
+@click.command()
+@click.pass_obj
+def migrate(project: Project) -> None:
+    """Create the tables that the database does not have."""
+    load_environment(project)
+    url = asyncio.run(run_migration())
+    click.echo(f"{url}: {', '.join(sorted(Base.metadata.tables))} exist.")
+
+
+async def run_migration() -> str:
+    """Create the tables and return the URL of the database, without its password."""
+    engine = create_engine()
+    try:
+        await create_tables(engine)
+        return engine.url.render_as_string(hide_password=True)
+    finally:
+        await engine.dispose()
