@@ -108,7 +108,24 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-class Workers(Multiprocess):
+class Abortable:
+    """Part of a supervisor that kills its child processes at a second signal."""
+
+    should_exit: threading.Event
+    aborted = False
+
+    def stop(self, *, can_abort: bool) -> None:
+        """Stop the child processes. If they are stopping already and `can_abort` is true, kill them and exit."""
+        if self.should_exit.is_set() and can_abort:
+            # Set first: the main thread may notice that they have ended before this one exits.
+            self.aborted = True
+            for process in multiprocessing.active_children():
+                process.kill()
+            abort()
+        self.should_exit.set()
+
+
+class Workers(Abortable, Multiprocess):
     """A supervisor of several server processes that prints a banner when the first one is ready."""
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], banner: str) -> None:
@@ -126,17 +143,17 @@ class Workers(Multiprocess):
                 raise
             self.banner = ""
 
-    def stop(self, sig: int, frame: FrameType | None) -> None:
-        """Handle SIGTERM. The banner is empty once it is printed."""
-        _stop_supervisor(self.should_exit, can_abort=bool(self.banner))
+    def handle_sigterm(self, sig: int, frame: FrameType | None) -> None:
+        # The banner is empty once it is printed.
+        self.stop(can_abort=bool(self.banner))
 
 
-class Reloader(ChangeReload):  # type: ignore[misc, valid-type]  # a variable: one of two classes
+class Reloader(Abortable, ChangeReload):  # type: ignore[misc, valid-type]  # a variable: one of two classes
     """A supervisor of one server process that is restarted after a change."""
 
     def signal_handler(self, sig: int, frame: FrameType | None) -> None:
         # This process does not know whether the service has started.
-        _stop_supervisor(self.should_exit, can_abort=True)
+        self.stop(can_abort=True)
 
 
 def serve(
@@ -181,20 +198,21 @@ def _serve_with_reload(location: AppLocation, listener: socket.socket, banner: s
     config = _create_child_config(location, reload=True, reload_dirs=watched)
     supervisor = Reloader(config, target=Server(config, banner).run, sockets=[listener])
     signal.signal(signal.SIGTERM, supervisor.signal_handler)
-    _stop_on_ctrl_c(supervisor.should_exit)
+    _stop_on_ctrl_c(supervisor)
     supervisor.run()
+    sys.exit(int(supervisor.aborted))
 
 
 def _serve_with_workers(location: AppLocation, listener: socket.socket, banner: str, workers: int) -> None:
     supervisor = Workers(_create_child_config(location, workers=workers), [listener], banner)
-    signal.signal(signal.SIGTERM, supervisor.stop)
-    _stop_on_ctrl_c(supervisor.should_exit)
+    signal.signal(signal.SIGTERM, supervisor.handle_sigterm)
+    _stop_on_ctrl_c(supervisor)
     supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-        sys.exit(STARTUP_FAILURE)
+    has_failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
+    sys.exit(STARTUP_FAILURE if has_failed else int(supervisor.aborted))
 
 
-def _stop_on_ctrl_c(should_exit: threading.Event) -> None:
+def _stop_on_ctrl_c(supervisor: Abortable) -> None:
     """Stop a supervisor on Ctrl-C, and block the signal in child processes until they can handle it.
 
     A terminal sends Ctrl-C to all processes, and a child that is still starting would print a traceback. So this
@@ -209,18 +227,9 @@ def _stop_on_ctrl_c(should_exit: threading.Event) -> None:
     def wait() -> None:
         while True:
             signal.sigwait({signal.SIGINT})
-            _stop_supervisor(should_exit, can_abort=True)
+            supervisor.stop(can_abort=True)
 
     threading.Thread(target=wait, name="ctrl-c", daemon=True).start()
-
-
-def _stop_supervisor(should_exit: threading.Event, *, can_abort: bool) -> None:
-    """Stop a supervisor. If it is stopping already and `can_abort` is true, kill its child processes and exit."""
-    if should_exit.is_set() and can_abort:
-        for process in multiprocessing.active_children():
-            process.kill()
-        abort()
-    should_exit.set()
 
 
 def _create_child_config(location: AppLocation, **options: Any) -> uvicorn.Config:

@@ -6,7 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from coworks_async.cli.main import cws
 from tests.cli.conftest import Write
 from tests.cli.processes import CWS
 from tests.tools import PATIENCE
@@ -33,7 +35,8 @@ def run_in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
-        env=os.environ | {"PATH": path},
+        # Buffered, as usual: what cannot be written is written again at exit.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | {"PATH": path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -101,3 +104,13 @@ def test_a_deleted_current_folder(command: str, tmp_path: Path) -> None:
     done = run_in_shell(f"cd gone && rmdir ../gone && {command}", tmp_path)
     line = "Error: The current folder has been deleted. Change to another one.\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+
+
+def test_the_current_folder_is_checked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    result = CliRunner().invoke(cws, ["routes"])
+    line = "Error: The current folder has been deleted. Change to another one.\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", line)

@@ -122,7 +122,8 @@ def test_a_body_of_a_hundred_megabytes_is_a_413_and_is_not_held_in_memory(chunke
         parts = (b"x" * 1024 * 1024 for _ in range(100))
         connection.request("POST", "/", parts, headers, encode_chunked=chunked)
         with connection.getresponse() as response:
-            assert (response.status, response.read()) == (413, b'{"message": "Request Too Long"}')
+            assert response.status == 413
+            assert b"Content Too Large" in response.read()
         connection.close()
         assert peak_memory(server.process.pid) - before < 60
 
