@@ -31,7 +31,7 @@ from coworks_async.pipeline.authorizer import (
     matches_environment_token,
 )
 from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT, Limits
-from coworks_async.pipeline.cors import CorsHeaders, UndispatchedCorsMiddleware, mark_dispatched
+from coworks_async.pipeline.cors import CorsHeaders, UserMiddlewareCors, mark_service_reached
 from coworks_async.pipeline.dispatcher import Dispatcher, DispatcherSettings
 from coworks_async.pipeline.errors import ErrorMiddleware
 from coworks_async.pipeline.invocation import StoreIn, check_store_in
@@ -288,11 +288,11 @@ class TechMicroService(HooksMixin, Starlette):
         app: ASGIApp = dispatcher
         if self.user_middleware:
             headers = CorsHeaders(self.cors) if self.cors else None
-            app = dispatcher if headers is None else mark_dispatched(dispatcher)
+            app = dispatcher if headers is None else mark_service_reached(dispatcher)
             for cls, args, kwargs in reversed(self.user_middleware):
                 app = cls(app, *args, **kwargs)
             if headers is not None:
-                app = UndispatchedCorsMiddleware(app, headers)
+                app = UserMiddlewareCors(app, headers)
             app = ErrorMiddleware(app, dispatcher.errors, headers)
         self._configure_log()
         # The Lambda handler logs requests itself.

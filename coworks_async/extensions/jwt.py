@@ -1,8 +1,10 @@
 """`JWT`: accepts signed tokens of an identity provider. Imports PyJWT only if it is used, to keep cold starts short."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from coworks_async.entries.strings import read_strings
 from coworks_async.exceptions import DeclarationError, Problem
 from coworks_async.extras import require
 from coworks_async.service import TechMicroService
@@ -31,7 +33,7 @@ class JWT:
 
     Args:
         app: the service.
-        issuer: the required `iss` of a token.
+        issuer: the required `iss` of a token. Keys of a provider need it, unless `claims` contains `iss`.
         audience: the accepted values of `aud`.
         jwks: the URL of a key set, or the set itself (RFC 7517).
         key: one public key in PEM, or the secret of the HS algorithms.
@@ -42,7 +44,7 @@ class JWT:
 
     Raises:
         ImportError: PyJWT is not installed.
-        DeclarationError: an argument is invalid, or the service has already handled a request.
+        DeclarationError: an argument is invalid, or the service has already handled a request or has a `JWT`.
 
     Example:
         >>> app = Links()
@@ -66,17 +68,16 @@ class JWT:
         require("JWT", "cryptography", "jwt")
         if app.hooks.frozen:
             raise DeclarationError("JWT: called after the first request. Call it where the app is created.")
+        if "jwt" in app.extensions:
+            raise DeclarationError("JWT: the service already has a JWT. Create one for each service.")
         self.algorithms = check_algorithms(algorithms, has_key=key is not None)
-        if audience is None and not claims and key is None:
-            raise DeclarationError(
-                "JWT: audience=... is missing. A provider signs the tokens of many applications with the same keys. "
-                'If the tokens have no "aud", pass another claim: claims={"client_id": "..."}.'
-            )
-        self.issuer = issuer
-        self.audience = audience
-        self.claims = {name: _list_accepted(name, value) for name, value in (claims or {}).items()}
-        self.scope_claim = scope_claim
-        self.leeway = leeway
+        self.issuer = _check_text("issuer", issuer)
+        self.audience = _read_audience(audience)
+        self.claims = _read_claims(claims)
+        self.scope_claim = _check_text("scope_claim", scope_claim)
+        self.leeway = _check_leeway(leeway)
+        if key is None:
+            self._check_restrictions(has_key_set=jwks is not None)
         self.keys = self._create_keys(app, jwks, key)
         app.extensions["jwt"] = self
         if app.auth_scheme is None and app.token_key.lower() == "authorization":
@@ -111,48 +112,86 @@ class JWT:
             claims["exp"] += self.leeway
         return claims
 
+    def _check_restrictions(self, *, has_key_set: bool) -> None:
+        """Check that the tokens of other applications and tenants with the same keys are rejected."""
+        if self.audience is None and not self.claims:
+            raise DeclarationError(
+                "JWT(audience=...) is missing. A provider signs the tokens of many applications with the same keys. "
+                'If the tokens have no "aud", pass another claim: claims={"client_id": "..."}.'
+            )
+        if self.issuer is None and has_key_set and "iss" not in self.claims:
+            raise DeclarationError(
+                "JWT(issuer=...) is missing. A provider may sign the tokens of several issuers with the same keys. "
+                'For several issuers, pass the claim: claims={"iss": ["...", "..."]}.'
+            )
+
     def _create_keys(
         self, app: TechMicroService, jwks: str | Mapping[str, Any] | None, key: str | bytes | None
     ) -> "Keys":
         from coworks_async.extensions import jwt_keys  # needs the extra
 
         if key is not None and jwks is not None:
-            raise DeclarationError("JWT: pass either key=... or jwks=..., not both.")
+            raise DeclarationError("JWT(key=..., jwks=...): pass one of them, not both.")
+        option = "issuer" if jwks is None else "jwks"
         try:
             if key is not None:
-                return jwt_keys.FixedKeys([jwt_keys.read_key(key, self.algorithms)], uses_kid=False)
+                option = "key"
+                return jwt_keys.FixedKeys([jwt_keys.read_key(key, self.algorithms)])
             if isinstance(jwks, Mapping):
                 return jwt_keys.FixedKeys(jwt_keys.read_key_set(jwks, self.algorithms))
             url = self.issuer if jwks is None else jwks
             if url is None:
-                raise DeclarationError("JWT: pass issuer=..., jwks=... or key=...: where the keys come from.")
+                raise DeclarationError("JWT: the source of the keys is missing. Pass issuer=..., jwks=... or key=...")
             jwt_keys.check_url(url)
         except ValueError as error:
-            raise DeclarationError(f"JWT: {error}.") from None
+            raise DeclarationError(f"JWT({option}=...): {error}.") from None
         read = jwt_keys.discover_key_set if jwks is None else jwt_keys.fetch_key_set
         return jwt_keys.RemoteKeys(lambda: read(url, self.algorithms), app.logger)
 
 
 def check_algorithms(algorithms: str | Sequence[str], *, has_key: bool) -> tuple[str, ...]:
     """Return the accepted algorithms, all of one kind: with a secret, or with public keys."""
-    names = (algorithms,) if isinstance(algorithms, str) else tuple(algorithms)
+    names = read_strings(algorithms) or ()
     if names and all(name in PUBLIC_KEY_ALGORITHMS for name in names):
         return names
     if names and all(name in HMAC_ALGORITHMS for name in names):
         if has_key:
             return names
-        raise DeclarationError(f"JWT: {', '.join(names)} needs the secret: key=...")
+        raise DeclarationError(f"JWT(key=...) is missing. {', '.join(names)} needs the secret.")
     raise DeclarationError(
-        f"JWT: algorithms={algorithms!r} is not allowed. Pass one or more of {', '.join(PUBLIC_KEY_ALGORITHMS)}, "
-        f"or of {', '.join(HMAC_ALGORITHMS)} with a secret."
+        f"JWT(algorithms=...) must be one or more of {', '.join(PUBLIC_KEY_ALGORITHMS)}, "
+        f"or of {', '.join(HMAC_ALGORITHMS)} with a secret, not {algorithms!r}."
     )
 
 
-def _list_accepted(name: str, value: Any) -> list[Any]:
-    values = _list_values(value)
-    if not values or None in values or "" in values:  # such as an unset variable of the environment
-        raise DeclarationError(f"JWT: claims={{{name!r}: {value!r}}} has no accepted value. Pass one or more.")
-    return values
+def _check_text(option: str, value: object) -> str | None:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise DeclarationError(f"JWT({option}=...) must be a text that is not empty, not {value!r}.")
+
+
+def _read_audience(audience: object) -> tuple[str, ...] | None:
+    names = () if audience is None else read_strings(audience)
+    if audience is not None and (not names or "" in names):
+        raise DeclarationError(f"JWT(audience=...) must be an audience or several, not {audience!r}.")
+    return names or None
+
+
+def _check_leeway(leeway: Any) -> float:
+    is_number = isinstance(leeway, int | float) and not isinstance(leeway, bool)
+    if not is_number or not 0 <= leeway < math.inf:
+        raise DeclarationError(f"JWT(leeway=...) must be a number of seconds, 0 or more, not {leeway!r}.")
+    return leeway  # type: ignore[no-any-return]
+
+
+def _read_claims(claims: Any) -> dict[str, list[Any]]:
+    if claims is not None and not isinstance(claims, Mapping):
+        raise DeclarationError(f"JWT(claims=...) must map names of claims to accepted values, not {claims!r}.")
+    accepted = {name: _list_values(value) for name, value in (claims or {}).items()}
+    for name, values in accepted.items():
+        if not values or None in values or "" in values:  # such as an unset variable of the environment
+            raise DeclarationError(f"JWT(claims=...): {name!r} has no accepted value in {values!r}. Pass one or more.")
+    return accepted
 
 
 def _list_values(value: Any) -> list[Any]:

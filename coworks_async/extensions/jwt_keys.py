@@ -58,14 +58,13 @@ class Keys(Protocol):
 
 
 class FixedKeys:
-    """Keys that never change. A single key is used whatever key id a token names."""
+    """Keys that never change."""
 
-    def __init__(self, keys: Sequence[SigningKey], *, uses_kid: bool = True) -> None:
+    def __init__(self, keys: Sequence[SigningKey]) -> None:
         self.keys = keys
-        self.uses_kid = uses_kid
 
     async def select(self, kid: str | None, algorithm: str) -> SigningKey | None:
-        return find_key(self.keys, kid if self.uses_kid else None, algorithm)
+        return find_key(self.keys, kid, algorithm)
 
 
 class RemoteKeys:
@@ -113,11 +112,19 @@ class RemoteKeys:
 
     def _start(self) -> "Future[None]":
         with self._lock:
-            if self._pending is None:
-                self._pending = Future()
-                self._tried_at = self.clock()
-                threading.Thread(target=self._run, args=(self._pending,), name="jwt-keys", daemon=True).start()
-            return self._pending
+            if self._pending is not None:
+                return self._pending
+            pending: Future[None] = Future()
+            self._tried_at = self.clock()
+            try:
+                threading.Thread(target=self._run, args=(pending,), name="jwt-keys", daemon=True).start()
+            except RuntimeError as failure:  # too many threads
+                error = AuthorizerError(f"JWT: the keys cannot be fetched: {failure}")
+                self._warn(error)
+                pending.set_exception(error)
+            else:
+                self._pending = pending
+            return pending
 
     def _run(self, pending: "Future[None]") -> None:
         error: Exception | None = None
@@ -126,8 +133,7 @@ class RemoteKeys:
             self._loaded_at = self.clock()
         except Exception as failure:
             error = failure
-            if self._keys:
-                self.logger.warning("JWT could not refresh its keys and keeps the old ones. %s", failure)
+            self._warn(failure)
         with self._lock:
             self._pending = None
         if error is None:
@@ -135,15 +141,25 @@ class RemoteKeys:
         else:
             pending.set_exception(error)
 
+    def _warn(self, failure: Exception) -> None:
+        """Log a failed refresh. If there are no keys to use, the request that waits reports the failure."""
+        if self._keys and self.clock() - self._loaded_at < MAX_AGE_SECONDS:
+            self.logger.warning("JWT could not refresh its keys and keeps the old ones. %s", failure)
+
 
 def find_key(keys: Sequence[SigningKey], kid: str | None, algorithm: str) -> SigningKey | None:
-    """Return the key with this id; without an id, the only key for the algorithm."""
-    found = [key for key in keys if algorithm in key.algorithms and kid in (None, key.kid)]
-    return found[0] if len(found) == 1 or (found and kid is not None) else None
+    """Return the key with this id. If the token or the only key for the algorithm has no id, return the only key."""
+    fitting = [key for key in keys if algorithm in key.algorithms]
+    found = next((key for key in fitting if kid is not None and key.kid == kid), None)
+    if found is None and len(fitting) == 1 and None in (kid, fitting[0].kid):
+        return fitting[0]
+    return found
 
 
-def read_key(key: str | bytes, algorithms: Sequence[str]) -> SigningKey:
+def read_key(key: object, algorithms: Sequence[str]) -> SigningKey:
     """Return a public key in PEM, or a secret. A `ValueError` is for the user."""
+    if not isinstance(key, str | bytes):
+        raise ValueError(f"the key must be text or bytes, not a {type(key).__name__}")
     data = key.encode() if isinstance(key, str) else key
     if algorithms[0] in HMAC_ALGORITHMS:
         length = max(HMAC_ALGORITHMS[name] for name in algorithms)
@@ -176,7 +192,7 @@ def read_key_set(document: object, algorithms: Sequence[str]) -> list[SigningKey
 
 
 def _read_member(member: object, algorithms: Sequence[str]) -> SigningKey | None:
-    # Never a secret (`oct`): a public key set contains none.
+    # Never a secret (`oct`): a public key set contains no secret.
     if not isinstance(member, Mapping) or member.get("kty") == "oct" or member.get("use", "sig") != "sig":
         return None
     try:
@@ -199,8 +215,10 @@ def _list_fitting(key: object, algorithms: Sequence[str]) -> list[str]:
     return [name for name in algorithms if name in possible]
 
 
-def check_url(url: str) -> None:
+def check_url(url: object) -> None:
     """Check that keys come over HTTPS, or from this machine or its containers. A `ValueError` is for the user."""
+    if not isinstance(url, str):
+        raise ValueError(f"{url!r} is not a URL")
     parts = urlsplit(url)
     host = parts.hostname or ""
     is_local = host in ("127.0.0.1", "::1") or not {".", ":"} & set(host)

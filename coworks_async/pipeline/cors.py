@@ -1,7 +1,7 @@
 """CORS headers on responses, and the response to a preflight request.
 
-Starlette's `CORSMiddleware` has one list of methods for a whole app and its own error responses; entries have policies
-of their own, and their methods are known.
+Starlette's `CORSMiddleware` has one list of methods for a whole app and its own error responses; each
+entry has a policy, and its methods are known.
 
 https://fetch.spec.whatwg.org/#http-cors-protocol
 """
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from coworks_async.entries.cors import ANY, CORS
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
-DISPATCHED = "coworks.dispatched"
-"""Scope key: a list that is not empty once the request has passed the middleware of the service."""
+SERVICE_RESPONSES = "coworks.service_responses"
+"""Scope key: the CORS headers of each response that the service has sent to its middleware."""
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -32,7 +32,10 @@ def allow_headers(cors: CORS, origin: str) -> dict[str, str]:
 
 
 class CorsHeaders:
-    """Adds the headers of a policy to responses. They replace those that a response already has."""
+    """Adds the headers of a policy to responses.
+
+    The origin and the credentials replace those of the response; `Vary` is merged, and other headers are added.
+    """
 
     def __init__(self, cors: CORS) -> None:
         self.by_origin: dict[bytes, RawHeaders] = {}
@@ -75,10 +78,11 @@ class CorsMiddleware:
         await self.app(scope, receive, self.headers.wrap(scope, send))
 
 
-class UndispatchedCorsMiddleware:
-    """Adds the headers of the service's policy to the responses that the user's middleware makes itself.
+class UserMiddlewareCors:
+    """Adds CORS headers to the responses that the user's middleware makes itself.
 
-    `app` is that middleware, around a service that `mark_dispatched` wraps.
+    A response has the headers of the service's policy, or those of the service's response that it replaces. `app` is
+    the middleware, around a service that `mark_service_reached` wraps.
     """
 
     def __init__(self, app: ASGIApp, headers: CorsHeaders) -> None:
@@ -89,25 +93,42 @@ class UndispatchedCorsMiddleware:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         # A list, because middleware may pass on a copy of the scope.
-        dispatched: list[bool] = []
-        scope[DISPATCHED] = dispatched
-        send_with_headers = self.headers.wrap(scope, send)
+        responses: list[RawHeaders] = []
+        scope[SERVICE_RESPONSES] = responses
 
-        async def send_either(message: Message) -> None:
-            await (send if dispatched else send_with_headers)(message)
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message.get("headers", ())
+                headers = _restore(headers, responses[-1]) if responses else self.headers.add(scope, headers)
+                message = {**message, "headers": headers}
+            await send(message)
 
-        await self.app(scope, receive, send_either)
+        await self.app(scope, receive, send_with_headers)
 
 
-def mark_dispatched(app: ASGIApp) -> ASGIApp:
-    """Wrap the service inside the user's middleware, for `UndispatchedCorsMiddleware`."""
+def mark_service_reached(app: ASGIApp) -> ASGIApp:
+    """Wrap the service inside the user's middleware, for `UserMiddlewareCors`."""
 
     async def marked(scope: Scope, receive: Receive, send: Send) -> None:
-        if DISPATCHED in scope:
-            scope[DISPATCHED].append(True)
-        await app(scope, receive, send)
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start" and SERVICE_RESPONSES in scope:
+                headers = message.get("headers", ())
+                scope[SERVICE_RESPONSES].append([pair for pair in headers if _is_cors_header(*pair)])
+            await send(message)
+
+        await app(scope, receive, send_marked)
 
     return marked
+
+
+def _is_cors_header(name: bytes, value: bytes) -> bool:
+    return name.startswith(b"access-control-") or (name == b"vary" and b"origin" in value.lower())
+
+
+def _restore(headers: Sequence[tuple[bytes, bytes]], expected: RawHeaders) -> Sequence[tuple[bytes, bytes]]:
+    """Return headers with those CORS headers of the service's response that the middleware has removed."""
+    found = {name for name, value in headers if _is_cors_header(name, value)}
+    return [*headers, *(pair for pair in expected if pair[0] not in found)]
 
 
 def read_origin(scope: Scope) -> bytes:

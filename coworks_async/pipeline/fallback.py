@@ -97,12 +97,15 @@ class Fallback:
         requested = preflight_method(scope)
         if requested is None:
             return None
-        policies: dict[str, CORS | None] = {}
+        entries: dict[str, Entry] = {}
         for methods in self.table.candidates(path):
             for method, route in methods.items():
-                policies.setdefault(method, route.entry.cors)
+                entries.setdefault(method, route.entry)
+        policies = {method: entry.cors for method, entry in entries.items()}
         cors = policies.get(requested)
         if cors is None:
+            return None
+        if self.user_routes and self.takes_precedence({**scope, "method": requested}, entries[requested]):
             return None
         same_policy = [method for method in policies if policies[method] == cors]
         return _options_response(set(policies), preflight_headers(cors, scope, same_policy, self.token_key))
@@ -163,8 +166,8 @@ class Fallback:
         for entry in entries:
             if names >= set(entry.template.names):
                 return (
-                    f"{entry.declaration.qualname} is at {entry.path}: parameters without a default are path segments. "
-                    f'To read {", ".join(entry.template.names)} from the body, use @entry("{path or "/"}").'
+                    f"{entry.method} {entry.path} reads {', '.join(entry.template.names)} from the path: parameters "
+                    f'without a default are path segments. To read them from the body, use @entry("{path or "/"}").'
                 )
         return None
 

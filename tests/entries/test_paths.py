@@ -190,8 +190,8 @@ class Mistaken(TechMicroService):
 
 
 LINKS_HINT = (
-    "Mistaken.post_links is at /links/{url}/{code}: parameters without a default are path segments. "
-    'To read url, code from the body, use @entry("/links").'
+    "POST /links/{url}/{code} reads url, code from the path: parameters without a default are path segments. "
+    'To read them from the body, use @entry("/links").'
 )
 
 
@@ -202,7 +202,7 @@ def test_a_body_with_the_names_of_path_parameters_gets_an_explanation(connect: C
     assert (response.status_code, response.json()["detail"]) == (404, LINKS_HINT)
     response = client.put("/notes", json={"text": "buy milk"})
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
-    assert response.json()["detail"].startswith("Mistaken.put_notes is at /notes/{text}: ")
+    assert response.json()["detail"].startswith("PUT /notes/{text} reads text from the path: ")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -111,15 +112,43 @@ def test_if_the_refresh_fails_the_old_keys_are_used_and_a_warning_is_logged(
 
 
 def test_keys_that_could_not_be_refreshed_for_a_day_are_not_used(
-    provider: IdentityProvider, keys: RemoteKeys, clock: Clock
+    provider: IdentityProvider, keys: RemoteKeys, clock: Clock, caplog: pytest.LogCaptureFixture
 ):
     assert select(keys)
     provider.responses = {JWKS: (500, b"")}
     clock.now += MAX_AGE_SECONDS
     with pytest.raises(AuthorizerError, match="returned status 500"):
         select(keys)
+    assert caplog.messages == []  # the authorizer logs the error of the request
     provider.responses = {}
     assert select(keys)
+
+
+def test_without_a_thread_for_the_fetch_the_request_fails_and_the_next_one_tries_again(
+    keys: RemoteKeys, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail_to_start)
+        with pytest.raises(AuthorizerError, match=r"^JWT: the keys cannot be fetched: can't start new thread$"):
+            select(keys)
+    assert select(keys)
+
+
+def test_without_a_thread_for_the_refresh_the_old_keys_are_used(
+    keys: RemoteKeys, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    assert select(keys)
+    clock.now += REFRESH_SECONDS
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail_to_start)
+        assert select(keys)
+    assert caplog.messages == [
+        "JWT could not refresh its keys and keeps the old ones. JWT: the keys cannot be fetched: can't start new thread"
+    ]
+
+
+def fail_to_start(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_without_keys_each_request_tries_again(provider: IdentityProvider, keys: RemoteKeys):
@@ -231,6 +260,14 @@ def test_a_key_is_found_by_its_id_and_its_kind():
     assert find_key(keys, "a", "ES256") is keys[1]
     assert find_key(keys, "b", "ES256") is None
     assert find_key(keys, None, "EdDSA") is keys[2]
+
+
+def test_a_single_key_without_an_id_is_used_for_any_id():
+    members = [to_jwk(rsa_key("rsa")), to_jwk(ec_key("p256"), kid="a")]
+    keys = read_key_set({"keys": members}, ("RS256", "ES256"))
+    assert find_key(keys, "any", "RS256") is keys[0]
+    assert find_key(keys, "any", "ES256") is None
+    assert find_key([keys[0], keys[0]], "any", "RS256") is None
 
 
 def test_without_an_id_only_a_single_key_is_found():

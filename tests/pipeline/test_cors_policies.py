@@ -236,6 +236,13 @@ def test_other_options_requests_are_not_preflights(connect: Connect):
 # --- routes that are not entries
 
 
+def test_a_preflight_of_a_route_with_precedence_over_an_entry_is_not_that_of_the_entry(connect: Connect):
+    client = connect(create_service(routes=[Route("/names/export", plain), Route("/names/{name}", plain)]))
+    assert client.get("/names/export").text == "plain"
+    assert cors_headers(client.options("/names/export", headers=preflight("GET"))) == {}
+    assert cors_headers(client.options("/names/other", headers=preflight("GET"))) == PREFLIGHT
+
+
 async def plain(request: Request) -> Response:
     return PlainTextResponse("plain")
 
@@ -252,7 +259,7 @@ def test_plain_routes_and_mounts_have_no_policy(connect: Connect):
 
 
 class Limiter:
-    """Middleware with responses and errors of its own, which passes on a copy of the scope."""
+    """Middleware that makes responses and errors itself, and passes on a copy of the scope."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -266,6 +273,9 @@ class Limiter:
         if query == b"mode=after":
             await self.app({**scope}, receive, discard)
             raise RuntimeError
+        if query == b"mode=replaced":
+            await self.app({**scope}, receive, discard)
+            return await PlainTextResponse("Try later.", 503, headers={"vary": "Accept"})(scope, receive, send)
         await self.app({**scope}, receive, send)
 
 
@@ -278,6 +288,27 @@ def test_responses_of_middleware_have_the_policy_of_the_service(connect: Connect
     client = connect(create_service(middleware=[Middleware(Limiter)]))
     response = client.get(f"/public?mode={mode}", headers=ORIGIN)
     assert (response.status_code, cors_headers(response)) == (status, ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/headers", ALLOWED),
+        ("/public", {"allow-origin": "*"}),
+        ("/closed", {}),
+        ("/pages/own", {"vary": "Origin"}),
+        ("/nowhere", ALLOWED),
+    ],
+)
+def test_a_response_that_replaces_that_of_an_entry_has_the_policy_of_the_entry(
+    connect: Connect, path: str, expected: dict[str, str]
+):
+    client = connect(create_service(middleware=[Middleware(Limiter)]))
+    response = client.get(f"{path}?mode=replaced", headers=ORIGIN)
+    headers = cors_headers(response)
+    varies_by_origin = "Origin" in headers.pop("vary")
+    assert (response.status_code, headers) == (503, {name: expected[name] for name in expected if name != "vary"})
+    assert varies_by_origin == ("vary" in expected)
 
 
 def test_middleware_does_not_change_the_policy_of_an_entry(connect: Connect):
