@@ -83,8 +83,9 @@ def load_project_app(
         if resolve or not names:
             raise
         raise CommandError(
-            f"{str(error).removesuffix('.')}. This command does not read what a reference names: {', '.join(names)}. If the service needs the "
-            "value, set the variable in the shell. The deployed function still gets the reference."
+            f"{str(error).removesuffix('.')}. This command does not read what a reference names: {', '.join(names)}. "
+            "If the service needs the value, set the variable in the shell. The deployed function still gets the "
+            "reference."
         ) from error
 
 

@@ -56,7 +56,7 @@ def test_a_value_in_the_shell_loads_the_service_and_the_function_gets_the_refere
 
 
 def test_an_error_without_references_is_unchanged(project: Path):
-    with pytest.raises(CommandError, match="too short$"):
+    with pytest.raises(CommandError, match=r"too short$"):
         find_target(project, deploys=True)
 
 

@@ -16,6 +16,7 @@ from coworks_async import TechMicroService, entry
 from coworks_async.pipeline.access_log import StructuredMessage
 from coworks_async.pipeline.json_log import JsonFormatter, configure_json_log
 from coworks_async.testing import TestClient
+from tests.aws.events import Context, http_event
 from tests.clients import Connect
 
 NAMES = ("uvicorn", "uvicorn.access")
@@ -219,8 +220,20 @@ def test_the_service_configures_the_log_when_it_starts_to_serve(
     assert warning["request_id"] == line["request_id"]
 
 
-def test_the_lambda_handler_configures_the_log(monkeypatch: pytest.MonkeyPatch):
+class Scheduled(Shop):
+    async def on_event(self, event: Any, context: Any) -> None:
+        """Accept any event."""
+
+
+@pytest.mark.parametrize("event", [http_event(path="/"), {"source": "aws.events"}], ids=["a request", "another event"])
+def test_the_lambda_handler_configures_the_log_at_its_first_event(
+    event: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("CWS_LOG_FORMAT", "json")
     with bare_loggers() as root:
-        app = Shop()
-        assert (app.lambda_handler.logger.name, len(root.handlers)) == ("shop", 1)
+        handler = Scheduled().lambda_handler
+        # A tool that imports the service configures its own log.
+        assert (root.handlers, root.level) == ([], logging.WARNING)
+        handler(event, Context())
+        handler.close()
+        assert (len(root.handlers), root.level) == (1, logging.INFO)
