@@ -74,7 +74,7 @@ def find_root(config_name: str) -> Path:
         # `find_file` reports a broken link.
         if path.is_file() or _is_broken_link(path):
             owner = path.stat(follow_symlinks=path.exists()).st_uid
-            return folder if owner == current.stat().st_uid else current
+            return folder if owner == os.geteuid() else current
         if folder == home or (folder / ".git").exists():
             break
     return current

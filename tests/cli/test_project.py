@@ -431,6 +431,9 @@ def test_another_users_broken_link_above_is_ignored(inside: Path, project: Path)
 def test_another_users_config_file_above_is_ignored(inside: Path, project: Path) -> None:
     os.chown(project / "project.cws.yml", 12345, -1)
     assert find_root("project.cws.yml") == inside
+    # In that user's folder too.
+    os.chown(inside, 12345, -1)
+    assert find_root("project.cws.yml") == inside
 
 
 def test_files_are_also_found_above_the_current_directory_up_to_the_root(
