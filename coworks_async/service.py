@@ -196,12 +196,11 @@ class TechMicroService(HooksMixin, Starlette):
         """The Lambda handler: `lambda_handler(event, context)` handles any event."""
         from coworks_async.aws.handler import LambdaHandler  # not needed under an ASGI server
 
-        self._configure_log()
         return LambdaHandler(self)
 
     @property
     def lifespan_state(self) -> State:
-        """What the lifespan yielded, as in `request.state`; for `token_authorizer`, which has no request.
+        """State that the lifespan yielded, as in `request.state`; for `token_authorizer`, which has no request.
 
         It is empty before the lifespan has started, and in a service mounted on another app.
         """

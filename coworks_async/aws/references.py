@@ -49,6 +49,11 @@ def resolve_environment() -> None:
     os.environ.update(read_references(find_references(os.environ)))
 
 
+def list_reference_variables(variables: Mapping[str, str]) -> list[str]:
+    """Return the names of the variables whose values are references, valid or not."""
+    return [variable for variable, value in variables.items() if value.startswith(_PREFIXES)]
+
+
 def find_references(variables: Mapping[str, str]) -> list[Reference]:
     """Return the references among the values of variables. An invalid one is an `UnresolvedReference`."""
     references = []

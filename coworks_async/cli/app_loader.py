@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from coworks_async.aws.references import list_reference_variables
 from coworks_async.cli.errors import BrokenCommand, summarize
 from coworks_async.cli.project import Project, load_environment
 from coworks_async.exceptions import CommandError, CoWorksError
@@ -35,6 +36,10 @@ _IMPORT_FRAMES = (
     os.path.join(os.path.dirname(__file__), ""),
 )
 _PACKAGE_FRAMES = (*_IMPORT_FRAMES, os.path.join(os.path.dirname(os.path.dirname(__file__)), ""))
+
+
+class UserCodeError(CommandError):
+    """The user's code raised an error, whose traceback has been printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,17 @@ def load_project_app(
     """Load the environment files and the app; return it with its location and the stage."""
     stage = load_environment(project, local=local, resolve=resolve)
     location = locate_app(project.app_spec(), project.directory)
-    return load_app(location), location, stage
+    try:
+        return load_app(location), location, stage
+    except UserCodeError as error:
+        names = list_reference_variables(os.environ)
+        if resolve or not names:
+            raise
+        raise CommandError(
+            f"{str(error).removesuffix('.')}. This command does not read what a reference names: {', '.join(names)}. "
+            "If the service needs the value, set the variable in the shell. The deployed function still gets the "
+            "reference."
+        ) from error
 
 
 def require_service(app: "ASGIApp", location: AppLocation, feature: str = "a Lambda handler") -> TechMicroService:
@@ -243,7 +258,7 @@ def _accepts(value: object, count: int) -> bool:
 
 @contextmanager
 def user_code(problem: str) -> Iterator[None]:
-    """Print the traceback of an error in the user's code, without our frames, and raise `CommandError`."""
+    """Print the traceback of an error in the user's code, without our frames, and raise `UserCodeError`."""
     try:
         yield
     except CommandError:
@@ -252,7 +267,7 @@ def user_code(problem: str) -> Iterator[None]:
         report = traceback.TracebackException.from_exception(error)
         _remove_frames(report, _PACKAGE_FRAMES if isinstance(error, CoWorksError) else _IMPORT_FRAMES)
         sys.stderr.write("".join(report.format()))
-        raise CommandError(f"{problem}: {summarize(error)}") from error
+        raise UserCodeError(f"{problem}: {summarize(error)}") from error
 
 
 def _remove_frames(report: traceback.TracebackException, prefixes: tuple[str, ...]) -> None:

@@ -100,8 +100,9 @@ def format_json(line: LogLine) -> str:
     """Return a line as one JSON object: time, level, source and stream, and the members or the text of the event."""
     event = line.event
     members = line.fields if line.fields is not None else {"message": event.message}
-    first = {"timestamp": line.time, "level": line.level, "source": event.source, "stream": event.stream}
-    return json.dumps({**first, **members})
+    origin = {"source": event.source, "stream": event.stream}
+    # Members do not replace the origin, so that a filter by source finds every line.
+    return json.dumps({"timestamp": line.time, "level": line.level, **origin, **members, **origin})
 
 
 def format_text(line: LogLine, label: str | None = None) -> str:

@@ -1,7 +1,8 @@
 """The `cws` group: global options and lazily imported commands.
 
 `cws --help`, completion and usage errors must be fast: they import only this module, `errors`, `option_sources`,
-`options` and `project`. The commands and the other modules that they share are imported when a command is used.
+`options` and `project`, which imports `aws.references`. The commands and the other modules that they share are imported
+when a command is used.
 """
 
 import os
@@ -54,6 +55,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "zip": ("coworks_async.cli.commands.zip:zip_", "Build the deployment archive."),
 }
 
+_WITHOUT_STAGE = ("completion", "new")
+"""Commands that work without a stage, so that the default one need not exist."""
+
 DEFAULT_CONFIG_FILE = "project"
 
 _CONFIG = "coworks_async.config"
@@ -96,8 +100,8 @@ class CommandGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         typed, config = args[0], get_config(ctx)
-        if config is not None and not ctx.resilient_parsing:
-            config.check_stage(find_stage(get_project(ctx)))
+        if config is not None and not ctx.resilient_parsing and typed not in _WITHOUT_STAGE:
+            _check_listed_stage(config, get_project(ctx))
         try:
             name, command, rest = super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -245,6 +249,17 @@ def _read_config(context: click.Context) -> "ConfigFile | None":
     config = read_config_file(path)
     config.check_commands(cast(CommandGroup, context.command).list_builtin_commands(context))
     return config
+
+
+def _check_listed_stage(config: "ConfigFile", project: Project) -> None:
+    """Raise `CommandError` for a stage that the config file does not list; explain the default one."""
+    stage = find_stage(project)
+    try:
+        config.check_stage(stage)
+    except CommandError as error:
+        if stage != DEFAULT_STAGE:
+            raise
+        raise CommandError(f"{error} {stage!r} is the default: set another with -s or {STAGE_VARIABLE}.") from error
 
 
 def _set_stage(context: click.Context, parameter: click.Parameter, stage: str | None) -> str | None:

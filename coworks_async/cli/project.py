@@ -74,7 +74,7 @@ def find_root(config_name: str) -> Path:
         # `find_file` reports a broken link.
         if path.is_file() or _is_broken_link(path):
             owner = path.stat(follow_symlinks=path.exists()).st_uid
-            return folder if owner == current.stat().st_uid else current
+            return folder if owner == os.geteuid() else current
         if folder == home or (folder / ".git").exists():
             break
     return current
@@ -150,12 +150,16 @@ def read_stage_variables(project: Project, shell_names: Sequence[str] = ()) -> d
     same function on every machine. Only `shell_names` are taken from the process. `CWS_STAGE` is omitted. Call this
     before `load_environment`: afterwards a value that refers to itself (`PATH=${PATH}:/opt`) would be expanded twice.
     """
-    if project.env_file is not None and project.env_file.name.lower() == LOCAL_FILE:
-        raise CommandError(f"--env-file: {LOCAL_FILE} is never deployed. Use another file, or --env NAME.")
     shell = {name: _read_shell_variable(name) for name in shell_names}
     values = _parse(_read_env_files(project, find_stage(project), local=False, omitted=shell))
     files = {name: value for name, value in values.items() if value is not None and name != STAGE_VARIABLE}
     return files | shell
+
+
+def check_deployed_file(project: Project) -> None:
+    """Raise `CommandError` if `--env-file` names the file that is never deployed."""
+    if project.env_file is not None and project.env_file.name.lower() == LOCAL_FILE:
+        raise CommandError(f"--env-file: {LOCAL_FILE} is never deployed. Use another file, or --env NAME.")
 
 
 def _read_shell_variable(name: str) -> str:

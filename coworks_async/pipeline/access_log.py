@@ -20,6 +20,9 @@ LOG_FORMATS = ("json", "text")
 REQUEST_ID = "coworks.request_id"
 """Scope key: the id of a request outside of Lambda."""
 
+CALL_REQUEST_ID = "coworks.call_request_id"
+"""Scope key of an asynchronous call outside of Lambda: the id of the request that started it."""
+
 # A client chooses the header, so only what an id needs is accepted.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
 
@@ -97,7 +100,7 @@ def find_trace_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 class AccessLogMiddleware:
     """Logs each HTTP request outside of Lambda, whose handler logs requests itself. Sets the request's id.
 
-    The id is the one in the header `X-Request-Id`, or a new one.
+    The id is the one in the header `X-Request-Id`, or a new one; that of an asynchronous call is in its 202.
     """
 
     def __init__(self, app: ASGIApp, logger: logging.Logger) -> None:
@@ -109,7 +112,7 @@ class AccessLogMiddleware:
         if scope["type"] != "http" or "aws.event" in scope or REQUEST_ID in scope:
             return await self.app(scope, receive, send)
         start, status = perf_counter(), None
-        scope[REQUEST_ID] = _create_request_id(scope)
+        scope[REQUEST_ID] = scope.get(CALL_REQUEST_ID) or _create_request_id(scope)
 
         async def send_observed(message: Message) -> None:
             nonlocal status

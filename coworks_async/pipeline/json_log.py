@@ -20,10 +20,10 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
 class JsonFormatter(logging.Formatter):
     """Formats a record as one line of JSON, with the ids of the current request.
 
-    A message that is a mapping, and `extra`, become members of the object. They do not replace its first members.
+    A message that is a mapping, and `extra`, become members of the object. They do not replace the other members.
 
     Args:
-        terminator: the end of a line, for handlers that write none.
+        terminator: the end of a line, for handlers that do not write it.
     """
 
     def __init__(self, terminator: str = "") -> None:
@@ -35,8 +35,7 @@ class JsonFormatter(logging.Formatter):
         for name, value in self._list_members(record):
             if value is not None:
                 line.setdefault(name, value)
-        # A value of any other type is written as its text: a log line must not be lost.
-        return json.dumps(line, default=str) + self.terminator
+        return _encode(line) + self.terminator
 
     def _list_members(self, record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
         """Yield names and values; the first of a name counts."""
@@ -45,18 +44,41 @@ class JsonFormatter(logging.Formatter):
         yield "level", record.levelname
         yield "logger", record.name
         message = record.msg
-        if not isinstance(message, Mapping) or record.args:
+        members: Mapping[Any, Any] = message if isinstance(message, Mapping) and not record.args else {}
+        if isinstance(message, StructuredMessage):
+            yield "message", message.summary
+            yield from message.items()
+        elif message is not members:
             yield "message", record.getMessage()
-        else:
-            if isinstance(message, StructuredMessage):
-                yield "message", message.summary
-            yield from ((str(name), value) for name, value in message.items())
         yield from _list_ids(record)
-        yield from ((name, value) for name, value in vars(record).items() if name not in _STANDARD)
         if record.exc_info and record.exc_info[0] is not None:
             yield "error_type", record.exc_info[0].__qualname__
             yield "exception", self.formatException(record.exc_info)
         yield "stack", record.stack_info
+        # The user's own come last, so that they replace no other.
+        yield from ((str(name), value) for name, value in members.items())
+        yield from ((name, value) for name, value in vars(record).items() if name not in _STANDARD)
+
+
+def _encode(line: Mapping[str, Any]) -> str:
+    """Encode a line. What JSON does not have is written as its text, because a log line must not be lost."""
+    try:
+        return _dump(line)
+    except (TypeError, ValueError):
+        return _dump({name: _to_json(value) for name, value in line.items()})
+
+
+def _to_json(value: Any) -> Any:
+    """Return a value, or its text if it contains NaN, a circular reference, or a key that is not a string."""
+    try:
+        _dump(value)
+    except (TypeError, ValueError):
+        return str(value)
+    return value
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, default=str, allow_nan=False)
 
 
 def _list_ids(record: logging.LogRecord) -> Iterator[tuple[str, str | None]]:

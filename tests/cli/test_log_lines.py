@@ -136,3 +136,5 @@ def test_json_has_time_level_source_and_stream():
     # What the service wrote is kept.
     line = {"timestamp": "2026-09-21T14:13:20.122Z", "level": "warn", "item": 3}
     assert json.loads(format_json(parse(line))) == start | line
+    # Not in place of the origin.
+    assert json.loads(format_json(parse({"source": "s3", "stream": 1, "item": 3}))) == start | {"item": 3}

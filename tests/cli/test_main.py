@@ -317,3 +317,12 @@ def test_cws_runs_as_a_process(project: Path) -> None:
     done = run_cws("run", "--port", "no", cwd=project)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "Error: Invalid value for '--port': 'no' is not a number from 0 to 65535.\n"
+
+
+def test_a_command_without_a_stage_needs_no_listed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "project.cws.yml").write_text("stages: [prod]\n")
+    monkeypatch.chdir(tmp_path)
+    assert invoke("completion", "bash").exit_code == 0
+    result = invoke("new", "shop")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert invoke("routes").stderr.startswith("Error: project.cws.yml:1: No such stage 'dev'.")

@@ -8,6 +8,7 @@ import pytest
 
 from coworks_async.cli.project import (
     Project,
+    check_deployed_file,
     check_stage,
     default_directory,
     find_config_file,
@@ -246,7 +247,9 @@ def test_stage_variables_do_not_contain_the_file_of_the_machine(write: Write, pr
     path = write(".env.local", "FIRST=local\nSECOND=local\n")
     assert variables(project) == {"FIRST": "dev"}
     with pytest.raises(CommandError, match=r"^--env-file: \.env\.local is never deployed\. Use another file, or --env"):
-        variables(project, path)
+        check_deployed_file(Project(project, env_file=path))
+    check_deployed_file(Project(project, env_file=write("other.env", "")))
+    check_deployed_file(Project(project))
 
 
 # `--env`.
@@ -427,6 +430,9 @@ def test_another_users_broken_link_above_is_ignored(inside: Path, project: Path)
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
 def test_another_users_config_file_above_is_ignored(inside: Path, project: Path) -> None:
     os.chown(project / "project.cws.yml", 12345, -1)
+    assert find_root("project.cws.yml") == inside
+    # In that user's folder too.
+    os.chown(inside, 12345, -1)
     assert find_root("project.cws.yml") == inside
 
 

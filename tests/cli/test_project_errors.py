@@ -50,7 +50,12 @@ CASES = [
     ("-c argument.yml new", "argument.yml:2: Command 'new' has no option 'name'."),
     ("-c argument.yml config", "argument.yml:2: Command 'new' has no option 'name'."),
     ("-c stage.yml run", "stage.yml:2: Invalid stage 'a b'"),
-    ("-c stages.yml run", "stages.yml:1: No such stage 'dev'. Choose from: prod, staging."),
+    (
+        "-c stages.yml run",
+        "stages.yml:1: No such stage 'dev'. Choose from: prod, staging. 'dev' is the default: set another with -s or "
+        "CWS_STAGE.",
+    ),
+    ("-c stages.yml config", "'dev' is the default: set another with -s or CWS_STAGE."),
     ("-c stages.yml -s prd run", "stages.yml:1: No such stage 'prd'. Did you mean 'prod'?"),
     ("-c stages.yml -s prd own", "stages.yml:1: No such stage 'prd'. Did you mean 'prod'?"),
     ("-s local run", "Invalid stage 'local'"),

@@ -117,6 +117,14 @@ def test_an_asynchronous_call_is_logged_when_it_ends(lines):
     assert [(line["path"], line["status"]) for line in lines()] == [("/jobs/3", 202), ("/jobs/3", 200)]
 
 
+@pytest.mark.parametrize("headers", [{}, {"X-Request-Id": "r-1"}])
+def test_both_lines_of_an_asynchronous_call_have_the_id_of_its_202(lines, headers: dict[str, str]):
+    with TestClient(create_app()) as client:
+        accepted = client.post("/jobs/3", headers={"InvocationType": "Event", **headers}).json()
+    assert [line["request_id"] for line in lines()] == [accepted["request_id"]] * 2
+    assert accepted["request_id"] == headers.get("X-Request-Id", accepted["request_id"])
+
+
 def test_an_asynchronous_call_in_lambda_is_logged_with_its_route(lines):
     with TestClient(create_app(), via="rest") as client:
         client.post("/jobs/3", headers={"InvocationType": "Event"})

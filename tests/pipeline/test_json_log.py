@@ -16,6 +16,7 @@ from coworks_async import TechMicroService, entry
 from coworks_async.pipeline.access_log import StructuredMessage
 from coworks_async.pipeline.json_log import JsonFormatter, configure_json_log
 from coworks_async.testing import TestClient
+from tests.aws.events import Context, http_event
 from tests.clients import Connect
 
 NAMES = ("uvicorn", "uvicorn.access")
@@ -65,6 +66,21 @@ def test_members_do_not_replace_the_first_ones():
     assert line["timestamp"] != 1
 
 
+def test_extra_and_a_mapping_do_not_replace_ids_and_exceptions():
+    try:
+        raise LookupError("gone")
+    except LookupError:
+        exc_info = sys.exc_info()
+    names = ("request_id", "error_type", "exception", "stack")
+    members = dict.fromkeys(names, "mine")
+    standard: dict[str, Any] = {"exc_info": exc_info, "stack_info": "Stack", "aws_request_id": "r-1"}
+    for line in (format_record("failed", **standard, **members), format_record(members, **standard)):
+        assert (line["request_id"], line["error_type"], line["stack"]) == ("r-1", "LookupError", "Stack")
+        assert line["exception"].endswith("LookupError: gone")
+    # Without these, the names are free.
+    assert format_record("done", **members).items() >= members.items()
+
+
 def test_the_line_of_a_request_has_a_message_and_members():
     line = format_record(StructuredMessage(method="GET", path="/a b", status=200, ms=1.5))
     assert (line["message"], line["path"], line["ms"]) == ("GET /a b 200", "/a b", 1.5)
@@ -74,6 +90,16 @@ def test_the_line_of_a_request_has_a_message_and_members():
 @pytest.mark.parametrize("value", [datetime(2026, 1, 2, tzinfo=UTC), Decimal("1.5"), object, {1}, b"x"])
 def test_a_value_that_json_does_not_have_is_written_as_its_text(value: object):
     assert format_record("read", item=value)["item"] == str(value)
+
+
+CIRCULAR: list[object] = []
+CIRCULAR.append(CIRCULAR)
+
+
+@pytest.mark.parametrize("value", [{(1, 2): 3}, CIRCULAR, float("nan"), [float("inf")], {"deep": {b"x": 1}}])
+def test_a_member_that_json_cannot_contain_is_written_as_its_text(value: object):
+    line = format_record("read", item=value, other={"door": 1})
+    assert (line["message"], line["item"], line["other"]) == ("read", str(value), {"door": 1})
 
 
 def test_text_that_is_not_unicode_is_written():
@@ -219,8 +245,20 @@ def test_the_service_configures_the_log_when_it_starts_to_serve(
     assert warning["request_id"] == line["request_id"]
 
 
-def test_the_lambda_handler_configures_the_log(monkeypatch: pytest.MonkeyPatch):
+class Scheduled(Shop):
+    async def on_event(self, event: Any, context: Any) -> None:
+        """Accept any event."""
+
+
+@pytest.mark.parametrize("event", [http_event(path="/"), {"source": "aws.events"}], ids=["a request", "another event"])
+def test_the_lambda_handler_configures_the_log_at_its_first_event(
+    event: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("CWS_LOG_FORMAT", "json")
     with bare_loggers() as root:
-        app = Shop()
-        assert (app.lambda_handler.logger.name, len(root.handlers)) == ("shop", 1)
+        handler = Scheduled().lambda_handler
+        # A tool that imports the service configures its own log.
+        assert (root.handlers, root.level) == ([], logging.WARNING)
+        handler(event, Context())
+        handler.close()
+        assert (len(root.handlers), root.level) == (1, logging.INFO)

@@ -88,7 +88,7 @@ def deploy(
         raise CommandError("--dry and --plan cannot be combined: --plan connects to AWS, --dry does not.")
     if local is not None:
         options |= _local_defaults(click.get_current_context())
-    target, location = open_target(project, profile_name, region, local, env)
+    target, location = open_target(project, profile_name, region, local, env, deploys=True)
     warn_missing_token(target.service, target.variables)
     directory = terraform_directory(project, terraform_dir)
     stack_options = {name: value for name, value in options.items() if name not in _NOT_IN_DEPLOY_OPTIONS}

@@ -12,7 +12,7 @@ from coworks_async.cli.log_lines import LEVELS, LogParser, format_json, format_t
 from coworks_async.cli.options import Duration, Pattern, account_options
 from coworks_async.cli.project import Project
 from coworks_async.deploy.aws.account import aws_errors
-from coworks_async.deploy.aws.logs import LogEvent, LogFollower, LogReader, stage_log_groups
+from coworks_async.deploy.aws.logs import LogEvent, LogFollower, LogReader, is_network_error, stage_log_groups
 from coworks_async.deploy.options import DeployOptions, check_options
 from coworks_async.deploy.stack import function_prefix
 from coworks_async.exceptions import CommandError, DeployError
@@ -69,10 +69,12 @@ def logs(
     start = int((time.time() - since) * 1000)
     try:
         if follow:
-            _show(_follow(reader, start), level, as_json=as_json)
+            _show(follow_events(reader, start), level, as_json=as_json)
         elif not _show(_read(reader, start, request_id), level, as_json=as_json):
             names = ", ".join(group.name for group in reader.groups)
-            click.echo(f"No such lines in {names}. New ones take some seconds; --since 1h goes back further.", err=True)
+            click.echo(
+                f"No matching log lines in {names}. New ones take some seconds; --since 1h goes back further.", err=True
+            )
     except KeyboardInterrupt as error:
         # With -f, it is the way to end.
         if not follow:
@@ -83,11 +85,21 @@ def _read(reader: LogReader, start: int, request_id: str | None) -> Iterable[Log
     return reader.read(start) if request_id is None else reader.find_request(request_id, start)
 
 
-def _follow(reader: LogReader, start: int) -> Iterator[LogEvent]:
-    follower = LogFollower(reader, start)
+def follow_events(reader: LogReader, start: int) -> Iterator[LogEvent]:
+    """Yield events for ever. A network error after the first read is a warning."""
+    follower, is_connected = LogFollower(reader, start), True
+    yield from follower.poll()
     while True:
-        yield from follower.poll()
         time.sleep(POLL_SECONDS)
+        try:
+            yield from follower.poll()
+            is_connected = True
+        except DeployError as error:
+            if not is_network_error(error):
+                raise
+            if is_connected:
+                click.echo(f"{error} Trying again.", err=True)
+            is_connected = False
 
 
 def _show(events: Iterable[LogEvent], level: str | None, *, as_json: bool) -> int:

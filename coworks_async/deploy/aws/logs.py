@@ -9,6 +9,8 @@ from heapq import merge
 from operator import attrgetter
 from typing import Any, Literal, get_args
 
+from botocore.exceptions import ConnectionError, HTTPClientError
+
 from coworks_async.deploy.aws.account import aws_errors
 from coworks_async.deploy.stack import access_log_group, function_log_group
 from coworks_async.exceptions import DeployError
@@ -17,7 +19,7 @@ from coworks_async.gateway.routes import GatewayKind
 LogSource = Literal["function", "gateway"]
 
 LATE_MILLISECONDS = 10_000
-"""How much later than newer events an event may arrive, and still be shown: streams arrive independently."""
+"""Milliseconds by which an event may arrive after newer ones and still be shown: streams arrive independently."""
 
 # Members of a line of JSON that are ids of invocations. Those of a function are ours, and of Lambda's own JSON format.
 _INVOCATION_IDS: Mapping[LogSource, Sequence[str]] = {
@@ -126,8 +128,13 @@ class LogReader:
                         f"The log group {group.name} does not exist in {self._client.meta.region_name}. Deploy the "
                         "stage first, or choose another one with -s, --profile-name, --region or --local."
                     ) from error
-                # It is not asked for again.
+                # Later reads skip this group.
                 self.groups.remove(group)
+
+
+def is_network_error(error: DeployError) -> bool:
+    """Return whether a reader's error is one of the connection to CloudWatch, which may end."""
+    return isinstance(error.__cause__, (ConnectionError, HTTPClientError))
 
 
 class LogFollower:
@@ -142,14 +149,18 @@ class LogFollower:
     def poll(self) -> Iterator[LogEvent]:
         """Yield the events that have arrived since the last call."""
         found: Counter[LogEvent] = Counter()
-        for event in self.reader.read(self._start):
-            found[event] += 1
-            if found[event] > self._seen[event]:
-                yield event
+        try:
+            for event in self.reader.read(self._start):
+                found[event] += 1
+                if found[event] > self._seen[event]:
+                    yield event
+        finally:
+            # After an error, the next call must not return the same events again.
+            self._seen |= found
         latest = max((event.timestamp for event in found), default=self._start)
         self._start = max(self._start, latest - LATE_MILLISECONDS)
-        seen = (self._seen | found).items()
-        self._seen = Counter({event: count for event, count in seen if event.timestamp >= self._start})
+        kept = {event: count for event, count in self._seen.items() if event.timestamp >= self._start}
+        self._seen = Counter(kept)
 
 
 def _list_invocations(events: Sequence[LogEvent]) -> list[str]:

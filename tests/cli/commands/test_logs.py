@@ -14,10 +14,13 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from click.testing import CliRunner, Result
 
-from coworks_async.cli.commands.logs import logs
+from coworks_async.cli.commands.logs import follow_events, logs
 from coworks_async.cli.main import cws
+from coworks_async.deploy.aws.logs import LogGroup, LogReader
+from coworks_async.exceptions import DeployError
 from tests.cli.conftest import Terminal
 from tests.cli.processes import CWS
 from tests.deploy.accounts import create_session, serve_response
@@ -146,7 +149,7 @@ def test_without_lines_the_groups_are_named(project: Path):
     result = invoke(project, "--level", "error")
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == (
-        "No such lines in /aws/lambda/shop-dev. New ones take some seconds; --since 1h goes back further.\n"
+        "No matching log lines in /aws/lambda/shop-dev. New ones take some seconds; --since 1h goes back further.\n"
     )
 
 
@@ -180,6 +183,46 @@ def test_ctrl_c_while_lines_are_read_is_one_line(project: Path):
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (1, "Error: Interrupted. Not all lines were shown.\n")
+
+
+def test_follow_continues_after_a_network_error(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("coworks_async.cli.commands.logs.POLL_SECONDS", 0)
+    write_lines("printed")
+    client = boto3.Session(region_name="us-east-1").client("logs")
+    outcomes: list[Exception | None] = [None]
+
+    def fail(**_: object) -> None:
+        error = outcomes.pop(0)
+        if error is not None:
+            raise error
+
+    group = LogGroup("/aws/lambda/shop-dev", "function")
+    client.meta.events.register("before-call.cloudwatch-logs.FilterLogEvents", fail)
+    events = follow_events(LogReader(client, [group]), 0)
+    assert next(events).message == "printed"
+    put = {"timestamp": int(time.time() * 1000), "message": "later"}
+    client.put_log_events(logGroupName=group.name, logStreamName="one", logEvents=[put])
+    lost = EndpointConnectionError(endpoint_url="http://logs")
+    outcomes += [lost, lost, None, lost, NoCredentialsError()]
+    assert next(events).message == "later"
+    warning = f'Cannot read {group.name}: Could not connect to the endpoint URL: "http://logs". Trying again.\n'
+    # Once, however long the connection is lost.
+    assert capsys.readouterr().err == warning
+    with pytest.raises(DeployError):
+        next(events)
+    assert capsys.readouterr().err == warning
+
+
+def test_the_first_read_of_follow_fails_without_a_connection(project: Path, monkeypatch: pytest.MonkeyPatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    result = invoke(project, "-f")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: Cannot read /aws/lambda/shop-dev: ")
 
 
 def test_a_missing_region_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch):

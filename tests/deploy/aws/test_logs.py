@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from coworks_async.deploy.aws.logs import LogEvent, LogFollower, LogReader, stage_log_groups
+from coworks_async.deploy.aws.logs import LogEvent, LogFollower, LogGroup, LogReader, is_network_error, stage_log_groups
 from coworks_async.exceptions import DeployError
 from tests.deploy.accounts import reject_operation
 
@@ -120,6 +121,26 @@ def test_each_poll_returns_new_lines_once(logs: Logs):
     logs.write(REST, "second", at=10_001)
     assert messages(follower.poll()) == ["second"]
     assert messages(follower.poll()) == []
+
+
+def test_lines_before_an_error_are_not_returned_again(session: Any):
+    def respond(params: dict[str, Any], **_: object) -> Any:
+        number = int(json.loads(params["body"]).get("nextToken", 0))
+        if number == 1 and errors:
+            raise errors.pop()
+        event = {"timestamp": NOW, "message": f"line {number}", "logStreamName": "one", "eventId": str(number)}
+        return SimpleNamespace(status_code=200), {"events": [event], **({"nextToken": "1"} if number == 0 else {})}
+
+    errors = [EndpointConnectionError(endpoint_url="http://logs")]
+    session.events.register("before-call.cloudwatch-logs.FilterLogEvents", respond)
+    follower = LogFollower(LogReader(session.client("logs"), [LogGroup(FUNCTION, "function")]), NOW)
+    events = follower.poll()
+    assert next(events).message == "line 0"
+    with pytest.raises(DeployError) as caught:
+        next(events)
+    assert is_network_error(caught.value)
+    assert not is_network_error(DeployError("another"))
+    assert messages(follower.poll()) == ["line 1"]
 
 
 def test_a_line_that_arrives_too_late_is_not_returned(logs: Logs):
