@@ -135,7 +135,7 @@ def _read_parameter(
     if kind is not ParameterKind.REQUEST and any(map(_is_request, union_members(annotation))):
         raise DeclarationError(f"{label} is the request, which is always present. Annotate it with plain Request.")
     is_path = kind in (ParameterKind.PATH, ParameterKind.PATH_REST)
-    if is_path and (not is_scalar(annotation) or (kind is ParameterKind.PATH_REST and is_structured(annotation))):
+    if is_path and (not is_scalar(annotation) or is_structured(annotation)):
         remedy = "Give it a default, or put it after a * to read it from the query or the body."
         if kind is ParameterKind.PATH_REST or template is not None:
             remedy = "Annotate it with the type of one segment."

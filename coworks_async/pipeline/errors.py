@@ -66,7 +66,13 @@ def problem_response(
 
 def exception_response(error: HTTPException) -> Response:
     """Return the response to an exception that no handler takes. A `ReturnError` is for the developer."""
-    return check_response(_create_response(error.status_code, exception_members(error), error.headers))
+    try:
+        response = _create_response(error.status_code, exception_members(error), error.headers)
+    except (UnicodeEncodeError, AttributeError):
+        raise ReturnError(
+            f"returned a {type(error).__name__} whose headers do not map names to values, both latin-1 strings"
+        ) from None
+    return check_response(response)
 
 
 def _create_response(status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None) -> Response:

@@ -61,6 +61,9 @@ def sse(events: Events, *, ping: float | None = 15) -> "EventSourceResponse":
     Returns:
         The response. The generator is closed when it ends or the client disconnects.
 
+    Raises:
+        ValueError: `ping` is not over 0.
+
     Example:
         >>> class Shop(TechMicroService):
         ...     @entry(no_auth=True)
@@ -80,6 +83,8 @@ class EventSourceResponse(StreamingResponse):
     media_type = "text/event-stream"
 
     def __init__(self, events: Events, *, ping: float | None = 15) -> None:
+        if ping is not None and not ping > 0:
+            raise ValueError(f"sse(ping=...) must be over 0 seconds, or None for no comments, not {ping!r}.")
         self.chunks = _stream(events, ping)
         # nginx would buffer the events without the second header.
         super().__init__(self.chunks, headers={"cache-control": "no-store", "x-accel-buffering": "no"})

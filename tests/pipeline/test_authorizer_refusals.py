@@ -7,7 +7,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from coworks_async import Problem, TechMicroService, entry
-from tests.clients import Connect
+from tests.clients import Connect, in_process
 from tests.differences import differs
 from tests.pipeline.checks import assert_hidden_500, assert_problem, warnings_and_worse
 
@@ -71,6 +71,21 @@ def test_a_challenge_of_the_problem_replaces_the_default(connect: Connect):
     response = connect(with_problem(Shop(), problem)).get("/", headers=token("raise"))
     assert response.headers.get_list("www-authenticate") == ["Negotiate"]
     assert response.headers["x-hint"] == "kerberos"
+
+
+@pytest.mark.parametrize("headers", [{"WWW-Authenticate": "Negotiate €"}, {"x-hint": 5}, [("x-hint", "a")]])
+def test_a_problem_with_headers_that_cannot_be_sent_is_a_failure_of_the_authorizer(
+    caplog: pytest.LogCaptureFixture, headers: Any
+):
+    problem = Problem(401, "Sign in again.")
+    problem.headers = headers
+    with in_process(with_problem(Shop(), problem)) as client:
+        assert_hidden_500(client.get("/", headers=token("raise")))
+    [record] = warnings_and_worse(caplog)
+    assert record.getMessage() == (
+        "token_authorizer returned a Problem whose headers do not map names to values, both latin-1 strings; "
+        "access denied"
+    )
 
 
 def test_a_403_has_no_challenge(connect: Connect):

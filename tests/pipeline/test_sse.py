@@ -206,6 +206,12 @@ def test_comments_keep_an_idle_connection_open():
         assert list(blocks)[-1] == "data: last\n"
 
 
+@pytest.mark.parametrize("ping", [0, -1, float("nan")])
+def test_the_time_between_comments_must_be_over_0(ping: float):
+    with pytest.raises(ValueError, match=r"^sse\(ping=...\) must be over 0 seconds, or None for no comments, not "):
+        sse([], ping=ping)
+
+
 @pytest.mark.parametrize("path", ["/", "/?ping=0.01", "/sync"])
 def test_the_generator_is_closed_when_the_client_disconnects(path: str, caplog: pytest.LogCaptureFixture):
     app = Waiting()
