@@ -23,7 +23,7 @@ from coworks_async.exceptions import AuthorizerError, BadRequest, StartupError
 from coworks_async.pipeline.access_log import log_request
 from coworks_async.pipeline.authorizer import (
     AUTHORIZED,
-    is_refusal,
+    is_rejection,
     log_authorizer_failure,
     principal_from_result,
     strip_scheme,
@@ -76,12 +76,17 @@ class LambdaHandler:
     Any other event fails with the exception that was raised. Mangum's event classes are used, but not its adapter,
     which runs the lifespan at every event.
 
+    Args:
+        service: handles requests and other events.
+        configure_log: called at the first event, not when a tool loads the service.
+
     Attributes:
         after_event: functions, sync or async, called with the context at the end of each event.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, configure_log: Callable[[], None]) -> None:
         self.service = service
+        self.configure_log = configure_log
         self.logger = service.logger
         self.runtime = Runtime(service, service.logger)
         self.after_event: list[Callable[[Any], object]] = []
@@ -106,6 +111,8 @@ class LambdaHandler:
             # It is not logged. The request that follows reports the cold start.
             return self._run(lambda: self.authorize(event, context))
         cold, self._is_cold = self._is_cold, False
+        if cold:
+            self.configure_log()
         event_class = infer_event_class(event)
         if event_class is not None:
             result = self.respond(event_class(event, context, CONFIG), start, cold)
@@ -178,17 +185,17 @@ class LambdaHandler:
         return {"status": status, "headers": headers, "body": content}
 
     async def authorize(self, event: Event, context: Any) -> dict[str, Any]:
-        """Return the result of an authorizer event. It fails if `token_authorizer` does: a denial would be cached."""
+        """Return the result of an authorizer event. It fails if `token_authorizer` does: rejections are cached."""
         token = authorizer.get_token(event, self.service.token_key)
         if self.service.auth_scheme is not None:
             token = strip_scheme(token, self.service.auth_scheme)
         if not token:
-            return authorizer.create_refusal(event, 401)
+            return authorizer.create_rejection(event, 401)
         try:
             principal = principal_from_result(await ensure_async(self.service.token_authorizer)(token), self.logger)
         except (Exception, CancelledError) as failure:
             error = to_exception(failure)
-            if not is_refusal(error):
+            if not is_rejection(error):
                 log_authorizer_failure(error, self.logger)
                 # Only our own message is safe: any other may contain the token.
                 reason = str(error) if isinstance(error, AuthorizerError) else "token_authorizer failed"
@@ -197,7 +204,7 @@ class LambdaHandler:
             status = error.status_code
         else:
             return authorizer.create_result(event, context, principal)
-        return authorizer.create_refusal(event, status)
+        return authorizer.create_rejection(event, status)
 
     async def run_async_call(self, event: Event, context: Any, start: float, cold: bool) -> dict[str, Any]:
         # Lambda cold start: most functions run no asynchronous call.

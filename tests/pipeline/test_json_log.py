@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from coworks_async import TechMicroService, entry
 from coworks_async.pipeline.access_log import StructuredMessage
 from coworks_async.pipeline.json_log import JsonFormatter, configure_json_log
 from coworks_async.testing import TestClient
+from tests.aws.events import Context, rest_event
 from tests.clients import Connect
 
 NAMES = ("uvicorn", "uvicorn.access")
@@ -219,8 +220,16 @@ def test_the_service_configures_the_log_when_it_starts_to_serve(
     assert warning["request_id"] == line["request_id"]
 
 
-def test_the_lambda_handler_configures_the_log(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("event", [rest_event(), {**rest_event(), "body": "!", "isBase64Encoded": True}, {}])
+def test_the_lambda_handler_configures_the_log_at_the_first_event(monkeypatch: pytest.MonkeyPatch, event: Any):
+    class Worker(Shop):
+        async def on_event(self, event: Any, context: Any) -> Any:
+            return None
+
     monkeypatch.setenv("CWS_LOG_FORMAT", "json")
     with bare_loggers() as root:
-        app = Shop()
-        assert (app.lambda_handler.logger.name, len(root.handlers)) == ("shop", 1)
+        handler = Worker().lambda_handler
+        assert root.handlers == []
+        with closing(handler):
+            handler(event, Context())
+        assert len(root.handlers) == 1
