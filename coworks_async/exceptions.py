@@ -81,7 +81,7 @@ class LambdaError(CoWorksError):
 
 
 class AuthorizerError(LambdaError):
-    """`token_authorizer` failed, or its principal is invalid. Fails the event: a gateway would cache a denial."""
+    """`token_authorizer` failed, or its principal is invalid. Fails the event: a gateway would cache a rejection."""
 
 
 class AsyncCallError(LambdaError):
@@ -179,7 +179,7 @@ class Problem(HTTPException):
         for name in self.extensions:
             if name in PROBLEM_MEMBERS:
                 raise ValueError(
-                    f"Problem(extensions=...): {name!r} is a member of every problem. Rename the extension."
+                    f"Problem(extensions=...): {name!r} is a reserved member of problems. Rename the extension."
                 )
 
 

@@ -15,10 +15,10 @@ from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, Lifespan
 
 from coworks_async.entries.blueprints import Blueprint, HookRegistry, HooksMixin
-from coworks_async.entries.cors import CorsOption, check_policy, resolve_policy
+from coworks_async.entries.cors import CorsOption, check_cors, resolve_cors
 from coworks_async.entries.decorators import read_responses
-from coworks_async.entries.entry import Entry, build_entries, check_headers
-from coworks_async.entries.header_syntax import is_header_name
+from coworks_async.entries.entry import Entry, build_entries, reject_token_header
+from coworks_async.entries.header_syntax import HEADER_NAME_RULE, is_header_name
 from coworks_async.entries.paths import normalize_prefix
 from coworks_async.entries.route_table import RouteTable
 from coworks_async.exceptions import DeclarationError, unknown_event_error
@@ -130,13 +130,15 @@ class TechMicroService(HooksMixin, Starlette):
         if debug and self._in_lambda:
             raise DeclarationError(f"{self.name}: debug=True shows tracebacks to clients. It is not allowed in Lambda.")
         if not is_header_name(self.token_key):
-            raise DeclarationError(f"{class_name}.token_key: {self.token_key!r} is not a valid header name.")
+            raise DeclarationError(
+                f"{class_name}.token_key: {self.token_key!r} is not a valid header name. {HEADER_NAME_RULE}"
+            )
         if self.auth_scheme is not None and not is_header_name(self.auth_scheme):
             raise DeclarationError(
                 f'{class_name}.auth_scheme: {self.auth_scheme!r} is not a valid scheme, such as "Bearer". '
-                "Allowed characters: letters, digits and !#$%&'*+-.^_`|~."
+                f"{HEADER_NAME_RULE}"
             )
-        check_policy(f"{class_name}.cors", self.cors)
+        check_cors(f"{class_name}.cors", self.cors)
         check_store_in(class_name, self.store_in)
         read_responses(f"{class_name}.openapi_responses", self.openapi_responses)
         self._has_logged_missing_token = False
@@ -255,12 +257,12 @@ class TechMicroService(HooksMixin, Starlette):
         except ValueError as error:
             raise DeclarationError(f"{where}: {error}") from None
         if not hide_routes:
-            check_policy(f"{type(blueprint).__name__}.cors", blueprint.cors)
+            check_cors(f"{type(blueprint).__name__}.cors", blueprint.cors)
             entries = build_entries(
                 blueprint,
                 Blueprint,
                 stage=current_stage(),
-                cors=resolve_policy(blueprint.cors, self.cors or None),
+                cors=resolve_cors(blueprint.cors, self.cors or None),
                 prefix=prefix,
                 blueprint=blueprint.name,
             )
@@ -340,7 +342,7 @@ class TechMicroService(HooksMixin, Starlette):
         """Add entries to the route table and return their routes."""
         routes = [EntryRoute(entry, entry.path.removeprefix(prefix) or "/", self._build_app) for entry in entries]
         for route in routes:
-            check_headers(route.entry, self.token_key)
+            reject_token_header(route.entry, self.token_key)
             if not self._in_lambda:
                 _ = route.entry.plan  # compiled now, so that invalid annotations are errors at once
             self._table.add(route)

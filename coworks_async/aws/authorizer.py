@@ -71,7 +71,7 @@ def create_result(event: Event, context: Any, principal: Principal | None) -> di
     return {"principalId": MARKER, "policyDocument": policy, "context": result_context}
 
 
-def create_refusal(event: Event, status: int) -> dict[str, Any]:
+def create_rejection(event: Event, status: int) -> dict[str, Any]:
     """Return the result that rejects a token with 401 or 403; an HTTP API has no 401 for a token that it has received.
 
     Raises:

@@ -23,7 +23,7 @@ from coworks_async.exceptions import AuthorizerError, BadRequest, StartupError
 from coworks_async.pipeline.access_log import log_request
 from coworks_async.pipeline.authorizer import (
     AUTHORIZED,
-    is_refusal,
+    is_rejection,
     log_authorizer_failure,
     principal_from_result,
     strip_scheme,
@@ -75,6 +75,9 @@ class LambdaHandler:
     A request always gets a response: an exception becomes a 500, because API Gateway would turn it into a bare 502.
     Any other event fails with the exception that was raised. Mangum's event classes are used, but not its adapter,
     which runs the lifespan at every event.
+
+    Args:
+        service: handles requests and other events.
 
     Attributes:
         after_event: functions, sync or async, called with the context at the end of each event.
@@ -178,17 +181,17 @@ class LambdaHandler:
         return {"status": status, "headers": headers, "body": content}
 
     async def authorize(self, event: Event, context: Any) -> dict[str, Any]:
-        """Return the result of an authorizer event. It fails if `token_authorizer` does: a denial would be cached."""
+        """Return the result of an authorizer event. It fails if `token_authorizer` does: rejections are cached."""
         token = authorizer.get_token(event, self.service.token_key)
         if self.service.auth_scheme is not None:
             token = strip_scheme(token, self.service.auth_scheme)
         if not token:
-            return authorizer.create_refusal(event, 401)
+            return authorizer.create_rejection(event, 401)
         try:
             principal = principal_from_result(await ensure_async(self.service.token_authorizer)(token), self.logger)
         except (Exception, CancelledError) as failure:
             error = to_exception(failure)
-            if not is_refusal(error):
+            if not is_rejection(error):
                 log_authorizer_failure(error, self.logger)
                 # Only our own message is safe: any other may contain the token.
                 reason = str(error) if isinstance(error, AuthorizerError) else "token_authorizer failed"
@@ -197,7 +200,7 @@ class LambdaHandler:
             status = error.status_code
         else:
             return authorizer.create_result(event, context, principal)
-        return authorizer.create_refusal(event, status)
+        return authorizer.create_rejection(event, status)
 
     async def run_async_call(self, event: Event, context: Any, start: float, cold: bool) -> dict[str, Any]:
         # Lambda cold start: most functions run no asynchronous call.

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from coworks_async.entries.header_syntax import is_header_name
+from coworks_async.entries.header_syntax import HEADER_NAME_RULE, is_header_name
+from coworks_async.entries.strings import read_strings
 from coworks_async.exceptions import DeclarationError
 
-ANY = "*"
+WILDCARD = "*"
 
 # As browsers send it: https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin
 _ORIGIN = r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
@@ -59,7 +60,7 @@ class CORS:
         if not isinstance(max_age, int) or isinstance(max_age, bool) or max_age < 0:
             raise DeclarationError(f"CORS(max_age=...) must be a number of seconds, not {max_age!r}.")
         for name in ("origins", "headers", "expose") if credentials else ():
-            if ANY in getattr(self, name):
+            if WILDCARD in getattr(self, name):
                 raise DeclarationError(
                     f"CORS({name}=..., credentials=True): browsers reject '*' together with credentials. "
                     f"List the {'origins' if name == 'origins' else 'names'}."
@@ -82,29 +83,29 @@ CorsOption = CORS | Literal[False] | None
 """A policy, False for no policy, or None for that of the class or the service."""
 
 
-def check_policy(where: str, policy: object) -> None:
+def check_cors(where: str, policy: object) -> None:
     if not (policy is None or policy is False or isinstance(policy, CORS)):
         raise DeclarationError(f"{where} must be a CORS policy such as CORS(origins=...), or False, not {policy!r}.")
 
 
-def resolve_policy(option: CorsOption, inherited: CORS | None) -> CORS | None:
+def resolve_cors(option: CorsOption, inherited: CORS | None) -> CORS | None:
     return inherited if option is None else option or None
 
 
 def _read_values(option: str, value: str | Iterable[str]) -> tuple[str, ...]:
-    values = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
-    if not all(isinstance(each, str) for each in values):
+    values = read_strings(value)
+    if values is None:
         raise DeclarationError(f"CORS({option}=...) must be a string or several, not {value!r}.")
-    return tuple(dict.fromkeys(values))
+    return values
 
 
 def _read_origins(value: str | Iterable[str]) -> tuple[str, ...]:
     origins = _read_values("origins", value)
     if not origins:
         raise DeclarationError("CORS(origins=...) is empty. List the allowed origins, or use '*' for all.")
-    if ANY in origins and len(origins) > 1:
+    if WILDCARD in origins and len(origins) > 1:
         raise DeclarationError("CORS(origins=...): '*' allows all origins. Remove it, or the others.")
-    for origin in origins if ANY not in origins else ():
+    for origin in origins if WILDCARD not in origins else ():
         found = re.fullmatch(_ORIGIN, origin)
         if found is None or found.groups() in _DEFAULT_PORTS:
             raise DeclarationError(
@@ -118,9 +119,9 @@ def _read_names(option: str, value: str | Iterable[str]) -> tuple[str, ...]:
     names = _read_values(option, value)
     for name in names:
         if not is_header_name(name):
-            raise DeclarationError(f"CORS({option}=...): {name!r} is not a valid header name.")
+            raise DeclarationError(f"CORS({option}=...): {name!r} is not a valid header name. {HEADER_NAME_RULE}")
     return names
 
 
-ANY_ORIGIN = CORS(origins=ANY, headers=ANY)
+ANY_ORIGIN = CORS(origins=WILDCARD, headers=WILDCARD)
 """The policy of `@entry(no_cors=False)` in a class without a policy."""

@@ -7,9 +7,10 @@ from typing import Any, TypeVar, overload
 
 from msgspec import Struct
 
-from coworks_async.entries.cors import CorsOption, check_policy
-from coworks_async.entries.header_syntax import is_header_name, is_header_value
+from coworks_async.entries.cors import CorsOption, check_cors
+from coworks_async.entries.header_syntax import HEADER_NAME_RULE, is_header_name, is_header_value
 from coworks_async.entries.paths import normalize_template
+from coworks_async.entries.strings import read_strings
 from coworks_async.exceptions import DeclarationError, Problem
 from coworks_async.types import Function
 
@@ -33,14 +34,14 @@ class EntryOptions(Struct, frozen=True):
     the method's name, `tags` for the name of the blueprint.
     """
 
+    path: str | None = None
+    method: str | None = None
     no_auth: bool = False
-    no_cors: bool | None = None
     cors: CorsOption = None
+    no_cors: bool | None = None
     stages: frozenset[str] | None = None
     binary_headers: tuple[tuple[str, str], ...] = ()
     background: bool = False
-    path: str | None = None
-    method: str | None = None
     scopes: frozenset[str] = frozenset()
     include_in_schema: bool = True
     tags: tuple[str, ...] | None = None
@@ -73,7 +74,7 @@ def entry(
 
 
 def entry(
-    function: F | str | None = None,
+    path_or_method: F | str | None = None,
     /,
     *,
     method: str | None = None,
@@ -93,7 +94,7 @@ def entry(
     """Declare a method of a service or a blueprint as an entry. Its route is its name, unless a path is given.
 
     Args:
-        function: the path, such as `/links/{code}/stats`. Used without parentheses, the decorator gets the method.
+        path_or_method: the path, such as `/links/{code}/stats`. Without parentheses, the decorator gets the method.
         method: the HTTP method of an entry with a path; by default the verb of the method's name.
         no_auth: require no token.
         cors: the policy for web pages of other origins, False for none; by default that of the class.
@@ -125,26 +126,29 @@ def entry(
         ...     async def get_reviews(self, item_id: int, page: int = 1):
         ...         return {"item": item_id, "page": page}
     """
-    for name in unknown:
-        raise _unknown_option_error(name)
-    flags = {"no_auth": no_auth, "no_cors": no_cors, "background": background}
-    for name, value in {**flags, "include_in_schema": include_in_schema, "deprecated": deprecated}.items():
-        if not isinstance(value, bool) and (name, value) != ("no_cors", None):
-            raise DeclarationError(f"@entry({name}=...) must be True or False, not {value!r}.")
-    check_policy("@entry(cors=...)", cors)
+    if unknown:
+        raise _unknown_option_error(next(iter(unknown)))
+    _check_flags(
+        no_auth=no_auth,
+        no_cors=no_cors,
+        background=background,
+        include_in_schema=include_in_schema,
+        deprecated=deprecated,
+    )
+    check_cors("@entry(cors=...)", cors)
     if cors is not None and no_cors is not None:
         raise DeclarationError("@entry(cors=..., no_cors=...): both set the policy for other origins. Remove no_cors.")
-    path, function = (function, None) if isinstance(function, str) else (None, function)
+    path = path_or_method if isinstance(path_or_method, str) else None
     options = EntryOptions(
         path=_read_path(path, method),
         method=_read_method(method),
         no_auth=no_auth,
-        scopes=_read_scopes(scopes),
-        no_cors=no_cors,
         cors=cors,
+        no_cors=no_cors,
         stages=_read_stages(stage),
         binary_headers=_read_headers(binary_headers),
         background=background,
+        scopes=_read_scopes(scopes),
         include_in_schema=include_in_schema,
         tags=_read_tags(tags),
         deprecated=deprecated,
@@ -154,22 +158,32 @@ def entry(
         raise DeclarationError("@entry(scopes=...) requires a token. Remove no_auth=True.")
 
     def decorate(method: F) -> F:
-        if not inspect.isfunction(method):
-            is_descriptor = isinstance(method, staticmethod | classmethod | property)
-            found = f"a {type(method).__name__}" if is_descriptor else repr(method)
-            raise DeclarationError(
-                f"@entry must decorate a plain method, not {found}. Pass options by name: @entry(no_auth=True)."
-            )
-        # functools.wraps copies the options of the wrapped method.
-        copied = get_entry_options(getattr(method, "__wrapped__", None))
-        if get_entry_options(method) not in (None, copied, options):
-            raise DeclarationError(
-                f"{method.__qualname__} is already an entry with other options. Write a second method instead."
-            )
-        setattr(method, _OPTIONS_ATTRIBUTE, options)
+        _set_entry_options(method, options)
         return method
 
-    return decorate if function is None else decorate(function)
+    return decorate if path_or_method is None or isinstance(path_or_method, str) else decorate(path_or_method)
+
+
+def _check_flags(**flags: object) -> None:
+    for name, value in flags.items():
+        if not isinstance(value, bool) and (name, value) != ("no_cors", None):
+            raise DeclarationError(f"@entry({name}=...) must be True or False, not {value!r}.")
+
+
+def _set_entry_options(method: Function, options: EntryOptions) -> None:
+    if not inspect.isfunction(method):
+        is_descriptor = isinstance(method, staticmethod | classmethod | property)
+        found = f"a {type(method).__name__}" if is_descriptor else repr(method)
+        raise DeclarationError(
+            f"@entry must decorate a plain method, not {found}. Pass options by name: @entry(no_auth=True)."
+        )
+    # functools.wraps copies the options of the wrapped method.
+    copied = get_entry_options(getattr(method, "__wrapped__", None))
+    if get_entry_options(method) not in (None, copied, options):
+        raise DeclarationError(
+            f"{method.__qualname__} is already an entry with other options. Write a second method instead."
+        )
+    setattr(method, _OPTIONS_ATTRIBUTE, options)
 
 
 def get_entry_options(attribute: object) -> EntryOptions | None:
@@ -215,24 +229,22 @@ def _read_method(method: str | None) -> str | None:
 def _read_stages(stage: str | Iterable[str] | None) -> frozenset[str] | None:
     if stage is None:
         return None
-    names = [stage] if isinstance(stage, str) else stage
-    stages = frozenset(names) if isinstance(names, Iterable) else frozenset()
-    if not stages or not all(isinstance(name, str) and name for name in stages):
+    stages = read_strings(stage)
+    if not stages or "" in stages:
         raise DeclarationError(f"@entry(stage=...) must be a stage name or several, not {stage!r}.")
-    return stages
+    return frozenset(stages)
 
 
 def _read_scopes(scopes: str | Iterable[str] | None) -> frozenset[str]:
     if scopes is None:
         return frozenset()
-    names = [scopes] if isinstance(scopes, str) else scopes
-    found = frozenset(names) if isinstance(names, Iterable) else frozenset()
-    if not found or not all(isinstance(name, str) and _SCOPE.fullmatch(name) for name in found):
+    found = read_strings(scopes)
+    if not found or not all(map(_SCOPE.fullmatch, found)):
         raise DeclarationError(
             f"@entry(scopes=...) must be a scope or several, not {scopes!r}. "
             "A scope is printable ASCII without spaces, quotes and backslashes."
         )
-    return found
+    return frozenset(found)
 
 
 def _read_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
@@ -242,10 +254,7 @@ def _read_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], .
         raise DeclarationError(f"@entry(binary_headers=...) must map header names to values, not {headers!r}.")
     for name, value in headers.items():
         if not is_header_name(name):
-            raise DeclarationError(
-                f"@entry(binary_headers=...): invalid header name {name!r}. "
-                "Allowed characters: letters, digits and !#$%&'*+-.^_`|~."
-            )
+            raise DeclarationError(f"@entry(binary_headers=...): invalid header name {name!r}. {HEADER_NAME_RULE}")
         if name.lower() in _FRAMING_HEADERS:
             raise DeclarationError(f"@entry(binary_headers=...): {name} is set automatically. Remove it.")
         if not is_header_value(value):
@@ -259,8 +268,8 @@ def _read_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], .
 def _read_tags(tags: str | Iterable[str] | None) -> tuple[str, ...] | None:
     if tags is None:
         return None
-    names = (tags,) if isinstance(tags, str) else tuple(tags) if isinstance(tags, Iterable) else ()
-    if not names or not all(isinstance(name, str) and name for name in names):
+    names = read_strings(tags)
+    if not names or "" in names:
         raise DeclarationError(f"@entry(tags=...) must be a tag or several, not {tags!r}.")
     return names
 

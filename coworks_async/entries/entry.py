@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from coworks_async.entries.cors import ANY_ORIGIN, CORS, resolve_policy
+from coworks_async.entries.cors import ANY_ORIGIN, CORS, resolve_cors
 from coworks_async.entries.decorators import EntryOptions
 from coworks_async.entries.discovery import Declaration, iter_declarations
 from coworks_async.entries.paths import PathTemplate, parse_template
@@ -102,11 +102,11 @@ def build_entries(
 
 def _find_policy(options: EntryOptions, inherited: CORS | None) -> CORS | None:
     if options.no_cors is None:
-        return resolve_policy(options.cors, inherited)
+        return resolve_cors(options.cors, inherited)
     return None if options.no_cors else inherited or ANY_ORIGIN
 
 
-def check_headers(entry: Entry, token_key: str) -> None:
+def reject_token_header(entry: Entry, token_key: str) -> None:
     """Reject a parameter that is read from the header of the token, whose name only the service knows."""
     for parameter in entry.signature.of_kind(ParameterKind.HEADER):
         if parameter.alias.lower() == token_key.lower():

@@ -6,6 +6,10 @@ _NAME_OCTETS = (string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode
 _VALUE_OCTETS = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 
 
+HEADER_NAME_RULE = "Allowed characters: letters, digits and !#$%&'*+-.^_`|~."
+"""The end of an error message about a header name."""
+
+
 def is_header_name(name: object) -> bool:
     return isinstance(name, str) and name.isascii() and is_raw_header_name(name.encode())
 

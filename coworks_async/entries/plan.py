@@ -12,7 +12,7 @@ from coworks_async.entries.annotations import (
     union_members,
 )
 from coworks_async.entries.discovery import Declaration
-from coworks_async.entries.signature import HEADER_KINDS, Parameter, ParameterKind, Signature
+from coworks_async.entries.signature import HEADER_AND_COOKIE_KINDS, Parameter, ParameterKind, Signature
 from coworks_async.entries.sources import is_marker
 from coworks_async.exceptions import DeclarationError
 
@@ -37,7 +37,7 @@ class BindingPlan(msgspec.Struct, frozen=True):
     deep_objects: Mapping[str, Slot]
     structured: Slot | None
     extra: Slot | None
-    headers: tuple[Slot, ...]  # and cookies
+    headers_and_cookies: tuple[Slot, ...]
     request: Parameter | None
 
     @property
@@ -59,9 +59,11 @@ class BindingPlan(msgspec.Struct, frozen=True):
         """
         if self.deep_objects or self.extra or self.request or self.path_rest:
             return False
-        if self.headers and any(parameter.positional_only for parameter in self.signature.parameters):
+        if self.headers_and_cookies and any(parameter.positional_only for parameter in self.signature.parameters):
             return False  # with headers, all arguments are passed by name
-        parameters = [parameter for parameter in self.signature.parameters if parameter.kind not in HEADER_KINDS]
+        parameters = [
+            parameter for parameter in self.signature.parameters if parameter.kind not in HEADER_AND_COOKIE_KINDS
+        ]
         count = len(self.path)
         is_path_first = all(
             parameter.kind is ParameterKind.PATH and not parameter.keyword_only for parameter in parameters[:count]
@@ -114,7 +116,7 @@ def compile_plan(declaration: Declaration, signature: Signature) -> BindingPlan:
         deep_objects={slot.alias: slot for slot in slots[ParameterKind.DEEP_OBJECT]},
         structured=next(iter(slots[ParameterKind.STRUCTURED]), None),
         extra=next(iter(slots[ParameterKind.EXTRA]), None),
-        headers=(*slots[ParameterKind.HEADER], *slots[ParameterKind.COOKIE]),
+        headers_and_cookies=(*slots[ParameterKind.HEADER], *slots[ParameterKind.COOKIE]),
         request=next(iter(signature.of_kind(ParameterKind.REQUEST)), None),
     )
     if plan.structured is not None and declaration.method == "GET":
@@ -134,7 +136,7 @@ def _create_converter(parameter: Parameter, declaration: Declaration) -> Any:
 
     annotation = parameter.annotation
     try:
-        if parameter.kind in HEADER_KINDS:
+        if parameter.kind in HEADER_AND_COOKIE_KINDS:
             check_text_type(annotation, parameter.kind.value, several=parameter.kind is ParameterKind.HEADER)
         if any(map(is_pydantic_model, union_members(annotation))):
             return PydanticConverter(annotation)

@@ -54,7 +54,7 @@ class Parameter(Struct, frozen=True):
         return self.default is REQUIRED
 
 
-HEADER_KINDS = (ParameterKind.HEADER, ParameterKind.COOKIE)
+HEADER_AND_COOKIE_KINDS = (ParameterKind.HEADER, ParameterKind.COOKIE)
 
 
 class Signature(Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from msgspec import Struct
 
-from coworks_async.entries.header_syntax import is_header_name
+from coworks_async.entries.header_syntax import HEADER_NAME_RULE, is_header_name
 from coworks_async.exceptions import DeclarationError
 
 _RESERVED = {
@@ -67,9 +67,7 @@ Marker = Header | Cookie
 def _check_name(kind: str, name: object) -> None:
     # The name of a cookie is a token like that of a header (RFC 6265, section 4.1.1).
     if name is not None and not is_header_name(name):
-        raise DeclarationError(
-            f"{kind}({name!r}): invalid name. Allowed characters: letters, digits and !#$%&'*+-.^_`|~."
-        )
+        raise DeclarationError(f"{kind}({name!r}): invalid name. {HEADER_NAME_RULE}")
 
 
 def is_marker(value: object) -> bool:

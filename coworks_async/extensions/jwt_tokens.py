@@ -7,9 +7,10 @@ import jwt
 
 from coworks_async.exceptions import Problem
 from coworks_async.extensions.jwt_keys import SigningKey
+from coworks_async.pipeline.authorizer import TOKEN_EXPIRED
 
 _REASONS: dict[type[Exception], str] = {
-    jwt.ExpiredSignatureError: "Token expired.",
+    jwt.ExpiredSignatureError: TOKEN_EXPIRED,
     jwt.ImmatureSignatureError: "Token not yet valid.",
     jwt.InvalidIssuerError: "Wrong issuer.",
     jwt.InvalidAudienceError: "Wrong audience.",

@@ -21,7 +21,7 @@ class GatewayRejection(Exception):
 
 
 class AuthorizerClient:
-    """Calls a Lambda authorizer with `invoke`, and caches its results by token, denials included."""
+    """Calls a Lambda authorizer with `invoke`, and caches its results by token, rejections included."""
 
     def __init__(
         self, description: GatewayDescription, invoke: Callable[[Event, str], Any], clock: Callable[[], float]
@@ -80,7 +80,7 @@ def check_result(description: GatewayDescription, result: Any) -> None:
 
 
 def allows(policy: Mapping[str, Any], arn: str) -> bool:
-    """Return whether a policy allows a method. A matching Deny wins, and no match is a denial."""
+    """Return whether a policy allows a method. A matching Deny wins, and no match rejects."""
     effects = {statement["Effect"] for statement in policy["Statement"] if _matches(statement["Resource"], arn)}
     return effects == {"Allow"}
 

@@ -92,7 +92,7 @@ def _create_security_scheme(app: TechMicroService) -> dict[str, str]:
 
 
 def _iter_annotations(app: TechMicroService, entry: Entry) -> Iterator[tuple[Any, Mode]]:
-    for slot in (*entry.plan.slots, *entry.plan.headers):
+    for slot in (*entry.plan.slots, *entry.plan.headers_and_cookies):
         yield slot.annotation, "validation"
     for declared in (*iter_declared_responses(entry), *iter_documented_types(_get_documented(app, entry))):
         yield declared.annotation, "serialization"

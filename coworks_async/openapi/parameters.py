@@ -93,7 +93,7 @@ _IGNORED_HEADERS = ("accept", "authorization", "content-type")
 def create_header_parameters(plan: BindingPlan, schemas: Schemas, descriptions: Mapping[str, str]) -> list[Parameter]:
     """Return the parameters that are headers and cookies."""
     parameters = []
-    for slot in plan.headers:
+    for slot in plan.headers_and_cookies:
         is_header = slot.kind is ParameterKind.HEADER
         if is_header and slot.alias.lower() in _IGNORED_HEADERS:
             continue

@@ -238,6 +238,6 @@ def _get_problem_statuses(entry: Entry, *, has_body: bool) -> list[str]:
         excluded |= {"404", "405"}
     if not has_body:
         excluded |= {"413", "415"}
-    if entry.plan.request is not None and not entry.plan.slots and not entry.plan.headers:
+    if entry.plan.request is not None and not entry.plan.slots and not entry.plan.headers_and_cookies:
         excluded.add("422")
     return [status for status in _PROBLEM_TITLES if status not in excluded]

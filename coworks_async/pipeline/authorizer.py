@@ -30,7 +30,7 @@ TOKEN_REJECTED = "Token rejected."
 
 TOKEN_EXPIRED = "Token expired."
 
-REFUSALS = (401, 403)
+REJECTION_STATUSES = (401, 403)
 """Statuses with which `token_authorizer` may reject a token."""
 
 PRINCIPAL_LIMIT = 4096
@@ -136,7 +136,7 @@ class AuthorizerMiddleware:
 
     def _create_response(self, error: Exception) -> Response:
         """Return the response to a rejected token; if the authorizer failed, log it and return a 500."""
-        if not is_refusal(error):
+        if not is_rejection(error):
             log_authorizer_failure(error, self.logger)
             return problem_response(500)
         error.__traceback__ = None  # an instance that is raised again would collect frames
@@ -157,9 +157,9 @@ def strip_scheme(value: str, scheme: str) -> str:
     return token.strip(" ") if found.lower() == scheme.lower() else ""
 
 
-def is_refusal(error: Exception) -> TypeGuard[HTTPException]:
+def is_rejection(error: Exception) -> TypeGuard[HTTPException]:
     """Return whether an exception rejects a token; any other is a failure of the authorizer."""
-    return isinstance(error, HTTPException) and error.status_code in REFUSALS
+    return isinstance(error, HTTPException) and error.status_code in REJECTION_STATUSES
 
 
 def principal_from_result(result: object, logger: logging.Logger) -> Principal:
@@ -179,7 +179,7 @@ def principal_from_result(result: object, logger: logging.Logger) -> Principal:
     if isinstance(result, str) and result == current_stage():
         return {}
     if isinstance(result, HTTPException):
-        if is_refusal(result):
+        if is_rejection(result):
             raise result
         raise AuthorizerError(f"token_authorizer returned a {result.status_code}, but only 401 and 403 reject a token")
     if result is not None and result is not False and not isinstance(result, str):

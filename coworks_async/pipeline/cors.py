@@ -8,7 +8,7 @@ https://fetch.spec.whatwg.org/#http-cors-protocol
 
 from collections.abc import Iterable, Sequence
 
-from coworks_async.entries.cors import ANY, CORS
+from coworks_async.entries.cors import CORS, WILDCARD
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
 SERVICE_RESPONSES = "coworks.service_responses"
@@ -26,7 +26,7 @@ def allow_headers(cors: CORS, origin: str) -> dict[str, str]:
         headers["Access-Control-Allow-Credentials"] = "true"
     if cors.expose:
         headers["Access-Control-Expose-Headers"] = ", ".join(cors.expose)
-    if origin != ANY:
+    if origin != WILDCARD:
         headers["Vary"] = "Origin"
     return headers
 
@@ -151,7 +151,7 @@ def preflight_method(scope: Scope) -> str | None:
 def preflight_headers(cors: CORS, scope: Scope, methods: Iterable[str], token_key: str) -> dict[str, str]:
     """Return the headers of a preflight response. The wildcard does not cover `Authorization`, so it is named."""
     origin = str(read_origin(scope), "latin-1")
-    allowed = ANY if ANY in cors.origins else origin
+    allowed = WILDCARD if WILDCARD in cors.origins else origin
     if allowed not in cors.origins:
         return {"Vary": "Origin"}
     return allow_headers(cors, allowed) | {

@@ -67,7 +67,7 @@ class Dispatcher:
         )
         self.non_http = ExceptionMiddleware(router, handlers=settings.exception_handlers)
         self.async_call_tasks: AsyncCallTasks | None = None
-        self.lifespan_state: dict[str, Any] = {}  # what the lifespan yielded, once it has started
+        self.lifespan_state: dict[str, Any] = {}  # that the lifespan yielded, once it has started
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

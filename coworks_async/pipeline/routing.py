@@ -8,7 +8,7 @@ import msgspec
 from starlette.routing import Match, Mount, Route
 
 from coworks_async.entries.entry import Entry
-from coworks_async.entries.signature import HEADER_KINDS
+from coworks_async.entries.signature import HEADER_AND_COOKIE_KINDS
 from coworks_async.exceptions import UnknownEndpoint
 from coworks_async.pipeline.request import current, current_request
 from coworks_async.types import ASGIApp, Receive, Scope, Send
@@ -80,7 +80,9 @@ def _format_path(entry: Entry, params: Mapping[str, Any]) -> str:
 def _query_string(entry: Entry, params: Mapping[str, Any]) -> str:
     """Encode the parameters under the names that the entry binds: `page[number]` for `page__number__`."""
     aliases = {parameter.name: parameter.alias for parameter in entry.signature.parameters}
-    headers = {each.name: each.kind.value for each in entry.signature.parameters if each.kind in HEADER_KINDS}
+    headers = {
+        each.name: each.kind.value for each in entry.signature.parameters if each.kind in HEADER_AND_COOKIE_KINDS
+    }
     pairs = []
     for name, value in params.items():
         if name in entry.template.names:

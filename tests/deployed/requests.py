@@ -118,7 +118,7 @@ REQUESTS = (
     Request("pipeline/test_authorizer", "GET", "/open?text=in", {}),
     Request("pipeline/test_authorizer_rule", "GET", "/", {"Authorization": "boom"}, differs={HTTP: 500}),
     Request(
-        *("pipeline/test_authorizer_refusals", "GET", "/"),
+        *("pipeline/test_authorizer_rejections", "GET", "/"),
         {"Authorization": "expired"},
         differs={REST: 401, HTTP: 403},
     ),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from coworks_async import CORS, Blueprint, DeclarationError, TechMicroService, entry
+from coworks_async.entries.header_syntax import HEADER_NAME_RULE
 
 SHOP = CORS(origins="https://shop.example", credentials=True)
 ADMIN = CORS(origins=["https://admin.example", "http://localhost:3000"])
@@ -99,7 +100,7 @@ def test_a_wildcard_with_credentials_is_a_declaration_error(option: str, what: s
 @pytest.mark.parametrize("option", ["headers", "expose"])
 @pytest.mark.parametrize("name", ["", "a b", "é", "a,b"])
 def test_an_invalid_header_name_is_a_declaration_error(option: str, name: str):
-    message = f"CORS({option}=...): {name!r} is not a valid header name."
+    message = f"CORS({option}=...): {name!r} is not a valid header name. {HEADER_NAME_RULE}"
     assert error_of(**{"origins": "*", option: ["X-A", name]}) == message
 
 

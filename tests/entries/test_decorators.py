@@ -162,7 +162,7 @@ def test_flags_must_be_true_or_false(option: str, value: Any):
     assert declaration_error(entry, **{option: value}) == f"@entry({option}=...) must be True or False, not {value!r}."
 
 
-@pytest.mark.parametrize("stage", ["", [], [""], ["dev", None], 5, b"dev"])
+@pytest.mark.parametrize("stage", ["", [], [""], ["dev", None], [["dev"]], 5, b"dev"])
 def test_stage_must_be_a_name_or_several(stage: Any):
     assert declaration_error(entry, stage=stage) == f"@entry(stage=...) must be a stage name or several, not {stage!r}."
 
@@ -321,7 +321,7 @@ def test_scopes_are_an_attribute_of_the_entry():
     assert [set(each.scopes) for each in Service().entries] == [set(), {"a"}, {"a", "b:c/d"}]
 
 
-@pytest.mark.parametrize("scopes", ["", "a b", 'a"b', "a\\b", "é", [], ["a", ""], ["a", 1], 7])
+@pytest.mark.parametrize("scopes", ["", "a b", 'a"b', "a\\b", "é", [], ["a", ""], ["a", 1], [["a"]], 7])
 def test_an_invalid_scope_is_a_declaration_error(scopes: Any):
     with pytest.raises(DeclarationError, match=r"^@entry\(scopes=...\) must be a scope or several, not "):
         entry(scopes=scopes)

@@ -7,7 +7,7 @@ import pytest
 from starlette.datastructures import UploadFile
 from starlette.requests import Request as StarletteRequest
 
-from coworks_async import Request, entry, request
+from coworks_async import Request, TechMicroService, entry, request
 from coworks_async.entries.signature import alias_from_name
 from tests.clients import Connect
 from tests.entries.services import create_service, declaration_error, list_routes
@@ -259,11 +259,12 @@ def test_a_path_segment_must_be_scalar(annotation: Any, shown: str):
 
 
 def test_a_segment_of_a_given_path_must_be_scalar():
-    @entry("/items/{item}")
-    async def get_item(self, item: StructItem):
-        """Has an invalid path segment."""
+    class Service(TechMicroService):
+        @entry("/items/{item}")
+        async def get_item(self, item: StructItem):
+            """Has an invalid path segment."""
 
-    assert declaration_error(create_service, get_item=get_item) == (
+    assert declaration_error(Service).endswith(
         "Service.get_item: parameter 'item' is a path segment, which cannot hold StructItem. "
         "Annotate it with the type of one segment."
     )

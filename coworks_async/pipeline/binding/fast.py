@@ -32,10 +32,9 @@ def create_binder(plan: BindingPlan, method: str, limits: Limits) -> Binder:
     if not plan.is_positional:
         return Binder(None, bind)
     add_headers: AddHeaders | None = None
-    if plan.headers:
-        from coworks_async.pipeline.binding.headers import (
-            create_header_binder,
-        )  # Lambda cold start: few entries need it
+    if plan.headers_and_cookies:
+        # Lambda cold start: few entries need it.
+        from coworks_async.pipeline.binding.headers import create_header_binder
 
         add_headers = create_header_binder(plan)
     if method != "GET":

@@ -89,7 +89,7 @@ class RequestBinding:
 
     def bind_headers(self, scope: Scope) -> None:
         """Bind headers and cookies. Those that no parameter takes are ignored."""
-        for slot in self.plan.headers:
+        for slot in self.plan.headers_and_cookies:
             where: ErrorLocation = "header" if slot.kind is ParameterKind.HEADER else "cookie"
             values = read_values(slot, scope)
             if values is not None:

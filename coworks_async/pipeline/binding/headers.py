@@ -8,7 +8,7 @@ from starlette.requests import cookie_parser
 from starlette.types import Scope
 
 from coworks_async.entries.plan import BindingPlan, Slot
-from coworks_async.entries.signature import HEADER_KINDS, ParameterKind
+from coworks_async.entries.signature import HEADER_AND_COOKIE_KINDS, ParameterKind
 
 AddHeaders = Callable[[Scope, Sequence[Any], Mapping[str, Any]], tuple[Sequence[Any], Mapping[str, Any]]]
 """Adds headers and cookies to the other arguments of an entry, given by position and by name."""
@@ -46,9 +46,9 @@ def create_header_binder(plan: BindingPlan) -> AddHeaders:
     names = [
         parameter.name
         for parameter in plan.signature.parameters
-        if parameter.kind not in HEADER_KINDS and not parameter.keyword_only
+        if parameter.kind not in HEADER_AND_COOKIE_KINDS and not parameter.keyword_only
     ]
-    slots = [(slot, slot.converter.parse_string) for slot in plan.headers]
+    slots = [(slot, slot.converter.parse_string) for slot in plan.headers_and_cookies]
 
     def add_headers(
         scope: Scope, args: Sequence[Any], kwargs: Mapping[str, Any]
