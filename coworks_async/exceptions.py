@@ -179,7 +179,7 @@ class Problem(HTTPException):
         for name in self.extensions:
             if name in PROBLEM_MEMBERS:
                 raise ValueError(
-                    f"Problem(extensions=...): {name!r} is a member of every problem. Rename the extension."
+                    f"Problem(extensions=...): {name!r} is a reserved member of problems. Rename the extension."
                 )
 
 

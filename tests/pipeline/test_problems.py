@@ -111,7 +111,9 @@ def test_a_type_without_a_title_has_the_phrase_of_the_status(connect: Connect):
 
 @pytest.mark.parametrize("name", ["type", "title", "status", "detail", "errors"])
 def test_an_extension_cannot_replace_another_member(name: str):
-    with pytest.raises(ValueError, match=rf"Problem\(extensions=...\): '{name}' is a member of every problem. Rename"):
+    with pytest.raises(
+        ValueError, match=rf"Problem\(extensions=...\): '{name}' is a reserved member of problems. Rename"
+    ):
         Problem(409, extensions={name: 1})
 
 
