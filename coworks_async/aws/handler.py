@@ -76,9 +76,6 @@ class LambdaHandler:
     Any other event fails with the exception that was raised. Mangum's event classes are used, but not its adapter,
     which runs the lifespan at every event.
 
-    Args:
-        service: handles requests and other events.
-
     Attributes:
         after_event: functions, sync or async, called with the context at the end of each event.
     """

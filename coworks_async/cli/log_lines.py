@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from coworks_async.deploy.aws.logs import LogEvent, parse_fields
+from coworks_async.deploy.aws.logs import LogEvent, parse_members
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -39,7 +39,7 @@ class LogLine:
 
     event: LogEvent
     level: str
-    fields: Mapping[str, Any] | None
+    members: Mapping[str, Any] | None
 
     @property
     def time(self) -> str:
@@ -60,9 +60,9 @@ class LogParser:
         self._tracebacks: set[str] = set()
 
     def parse(self, event: LogEvent) -> LogLine:
-        fields = parse_fields(event.message)
-        if fields is not None:
-            return LogLine(event, _field_level(event, fields), fields)
+        members = parse_members(event.message)
+        if members is not None:
+            return LogLine(event, _member_level(event, members), members)
         return LogLine(event, self._text_level(event), None)
 
     def _text_level(self, event: LogEvent) -> str:
@@ -83,23 +83,23 @@ class LogParser:
         return match[1] if match else "INFO"
 
 
-def _field_level(event: LogEvent, fields: Mapping[str, Any]) -> str:
+def _member_level(event: LogEvent, members: Mapping[str, Any]) -> str:
     if event.source == "gateway":
-        status = str(fields.get("status", ""))
+        status = str(members.get("status", ""))
         return "ERROR" if status.startswith("5") else "WARNING" if status.startswith("4") else "INFO"
-    if str(fields.get("type", "")).startswith("platform."):
-        record = fields.get("record")
+    if str(members.get("type", "")).startswith("platform."):
+        record = members.get("record")
         failed = isinstance(record, dict) and record.get("status", "success") != "success"
         return "ERROR" if failed else "DEBUG"
     # By its number, because a level may have two names (WARN, FATAL).
-    number = logging.getLevelNamesMapping().get(str(fields.get("level", "")).upper(), logging.INFO)
+    number = logging.getLevelNamesMapping().get(str(members.get("level", "")).upper(), logging.INFO)
     return logging.getLevelName(number)
 
 
 def format_json(line: LogLine) -> str:
     """Return a line as one JSON object: time, level, source and stream, and the members or the text of the event."""
     event = line.event
-    members = line.fields if line.fields is not None else {"message": event.message}
+    members = line.members if line.members is not None else {"message": event.message}
     origin = {"source": event.source, "stream": event.stream}
     # Members do not replace the origin, so that a filter by source finds every line.
     return json.dumps({"timestamp": line.time, "level": line.level, **origin, **members, **origin})
@@ -107,7 +107,7 @@ def format_json(line: LogLine) -> str:
 
 def format_text(line: LogLine, label: str | None = None) -> str:
     """Return a line for people, styled for a terminal. Further lines of its text are indented."""
-    text = _describe_gateway(line.fields) if line.event.source == "gateway" and line.fields else _describe(line)
+    text = _describe_gateway(line.members) if line.event.source == "gateway" and line.members else _describe(line)
     text = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text.replace("\r\n", "\n")).replace("\n", "\n    ")
     source = click.style(f"{label or line.event.source:8}", fg="cyan")
     if line.level == "DEBUG":
@@ -118,21 +118,21 @@ def format_text(line: LogLine, label: str | None = None) -> str:
 
 
 def _describe(line: LogLine) -> str:
-    fields = line.fields
-    if fields is None:
+    members = line.members
+    if members is None:
         return line.event.message
-    hidden = _SHOWN | ({"method", "path", "status"} if fields.keys() >= _ACCESS else set())
-    words = [f"{fields['logger']}:"] if "logger" in fields else []
-    words += [_format_value(fields["message"])] if "message" in fields else []
-    words += [f"{name}={_format_value(value, quoted=True)}" for name, value in fields.items() if name not in hidden]
-    return "\n".join([" ".join(words), *([str(fields["exception"])] if "exception" in fields else [])])
+    hidden = _SHOWN | ({"method", "path", "status"} if members.keys() >= _ACCESS else set())
+    words = [f"{members['logger']}:"] if "logger" in members else []
+    words += [_format_value(members["message"])] if "message" in members else []
+    words += [f"{name}={_format_value(value, quoted=True)}" for name, value in members.items() if name not in hidden]
+    return "\n".join([" ".join(words), *([str(members["exception"])] if "exception" in members else [])])
 
 
-def _describe_gateway(fields: Mapping[str, Any]) -> str:
-    first = [str(fields[name]) for name in ("method", "route", "status") if name in fields]
+def _describe_gateway(members: Mapping[str, Any]) -> str:
+    first = [str(members[name]) for name in ("method", "route", "status") if name in members]
     # The route of an HTTP API contains the method.
     words = first[1:] if len(first) > 1 and first[1].startswith(f"{first[0]} ") else first
-    for name, value in fields.items():
+    for name, value in members.items():
         # API Gateway writes `-` for a missing value.
         if name not in _SHOWN and name not in ("method", "route", "status") and value != "-":
             words.append(f"{name}={_format_value(value, quoted=True)}")

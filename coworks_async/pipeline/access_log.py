@@ -9,6 +9,8 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
+from starlette.routing import Mount
+
 from coworks_async.exceptions import DeclarationError
 from coworks_async.pipeline.routing import EntryRoute
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
@@ -62,12 +64,13 @@ def log_request(
     start: float,
     context: Any = None,
     cold: bool | None = None,
+    root_path: str | None = None,
     route: str | None = None,
 ) -> None:
     """Log a request at INFO. A member without a value is omitted.
 
-    `start` is the time by `perf_counter` at which the request arrived; `context` and `cold` come from Lambda. `route`
-    replaces the one in the scope.
+    `start` is the time by `perf_counter` at which the request arrived, and `root_path` that of the service, which may
+    be mounted. `context` and `cold` come from Lambda. `route` replaces the one in the scope.
     """
     if not logger.isEnabledFor(logging.INFO):
         return
@@ -75,7 +78,7 @@ def log_request(
     members = {
         "method": scope.get("method"),
         "path": scope.get("path"),
-        "route": route or _find_route(scope),
+        "route": route or find_route(scope, root_path),
         "status": status,
         "ms": round((perf_counter() - start) * 1000, 3),
         "request_id": scope.get(REQUEST_ID) or getattr(context, "aws_request_id", None),
@@ -112,6 +115,8 @@ class AccessLogMiddleware:
         if scope["type"] != "http" or "aws.event" in scope or REQUEST_ID in scope:
             return await self.app(scope, receive, send)
         start, status = perf_counter(), None
+        # A mount extends it.
+        root_path = scope.get("root_path", "")
         scope[REQUEST_ID] = scope.get(CALL_REQUEST_ID) or _create_request_id(scope)
 
         async def send_observed(message: Message) -> None:
@@ -123,7 +128,7 @@ class AccessLogMiddleware:
         try:
             await self.app(scope, receive, send_observed)
         finally:
-            log_request(self.logger, scope, status, start=start)
+            log_request(self.logger, scope, status, start=start, root_path=root_path)
 
 
 def _create_request_id(scope: Scope) -> str:
@@ -133,8 +138,14 @@ def _create_request_id(scope: Scope) -> str:
     return str(uuid4())
 
 
-def _find_route(scope: Scope) -> str | None:
-    """Return the path template of the entry, or of the plain route or mount, that handled a request."""
+def find_route(scope: Scope, root_path: str | None) -> str | None:
+    """Return the path template of the route that handled a request, with the mounts of the service above it."""
     route = scope.get("route")
     path = route.entry.path if isinstance(route, EntryRoute) else getattr(route, "path", None)
-    return path if isinstance(path, str) else None
+    if not isinstance(path, str):
+        return None
+    if isinstance(route, Mount):
+        return path
+    # A mount extends the root path, and keeps the first one.
+    current: str = scope.get("root_path", "")
+    return current.removeprefix(scope.get("app_root_path", current) if root_path is None else root_path) + path

@@ -1,4 +1,4 @@
-"""`docs/mistakes.md`: each mistake prints the line that the page shows."""
+"""`docs/mistakes.md` and `docs/mistakes-commands.md`: each mistake prints the line that the page shows."""
 
 import logging
 import re
@@ -13,13 +13,15 @@ from starlette.testclient import TestClient
 
 from coworks_async.cli.main import cws
 
-PAGE = (Path(__file__).parents[2] / "docs" / "mistakes.md").read_text()
-IMPORTS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[0]
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = [(DOCS / name).read_text() for name in ("mistakes.md", "mistakes-commands.md")]
+[IMPORTS] = {re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0] for page in PAGES}
 MISTAKES = {
     section.partition("\n")[0]: [
         (kind, text.strip()) for kind, text in re.findall(r"^```(\w*)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     ]
-    for section in re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]
+    for page in PAGES
+    for section in re.split(r"^### ", page, flags=re.MULTILINE)[1:]
 }
 
 
@@ -61,7 +63,7 @@ def check_command(command: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_each_mistake_prints_the_line_of_the_page(
+def test_each_mistake_prints_the_line_of_its_page(
     mistake: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -85,7 +87,7 @@ def test_each_mistake_prints_the_line_of_the_page(
             check_error(source[1], block, monkeypatch)
 
 
-def test_the_page_lists_at_least_twenty_mistakes():
+def test_the_pages_list_at_least_twenty_mistakes():
     assert len(MISTAKES) >= 20
 
 

@@ -134,7 +134,14 @@ def test_an_asynchronous_call_in_lambda_is_logged_with_its_route(lines):
 def test_a_mounted_service_does_not_log_a_request_again(lines):
     get(create_app(routes=[Mount("/inner", create_app())]), "/inner/items/3")
     [line] = lines()
-    assert line["path"] == "/inner/items/3"
+    assert (line["path"], line["route"]) == ("/inner/items/3", "/inner/items/{id}")
+
+
+def test_the_route_in_lambda_contains_the_mounts_of_the_service(lines):
+    with TestClient(create_app(routes=[Mount("/inner", create_app())]), via="rest") as client:
+        client.get("/inner/items/3")
+        client.get("/items/3")
+    assert [line["route"] for line in lines()] == ["/inner/items/{id}", "/items/{id}"]
 
 
 def test_a_service_mounted_on_another_app_logs_its_requests(lines):

@@ -169,21 +169,21 @@ def _list_invocations(events: Sequence[LogEvent]) -> list[str]:
     for event in events:
         if match := _PLATFORM_ID.match(event.message):
             found[match[1]] = None
-        fields = parse_fields(event.message) or {}
+        line = parse_members(event.message) or {}
         # Lambda's own lines of JSON have their members in `record`.
-        for members in (fields, fields.get("record")):
+        for members in (line, line.get("record")):
             ids = [members.get(name) for name in _INVOCATION_IDS[event.source]] if isinstance(members, dict) else []
             # API Gateway writes `-` for a missing value.
             found |= {each: None for each in ids if isinstance(each, str) and each != "-"}
     return list(found)
 
 
-def parse_fields(message: str) -> dict[str, Any] | None:
+def parse_members(message: str) -> dict[str, Any] | None:
     """Return the members of a line that is a JSON object, or None for any other line."""
     if not message.startswith("{"):
         return None
     try:
-        fields = json.loads(message)
+        members = json.loads(message)
     except ValueError:
         return None
-    return fields if isinstance(fields, dict) else None
+    return members if isinstance(members, dict) else None
