@@ -34,8 +34,8 @@ class Request(StarletteRequest):
     def auth(self) -> Mapping[str, Any]:
         """The principal: the mapping that `token_authorizer` returned; empty without one or if no token is required."""
         auth = self.scope.get("auth")
-        # Starlette's AuthenticationMiddleware sets another object, which an entry with `no_auth` would get.
-        return auth if isinstance(auth, Mapping) else {}
+        # For an entry with `no_auth`, Starlette's AuthenticationMiddleware may set another object.
+        return {} if auth is None else cast("Mapping[str, Any]", auth)
 
     @property
     def aws_event(self) -> Mapping[str, Any] | None:

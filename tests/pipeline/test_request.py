@@ -8,10 +8,6 @@ import threading
 import httpx2
 import pytest
 from starlette.applications import Starlette
-from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
-from starlette.middleware import Middleware
-from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -121,20 +117,6 @@ def test_outside_lambda_there_is_a_stage_but_no_event(connect: Connect, monkeypa
     assert client.get("/").json()[0] == "v1"
     monkeypatch.setenv("CWS_STAGE", "")
     assert client.get("/").json()[0] == "dev"
-
-
-def test_auth_is_a_mapping_even_behind_the_authentication_of_starlette(connect: Connect):
-    class Backend(AuthenticationBackend):
-        async def authenticate(self, connection: HTTPConnection) -> tuple[AuthCredentials, SimpleUser]:
-            return AuthCredentials(["read"]), SimpleUser("ann")
-
-    class Service(TechMicroService):
-        @entry(no_auth=True)
-        def get(self):
-            return [request.auth, request.user.display_name]
-
-    app = Service(middleware=[Middleware(AuthenticationMiddleware, backend=Backend())])
-    assert connect(app).get("/").json() == [{}, "ann"]
 
 
 def describe_request() -> str:
