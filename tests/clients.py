@@ -34,12 +34,21 @@ def in_process(app: Starlette) -> Iterator[httpx2.Client]:
 
 
 class PromptServer(uvicorn.Server):
-    """A uvicorn server that stops at once; the original checks every tenth of a second."""
+    """A uvicorn server that stops at once; the original waits tenths of a second."""
 
     async def main_loop(self) -> None:
         await self.on_tick(0)
         while not self.should_exit:  # noqa: ASYNC110 - a thread sets it, as signals do
             await asyncio.sleep(0.002)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for listener in self.servers:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - uvicorn has no event
+            await asyncio.sleep(0.002)
+        await self.lifespan.shutdown()
 
 
 @contextmanager

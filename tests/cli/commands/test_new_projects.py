@@ -64,6 +64,7 @@ def test_a_project_passes_ruff(template: str, folder: Path):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.exhaustive
 @requires_tool("make")
 @pytest.mark.parametrize("template", [*(pytest.param(each, marks=exhaustive) for each in OTHERS), "crud"])
 def test_a_project_passes_make_test_in_a_new_environment_as_its_readme_describes(
