@@ -253,7 +253,7 @@ def test_an_authorizer_that_cannot_be_called_with_the_token_is_a_declaration_err
         lambda *args: True,
         staticmethod(lambda token: True),
         staticmethod(bool),
-        functools.partial(lambda token: True),
+        staticmethod(functools.partial(lambda token: True)),
     ],
     ids=["plain", "default", "args", "static", "builtin", "partial"],
 )
