@@ -9,7 +9,11 @@ import os
 import random
 import shutil
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from glob import glob
+from socketserver import BaseServer
 
 import pytest
 
@@ -30,6 +34,19 @@ def find_tool(name: str) -> str:
     if path is None:
         pytest.fail(f"{name} is not on PATH; run `make tools`", pytrace=False)
     return path
+
+
+@contextmanager
+def serve_in_thread(server: BaseServer) -> Iterator[None]:
+    """Serve requests in a thread until the block ends, and close the server."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def free_port() -> int:

@@ -1,11 +1,12 @@
 """A local server that receives boto3's requests to Lambda and S3."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.tools import serve_in_thread
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,7 @@ def fake_aws() -> Iterator[FakeAws]:
         def log_message(self, *args: Any) -> None:
             """Keep the tests' output clean."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        aws.url = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield aws
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    aws.url = f"http://127.0.0.1:{server.server_port}"
+    with serve_in_thread(server):
+        yield aws

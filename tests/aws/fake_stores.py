@@ -1,7 +1,6 @@
 """A local server that responds to boto3 like SSM Parameter Store and Secrets Manager."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
+from tests.tools import serve_in_thread
 
 REGION = "eu-west-1"
 
@@ -57,16 +58,11 @@ def fake_stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStores]:
         def log_message(self, *args: Any) -> None:
             """Keep the tests' output clean."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        stores.url = f"http://127.0.0.1:{server.server_port}"
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    stores.url = f"http://127.0.0.1:{server.server_port}"
+    with serve_in_thread(server):
         use_aws(monkeypatch, stores.url)
-        try:
-            yield stores
-        finally:
-            server.shutdown()
-            thread.join()
+        yield stores
 
 
 def use_aws(monkeypatch: pytest.MonkeyPatch, url: str) -> None:

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.aws.events import FUNCTION_ARN
-from tests.tools import PATIENCE
+from tests.tools import PATIENCE, serve_in_thread
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,6 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def runtime_api() -> Iterator[RuntimeApi]:
     """Run the Runtime API on a free port."""
-    with RuntimeApi() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = RuntimeApi()
+    with serve_in_thread(server):
+        yield server

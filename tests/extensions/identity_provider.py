@@ -2,7 +2,6 @@
 
 import base64
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from tests.tools import serve_in_thread
 
 AUDIENCE = "https://links.example"
 
@@ -121,11 +122,6 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def run_identity_provider() -> Iterator[IdentityProvider]:
     """Run a provider on a free port."""
-    with IdentityProvider() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = IdentityProvider()
+    with serve_in_thread(server):
+        yield server

@@ -1,13 +1,14 @@
 """A minimal OpenTelemetry collector: OTLP over HTTP (https://opentelemetry.io/docs/specs/otlp/#otlphttp)."""
 
 import gzip
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.tools import serve_in_thread
 
 
 class Collector(ThreadingHTTPServer):
@@ -49,11 +50,6 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def run_collector() -> Iterator[Collector]:
     """Run a collector on a free port."""
-    with Collector() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = Collector()
+    with serve_in_thread(server):
+        yield server

@@ -149,17 +149,21 @@ def test_a_rest_api_rejects_tokens_without_the_reason():
     assert app.checked == ["expired", "expired", "expired", "expired", "blocked", "blocked"]
 
 
-# rest-challenge
-def test_a_rest_api_renames_the_challenges_of_the_service():
+def assert_challenge_is_renamed(via: Via) -> None:
     class Challenging(TechMicroService):
         @entry(no_auth=True)
         async def get(self):
             return "", 401, {"www-authenticate": "Basic"}
 
-    with TestClient(Challenging(), via="rest") as client:
+    with TestClient(Challenging(), via=via) as client:
         headers = client.get("/").headers
     assert "www-authenticate" not in headers
     assert headers["x-amzn-remapped-www-authenticate"] == "Basic"
+
+
+# rest-challenge
+def test_a_rest_api_renames_the_challenges_of_the_service():
+    assert_challenge_is_renamed("rest")
 
 
 # rest-cors-headers
@@ -221,15 +225,7 @@ def test_the_gateway_caches_authorizer_results(via: Via):
 
 # remapped-headers
 def test_a_function_url_renames_www_authenticate():
-    class Challenging(TechMicroService):
-        @entry(no_auth=True)
-        async def get(self):
-            return "", 401, {"www-authenticate": "Basic"}
-
-    with TestClient(Challenging(), via="url") as client:
-        headers = client.get("/").headers
-    assert "www-authenticate" not in headers
-    assert headers["x-amzn-remapped-www-authenticate"] == "Basic"
+    assert_challenge_is_renamed("url")
 
 
 # joined-headers
