@@ -14,7 +14,7 @@ PARAMETER = "{}"
 REST = "{+}"
 
 _SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")  # RFC 3986, section 3.3, without percent-encoding
-_PARAMETER = re.compile(r"\{(\w+)(:\w+)?\}")
+PARAMETER_SEGMENT = re.compile(r"\{(\w+)(:\w+)?\}")
 
 
 class PathTemplate(Struct, frozen=True):
@@ -44,7 +44,7 @@ def parse_template(path: str) -> PathTemplate:
     parameters: list[tuple[str, int]] = []
     rest_name = None
     for index, segment in enumerate(split_path(path)):
-        found = _PARAMETER.fullmatch(segment)
+        found = PARAMETER_SEGMENT.fullmatch(segment)
         if found is None:
             shape.append(segment)
         elif found[2] is None:
@@ -78,7 +78,7 @@ def normalize_template(path: str) -> str:
     segments = path[1:].removesuffix("/").split("/") if path != "/" else []
     names = set()
     for index, segment in enumerate(segments):
-        found = _PARAMETER.fullmatch(segment)
+        found = PARAMETER_SEGMENT.fullmatch(segment)
         if found is None:
             if not _is_static(segment):
                 raise ValueError(

@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from coworks_async.entries.cors import CORS
 from coworks_async.entries.entry import Entry
-from coworks_async.entries.paths import PARAMETER, REST, PathShape, split_path
+from coworks_async.entries.paths import PARAMETER, PARAMETER_SEGMENT, REST, PathShape, split_path
 from coworks_async.pipeline.authorizer import TOKEN_REJECTED, TOKEN_REQUIRED, format_challenge
 from coworks_async.pipeline.cors import allow_headers
 from coworks_async.pipeline.errors import MEDIA_TYPE, problem_members
@@ -38,7 +38,6 @@ GatewayKind = Literal["rest", "http"]
 # Characters of a resource's path part in a REST API.
 _DEPLOYABLE_SEGMENT = re.compile(r"[A-Za-z0-9._:-]+")
 _PARAMETER_NAME = re.compile(r"[A-Za-z0-9_]+")
-_STARLETTE_PARAMETER = re.compile(r"\{(\w+)(:\w+)?\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +215,7 @@ def _parse_path(path: str, methods: frozenset[str], entry: Entry | None) -> list
     names: list[str] = []
     is_approximate = False
     for segment in split_path(path):
-        found = _STARLETTE_PARAMETER.search(segment)
+        found = PARAMETER_SEGMENT.search(segment)
         if found is None and _DEPLOYABLE_SEGMENT.fullmatch(segment):
             segments.append(segment)
             continue
