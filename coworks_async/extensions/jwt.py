@@ -44,7 +44,7 @@ class JWT:
 
     Raises:
         ImportError: PyJWT is not installed.
-        DeclarationError: an argument is invalid, or the service has already handled a request or has a `JWT`.
+        DeclarationError: an argument is invalid, or the service has started or already has a `JWT`.
 
     Example:
         >>> app = Links()
@@ -67,7 +67,7 @@ class JWT:
         require("JWT", "jwt", "jwt")
         require("JWT", "cryptography", "jwt")
         if app.hooks.frozen:
-            raise DeclarationError("JWT: called after the first request. Call it where the app is created.")
+            raise DeclarationError("JWT: called after the service has started. Call it where the app is created.")
         if "jwt" in app.extensions:
             raise DeclarationError("JWT: the service already has a JWT. Create one for each service.")
         self.algorithms = check_algorithms(algorithms, has_key=key is not None)

@@ -66,7 +66,7 @@ def test_the_error_for_a_missing_package_names_the_extra(monkeypatch: pytest.Mon
 def test_it_must_be_created_before_the_first_request():
     app = Links()
     TestClient(app).get("/")
-    with pytest.raises(DeclarationError, match=r"^JWT: called after the first request\."):
+    with pytest.raises(DeclarationError, match=r"^JWT: called after the service has started\."):
         JWT(app, **VALID)
 
 
