@@ -93,22 +93,25 @@ class RemoteKeys:
     async def select(self, kid: str | None, algorithm: str) -> SigningKey | None:
         age = self.clock() - self._loaded_at
         if not self._keys or age >= MAX_AGE_SECONDS:
-            await self._refresh()
+            await self._wait(self._start())
         elif age >= REFRESH_SECONDS and self._may_retry():
             self._start()
         key = find_key(self._keys, kid, algorithm)
-        if key is None and kid is not None and self._may_retry():
-            with suppress(AuthorizerError):  # already logged; the key stays unknown
-                await self._refresh()
+        if key is None and kid is not None:
+            # A fetch that is under way may bring the key, too: all tokens of a new key arrive at once.
+            pending = self._pending or (self._start() if self._may_retry() else None)
+            if pending is not None:
+                with suppress(AuthorizerError):  # already logged; the key stays unknown
+                    await self._wait(pending)
             key = find_key(self._keys, kid, algorithm)
         return key
 
     def _may_retry(self) -> bool:
         return self.clock() - self._tried_at >= RETRY_SECONDS
 
-    async def _refresh(self) -> None:
+    async def _wait(self, pending: "Future[None]") -> None:
         # All requests wait for the same fetch, which goes on if one of them is cancelled.
-        await asyncio.shield(asyncio.wrap_future(self._start()))
+        await asyncio.shield(asyncio.wrap_future(pending))
 
     def _start(self) -> "Future[None]":
         with self._lock:
@@ -255,12 +258,18 @@ class _NoRedirects(HTTPRedirectHandler):
         return None
 
 
-def fetch_json(url: str) -> Any:
+def fetch_json(url: str, timeout: float = FETCH_TIMEOUT) -> Any:
     """Fetch a document, or raise an `AuthorizerError` with the reason."""
+    deadline = time.monotonic() + timeout
     request = Request(url, headers={"accept": "application/json", "user-agent": "coworks-async"})  # noqa: S310 - checked
     try:
-        with build_opener(_NoRedirects).open(request, timeout=FETCH_TIMEOUT) as response:
-            content = response.read(MAX_DOCUMENT + 1)
+        with build_opener(_NoRedirects).open(request, timeout=timeout) as response:
+            content = b""
+            # In parts, because the timeout is that of one part: a server may send a byte a second.
+            while len(content) <= MAX_DOCUMENT and (part := response.read1(MAX_DOCUMENT)):
+                content += part
+                if time.monotonic() > deadline:
+                    raise TimeoutError("timed out")
         if len(content) > MAX_DOCUMENT:
             raise AuthorizerError(f"JWT: {url} is over {MAX_DOCUMENT} bytes")
         return json.loads(content)
@@ -270,5 +279,5 @@ def fetch_json(url: str) -> Any:
     except (OSError, HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise AuthorizerError(f"JWT: {url} cannot be fetched: {reason}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise AuthorizerError(f"JWT: {url} is not JSON") from None

@@ -119,20 +119,23 @@ def create_routes(
         templates += _parse_route(route)
     templates += additional
     return tuple(
-        GatewayRoute(method, path, _is_authorized(method, matching, cors))
+        GatewayRoute(method, path, _is_authorized(method, parse_shape(path), matching, cors))
         for path, matching in _find_resources(templates)
         for method in sorted({method for template in matching for method in template.methods})
     )
 
 
-def _is_authorized(method: str, matching: Sequence["ServicePath"], cors: CORS | None) -> bool:
+def _is_authorized(method: str, shape: PathShape, matching: Sequence["ServicePath"], cors: CORS | None) -> bool:
     """Return whether the entry that the service would select requires a token, which the gateway can check."""
-    entries = [template for template in matching if template.entry is not None and method in template.methods]
-    best = max(entries, key=lambda template: template.priority, default=None)
-    if best is None or best.entry is None or best.entry.no_auth or best.is_approximate:
+    templates = [template for template in matching if method in template.methods]
+    best = max((each for each in templates if each.entry), key=lambda template: template.priority, default=None)
+    if best is None or best.is_approximate:
         return False
-    if best.entry.cors not in (None, cors):
-        return False
+    # For some of the requests, the service may select an entry whose path the gateway has only approximately.
+    others = [each.entry for each in templates if each.entry and each.is_approximate and each.may_match(shape)]
+    for entry in (best.entry, *others):
+        if entry is None or entry.no_auth or entry.cors not in (None, cors):
+            return False
     # A plain route precedes an entry with a shorter static prefix, unless the entry's path is static.
     rivals = (template for template in matching if template.entry is None and template.methods & {method, ANY})
     is_static = best.static_length == len(best.shape)
@@ -191,8 +194,16 @@ class ServicePath:
     @property
     def priority(self) -> tuple[bool, tuple[int, ...]]:
         """Sort key of the service's route table: by segment, static before parameters before the rest of the path."""
-        shape = self.shape if self.entry is None else self.entry.template.shape
-        return not self.is_approximate, (*({PARAMETER: 1, REST: 0}.get(part, 2) for part in shape), 3)
+        return not self.is_approximate, (*({PARAMETER: 1, REST: 0}.get(part, 2) for part in self._service_shape), 3)
+
+    @property
+    def _service_shape(self) -> PathShape:
+        return self.shape if self.entry is None else self.entry.template.shape
+
+    def may_match(self, shape: PathShape) -> bool:
+        """Return whether the service's path matches some request of this shape."""
+        # The path without the rest is shorter than that of the entry.
+        return _overlap(self._service_shape[: len(self.shape)], shape) is not None
 
 
 def parse_entry(entry: Entry) -> list[ServicePath]:
@@ -213,19 +224,23 @@ def _parse_route(route: BaseRoute) -> list[ServicePath]:
 def _parse_path(path: str, methods: frozenset[str], entry: Entry | None) -> list[ServicePath]:
     segments: list[str] = []
     names: list[str] = []
+    static_length: int | None = None
     is_approximate = False
     for segment in split_path(path):
         found = PARAMETER_SEGMENT.search(segment)
         if found is None and _DEPLOYABLE_SEGMENT.fullmatch(segment):
             segments.append(segment)
             continue
+        if found is None:
+            is_approximate = True
+        elif static_length is None:
+            static_length = len(segments)
         names.append(found[1] if found else "")
         segments.append(REST if found and found[2] == ":path" else PARAMETER)
-        is_approximate = is_approximate or found is None
         if segments[-1] == REST:
             break
     shape = tuple(segments)
-    static_length = next((index for index, part in enumerate(shape) if part in (PARAMETER, REST)), len(shape))
+    static_length = len(shape) if static_length is None else static_length
     template = ServicePath(shape, tuple(names), methods, static_length, entry, is_approximate)
     if shape[-1:] != (REST,):
         return [template]

@@ -20,7 +20,7 @@ from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import ContentTooLarge, UnprocessableContent
 from coworks_async.pipeline.access_log import CALL_REQUEST_ID, REQUEST_ID
 from coworks_async.pipeline.authorizer import AUTHORIZED
-from coworks_async.pipeline.body import Limits, read_body
+from coworks_async.pipeline.body import Limits, read_checked_body
 from coworks_async.pipeline.collector import ResponseCollector
 from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.errors import ErrorResponder, problem_response
@@ -201,7 +201,9 @@ class AsyncCallMiddleware:
                 detail = "Asynchronous calls are accepted only by the outermost service, not by a mounted one"
                 raise UnprocessableContent([asynchronous_call_error(detail)])
             parse_store_location(Headers(scope=scope), self.store_in)
-            call = create_call(scope, await read_body(scope, receive, self.limits), self.entry, self.token_header)
+            call = create_call(
+                scope, await read_checked_body(scope, receive, self.limits), self.entry, self.token_header
+            )
             encoded = msgspec.json.encode(call)
             if len(encoded) > CALL_LIMIT:  # of Lambda, but applied everywhere
                 raise ContentTooLarge(f"The request is over the limit of {CALL_LIMIT} bytes for an asynchronous call.")

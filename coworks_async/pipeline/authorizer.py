@@ -146,7 +146,8 @@ class AuthorizerMiddleware:
             log_authorizer_failure(AuthorizerError(f"token_authorizer {invalid}"), self.logger)
             return problem_response(500)
         if error.status_code == 401:
-            reason = {"error": "invalid_token", "error_description": error.detail}
+            # As in Starlette, a detail may be any JSON.
+            reason = {"error": "invalid_token", "error_description": str(error.detail)}
             response.headers.setdefault("www-authenticate", format_challenge(self.realm, self.scheme, reason))
         return response
 

@@ -64,6 +64,15 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
     return body
 
 
+async def read_checked_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+    """Return the whole body. Over the limit by its declared length, none of it is received.
+
+    A client that sends `Expect: 100-continue` waits for that before it sends the body (RFC 9110, section 10.1.1).
+    """
+    limits.check_length(scope)
+    return await read_body(scope, receive, limits)
+
+
 async def _receive_parts(message: Message, receive: Receive, limits: Limits) -> bytes:
     parts: list[bytes] = []
     size = 0
@@ -78,12 +87,12 @@ async def _receive_parts(message: Message, receive: Receive, limits: Limits) -> 
         message = await receive()
 
 
-_NON_PLAIN_HEADERS = frozenset((b"content-encoding", INVOCATION_TYPE))
+_NON_PLAIN_HEADERS = frozenset((b"content-encoding", b"expect", INVOCATION_TYPE))
 _BODY_HEADERS = frozenset((b"content-length", b"transfer-encoding", INVOCATION_TYPE))
 
 
 def is_plain_json(scope: Scope) -> bool:
-    """Return whether the headers describe an uncompressed JSON body and no asynchronous call."""
+    """Return whether the headers describe an uncompressed JSON body, and neither `Expect` nor an asynchronous call."""
     for name, value in scope["headers"]:
         if (name == b"content-type" and value != b"application/json") or name in _NON_PLAIN_HEADERS:
             return False

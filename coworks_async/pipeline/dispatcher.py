@@ -60,7 +60,7 @@ class Dispatcher:
         for registry in (*settings.hooks, *settings.blueprint_hooks.values()):
             registry.frozen = True
         self.errors = self._create_responder(settings.hooks)
-        unmatched = self._create_rejection("an unmatched request", raise_unmatched)
+        unmatched = _add_cors(self._create_rejection("an unmatched request", raise_unmatched), settings.cors)
         self.invalid_path = self._create_rejection("an invalid path", _raise_invalid_path)
         self.fallback = Fallback(
             table, router, unmatched, settings.limits, settings.cors, settings.token_key, settings.in_lambda
@@ -90,7 +90,7 @@ class Dispatcher:
             return
         route, values = found
         if values and "\ufffd" in path and _is_invalid_utf8(scope):
-            return await self.invalid_path(scope, receive, send)
+            return await _add_cors(self.invalid_path, route.entry.cors)(scope, receive, send)
         outer = scope.get("path_params")
         scope["path_params"] = {**outer, **values} if outer else values
         scope["route"] = route
@@ -133,7 +133,7 @@ class Dispatcher:
             app = settings.require_scopes(app, entry.scopes)
         if not entry.no_auth:
             app = settings.authorize(app)
-        return app if entry.cors is None else CorsMiddleware(app, entry.cors)
+        return _add_cors(app, entry.cors)
 
     def _create_responder(self, hooks: Sequence[HookRegistry]) -> ErrorResponder:
         settings = self.settings
@@ -142,8 +142,11 @@ class Dispatcher:
 
     def _create_rejection(self, label: str, reject: AsyncFunction) -> ASGIApp:
         """Create an endpoint that runs the service's hooks and rejects each request while binding it."""
-        endpoint = Endpoint(label, Binder(None, reject), reject, self.settings.hooks, self.errors)
-        return endpoint if self.settings.cors is None else CorsMiddleware(endpoint, self.settings.cors)
+        return Endpoint(label, Binder(None, reject), reject, self.settings.hooks, self.errors)
+
+
+def _add_cors(app: ASGIApp, cors: CORS | None) -> ASGIApp:
+    return app if cors is None else CorsMiddleware(app, cors)
 
 
 async def _raise_invalid_path(scope: Scope, receive: Receive, send: Send) -> NoReturn:

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from coworks_async.entries.coercion import parse_decimal
 from coworks_async.exceptions import BadRequest, ContentTooLarge, FieldError, UnprocessableContent, UnsupportedMediaType
-from coworks_async.pipeline.body import BODY, Limits, read_body
+from coworks_async.pipeline.body import BODY, Limits, read_checked_body
 from coworks_async.pipeline.request import get_request
 
 _decode_json = msgspec.json.Decoder().decode
@@ -84,7 +84,7 @@ NO_BODY = Body(BodyKind.NONE, {})
 
 async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits, *, exact_numbers: bool) -> Body:
     """Read and parse a body. Without a content type it is JSON. `exact_numbers` parses JSON fractions as Decimal."""
-    body = await read_body(scope, receive, limits)
+    body = await read_checked_body(scope, receive, limits)
     if not body:
         return NO_BODY
     media_type, content_type = _read_content_type(scope)

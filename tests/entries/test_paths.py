@@ -59,6 +59,21 @@ def test_the_authorizer_protects_a_nested_path(connect: Connect):
     assert connect(Links()).get("/links/a1/stats").status_code == 401
 
 
+def test_an_open_path_needs_no_token_next_to_a_protected_parameter(connect: Connect):
+    class Sums(TechMicroService):
+        @entry("/sums/{number}/a+b", no_auth=True)
+        async def get_sum(self, number: int):
+            return number
+
+        @entry("/sums/{number}/{formula}")
+        async def get_formula(self, number: int, formula: str):
+            return formula
+
+    client = connect(Sums())
+    assert client.get("/sums/3/a+b").text == "3"
+    assert client.get("/sums/3/a-b").status_code == 401
+
+
 def test_a_path_parameter_of_the_wrong_type_is_a_422_that_names_it(connect: Connect):
     response = connect(Links()).get("/links/a1/visits/monday")
     assert (response.status_code, response.json()["errors"][0]["name"]) == (422, "day")

@@ -4,7 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -66,6 +66,7 @@ class IdentityProvider(ThreadingHTTPServer):
         responses: other responses by path, as status and body.
         requests: the paths that were requested.
         delay: seconds before a response.
+        pause: seconds after each byte of a body.
     """
 
     daemon_threads = True
@@ -77,6 +78,7 @@ class IdentityProvider(ThreadingHTTPServer):
         self.responses: dict[str, tuple[int, bytes]] = {}
         self.requests: list[str] = []
         self.delay = 0.0
+        self.pause = 0.0
 
     @property
     def issuer(self) -> str:
@@ -113,7 +115,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("location", body.decode())
         self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.server.pause == 0:
+            self.wfile.write(body)
+            return
+        with suppress(OSError):  # the client has left
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                time.sleep(self.server.pause)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing."""

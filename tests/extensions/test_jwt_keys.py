@@ -22,6 +22,7 @@ from coworks_async.extensions.jwt_keys import (
     RETRY_SECONDS,
     RemoteKeys,
     discover_key_set,
+    fetch_json,
     fetch_key_set,
     find_key,
     read_key_set,
@@ -220,6 +221,31 @@ def test_concurrent_requests_wait_for_one_fetch_even_if_one_is_cancelled(provide
     assert provider.requests == [JWKS]
 
 
+def test_concurrent_tokens_of_a_new_key_wait_for_one_fetch(provider: IdentityProvider, keys: RemoteKeys, clock: Clock):
+    assert select(keys)
+    provider.keys["new"] = rsa_key("other")
+    provider.delay = 0.3
+    clock.now += RETRY_SECONDS
+
+    async def select_many() -> list[Any]:
+        return await asyncio.gather(*(keys.select("new", "RS256") for _ in range(5)))
+
+    assert all(asyncio.run(select_many()))
+    assert provider.requests == [JWKS, JWKS]
+
+
+def test_a_token_of_a_new_key_waits_for_the_refresh_in_the_background(
+    provider: IdentityProvider, keys: RemoteKeys, clock: Clock
+):
+    assert select(keys)
+    provider.keys["new"] = rsa_key("other")
+    provider.delay = 0.3
+    clock.now += REFRESH_SECONDS
+    assert select(keys)
+    assert select(keys, "new")
+    assert provider.requests == [JWKS, JWKS]
+
+
 def test_a_rotated_key_is_accepted_over_every_transport(connect: Connect, provider: IdentityProvider):
     class Service(TechMicroService):
         @entry
@@ -332,6 +358,7 @@ def test_errors_of_a_provider_name_the_url_and_the_reason(provider: IdentityProv
         (302, b"/other", f"JWT: {url} returned status 302"),
         (200, b"secret", f"JWT: {url} is not JSON"),
         (200, b"\xff", f"JWT: {url} is not JSON"),
+        (200, b"[" * 100_000, f"JWT: {url} is not JSON"),
         (200, b"[" * (MAX_DOCUMENT + 1), f"JWT: {url} is over {MAX_DOCUMENT} bytes"),
         (200, b"[]", f'JWT: {url}: the key set has no list "keys"'),
         (200, b'{"keys": []}', f"JWT: {url}: the key set has no key for RS256"),
@@ -339,6 +366,14 @@ def test_errors_of_a_provider_name_the_url_and_the_reason(provider: IdentityProv
         provider.responses = {JWKS: (status, body)}
         assert fetch_error(fetch) == reason
     assert set(provider.requests) == {JWKS}  # the redirect was not followed
+
+
+def test_a_provider_that_sends_slowly_is_not_waited_for(provider: IdentityProvider):
+    provider.pause = 0.05
+    start = time.monotonic()
+    error = fetch_error(partial(fetch_json, provider.jwks_url, timeout=0.2))
+    assert error == f"JWT: {provider.jwks_url} cannot be fetched: timed out"
+    assert time.monotonic() - start < 5  # the whole document would take over ten seconds
 
 
 def test_a_provider_that_is_not_reachable_is_named(provider: IdentityProvider):

@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Host, WebSocketRoute
+from starlette.routing import Host, Route, WebSocketRoute
 
 from coworks_async import CORS, Blueprint, TechMicroService, entry
 from coworks_async.gateway.routes import GatewayKind, GatewayRoute, create_routes, describe_gateway
@@ -137,6 +137,57 @@ def test_a_segment_that_api_gateway_rejects_becomes_an_open_parameter():
         assert client.get("/%C3%A9t%C3%A9").status_code == 401
 
 
+class Marked(TechMicroService):
+    """Entries with a segment that API Gateway rejects, next to entries with a parameter there."""
+
+    @entry("/pens/{key}/a+b", no_auth=True)
+    async def get_open(self, key: str):
+        return "open"
+
+    @entry("/pens/{key}/{part}")
+    async def get_part(self, key: str, part: str):
+        return part
+
+    @entry("/pens/{key}/a-b")
+    async def get_other(self, key: str):
+        return "other"
+
+    @entry("/pens/a+b")
+    async def put_marked(self):
+        return "marked"
+
+    @entry("/pens/{key}")
+    async def put_pen(self, key: str):
+        return key
+
+    @entry("/lids/a+b/{path:path}", no_auth=True)
+    async def get_marked_lid(self, path: str):
+        return path
+
+    @entry("/lids/{key}")
+    async def get_lid(self, key: str):
+        return key
+
+    @entry("/caps/a+b", cors=CORS(origins="*"))
+    async def get_marked_cap(self):
+        return "marked"
+
+    @entry("/caps/{key}")
+    async def get_cap(self, key: str):
+        return key
+
+
+def test_a_path_that_a_rejected_segment_shares_with_other_entries_is_open_unless_all_require_a_token():
+    assert authorized_keys(create_routes(Marked())) == {
+        "GET /pens/{key}/{p3}": False,
+        "GET /pens/{key}/a-b": True,
+        "PUT /pens/{key}": True,
+        "GET /caps/{p2}": False,
+        "GET /lids/{p2}": False,
+        "GET /lids/{p2}/{proxy+}": False,
+    }
+
+
 def test_mounts_and_plain_routes_are_open():
     app = Pens()
     app.mount("/static", Starlette())
@@ -181,6 +232,15 @@ def test_a_plain_route_that_precedes_an_entry_opens_the_path():
     assert routes["GET /{proxy+}"] is True
     assert routes["GET /files"] is True
     assert routes["GET /files/{proxy+}"] is False
+
+
+def test_a_plain_route_with_a_segment_that_api_gateway_rejects_opens_the_path():
+    app = Pens(routes=[Route("/pens/a+b", plain)])
+    assert authorized_keys(create_routes(app))["GET /pens/{key}"] is False
+    for via in ("rest", "http"):
+        with TestClient(app, via=via) as client:
+            assert client.get("/pens/a+b").text == "plain"
+            assert client.get("/pens/a-b").status_code == 401
 
 
 def test_a_blueprints_entries_are_below_its_prefix():

@@ -65,6 +65,15 @@ def test_the_challenge_of_the_scheme_bearer_contains_the_reason(connect: Connect
 
 
 @differs("rest-rejected-token", "http-own-errors", "remapped-headers")
+@pytest.mark.parametrize(("detail", "description"), [([1, 2], "[1, 2]"), (5, "5"), ({"code": 1}, "{'code': 1}")])
+def test_a_reason_that_is_not_text_is_sent_as_in_any_problem(connect: Connect, detail: Any, description: str):
+    response = connect(with_problem(Links(), Problem(401, detail))).get("/", headers=token("Bearer raise"))
+    assert (response.status_code, response.json()["detail"]) == (401, detail)
+    challenge = f'Bearer realm="links", error="invalid_token", error_description="{description}"'
+    assert response.headers["www-authenticate"] == challenge
+
+
+@differs("rest-rejected-token", "http-own-errors", "remapped-headers")
 def test_a_challenge_of_the_problem_replaces_the_default(connect: Connect):
     problem = Problem(401, "Sign in again.")
     problem.headers = {"WWW-Authenticate": "Negotiate", "x-hint": "kerberos"}

@@ -156,6 +156,25 @@ def test_each_of_several_origins_gets_itself(connect: Connect):
         assert client.get("/", headers={"origin": origin}).headers["access-control-allow-origin"] == origin
 
 
+@differs("http-path")
+def test_a_400_for_an_invalid_path_has_the_policy_of_the_entry(connect: Connect):
+    class Shop(TechMicroService):
+        cors = CORS(origins=PAGE)
+
+        @entry(no_auth=True, cors=CORS(origins="*"))
+        async def get_public(self, name):
+            return name
+
+        @entry(no_auth=True, cors=False)
+        async def get_closed(self, name):
+            return name
+
+    client = connect(Shop())
+    for path, headers in (("/public/%ff", {"allow-origin": "*"}), ("/closed/%ff", {})):
+        response = client.get(path, headers=ORIGIN)
+        assert (response.status_code, cors_headers(response)) == (400, headers)
+
+
 def test_an_entry_may_have_another_policy_or_none(connect: Connect):
     client = connect(create_service())
     assert cors_headers(client.get("/public", headers=ORIGIN)) == {"allow-origin": "*"}

@@ -99,6 +99,32 @@ def test_a_body_of_100_megabytes_is_rejected_before_it_is_sent():
     assert b"The body is over the limit of 6291456 bytes." in response
 
 
+def expect_to_continue(client: httpx2.Client, request_line: str, length: int, *headers: str) -> bytes:
+    """Return what the server sends before a client sends the body that it has announced."""
+    head = [request_line, "host: x", f"content-length: {length}", "expect: 100-continue", *headers, "", ""]
+    with socket.create_connection((client.base_url.host, client.base_url.port)) as raw:
+        raw.settimeout(PATIENCE)
+        raw.sendall("\r\n".join(head).encode())
+        return raw.recv(65536)
+
+
+@pytest.mark.parametrize(
+    ("line", "headers"),
+    [
+        ("POST / HTTP/1.1", ["content-type: application/json"]),
+        ("POST / HTTP/1.1", []),
+        ("POST / HTTP/1.1", ["content-type: application/x-www-form-urlencoded"]),
+        ("POST /?value=a HTTP/1.1", ["content-type: application/json"]),
+        ("GET / HTTP/1.1", []),
+        ("PUT / HTTP/1.1", []),
+    ],
+)
+def test_a_body_over_the_limit_is_rejected_before_a_client_that_asks_sends_it(line: str, headers: list[str]):
+    with on_a_socket(Sized(max_body_size=1000)) as client:
+        assert expect_to_continue(client, line, 1001, *headers).startswith(b"HTTP/1.1 413 ")
+        assert expect_to_continue(client, line, 1000, *headers) == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
 async def test_a_body_of_100_megabytes_in_chunks_is_read_only_to_the_limit():
     chunk = b"x" * 65536
     read = 0

@@ -11,7 +11,7 @@ from coworks_async.entries.plan import BindingPlan, Slot
 from coworks_async.entries.signature import ParameterKind
 from coworks_async.exceptions import ErrorLocation, FieldError, Problem, UnprocessableContent, UnsupportedMediaType
 from coworks_async.pipeline.binding.headers import read_values
-from coworks_async.pipeline.body import Limits, may_have_body, read_body
+from coworks_async.pipeline.body import Limits, may_have_body, read_checked_body
 from coworks_async.pipeline.invocation import invocation_type_error
 from coworks_async.pipeline.parse import JSON_HINT, NO_BODY, Body, BodyKind, nesting_error, parse_body, parse_query
 from coworks_async.pipeline.request import get_request
@@ -26,7 +26,8 @@ async def bind_request(
     binding = RequestBinding(plan, query, body)
     if (error := invocation_type_error(scope)) is not None:
         binding.errors.append(error)
-    if method == "GET" and plan.request is None and may_have_body(scope) and await read_body(scope, receive, limits):
+    may_be_rejected = method == "GET" and plan.request is None and may_have_body(scope)
+    if may_be_rejected and await read_checked_body(scope, receive, limits):
         binding.errors.append(FieldError("body", "", "nothing", f"A {scope['method']} request has no body"))
     try:
         binding.bind(scope["path_params"], from_query=method == "GET")
