@@ -92,7 +92,9 @@ def _read_values(kind: str, variables: Mapping[str, Sequence[str]], read: Read) 
     try:
         reasons = read(sorted(variables), values)
     except (errors.BotoCoreError, errors.ClientError) as error:
-        raise UnresolvedReference(f"Cannot read {_describe(kind, variables)}: {error}") from error
+        raise UnresolvedReference(
+            f"Cannot read {_describe(kind, variables)}: {str(error).removesuffix('.')}."
+        ) from error
     missing = {name: variables[name] for name in variables if name not in values}
     if missing:
         reason = " ".join(reasons) or "It does not exist, or is not text."

@@ -102,13 +102,20 @@ def format_json(line: LogLine) -> str:
     members = line.members if line.members is not None else {"message": event.message}
     origin = {"source": event.source, "stream": event.stream}
     # Members do not replace the origin, so that a filter by source finds every line.
-    return json.dumps({"timestamp": line.time, "level": line.level, **origin, **members, **origin})
+    start = {"timestamp": line.time, "level": line.level, **origin}
+    try:
+        return json.dumps({**start, **members, **origin}, allow_nan=False)
+    except ValueError:
+        # Python also reads and writes NaN and infinity, which other programs reject.
+        return json.dumps({**start, "message": event.message})
 
 
 def format_text(line: LogLine, label: str | None = None) -> str:
     """Return a line for people, styled for a terminal. Further lines of its text are indented."""
     text = _describe_gateway(line.members) if line.event.source == "gateway" and line.members else _describe(line)
-    text = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text.replace("\r\n", "\n")).replace("\n", "\n    ")
+    # JSON can contain text that is not Unicode, which an output rejects or writes as other bytes.
+    text = text.replace("\r\n", "\n").encode(errors="backslashreplace").decode()
+    text = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text).replace("\n", "\n    ")
     source = click.style(f"{label or line.event.source:8}", fg="cyan")
     if line.level == "DEBUG":
         rest = click.style(f"{line.level:8} {text}", dim=True)

@@ -157,9 +157,12 @@ def read_stage_variables(project: Project, shell_names: Sequence[str] = ()) -> d
 
 
 def check_deployed_file(project: Project) -> None:
-    """Raise `CommandError` if `--env-file` names the file that is never deployed."""
-    if project.env_file is not None and project.env_file.name.lower() == LOCAL_FILE:
-        raise CommandError(f"--env-file: {LOCAL_FILE} is never deployed. Use another file, or --env NAME.")
+    """Raise `CommandError` if `--env-file` or a link names the file that is never deployed."""
+    files = {"--env-file": project.env_file}
+    files |= {name: project.find_file(name) for name in (".env", f".env.{find_stage(project)}")}
+    for source, path in files.items():
+        if path is not None and path.resolve().name.lower() == LOCAL_FILE:
+            raise CommandError(f"{source}: {LOCAL_FILE} is never deployed. Use another file, or --env NAME.")
 
 
 def _read_shell_variable(name: str) -> str:

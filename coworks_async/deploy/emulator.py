@@ -7,6 +7,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any
 
 from coworks_async.deploy.stack import Stack
@@ -80,7 +81,7 @@ def check_emulator(url: str) -> None:
             pass
     except urllib.error.HTTPError:
         return
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise DeployError(
             f"No AWS emulator responds at {url} ({reason}). Start one: 'make emulator' in a clone of CoWorks Async, or "

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import reprlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -64,16 +65,22 @@ def _encode(line: Mapping[str, Any]) -> str:
     """Encode a line. What JSON does not have is written as its text, because a log line must not be lost."""
     try:
         return _dump(line)
-    except (TypeError, ValueError):
+    except Exception:
         return _dump({name: _to_json(value) for name, value in line.items()})
 
 
 def _to_json(value: Any) -> Any:
-    """Return a value, or its text if it contains NaN, a circular reference, or a key that is not a string."""
+    """Return a value, or its text if JSON cannot contain it: with NaN, a circular reference, or keys such as tuples.
+
+    Without a text, because its `__str__` fails or it is nested too deeply, return a short description.
+    """
     try:
         _dump(value)
-    except (TypeError, ValueError):
-        return str(value)
+    except Exception:
+        try:
+            return str(value)
+        except Exception:
+            return reprlib.repr(value)
     return value
 
 

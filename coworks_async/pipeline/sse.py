@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import suppress
-from inspect import isasyncgen, isgenerator
+from inspect import isasyncgen, iscoroutine, isgenerator
 from typing import Any
 
 import anyio
@@ -62,6 +62,7 @@ def sse(events: Events, *, ping: float | None = 15) -> "EventSourceResponse":
         The response. The generator is closed when it ends or the client disconnects.
 
     Raises:
+        TypeError: `events` is not iterable.
         ValueError: `ping` is not over 0.
 
     Example:
@@ -85,6 +86,9 @@ class EventSourceResponse(StreamingResponse):
     def __init__(self, events: Events, *, ping: float | None = 15) -> None:
         if ping is not None and not ping > 0:
             raise ValueError(f"sse(ping=...) must be over 0 seconds, or None for no comments, not {ping!r}.")
+        # Now, because the response has started when the events are read.
+        if not isinstance(events, AsyncIterable | Iterable):
+            raise TypeError(f"sse(...) takes a generator or another iterable of events, not {_describe(events)}")
         self.chunks = _stream(events, ping)
         # nginx would buffer the events without the second header.
         super().__init__(self.chunks, headers={"cache-control": "no-store", "x-accel-buffering": "no"})
@@ -95,6 +99,15 @@ class EventSourceResponse(StreamingResponse):
         finally:
             with anyio.CancelScope(shield=True):
                 await self.chunks.aclose()
+
+
+def _describe(value: object) -> str:
+    """Return the type of what is not iterable, with a hint."""
+    name = type(value).__name__
+    if iscoroutine(value):
+        value.close()  # prevents the "never awaited" warning
+        return f"{name}. Did you forget 'await'?"
+    return f"{name}. Did you forget to call it?" if callable(value) else f"{name}."
 
 
 async def _stream(events: Events, ping: float | None) -> AsyncGenerator[bytes]:
@@ -131,6 +144,8 @@ async def _produce(events: Events, sender: MemoryObjectSendStream[bytes], scope:
 
 def encode_event(value: Any) -> bytes:
     """Encode an event as the lines of its fields."""
+    # As JSON: an event without data is none for a browser.
+    value = "null" if value is None else value
     event = value if isinstance(value, ServerSentEvent) else ServerSentEvent(value)
     fields: list[tuple[str, str]] = []
     if event.data is not None:

@@ -97,7 +97,7 @@ def test_an_error_of_aws_is_reported_with_the_reference(stores: FakeStores, refe
 def test_an_unreachable_aws_is_reported_with_the_reference(monkeypatch: pytest.MonkeyPatch):
     url = f"http://127.0.0.1:{free_port()}"
     use_aws(monkeypatch, url)
-    assert get_error(A="ssm:/a") == f'Cannot read ssm:/a (A): Could not connect to the endpoint URL: "{url}/"'
+    assert get_error(A="ssm:/a") == f'Cannot read ssm:/a (A): Could not connect to the endpoint URL: "{url}/".'
 
 
 def test_the_region_is_aws_region_or_else_the_default_one(stores: FakeStores, monkeypatch: pytest.MonkeyPatch):

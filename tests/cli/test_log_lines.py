@@ -120,6 +120,12 @@ def test_a_line_cannot_control_the_terminal(message: str):
     assert show(message).endswith(r"\x1b[2Jgone\x07")
 
 
+@pytest.mark.parametrize("name", ["message", "note"])
+def test_text_that_is_not_unicode_is_escaped(name: str):
+    # An output that replaces such text with bytes would control some terminals.
+    assert show({name: "a\ud800-\udc9bJ"}).endswith(r"a\ud800-\udc9bJ")
+
+
 def test_a_line_can_have_another_label():
     assert f"{SHOWN_TIME}\x1b[0m \x1b[36mshop-dev\x1b[0m" in format_text(parse("printed"), "shop-dev")
 
@@ -138,3 +144,9 @@ def test_json_has_time_level_source_and_stream():
     assert json.loads(format_json(parse(line))) == start | line
     # Not in place of the origin.
     assert json.loads(format_json(parse({"source": "s3", "stream": 1, "item": 3}))) == start | {"item": 3}
+
+
+@pytest.mark.parametrize("line", ['{"item": NaN}', '{"item": [1, 1e999]}', f'{{"item": {"[" * 100_000}'])
+def test_a_line_that_json_cannot_contain_is_a_message(line: str):
+    start = {"timestamp": SHOWN_TIME, "level": "INFO", "source": "function", "stream": "stream"}
+    assert json.loads(format_json(parse(line)), parse_constant=pytest.fail) == start | {"message": line}

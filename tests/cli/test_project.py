@@ -252,6 +252,18 @@ def test_stage_variables_do_not_contain_the_file_of_the_machine(write: Write, pr
     check_deployed_file(Project(project))
 
 
+@pytest.mark.parametrize("name", [".env", ".env.dev", "other.env"])
+def test_a_link_to_the_file_of_the_machine_is_not_deployed(name: str, write: Write, project: Path) -> None:
+    write(".env.local", "FIRST=local\n")
+    link = project / name
+    link.symlink_to(".env.local")
+    is_option = name == "other.env"
+    with pytest.raises(CommandError) as caught:
+        check_deployed_file(Project(project, env_file=link if is_option else None))
+    source = "--env-file" if is_option else name
+    assert str(caught.value) == f"{source}: .env.local is never deployed. Use another file, or --env NAME."
+
+
 # `--env`.
 
 

@@ -92,6 +92,11 @@ def test_an_emulator_that_does_not_respond_is_reported_with_the_commands_to_star
         check_emulator("http://127.0.0.1:9")
 
 
+def test_a_url_without_an_emulator_is_reported():
+    with pytest.raises(DeployError, match=r"^No AWS emulator responds at http://a b/ \(URL can't contain control "):
+        check_emulator("http://a b/")
+
+
 class AppliedStage:
     """A stage's directory, and the account of an emulator to which it is applied."""
 

@@ -102,6 +102,30 @@ def test_a_member_that_json_cannot_contain_is_written_as_its_text(value: object)
     assert (line["message"], line["item"], line["other"]) == ("read", str(value), {"door": 1})
 
 
+class WithoutText:
+    """A value whose text cannot be computed."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+def test_a_member_without_text_is_described():
+    line = format_record("read", item=WithoutText(), other={"door": 1})
+    assert line["item"].startswith("<WithoutText instance at 0x")
+    assert (line["message"], line["other"]) == ("read", {"door": 1})
+
+
+def test_a_member_that_is_nested_too_deeply_is_shortened():
+    nested: list[object] = []
+    for _ in range(100_000):
+        nested = [nested]
+    line = format_record("read", item=nested, other={"door": 1})
+    assert line["item"] == "[[[[[[[...]]]]]]]"
+    assert (line["message"], line["other"]) == ("read", {"door": 1})
+
+
 def test_text_that_is_not_unicode_is_written():
     assert format_record("\udcff")["message"] == "\udcff"
 

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import httpx2
@@ -49,6 +49,7 @@ def sending(*events: Any) -> TechMicroService:
         ("one\ntwo\r\nthree\rfour\u2028é", "data: one\ndata: two\ndata: three\ndata: four\u2028é\n\n"),
         ({"price": 3, "tags": ["a\nb"]}, 'data: {"price":3,"tags":["a\\nb"]}\n\n'),
         (17, "data: 17\n\n"),
+        (None, "data: null\n\n"),
         (ServerSentEvent("text", event="price", id="7", retry=500), "data: text\nevent: price\nid: 7\nretry: 500\n\n"),
         (ServerSentEvent({"a": 1}, id=""), 'data: {"a":1}\nid: \n\n'),
         (ServerSentEvent(retry=500), "retry: 500\n\n"),
@@ -210,6 +211,25 @@ def test_comments_keep_an_idle_connection_open():
 def test_the_time_between_comments_must_be_over_0(ping: float):
     with pytest.raises(ValueError, match=r"^sse\(ping=...\) must be over 0 seconds, or None for no comments, not "):
         sse([], ping=ping)
+
+
+async def load() -> str:
+    return "text"
+
+
+@pytest.mark.parametrize(
+    ("create", "message"),
+    [
+        (lambda: Waiting().events, "not method. Did you forget to call it?"),
+        (load, "not coroutine. Did you forget 'await'?"),
+        (lambda: None, "not NoneType."),
+        (lambda: ServerSentEvent("a"), "not ServerSentEvent."),
+    ],
+)
+def test_what_is_not_iterable_is_rejected_before_the_stream(create: Callable[[], Any], message: str):
+    with pytest.raises(TypeError) as caught:
+        sse(create())
+    assert str(caught.value) == f"sse(...) takes a generator or another iterable of events, {message}"
 
 
 @pytest.mark.parametrize("path", ["/", "/?ping=0.01", "/sync"])

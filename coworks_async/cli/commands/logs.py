@@ -66,7 +66,8 @@ def logs(
     groups = stage_log_groups(f"{function_prefix(target.service.name)}{target.stage}")
     with aws_errors("Cannot read the logs"):
         reader = LogReader(target.open_session().client("logs"), groups)
-    start = int((time.time() - since) * 1000)
+    # CloudWatch rejects times before 1970.
+    start = max(0, int((time.time() - since) * 1000))
     try:
         if follow:
             _show(follow_events(reader, start), level, as_json=as_json)

@@ -69,7 +69,8 @@ def run_lifespan(app: ASGIApp, run: Run) -> Iterator[dict[str, Any]]:
     try:
         yield lifespan.state
     finally:
-        run(lifespan.stop())
+        with user_code("Cannot stop the service"):
+            run(lifespan.stop())
 
 
 class LoopTransport(httpx2.BaseTransport):

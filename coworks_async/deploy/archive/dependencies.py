@@ -188,9 +188,12 @@ class Installer:
 
     def _failure(self, output: str) -> DeployError:
         source = self.requirements.name if self.requirements is not None else COWORKS
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.log.write_text(redact_credentials(output))
         cause = explain_failure(output, f"Python {self.python} on {self.architecture}")
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            self.log.write_text(redact_credentials(output), encoding="utf-8")
+        except OSError as error:
+            return DeployError(f"{source}: {cause} The log {self.log} cannot be written: {error.strerror}.")
         return DeployError(f"{source}: {cause}", self.log)
 
     def _write(self, name: str, lines: Iterable[str]) -> str:

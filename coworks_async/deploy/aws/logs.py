@@ -184,6 +184,7 @@ def parse_members(message: str) -> dict[str, Any] | None:
         return None
     try:
         members = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
+        # Not JSON, or nested too deeply.
         return None
     return members if isinstance(members, dict) else None

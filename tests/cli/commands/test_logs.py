@@ -253,6 +253,13 @@ def test_an_invalid_option_is_one_line(options: list[str], message: str, tmp_pat
     assert (result.exit_code, result.stderr) == (2, f"Error: {message}\n")
 
 
+def test_a_time_before_1970_is_1970(project: Path):
+    write_lines("printed")
+    result = invoke(project, "--since", "999999d")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "printed" in result.stdout
+
+
 @pytest.mark.parametrize(("no_color", "is_coloured"), [("", True), ("1", False)])
 def test_a_terminal_gets_colours_unless_no_color_is_set(
     project: Path,

@@ -190,6 +190,16 @@ def test_a_lifespan_that_fails_to_start_is_an_error(shop: Path):
     assert "42" not in result.stdout
 
 
+def test_a_lifespan_that_fails_to_stop_is_an_error(shop: Path):
+    text = (shop / "shop.py").read_text()
+    (shop / "shop.py").write_text(text.replace('print("ended")', 'raise ConnectionError("no database")'))
+    result = plain_shell(shop, "6 * 7\n")
+    assert result.exit_code == 2
+    assert "42\n" in result.stdout
+    assert result.stderr.splitlines()[-1] == "Error: Cannot stop the service: ConnectionError: no database"
+    assert 'shop.py", line ' in result.stderr
+
+
 def test_exit_during_an_await_ends_the_shell_and_the_lifespan(shop: Path):
     result = plain_shell(shop, "await app.get(); raise SystemExit(3)\nprint('never')\n")
     assert result.exit_code == 3

@@ -92,6 +92,19 @@ def test_a_dependency_without_a_wheel_for_the_platform_is_named(
     assert "wheels" in caught.value.log.read_text()
 
 
+def test_a_log_that_cannot_be_written_does_not_hide_the_cause(project: Path, index: Path, install: Install):
+    # A file in place of the log's folder, because a folder without permissions does not stop root.
+    (project.parent / "logs").touch()
+    require(project, "absent")
+    with pytest.raises(DeployError) as caught:
+        install()
+    assert str(caught.value) == (
+        "requirements.txt: absent is not in the package index. "
+        f"The log {project.parent / 'logs' / 'archive.log'} cannot be written: File exists."
+    )
+    assert caught.value.log is None
+
+
 # The installed distributions.
 
 
