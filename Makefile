@@ -91,8 +91,14 @@ tools: ## install the programs that end-to-end tests start
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $$missing
 
-# A stamp file records the last install; the next command installs again only if pyproject.toml is newer.
-$(VENV)/.run: pyproject.toml | $(BIN)/python
+# A stamp file records the last install; the next command installs again only if pyproject.toml is newer, or if another
+# install has replaced the editable one, such as that of a wheel: edits would have no effect.
+EDITABLE = $(shell grep -lsE '"editable": ?true' $(VENV)/lib/python*/site-packages/coworks_async-*.dist-info/direct_url.json)
+
+.PHONY: reinstall
+reinstall:
+
+$(VENV)/.run: pyproject.toml $(if $(EDITABLE),,reinstall) | $(BIN)/python
 	@echo "Installing CoWorks Async in $(VENV)"
 	@$(PIP) --editable '.[admin,profiler,standard,xray]'
 	@touch $@

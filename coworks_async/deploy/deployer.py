@@ -18,7 +18,14 @@ from coworks_async.deploy.options import DeployOptions
 from coworks_async.deploy.stack import create_stack, function_prefix
 from coworks_async.deploy.terraform.output import ALL_DONE, EventListener, Notice, ignore_events
 from coworks_async.deploy.terraform.root_module import ROUTES_TARGET, encode_variables, list_resources, output_name
-from coworks_async.deploy.terraform.runner import SavedPlan, Terraform, find_terraform, private_directory, validate_root
+from coworks_async.deploy.terraform.runner import (
+    Program,
+    SavedPlan,
+    Terraform,
+    find_terraform,
+    private_directory,
+    validate_root,
+)
 from coworks_async.deploy.terraform.workdir import (
     IMPORTS_FILE,
     find_user_files,
@@ -163,7 +170,7 @@ class Deployer:
         `confirm` is called with one line for each resource. If it raises, nothing is deleted.
         """
         session = self.target.open_session()
-        program = find_terraform(self._program_name, os.environ)
+        program = self._find_program()
         self._write_root(read_deployed_root(self.stage_directory, self.stack))
         terraform = Terraform(program, self.stage_directory, encode_variables({}), self._terraform_log)
         terraform.init()
@@ -186,6 +193,9 @@ class Deployer:
             raise DeployError(f"Interrupted. {outcome}") from error
         return bool(plan.changes)
 
+    def _find_program(self) -> Program:
+        return find_terraform(self._program_name, os.environ, is_local=self.target.emulator_url is not None)
+
     def _steps(self) -> Iterator[tuple[str, Sequence[str], str]]:
         """Yield title, targets and outcome of each step of a deploy."""
         rest = "Run the same command again to create the rest."
@@ -204,7 +214,7 @@ class Deployer:
 
     def _build(self, options: ArchiveOptions, work: Path) -> tuple[Archive, Terraform]:
         """Build the archive and write the root module that refers to it."""
-        program = find_terraform(self._program_name, os.environ)
+        program = self._find_program()
         # The archive is temporary; the log of a failed build is not.
         log = self.stage_directory / "archive.log"
         archive = build_archive(options, work / "archive.zip", log)

@@ -143,9 +143,11 @@ def test_debug_shows_why_a_command_cannot_be_loaded(write: Write) -> None:
     assert "ModuleNotFoundError: No module named 'absent'\n\n" in invoke("--debug", "own").stderr
 
 
-def test_an_error_in_a_custom_command_shows_its_traceback(write: Write) -> None:
-    write("project.cws.yml", "commands: {own: {class: own_commands.failing}}")
+def test_an_error_in_a_custom_command_shows_its_traceback_and_names_the_command(write: Write) -> None:
+    write("project.cws.yml", "commands:\n  own:\n    class: own_commands.failing\n")
     result = invoke("own")
     assert result.exit_code == 1
     assert 'raise ValueError("wrong' in result.stderr
-    assert result.stderr.splitlines()[-1].startswith("Error: ValueError: wrong. Unless the traceback ends in your own")
+    assert result.stderr.splitlines()[-1] == (
+        "Error: Custom command 'own' (project.cws.yml:3) failed: ValueError: wrong. The traceback above shows where."
+    )

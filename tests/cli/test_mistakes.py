@@ -38,6 +38,9 @@ def check_error(code: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(Exception, match=r".") as caught:
         run_code(code)
     assert f"{type(caught.value).__name__}: {caught.value}" == expected
+    if expected.startswith("DeclarationError: "):
+        result = CliRunner().invoke(cws, ["-A", "shop", "run"])
+        assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"Error: Cannot import 'shop': {expected}")
 
 
 def check_request(code: str, command: str, expected: str, caplog: pytest.LogCaptureFixture) -> None:

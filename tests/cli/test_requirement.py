@@ -59,6 +59,16 @@ def test_a_file_on_a_server_is_required_by_its_url(tmp_path: Path):
     assert format_requirement(install(tmp_path, origin)) == f"coworks-async @ {url}\n"
 
 
+def test_a_git_repository_on_this_machine_is_required_with_a_host(tmp_path: Path):
+    info = {"vcs": "git", "commit_id": COMMIT}
+    for host in ("", "localhost"):
+        origin = {"url": f"file://{host}{tmp_path}", "vcs_info": info}
+        (tmp_path / f"installed-{host}").mkdir()
+        assert format_requirement(install(tmp_path / f"installed-{host}", origin), ["admin"]) == (
+            f"{LOCAL_NOTE}\ncoworks-async @ git+file://localhost{tmp_path}@{COMMIT}\ncoworks-async[admin]\n"
+        )
+
+
 def test_a_git_repository_is_required_by_its_commit(tmp_path: Path):
     info = {"vcs": "git", "requested_revision": "main", "commit_id": COMMIT}
     origin = {"url": "ssh://git@example.org/tools.git", "vcs_info": info, "subdirectory": "python"}

@@ -55,11 +55,13 @@ def emulator_processes(port: int) -> list[str]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_emulator_runs_until_a_signal_and_leaves_no_process(number: signal.Signals, tmp_path: Path):
     port = free_port()
+    folder = os.path.relpath(tmp_path)
     process = start(port, tmp_path, path_without_terraform())
     assert process.stdout is not None
     try:
-        line = process.stdout.readline()
-        assert line.startswith("Neither terraform nor tofu is on the PATH. For the emulator use ")
+        while (line := process.stdout.readline()).startswith("Installing "):
+            assert line in ("Installing the AWS emulator ...\n", f"Installing Terraform into {folder} ...\n")
+        assert line == f"Terraform: {folder}/terraform\n"
         assert process.stdout.readline() == (
             f"The AWS emulator is running at http://127.0.0.1:{port}. Stop it with Ctrl-C.\n"
         )

@@ -5,9 +5,29 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from scripts.toolchain import install_emulator, install_terraform
 from tests.deploy.deploy_processes import wait_until
 from tests.deploy.toolchain import Toolchain
 from tests.tools import PATIENCE
+
+
+class Offline(Exception):
+    """Raised instead of a download."""
+
+
+def stop() -> None:
+    raise Offline
+
+
+def test_an_installation_is_announced_before_its_downloads_and_not_repeated(tmp_path: Path):
+    for install in (install_emulator, install_terraform):
+        for _ in range(2):  # an interrupted installation starts again
+            with pytest.raises(Offline):
+                install(tmp_path / install.__name__, stop)
+        assert [file.name for file in (tmp_path / install.__name__).iterdir()] == ["lock"]
+
 
 SLOW = """
 resource "terraform_data" "first" {

@@ -28,7 +28,8 @@ def test_the_requests_of_the_page_get_the_documented_responses(page: str, monkey
     assert len(ROW.findall(text)) == text.count("| `GET /?")
 
 
-def test_the_code_of_the_jwt_page_runs():
+def test_the_code_of_the_jwt_page_runs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("JWT_SECRET", "a secret of 32 bytes or more, for tests")
     module: dict[str, Any] = {"__name__": "jwt_page"}
     blocks = CODE.findall((DOCS / "jwt.md").read_text())
     for block in blocks:

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from starlette.testclient import TestClient
 
 from coworks_async import (
     Blueprint,
@@ -27,6 +26,7 @@ from coworks_async import (
     entry,
     request,
 )
+from coworks_async.testing import TestClient
 from tests.clients import Connect
 from tests.differences import differs
 from tests.tools import PATIENCE
@@ -120,6 +120,12 @@ def test_a_url_leads_to_the_entry_with_the_same_values(connect: Connect):
     assert client.get(url).json() == ["2024-02-29", "dark red", False, "2024-02-29T12:30:00.000005Z", str(ident), "1"]
     files = client.get(app.url_for("get_files", path=["a", "é b"], tags=["x&y", ""])).json()
     assert files == {"path": ["a", "é b"], "tags": ["x&y", ""]}
+
+
+@pytest.mark.parametrize(("path", "key"), [("/pens/%2541", "%41"), ("/pens/%252F", "%2F"), ("/pens/%2500", "%00")])
+def test_a_path_is_decoded_once(connect: Connect, path: str, key: str):
+    response = connect(shop()).get(path)
+    assert (response.status_code, response.json()["key"]) == (200, key)
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1).filter(

@@ -202,6 +202,22 @@ def test_a_page_of_the_allowed_origin_can_read_responses_and_errors(client: http
     )
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql+asyncpg://links:s3cr3t@127.0.0.1:1/links", "ConnectionRefusedError: [Errno 111] Connect call"),
+        ("links:s3cr3t", "ArgumentError: Could not parse SQLAlchemy URL"),
+    ],
+)
+def test_migrate_reports_an_unusable_database_in_one_line(url: str, reason: str):
+    migrated = run_cws("migrate", cwd=LINKS, DATABASE_URL=url)
+    assert (migrated.returncode, migrated.stdout) == (1, "")
+    assert migrated.stderr.startswith(f"Error: Cannot create the tables. {reason}")
+    assert migrated.stderr.endswith(" Check DATABASE_URL.\n")
+    assert migrated.stderr.count("\n") == 1
+    assert "s3cr3t" not in migrated.stderr
+
+
 def test_migrate_creates_the_tables_and_prints_the_database(database: Path):
     url = f"sqlite+aiosqlite:///{database}"
     for _ in range(2):

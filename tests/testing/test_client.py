@@ -9,7 +9,8 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.websockets import WebSocketDisconnect
+from starlette.routing import Mount, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from coworks_async import TechMicroService, entry, request
 from coworks_async.gateway import VIAS, GatewayApp, Via
@@ -99,6 +100,24 @@ def test_all_events_run_in_one_thread():
         threads = {client.get("/thread").json() for _ in range(5)}
     assert len(threads) == 1
     assert threads != {get_ident()}
+
+
+@pytest.mark.parametrize(("path", "decoded"), [("/path/%2541", "/path/%41"), ("/path/%252F", "/path/%2F")])
+def test_a_path_is_decoded_once_for_any_app(path: str, decoded: str):
+    mounted = Starlette(routes=[Mount("/shop", Shop())])
+    assert TestClient(Shop()).get(path).json()[0] == decoded
+    assert TestClient(mounted).get(f"/shop{path}").json()[0] == f"/shop{decoded}"
+
+
+def test_the_path_of_a_websocket_is_decoded_once():
+    async def send_path(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text(websocket.path_params["name"])
+        await websocket.close()
+
+    app = Starlette(routes=[WebSocketRoute("/{name}", send_path)])
+    with TestClient(app).websocket_connect("/%2541") as session:
+        assert session.receive_text() == "%41"
 
 
 async def test_gateway_app_works_with_an_async_client():

@@ -39,6 +39,11 @@ INSTALL_PAGES = {
     "tofu": "https://opentofu.org/docs/intro/install/",
 }
 
+LOCAL_ADVICE = (
+    "For --local, 'make emulator' in a clone of CoWorks Async puts a terraform into the clone's .venv/bin: add that "
+    "folder to the PATH."
+)
+
 # Variables of the user that would change what runs or where the state is, or log requests with their content.
 # https://developer.hashicorp.com/terraform/cli/config/environment-variables
 IGNORED_VARIABLES = ("TF_CLI_ARGS", "TF_LOG", "TF_WORKSPACE", "TF_DATA_DIR")
@@ -75,8 +80,11 @@ class SavedPlan:
         return [f"{change.action:<8} {change.address}" for change in self.changes]
 
 
-def find_terraform(name: str | None, environment: Mapping[str, str]) -> Program:
-    """Find a program on the PATH of an environment: by default Terraform or else OpenTofu."""
+def find_terraform(name: str | None, environment: Mapping[str, str], *, is_local: bool = False) -> Program:
+    """Find a program on the PATH of an environment: by default Terraform or else OpenTofu.
+
+    If there is none, the error names the one of `make emulator` too if `is_local`.
+    """
     names = ("terraform", "tofu") if name is None else (name,)
     for each in names:
         path = shutil.which(each, path=environment.get("PATH", os.defpath))
@@ -92,7 +100,8 @@ def find_terraform(name: str | None, environment: Mapping[str, str]) -> Program:
             return Program(Path(path), each, version)
     pages = " or ".join(INSTALL_PAGES[each] for each in names)
     if name is None:
-        raise DeployError(f"Neither terraform nor tofu is on the PATH. Install one ({pages}).")
+        local = f" {LOCAL_ADVICE}" if is_local else ""
+        raise DeployError(f"Neither terraform nor tofu is on the PATH. Install one ({pages}).{local}")
     raise DeployError(f"{name} is not on the PATH. Install it ({pages}), or choose the other one with --terraform.")
 
 

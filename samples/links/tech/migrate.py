@@ -3,6 +3,7 @@
 import asyncio
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from coworks_async.cli.project import Project, load_environment
 from database import Base, create_engine, create_tables
@@ -13,7 +14,12 @@ from database import Base, create_engine, create_tables
 def migrate(project: Project) -> None:
     """Create the tables that the database does not have."""
     load_environment(project)
-    url = asyncio.run(run_migration())
+    try:
+        url = asyncio.run(run_migration())
+    except (OSError, SQLAlchemyError) as error:
+        reason = str(error).partition("\n")[0]
+        message = f"Cannot create the tables. {type(error).__name__}: {reason}. Check DATABASE_URL."
+        raise click.ClickException(message) from error
     click.echo(f"{url}: {', '.join(sorted(Base.metadata.tables))} exist.")
 
 

@@ -83,6 +83,8 @@ def test_a_dependency_that_cannot_be_installed_is_in_the_log_until_a_build_succe
 def test_a_missing_terraform_is_reported_with_its_install_page(offline: Project, tmp_path: Path):
     line = deploy_error(offline, "--bucket", "demo", "--dry", code=1, PATH=str(tmp_path))
     assert line.startswith("Error: Neither terraform nor tofu is on the PATH")
+    assert "make emulator" not in line
+    assert "make emulator" in deploy_error(offline, *offline.target, code=1, PATH=str(tmp_path))
     line = deploy_error(offline, "--bucket", "demo", "--dry", "--terraform", "tofu", code=1, PATH=str(tmp_path))
     assert "tofu is " in line
 

@@ -61,6 +61,16 @@ def test_a_missing_program_is_reported_with_its_install_page(name: str | None, m
         find_terraform(name, {"PATH": str(path)})
 
 
+def test_for_an_emulator_the_terraform_of_make_emulator_is_named(path: Path):
+    with pytest.raises(
+        DeployError, match=r"'make emulator' in a clone .* the clone's \.venv/bin: add that folder to the"
+    ):
+        find_terraform(None, {"PATH": str(path)}, is_local=True)
+    with pytest.raises(DeployError) as failure:
+        find_terraform(None, {"PATH": str(path)})
+    assert "make emulator" not in str(failure.value)
+
+
 @pytest.mark.parametrize("number", ["1.9.8", "0.15.5", "one"])
 def test_an_old_version_is_rejected(number: str, path: Path):
     program = install(path, "tofu", version(number))
