@@ -3,8 +3,8 @@
 import asyncio
 
 import click
-
 from coworks_async.cli.project import Project, load_environment
+
 from database import Base, create_engine, create_tables
 
 
