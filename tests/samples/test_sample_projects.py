@@ -5,10 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
+from coworks_async.cli.commands.new import render_project
+from scripts.samples import TEMPLATES, render_sample
 from tests.cli.processes import CWS
 from tests.deploy.conftest import toolchain
 from tests.deploy.toolchain import Toolchain
@@ -20,6 +24,8 @@ __all__ = ["built", "toolchain"]
 SAMPLES = ROOT / "samples"
 PROJECTS = sorted(path.parent.name for path in SAMPLES.glob("*/pytest.ini"))
 APPS = [name for name in PROJECTS if (SAMPLES / name / "tech" / "app.py").is_file()]
+# Other tests deploy these: `tests/deployed`, and `tests/cli/commands/test_new_projects.py` as new projects.
+DEPLOYED = {"docs", "links", *TEMPLATES}
 
 sample = pytest.mark.parametrize("name", PROJECTS)
 
@@ -60,6 +66,18 @@ def test_each_sample_has_the_files_of_a_project():
         assert files >= {"Makefile", "README.md", "project.cws.yml", "pytest.ini", "requirements.txt", "tech", "tests"}
 
 
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_sample_that_is_a_template_of_cws_new_has_the_same_files(name: str):
+    for path, text in render_sample(name).items():
+        written = (SAMPLES / name / path).read_text(encoding="utf-8")
+        assert written == text, f"Edit coworks_async/cli/templates/{name}/{path}.tmpl and run scripts/samples.py."
+    requirement, _, others = (SAMPLES / name / "requirements.txt").read_text().partition("\n")
+    assert requirement == "coworks-async[standard]"
+    assert render_project(name, name)["requirements.txt"].endswith(others)
+    secrets = dotenv_values(SAMPLES / name / ".env.dev").keys()
+    assert secrets == dotenv_values(stream=StringIO(render_project(name, name)[".env.dev"])).keys()
+
+
 @requires_tool("make")
 @pytest.mark.parametrize("name", APPS)
 def test_make_run_in_the_clone_serves_a_sample_from_its_own_environment(name: str):
@@ -85,7 +103,9 @@ def test_make_test_installs_a_sample_and_passes_in_a_fresh_clone(name: str, buil
 
 
 @pytest.mark.end_to_end
-@sample
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.exhaustive] * (name in DEPLOYED)) for name in PROJECTS]
+)
 def test_a_sample_can_be_deployed(name: str, toolchain: Toolchain, tmp_path: Path):
     folder = copy_sample(name, tmp_path)
     app = "app" if name in APPS else "first"
