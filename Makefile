@@ -1,7 +1,7 @@
 # `make` lists the commands. It needs Python 3.11 or newer; choose another one with `make test PYTHON=python3.13`.
 
 PYTHON ?= python3
-# The sample that `make run` serves.
+# The sample that `make run` serves: a folder of samples/, or a service of samples/docs.
 APP ?= first
 # The port of `make emulator`, and of `make run` if given.
 PORT ?= 4566
@@ -24,8 +24,13 @@ help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
 		|| sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1: \2/p' Makefile
 
-run: $(VENV)/.run ## serve samples/docs/tech/first.py on http://127.0.0.1:5000; others: APP=simple PORT=8000
+ifneq ($(wildcard samples/$(APP)/tech/app.py),)
+run: # a project, which has an environment with its own requirements
+	@$(MAKE) --no-print-directory -C samples/$(APP) run
+else
+run: $(VENV)/.run ## serve samples/docs/tech/first.py on http://127.0.0.1:5000; others: APP=simple APP=website PORT=8000
 	@cd samples/docs && exec "$(CURDIR)/$(BIN)/cws" -A $(APP) -p tech run $(if $(filter file,$(origin PORT)),,--port $(PORT))
+endif
 
 emulator: $(VENV)/.run ## start an AWS emulator on http://127.0.0.1:4566 for `cws deploy --local`; other port: PORT=4567
 	@exec $(BIN)/python scripts/emulator --port $(PORT) --bin $(BIN)
@@ -42,6 +47,9 @@ lint: $(VENV)/.dev ## check style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@# Modules of different samples have the same names, such as app.
+	for sample in $(patsubst %/tech/app.py,%,$(wildcard samples/*/tech/app.py)); do \
+		MYPYPATH=$$sample/tech $(BIN)/mypy $$sample || exit 1; done
 	$(BIN)/lint-imports --no-logo
 
 coverage: tools $(VENV)/.dev ## run all tests once; every line and branch of coworks_async must run
@@ -77,7 +85,7 @@ screenshots: tools $(VENV)/.dev ## take the screenshots of the Admin page in doc
 
 clean: ## remove environments, caches and builds
 	rm -rf .venv .venv-* .coverage .coverage.* .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
-		build dist
+		build dist samples/*/.venv samples/*/.venv-* samples/*/.pytest_cache
 	find benchmarks coworks_async samples tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 tools: ## install the programs that end-to-end tests start

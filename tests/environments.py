@@ -98,7 +98,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 def _ignore(folder: str, names: Iterable[str]) -> set[str]:
     """Return the files of a folder that git ignores or manages, for `shutil.copytree`."""
-    ignored = {"__pycache__", ".terraform"}
+    ignored = {"__pycache__", ".terraform", *(name for name in names if name.startswith(".venv"))}
     if Path(folder) == ROOT:
         ignored |= {name for name in names if name.startswith(".") and name != ".gitignore"} | {"build", "dist"}
     return ignored

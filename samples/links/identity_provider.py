@@ -8,10 +8,9 @@ import time
 from typing import Any
 
 import jwt
+from coworks_async import TechMicroService, entry, request
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
-
-from coworks_async import TechMicroService, entry, request
 
 
 class IdentityProvider(TechMicroService):

@@ -34,7 +34,7 @@ def copy_project(
         source: Path, name: str, *, app: str, gateway: str, checks_rights: bool = False
     ) -> Iterator[Project]:
         directory = tmp_path_factory.mktemp(app) / "project"
-        shutil.copytree(source, directory, ignore=shutil.ignore_patterns("__pycache__", "terraform"))
+        shutil.copytree(source, directory, ignore=shutil.ignore_patterns("__pycache__", ".venv*", "terraform"))
         with emulator(ministack, checks_rights=checks_rights) as url:
             yield Project(directory, name, toolchain, url, app=app, gateway=gateway)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from click.testing import CliRunner
+from dotenv import dotenv_values
 
 from coworks_async.cli.commands.new import new
 from tests.cli.processes import run_cws
@@ -41,5 +42,4 @@ def create_project(template: str, parent: Path) -> Project:
     folder = parent / "shop"
     result = CliRunner().invoke(new, [str(folder), "--template", template])
     assert result.exit_code == 0, result.output
-    token = (folder / ".env.dev").read_text().partition("TOKEN=")[2].strip()
-    return Project(folder, "app", token)
+    return Project(folder, "app", dotenv_values(folder / ".env.dev").get("TOKEN") or "")

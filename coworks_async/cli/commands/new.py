@@ -15,7 +15,13 @@ import click
 from coworks_async.cli.requirement import format_requirement
 from coworks_async.exceptions import CommandError
 
-TEMPLATES: Mapping[str, tuple[str, ...]] = {"hello": (), "crud": (), "complete": ("admin", "profiler", "xray")}
+TEMPLATES: Mapping[str, tuple[str, ...]] = {
+    "hello": (),
+    "crud": (),
+    "complete": ("admin", "profiler", "xray"),
+    "website": (),
+    "assistant": (),
+}
 """The extras of CoWorks that each template requires."""
 
 DEFAULT_TEMPLATE = "hello"
@@ -75,8 +81,8 @@ def create_service_name(folder: str) -> str:
 
 def render_project(template: str, service: str) -> dict[str, str]:
     """Return the text of each file of a new project, by its path with `/`."""
-    # A random token, so that a stage deployed without changes is not open to readers of the docs.
-    values = {"name": service, "token": secrets.token_urlsafe(24)}
+    # Random secrets, so that a stage deployed without changes is not open to readers of the docs.
+    values = {"name": service, "token": secrets.token_urlsafe(24), "password": secrets.token_urlsafe(24)}
     values["requirement"] = format_requirement(distribution("coworks-async"), TEMPLATES[template])
     texts = {}
     for root in (_FOLDER / "common", _FOLDER / template):

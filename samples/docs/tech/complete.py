@@ -1,7 +1,6 @@
 """A service with the admin blueprint, the profiler and X-Ray. Its token is `TOKEN` in `.env`."""
 
 from aws_xray_sdk.core import xray_recorder
-
 from coworks_async import TechMicroService, entry
 from coworks_async.blueprints import Admin, Profiler
 from coworks_async.extensions import XRay

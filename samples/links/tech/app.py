@@ -8,14 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from msgspec import Meta
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
-from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
-from starlette.responses import RedirectResponse, Response
-
 from coworks_async import (
     CORS,
     EventSourceResponse,
@@ -28,6 +20,14 @@ from coworks_async import (
     sse,
 )
 from coworks_async.extensions import JWT
+from msgspec import Meta
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.responses import RedirectResponse, Response
+
 from csv_links import read_links
 from database import Link, Logo, Visit, create_engine, create_tables
 from reports import Reports

@@ -4,8 +4,8 @@ import csv
 from typing import Annotated
 
 import msgspec
-
 from coworks_async import Problem
+
 from schemas import NewLink
 
 Rows = Annotated[list[NewLink], msgspec.Meta(max_length=1000)]

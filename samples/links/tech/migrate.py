@@ -3,9 +3,9 @@
 import asyncio
 
 import click
+from coworks_async.cli.project import Project, load_environment
 from sqlalchemy.exc import SQLAlchemyError
 
-from coworks_async.cli.project import Project, load_environment
 from database import Base, create_engine, create_tables
 
 

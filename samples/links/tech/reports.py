@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
+from coworks_async import Blueprint, entry, request
 from msgspec import Meta, Struct
 from sqlalchemy import select
 
-from coworks_async import Blueprint, entry, request
 from database import Link
 
 

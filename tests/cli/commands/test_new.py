@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from dotenv import dotenv_values
 
 from coworks_async.cli.app_loader import load_app, locate_app
 from coworks_async.cli.commands.new import TEMPLATES, create_service_name, render_project
@@ -35,6 +36,16 @@ FILES = {
     "requirements.txt",
     "tech/app.py",
     "tests/test_app.py",
+}
+
+# The other files of templates.
+PAGES = {"account.html", "base.html", "home.html", "login.html"}
+MORE_FILES: dict[str, set[str]] = {
+    "website": {
+        *(f"tech/templates/{page}" for page in PAGES),
+        *("tech/static/style.css", "tech/users.py", "tests/conftest.py"),
+    },
+    "assistant": {"tech/model.py", "tech/page.html", "tech/static/page.js", "tech/static/style.css"},
 }
 
 # Directory names, and the service names created from them.
@@ -192,12 +203,19 @@ def test_a_path_that_cannot_be_written_is_a_one_line_error(folder: Path):
     assert get_error("").startswith("NAME is empty. ")
 
 
-def test_each_project_has_a_random_token_that_is_not_printed(folder: Path):
-    output = create("one").stdout + create("two").stdout
-    one, two = ((folder / name / ".env.dev").read_text().partition("TOKEN=")[2].strip() for name in ("one", "two"))
-    assert one != two
-    assert len(one) >= 32
-    assert one not in output
+@pytest.mark.parametrize(
+    ("template", "names"), [("hello", {"TOKEN"}), ("assistant", {"TOKEN"}), ("website", {"SESSION_SECRET", "PASSWORD"})]
+)
+def test_each_project_has_random_secrets_that_are_not_printed(template: str, names: set[str], folder: Path):
+    output = "".join(create(name, "--template", template).stdout for name in ("one", "two"))
+    one, two = (dotenv_values(folder / name / ".env.dev") for name in ("one", "two"))
+    assert one.keys() == two.keys() == names
+    secrets = [*one.values(), *two.values()]
+    assert len(set(secrets)) == 2 * len(names)
+    for secret in secrets:
+        assert secret is not None
+        assert len(secret) >= 32
+        assert secret not in output
 
 
 @requires_tool("git")
@@ -212,17 +230,19 @@ def test_git_ignores_only_the_secrets(folder: Path):
 @template
 def test_every_placeholder_is_replaced(template: str):
     files = render_project(template, "shop")
-    assert set(files) == FILES
+    assert set(files) == FILES | MORE_FILES.get(template, set())
     assert "$(PYTHON) -m pytest" in files["Makefile"]
-    assert not [path for path, text in files.items() if "$$" in text or "$name" in text or "$token" in text]
+    placeholders = ("$$", "$name", "$password", "$token", "${")
+    assert not [path for path, text in files.items() if any(placeholder in text for placeholder in placeholders)]
     assert ast.parse(files["tech/app.py"])
 
 
 @template
 def test_the_requirement_of_coworks_includes_the_extras_of_the_template(template: str):
     requirements = render_project(template, "shop")["requirements.txt"]
-    assert requirements == format_requirement(distribution("coworks-async"), TEMPLATES[template])
+    assert requirements.startswith(format_requirement(distribution("coworks-async"), TEMPLATES[template]))
     assert ("[admin,profiler,xray]" in requirements) == (template == "complete")
+    assert ("jinja2" in requirements) == (template == "website")
 
 
 @template
