@@ -14,6 +14,7 @@ from tests.clients import in_process
 from tests.deploy.conftest import cached, toolchain
 from tests.deploy.deployed_project import GATEWAYS, Deployment, Project, deploy
 from tests.deploy.toolchain import Toolchain
+from tests.samples.projects import ignore_created
 
 __all__ = ["toolchain"]
 
@@ -34,7 +35,7 @@ def copy_project(
         source: Path, name: str, *, app: str, gateway: str, checks_rights: bool = False
     ) -> Iterator[Project]:
         directory = tmp_path_factory.mktemp(app) / "project"
-        shutil.copytree(source, directory, ignore=shutil.ignore_patterns("__pycache__", ".venv*", "terraform"))
+        shutil.copytree(source, directory, ignore=ignore_created)
         with emulator(ministack, checks_rights=checks_rights) as url:
             yield Project(directory, name, toolchain, url, app=app, gateway=gateway)
 

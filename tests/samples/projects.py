@@ -1,5 +1,6 @@
 """The samples and the projects of `cws new`, as folders in which `cws` runs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from coworks_async.cli.commands.new import new
 from tests.cli.processes import run_cws
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "docs"
+ASYNC_JOB = SAMPLES.with_name("async_job")
+LAYERS = SAMPLES.with_name("layers")
 LINKS = SAMPLES.with_name("links")
 
 
@@ -43,3 +46,10 @@ def create_project(template: str, parent: Path) -> Project:
     result = CliRunner().invoke(new, [str(folder), "--template", template])
     assert result.exit_code == 0, result.output
     return Project(folder, "app", dotenv_values(folder / ".env.dev").get("TOKEN") or "")
+
+
+def ignore_created(folder: str, names: Iterable[str]) -> set[str]:
+    """Return the files that the use of a project creates, for `shutil.copytree`: not its own Terraform files."""
+    stages = {name for name in names if Path(folder).name == "terraform" and Path(folder, name).is_dir()}
+    created = {"__pycache__", ".pytest_cache", ".env.local"}
+    return stages | {name for name in names if name in created or name.startswith(".venv")}

@@ -17,6 +17,7 @@ from tests.cli.processes import CWS
 from tests.deploy.conftest import toolchain
 from tests.deploy.toolchain import Toolchain
 from tests.environments import ROOT, Built, built
+from tests.samples.projects import ignore_created
 from tests.tools import requires_tool
 
 __all__ = ["built", "toolchain"]
@@ -37,8 +38,7 @@ def clean_environment() -> dict[str, str]:
 
 def copy_sample(name: str, folder: Path) -> Path:
     """Copy a sample without the files that its use creates."""
-    created = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".venv*", ".env.local", "terraform")
-    return shutil.copytree(SAMPLES / name, folder / name, ignore=created)
+    return shutil.copytree(SAMPLES / name, folder / name, ignore=ignore_created)
 
 
 def run_make(*arguments: str, cwd: Path) -> str:
