@@ -17,7 +17,7 @@ PYTEST := pytest -n $(WORKERS) $(ARGS)
 # Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver and initdb.
 TOOLS := chromium chromedriver curl fish git initdb make wrk zsh
 
-.PHONY: help run emulator test test-all check lint coverage parity format bench dist screenshots clean tools
+.PHONY: help run emulator test test-all check lint coverage docs docs-serve parity format bench dist screenshots clean tools
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -52,6 +52,12 @@ coverage: tools $(VENV)/.dev ## run all tests once; every line and branch of cow
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+docs: $(VENV)/.dev ## build the documentation in site/; any warning is an error
+	$(BIN)/mkdocs build --quiet --strict
+
+docs-serve: $(VENV)/.dev ## serve the documentation on http://127.0.0.1:8000 and rebuild it after each change
+	$(BIN)/mkdocs serve --livereload
+
 parity: $(VENV)/.dev ## print how many contract tests pass over each transport and deployed, as a table
 	@# A file stays in one process, so that each deploy is made once.
 	$(BIN)/python -m pytest -m "" -p tests.parity -n $(WORKERS) --dist loadfile -q -rfE
@@ -77,7 +83,7 @@ screenshots: tools $(VENV)/.dev ## take the screenshots of the Admin page in doc
 
 clean: ## remove environments, caches and builds
 	rm -rf .venv .venv-* .coverage .coverage.* .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
-		build dist
+		build dist site
 	find benchmarks coworks_async samples tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 tools: ## install the programs that end-to-end tests start

@@ -1,4 +1,4 @@
-"""`docs/mistakes.md` and `docs/mistakes-commands.md`: each mistake prints the line that the page shows."""
+"""`docs/reference/mistakes.md` and `docs/reference/mistakes-commands.md`: each mistake prints the line that the page shows."""
 
 import logging
 import re
@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from coworks_async.cli.main import cws
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
 PAGES = [(DOCS / name).read_text() for name in ("mistakes.md", "mistakes-commands.md")]
 [IMPORTS] = {re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0] for page in PAGES}
 MISTAKES = {

@@ -9,7 +9,7 @@ import pytest
 from coworks_async.extensions import JWT
 from coworks_async.testing import TestClient
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "how-to"
 
 CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ROW = re.compile(r"^\| `GET (?P<url>\S+)` \| `(?P<response>[^`]*)` \|$", re.MULTILINE)

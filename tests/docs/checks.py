@@ -1,0 +1,151 @@
+"""Check the blocks of a page: run its Python code and its transcripts, and validate its other files."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import hcl2
+import yaml
+from click.testing import CliRunner
+
+from coworks_async.cli.main import cws
+from tests.docs.pages import ROOT, Block, find_folder, read_blocks
+from tests.docs.shell import Shell, matches, read_commands
+
+TEXT = ("", "text")
+"""The languages of blocks that are no code, such as a tree of files."""
+
+RUN = ("python", "console")
+"""The languages that are executed; the others are validated."""
+
+CONFIG_FILE = "project.cws.yml"
+
+
+@dataclass
+class Counts:
+    """The blocks of some pages, by what is done with them."""
+
+    executed: int = 0
+    validated: int = 0
+    text: int = 0
+    exempted: list[Block] = field(default_factory=list)
+
+    def add(self, block: Block) -> None:
+        if block.exemption:
+            self.exempted.append(block)
+        elif block.language in RUN:
+            self.executed += 1
+        elif block.language in TEXT:
+            self.text += 1
+        else:
+            self.validated += 1
+
+
+class PageRun:
+    """One reading of a page: the namespace of its code, its folder, and its shell.
+
+    Python code runs in one namespace. A block with a title, or one that creates `app`, is also written as a file, so
+    that the commands of the page find it.
+
+    Args:
+        page: the page.
+        folder: an empty folder, for the page's files and a home directory.
+        programs: the folder of `cws` and `python3`.
+    """
+
+    def __init__(self, page: Path, folder: Path, programs: Path = Path(sys.executable).parent) -> None:
+        self.page = page
+        self.folder = folder / "project"
+        self.home = folder / "home"
+        self.programs = programs
+        self.home.mkdir()
+        # Where the pages expect the clone.
+        (self.home / "coworks-async").symlink_to(ROOT)
+        source = find_folder(page)
+        if source is None:
+            self.folder.mkdir()
+        else:
+            shutil.copytree(source, self.folder, ignore=shutil.ignore_patterns("__pycache__", ".venv", "terraform"))
+        self.namespace: dict[str, Any] = {"__name__": "app"}
+
+    def run(self) -> None:
+        """Check all blocks of the page in its order; the first wrong one raises."""
+        blocks = [block for block in read_blocks(self.page) if not block.exemption]
+        with Shell(self.folder, self.home, self.programs) as shell:
+            for block in blocks:
+                if block.title:
+                    self._write(block.title, block.source)
+                if block.language == "python":
+                    self._run_code(block)
+                elif block.language == "console":
+                    run_transcript(shell, block)
+                elif block.language not in TEXT:
+                    validate(block)
+                else:
+                    assert not block.source.startswith("$ "), f"{block.location}: a transcript is a console block"
+
+    def _run_code(self, block: Block) -> None:
+        code = compile("\n" * block.line + block.source, str(self.page), "exec", dont_inherit=True)
+        self.namespace.pop("app", None)
+        exec(code, self.namespace)  # noqa: S102
+        if "app" in self.namespace and not block.title:
+            self._write("app.py", block.source)
+
+    def _write(self, name: str, text: str) -> None:
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def run_transcript(shell: Shell, block: Block) -> None:
+    """Run the commands of a transcript and compare what they print."""
+    for command in read_commands(block.source, block.line):
+        printed = shell.run(command.text)
+        shell.learn_api_id(printed, command.output)
+        assert matches(printed, command.output), (
+            f"{block.page.name}:{command.line}: $ {command.text}\n--- expected\n{command.output}--- printed\n{printed}"
+        )
+
+
+def validate(block: Block) -> None:
+    """Check that a block is valid in its language."""
+    assert block.language in VALIDATORS, f"{block.location}: unknown language {block.language!r}"
+    VALIDATORS[block.language](block)
+
+
+def _validate_yaml(block: Block) -> None:
+    assert yaml.safe_load(block.source) is not None, block.location
+    if block.title.endswith(CONFIG_FILE) or block.source.startswith("version: 3"):
+        with TemporaryDirectory() as folder, contextlib.chdir(folder):
+            Path(CONFIG_FILE).write_text(block.source)
+            Path("app.py").write_text("from coworks_async import TechMicroService\n\napp = TechMicroService()\n")
+            result = CliRunner().invoke(cws, ["config"])
+        assert result.exit_code == 0, f"{block.location}: {result.stderr}"
+
+
+def _validate_shell(block: Block) -> None:
+    done = subprocess.run(["bash", "-n"], input=block.source, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{block.location}: {done.stderr}"
+
+
+def _validate_script(block: Block) -> None:
+    done = subprocess.run(["node", "--check", "-"], input=block.source, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{block.location}: {done.stderr}"
+
+
+VALIDATORS: Mapping[str, Callable[[Block], object]] = {
+    "bash": _validate_shell,
+    "js": _validate_script,
+    "hcl": lambda block: hcl2.loads(block.source),
+    "json": lambda block: json.loads(block.source),
+    "toml": lambda block: tomllib.loads(block.source),
+    "yaml": _validate_yaml,
+}
