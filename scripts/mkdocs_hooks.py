@@ -13,9 +13,12 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+# For the imports of `scripts`, here and by the page of the commands.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripts.plots import add_plots
+
 ROOT = Path(__file__).parents[1]
-# The page of the commands imports `scripts.command_reference`.
-sys.path.insert(0, str(ROOT))
 
 PAGES = {
     "CHANGELOG.md": "reference/changelog.md",
@@ -45,8 +48,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Point the links of a page to pages of the site."""
+    """Point the links of a page to pages of the site, and draw the numbers of benchmarks."""
     uri = page.file.src_uri
+    if uri.startswith("reference/benchmarks"):
+        markdown = add_plots(markdown)
     return convert_links(markdown, PurePosixPath(_SOURCES.get(uri, f"docs/{uri}")), PurePosixPath(uri))
 
 

@@ -52,8 +52,8 @@ class Counts:
 class PageRun:
     """One reading of a page: the namespace of its code, its folder, and its shell.
 
-    Python code runs in one namespace. A block with a title, or one that creates `app`, is also written as a file, so
-    that the commands of the page find it.
+    A block with a title is written as a file, relative to the shell's directory. Other Python code runs in one
+    namespace; a block that creates `app` is also written as `app.py`, so that the commands of the page find it.
 
     Args:
         page: the page.
@@ -82,8 +82,8 @@ class PageRun:
         with Shell(self.folder, self.home, self.programs) as shell:
             for block in blocks:
                 if block.title:
-                    self._write(block.title, block.source)
-                if block.language == "python":
+                    write_file(shell.directory / block.title, block.source)
+                elif block.language == "python":
                     self._run_code(block)
                 elif block.language == "console":
                     run_transcript(shell, block)
@@ -96,13 +96,13 @@ class PageRun:
         code = compile("\n" * block.line + block.source, str(self.page), "exec", dont_inherit=True)
         self.namespace.pop("app", None)
         exec(code, self.namespace)  # noqa: S102
-        if "app" in self.namespace and not block.title:
-            self._write("app.py", block.source)
+        if "app" in self.namespace:
+            write_file(self.folder / "app.py", block.source)
 
-    def _write(self, name: str, text: str) -> None:
-        file = self.folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+
+def write_file(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
 
 
 def run_transcript(shell: Shell, block: Block) -> None:

@@ -15,11 +15,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.cli.processes import until
+from tests.cli.processes import wait_for
 from tests.tools import free_port
 
 PORTS = (3000, 4566, 5000, 8000, 9000)
 """The ports in the pages. Each shell uses free ones instead, so that tests can run side by side."""
+
+SERVER_START = 300.0
+"""Seconds: the emulator is installed when it is first used."""
 
 DEFAULT_PORT = 5000
 EMULATOR_PORT = 4566
@@ -77,8 +80,7 @@ def read_commands(source: str, line: int) -> list[Command]:
 def matches(printed: str, expected: str) -> bool:
     """Return whether a command printed what the page shows."""
     pattern = "".join(
-        r".*?" if part in ("...", "…") else re.escape(part)
-        for part in re.split(r"(\.\.\.|…)", _normalize(expected))
+        r".*?" if part in ("...", "…") else re.escape(part) for part in re.split(r"(\.\.\.|…)", _normalize(expected))
     )
     return re.fullmatch(pattern, _normalize(printed), re.DOTALL) is not None
 
@@ -127,7 +129,9 @@ class Shell:
         self._send("set -m")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for port in list(self._servers):
             self._stop_server(port)
         assert self._process.stdin is not None
@@ -146,6 +150,11 @@ class Shell:
         if f":{DEFAULT_PORT}" in command and DEFAULT_PORT not in self._servers:
             self._start_server("cws run", DEFAULT_PORT)
         return self._to_page_ports(self._send(text))
+
+    @property
+    def directory(self) -> Path:
+        """The current directory of the shell."""
+        return Path(self._send("pwd").strip())
 
     def learn_api_id(self, printed: str, expected: str) -> None:
         """Note the id of a deployed API, which differs from the one in the page, for the commands that follow."""
@@ -177,9 +186,10 @@ class Shell:
         if port in self._servers:
             self._stop_server(port)
         log = self._home / f"server-{next(self._count)}.log"
+        log.touch()
         pid = int(self._send(f"{command} > {shlex.quote(str(log))} 2>&1 < /dev/null & echo $!").split()[-1])
         self._servers[port] = pid
-        until(lambda: _READY.search(log.read_text()) is not None or _has_ended(pid))
+        wait_for(lambda: _READY.search(log.read_text()) is not None or _has_ended(pid), SERVER_START)
         text = log.read_text()
         assert _READY.search(text), f"{command} did not start:\n{text}"
         return self._to_page_ports(text)

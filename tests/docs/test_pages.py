@@ -1,11 +1,10 @@
 """The blocks of the documentation are correct: code and transcripts run, other files are valid."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.docs.checks import RUN, TEXT, VALIDATORS, Counts, PageRun
+from tests.docs.checks import RUN, TEXT, VALIDATORS, PageRun
 from tests.docs.pages import ROOT, list_pages, read_blocks
 
 page = pytest.mark.parametrize("page", list_pages(), ids=lambda path: str(path.relative_to(ROOT)))
