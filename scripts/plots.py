@@ -86,17 +86,23 @@ def _iterate_parts(markdown: str) -> Iterator[str]:
 
 
 def _split(table: Table) -> Iterator[Table]:
-    """Yield tables whose rows can be compared: rows like `starlette, requests/s` are grouped by their unit."""
-    if not any(label.startswith("coworks_async") for label in table.rows) or not any(
-        "starlette" in r for r in table.rows
-    ):
-        return
+    """Yield tables whose rows can be compared.
+
+    Rows like `starlette, requests/s` are grouped by their unit, rows like `REST API, starlette` by their gateway.
+    """
     groups: dict[str, dict[str, list[float]]] = {}
     for label, values in table.rows.items():
-        name, _, unit = label.rpartition(", ") if "requests/s" in label else (label, "", table.unit)
+        first, _, rest = label.partition(", ")
+        if rest.startswith("requests/s"):
+            name, unit = first, rest
+        elif first.endswith(" API"):
+            name, unit = rest, f"{first}, {table.unit}"
+        else:
+            name, unit = label, table.unit
         groups.setdefault(unit, {})[name] = values
     # On a shared machine, the rate of the processor's time is the one to compare.
     if "requests/s of processor time" in groups:
         del groups["requests/s"]
     for unit, rows in groups.items():
-        yield Table(unit, table.columns, rows)
+        if any("starlette" in name for name in rows):
+            yield Table(unit, table.columns, rows)
