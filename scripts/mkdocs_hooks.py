@@ -10,6 +10,7 @@ import sys
 from pathlib import Path, PurePosixPath
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -40,6 +41,7 @@ _CODE = re.compile(r"^(?: *)(`{3,}|~{3,}).*?^ *\1`*$|`[^`\n]+`", re.MULTILINE | 
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
 
+@event_priority(100)  # before the plugin that lists all pages in llms.txt
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are kept outside of the documentation's folder."""
     for page, source in _SOURCES.items():
@@ -53,6 +55,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if uri.startswith("reference/benchmarks"):
         markdown = add_plots(markdown)
     return convert_links(markdown, PurePosixPath(_SOURCES.get(uri, f"docs/{uri}")), PurePosixPath(uri))
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Make the empty corner of a table an ordinary cell: a heading without a text misleads screen readers."""
+    return re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
 
 
 def convert_links(markdown: str, source: PurePosixPath, page: PurePosixPath) -> str:
