@@ -18,7 +18,7 @@ TUTORIAL = DOCS / "start" / "tutorial.md"
 
 _INFO = re.compile(r"[ \t]*(?P<language>[\w+-]*)[ \t]*(?P<attributes>[^\n]*)\n")
 _TITLE = re.compile(r'title="([^"]+)"')
-_EXEMPTION = re.compile(r"<!-- not run: (.+?) -->\s*\Z", re.DOTALL)
+_EXEMPTION = re.compile(r"<!-- not run: ((?:(?!-->).)+?) -->\s*\Z", re.DOTALL)
 _SNIPPET = re.compile(r'^--8<-- "([^"]+)"$', re.MULTILINE)
 _FOLDER = re.compile(r"<!-- folder: (\S+) -->")
 
