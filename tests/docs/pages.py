@@ -1,7 +1,8 @@
 """Read the fenced blocks of a Markdown page.
 
 The info string of a block is a language and optional attributes: ```` ```python title="app.py" ````. A comment before a
-block exempts it: `<!-- not run: it needs an AWS account -->`. A line `--8<-- "FILE"` includes a file of the repository.
+block exempts it: `<!-- not run: it needs an AWS account -->`. A comment `<!-- run by: cws migrate -->` leaves the code of
+a file to a later command of the page. A line `--8<-- "FILE"` includes a file of the repository.
 """
 
 import re
@@ -19,6 +20,7 @@ TUTORIAL = DOCS / "start" / "tutorial.md"
 _INFO = re.compile(r"[ \t]*(?P<language>[\w+-]*)[ \t]*(?P<attributes>[^\n]*)\n")
 _TITLE = re.compile(r'title="([^"]+)"')
 _EXEMPTION = re.compile(r"<!-- not run: (.+?) -->\s*\Z", re.DOTALL)
+_RUNNER = re.compile(r"<!-- run by: (.+?) -->\s*\Z", re.DOTALL)
 _SNIPPET = re.compile(r'^--8<-- "([^"]+)"$', re.MULTILINE)
 _FOLDER = re.compile(r"<!-- folder: (\S+) -->")
 
@@ -31,6 +33,7 @@ class Block:
         line: the line of its opening fence.
         title: the file that it shows, or "".
         exemption: the reason why it is neither run nor validated, or "".
+        runner: the command of the page that runs its code, or "".
     """
 
     page: Path
@@ -39,6 +42,7 @@ class Block:
     title: str
     source: str
     exemption: str
+    runner: str
 
     @property
     def location(self) -> str:
@@ -64,6 +68,7 @@ def read_blocks(page: Path) -> list[Block]:
         before = document.text[: region.start]
         title = _TITLE.search(str(region.lexemes["attributes"]))
         exemption = _EXEMPTION.search(before)
+        runner = _RUNNER.search(before)
         source = region.lexemes["source"]
         assert isinstance(source, Lexeme)
         blocks.append(
@@ -74,6 +79,7 @@ def read_blocks(page: Path) -> list[Block]:
                 title[1] if title else "",
                 _SNIPPET.sub(lambda match: (ROOT / match[1]).read_text(encoding="utf-8").rstrip("\n"), str(source)),
                 exemption[1] if exemption else "",
+                runner[1] if runner else "",
             )
         )
     return blocks
