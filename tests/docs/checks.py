@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,20 +52,29 @@ class Counts:
 class PageRun:
     """One reading of a page: the namespace of its code, its folder, and its shell.
 
-    A block with a title is written as a file, relative to the shell's directory. Other Python code runs in one
-    namespace; a block that creates `app` is also written as `app.py`, so that the commands of the page find it.
+    A block with a title is written as a file, relative to the shell's directory, which the commands below use. Other
+    Python code runs in one namespace, as does a file below the last command. Code without a title that creates `app` is
+    written as `app.py`, so that the commands find it.
 
     Args:
         page: the page.
         folder: an empty folder, for the page's files and a home directory.
         programs: the folder of `cws` and `python3`.
+        variables: environment variables of its commands.
     """
 
-    def __init__(self, page: Path, folder: Path, programs: Path = Path(sys.executable).parent) -> None:
+    def __init__(
+        self,
+        page: Path,
+        folder: Path,
+        programs: Path = Path(sys.executable).parent,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.page = page
         self.folder = folder / "project"
         self.home = folder / "home"
         self.programs = programs
+        self.variables = variables or {}
         self.home.mkdir()
         # Where the pages expect the clone.
         (self.home / "coworks-async").symlink_to(ROOT)
@@ -79,12 +88,14 @@ class PageRun:
     def run(self) -> None:
         """Check all blocks of the page in its order; the first wrong one raises."""
         blocks = [block for block in read_blocks(self.page) if not block.exemption]
-        with Shell(self.folder, self.home, self.programs) as shell:
+        last_command = max((block.line for block in blocks if block.language == "console"), default=0)
+        with Shell(self.folder, self.home, self.programs, self.variables) as shell, make_importable(self.folder):
             for block in blocks:
                 if block.title:
                     write_file(shell.directory / block.title, block.source)
-                elif block.language == "python":
-                    self._run_code(block)
+                if block.language == "python":
+                    if not block.title or block.line > last_command:
+                        self._run_code(block)
                 elif block.language == "console":
                     run_transcript(shell, block)
                 elif block.language not in TEXT:
@@ -96,13 +107,28 @@ class PageRun:
         code = compile("\n" * block.line + block.source, str(self.page), "exec", dont_inherit=True)
         self.namespace.pop("app", None)
         exec(code, self.namespace)  # noqa: S102
-        if "app" in self.namespace:
+        if "app" in self.namespace and not block.title:
             write_file(self.folder / "app.py", block.source)
 
 
 def write_file(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
+
+
+@contextlib.contextmanager
+def make_importable(folder: Path) -> Iterator[None]:
+    """Let code import the modules of a page, as `cws` does, and forget them afterwards: other pages reuse the names."""
+    search_path, known = sys.path[:], set(sys.modules)
+    sys.path[:0] = [str(folder / "tech"), str(folder)]
+    try:
+        yield
+    finally:
+        sys.path[:] = search_path
+        for name in set(sys.modules) - known:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file is not None and Path(file).is_relative_to(folder):
+                del sys.modules[name]
 
 
 def run_transcript(shell: Shell, block: Block) -> None:

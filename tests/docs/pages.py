@@ -1,7 +1,8 @@
 """Read the fenced blocks of a Markdown page.
 
 The info string of a block is a language and optional attributes: ```` ```python title="app.py" ````. A comment before a
-block exempts it: `<!-- not run: it needs an AWS account -->`. A line `--8<-- "FILE"` includes a file of the repository.
+block exempts it: `<!-- not run: it needs an AWS account -->`. A comment `<!-- run by: cws migrate -->` leaves the code
+of a file to a later command of the page. A line `--8<-- "FILE"` includes a file of the repository.
 """
 
 import re

@@ -10,6 +10,7 @@ import re
 import shlex
 import signal
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -98,9 +99,10 @@ class Shell:
         folder: the folder in which it starts.
         home: the home directory.
         programs: the folder of `cws` and `python3`.
+        variables: environment variables of the commands.
     """
 
-    def __init__(self, folder: Path, home: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, home: Path, programs: Path, variables: Mapping[str, str]) -> None:
         self._ports = {port: free_port() for port in PORTS}
         self._servers: dict[int, int] = {}
         self._api_ids: dict[str, str] = {}
@@ -115,7 +117,8 @@ class Shell:
             cwd=folder,
             env=kept
             | {"PATH": path, "HOME": str(home), "TERM": "dumb", "COLUMNS": "120"}
-            | {"CWS_RUN_PORT": str(self._ports[DEFAULT_PORT]), "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+            | {"CWS_RUN_PORT": str(self._ports[DEFAULT_PORT]), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+            | dict(variables),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -186,7 +189,7 @@ class Shell:
         if port in self._servers:
             self._stop_server(port)
         log = self._home / f"server-{next(self._count)}.log"
-        log.touch()
+        log.touch()  # the shell creates it in the background
         pid = int(self._send(f"{command} > {shlex.quote(str(log))} 2>&1 < /dev/null & echo $!").split()[-1])
         self._servers[port] = pid
         wait_for(lambda: _READY.search(log.read_text()) is not None or _has_ended(pid), SERVER_START)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from coworks_async.extensions import JWT
 from coworks_async.testing import TestClient
 
 DOCS = Path(__file__).parents[2] / "docs" / "how-to"
@@ -26,14 +25,3 @@ def test_the_requests_of_the_page_get_the_documented_responses(page: str, monkey
         for row in ROW.finditer(text):
             assert client.get(row["url"]).text == row["response"], row[0]
     assert len(ROW.findall(text)) == text.count("| `GET /?")
-
-
-def test_the_code_of_the_jwt_page_runs():
-    module: dict[str, Any] = {"__name__": "jwt_page"}
-    blocks = CODE.findall((DOCS / "jwt.md").read_text())
-    for block in blocks:
-        if "Links" in module:
-            module["app"] = module["Links"]()  # the calls of JWT on the page are alternatives
-        exec(block, module)  # noqa: S102
-    assert len(blocks) == 8
-    assert isinstance(module["app"].extensions["jwt"], JWT)

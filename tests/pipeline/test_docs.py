@@ -158,10 +158,9 @@ BACKGROUND_ROW = re.compile(r"^\| `([A-Z]+) (\S+)` \| (?:none|`(\S+): (\S+)`) \|
 
 
 def background_module() -> dict[str, Any]:
-    """Run all examples of the page as one module."""
-    return run_code(
-        "".join(re.findall(r"^```python\n(.*?)^```$", ASYNC_CALLS, re.MULTILINE | re.DOTALL)), "async_calls"
-    )
+    """Run the examples of the page as one module, without its tests."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", ASYNC_CALLS, re.MULTILINE | re.DOTALL)
+    return run_code("".join(blocks), "async_calls")
 
 
 def test_store_response_of_the_background_page_prints_the_response(capsys: pytest.CaptureFixture[str]):
