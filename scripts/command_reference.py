@@ -14,6 +14,4 @@ def load(name: str) -> click.Command:
     return bind_envvars(getattr(import_module(module), attribute), name)
 
 
-cws = click.Group(
-    "cws", {name: load(name) for name in COMMANDS}, params=project_group.params, help=project_group.help
-)
+cws = click.Group("cws", {name: load(name) for name in COMMANDS}, params=project_group.params, help=project_group.help)
