@@ -14,8 +14,8 @@ VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST := pytest -n $(WORKERS) $(ARGS)
-# Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver and initdb.
-TOOLS := chromium chromedriver curl fish git initdb make wrk zsh
+# Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver, initdb and node.
+TOOLS := chromium chromedriver curl fish git initdb make node wrk zsh
 
 .PHONY: help run emulator test test-all check lint coverage docs docs-serve parity format bench dist screenshots clean tools
 .DEFAULT_GOAL := help
@@ -92,7 +92,7 @@ tools: ## install the programs that end-to-end tests start
 	missing=; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	[ -z "$$missing" ] && exit 0; \
 	command -v apt-get >/dev/null || { echo "Missing:$$missing. Install them, then run this again." >&2; exit 1; }; \
-	missing=$$(echo "$$missing" | sed 's/chromedriver/chromium-driver/; s/initdb/postgresql/'); \
+	missing=$$(echo "$$missing" | sed 's/chromedriver/chromium-driver/; s/initdb/postgresql/; s/\bnode\b/nodejs/'); \
 	echo "Installing with apt-get:$$missing"; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $$missing

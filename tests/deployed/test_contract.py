@@ -47,7 +47,7 @@ def test_a_deployed_service_responds_as_in_process(
     request: pytest.FixtureRequest,
 ):
     if sent.other_status(contract.gateway) is not None:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="a difference in docs/concepts/gateway-differences.md"))
+        request.applymarker(pytest.mark.xfail(strict=True, reason="docs/concepts/gateway-differences.md"))
     theirs, ours = send(remote_client, contract.url, sent), send(local_client, "", sent)
     status, body, headers = content(ours)
     assert content(theirs)[:2] == (status, body)

@@ -1,8 +1,9 @@
 """Read the fenced blocks of a Markdown page.
 
 The info string of a block is a language and optional attributes: ```` ```python title="app.py" ````. A comment before a
-block exempts it: `<!-- not run: it needs an AWS account -->`. A comment `<!-- run by: cws migrate -->` leaves the code
-of a file to a later command of the page. A line `--8<-- "FILE"` includes a file of the repository.
+block exempts it: `<!-- not run: it needs an AWS account -->`. So does `<!-- tested by: tests/FILE -->`, which names
+another test that reads the page; alone below the title of a page, it is for all blocks. A line `--8<-- "FILE"` includes
+a file of the repository.
 """
 
 import re
@@ -19,7 +20,9 @@ TUTORIAL = DOCS / "start" / "tutorial.md"
 
 _INFO = re.compile(r"[ \t]*(?P<language>[\w+-]*)[ \t]*(?P<attributes>[^\n]*)\n")
 _TITLE = re.compile(r'title="([^"]+)"')
-_EXEMPTION = re.compile(r"<!-- not run: ((?:(?!-->).)+?) -->\s*\Z", re.DOTALL)
+_EXEMPTION = re.compile(r"<!-- not run: ((?:(?!-->).)+) -->\s*\Z", re.DOTALL)
+_TEST = re.compile(r"<!-- tested by: (\S+) -->\s*\Z")
+_TEST_OF_PAGE = re.compile(r"\A# [^\n]*\n+<!-- tested by: (\S+) -->\n\n")
 _SNIPPET = re.compile(r'^--8<-- "([^"]+)"$', re.MULTILINE)
 _FOLDER = re.compile(r"<!-- folder: (\S+) -->")
 
@@ -31,7 +34,8 @@ class Block:
     Attributes:
         line: the line of its opening fence.
         title: the file that it shows, or "".
-        exemption: the reason why it is neither run nor validated, or "".
+        exemption: the reason why it is neither run nor validated here, or "".
+        test: the file of another test that checks it, or "".
     """
 
     page: Path
@@ -40,10 +44,17 @@ class Block:
     title: str
     source: str
     exemption: str
+    test: str
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether the block is run or validated, not exempted."""
+        return not self.exemption and not self.test
 
     @property
     def location(self) -> str:
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
+        name = self.page.relative_to(ROOT) if self.page.is_relative_to(ROOT) else self.page.name
+        return f"{name}:{self.line}"
 
 
 def list_pages() -> list[Path]:
@@ -65,6 +76,7 @@ def read_blocks(page: Path) -> list[Block]:
         before = document.text[: region.start]
         title = _TITLE.search(str(region.lexemes["attributes"]))
         exemption = _EXEMPTION.search(before)
+        test = _TEST.search(before) or _TEST_OF_PAGE.search(before)
         source = region.lexemes["source"]
         assert isinstance(source, Lexeme)
         blocks.append(
@@ -75,6 +87,7 @@ def read_blocks(page: Path) -> list[Block]:
                 title[1] if title else "",
                 _SNIPPET.sub(lambda match: (ROOT / match[1]).read_text(encoding="utf-8").rstrip("\n"), str(source)),
                 exemption[1] if exemption else "",
+                test[1] if test else "",
             )
         )
     return blocks

@@ -1,15 +1,18 @@
 """Run the transcripts of a page in a shell, as a reader types them.
 
 A transcript is a `console` block. A line that begins with `$ ` is a command; the lines below it are its output. `...`
-or `…` stands for any text. A command that starts a server runs in the background until the shell is closed.
+or `…` stands for any text. A command that starts a server runs in the background until the shell is closed; its output
+need not be shown. Lines that begin with `>>> ` are typed into the command above them.
 """
 
+import contextlib
 import itertools
 import os
 import re
 import shlex
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +33,10 @@ EMULATOR_PORT = 4566
 
 _PORT = re.compile(rf"(?<=[:= ])({'|'.join(map(str, PORTS))})(?![\w.])")
 _PORT_OPTION = re.compile(r"(?:--port |PORT=)(\d+)")
-_SERVER = re.compile(r"^(?:\w+=\S+ )*(?:cws\b.*\brun\b|make\b.* (?:run|emulator)\b)")
+_SERVER = re.compile(r"^(?:\w+=\S+ )*(?:cws(?: -\S+(?: [^-\s]\S*)?)* run\b|make\b.* (?:run|emulator)\b)")
 _READY = re.compile(r"Press CTRL\+C to quit|Stop it with Ctrl-C")
+_COMMENT = re.compile(r"\s+#\s.*$")
+_TYPED = re.compile(r"^>>> (.*)\n", re.MULTILINE)
 _API = re.compile(r"/execute-api/(\w+)/")
 _MARK = "__end_of_command__"
 
@@ -40,8 +45,8 @@ _VARIABLE = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8,64}\b"), "<id>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?)?"), "<date>"),
-    (re.compile(r"\b\d+(\.\d+)? ?(kB|MB|s|ms|µs)\b"), "<quantity>"),
-    (re.compile(r"Python 3\.\d+\b"), "Python <version>"),
+    (re.compile(r"\b\d+(\.\d+)? ?(kB|MB|s|ms|µs|seconds)\b"), "<quantity>"),
+    (re.compile(r"Python 3\.\d+(\.\d+)?\b"), "Python <version>"),
     (re.compile(r"\[\d+\]"), "[<pid>]"),
 )
 
@@ -59,6 +64,21 @@ class Command:
     line: int
     text: str
     output: str
+
+    @property
+    def typed(self) -> list[str]:
+        """The lines that are typed into the program that it starts."""
+        return _TYPED.findall(self.output)
+
+    @property
+    def printed(self) -> str:
+        """The output that the shell must print: a pipe does not repeat what is typed."""
+        return _TYPED.sub(">>> ", self.output) + (">>>" if self.typed else "")
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it runs until it is stopped. One that fails to start ends by itself."""
+        return _SERVER.match(self.text) is not None and "Error: " not in self.output
 
 
 def read_commands(source: str, line: int) -> list[Command]:
@@ -111,13 +131,16 @@ class Shell:
         self._home = home
         kept = {name: os.environ[name] for name in ("LANG", "SSL_CERT_FILE") if name in os.environ}
         kept |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "COVERAGE_"))}
+        if programs == Path(sys.executable).parent and "PYTHONPATH" in os.environ:
+            kept["PYTHONPATH"] = os.environ["PYTHONPATH"]
         path = f"{programs}{os.pathsep}{os.environ['PATH']}"
         self._process = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             cwd=folder,
             env=kept
             | {"PATH": path, "HOME": str(home), "TERM": "dumb", "COLUMNS": "120"}
-            | {"CWS_RUN_PORT": str(self._ports[DEFAULT_PORT]), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+            # The pages show Python's own prompt.
+            | {"CWS_SHELL_PLAIN": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
             | dict(variables),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -136,22 +159,25 @@ class Shell:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for port in list(self._servers):
-            self._stop_server(port)
+            self.stop_server(port)
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(timeout=20)
         assert self._process.stdout is not None
         self._process.stdout.close()
 
-    def run(self, command: str) -> str:
+    def run(self, command: Command) -> str:
         """Run a command and return its output; for a server, what it prints until it is ready."""
-        text = self.to_own_ports(command)
+        text = self.to_own_ports(command.text)
         for shown, used in self._api_ids.items():
             text = text.replace(shown, used)
-        if _SERVER.match(command):
-            return self._start_server(text, _find_port(command))
-        if f":{DEFAULT_PORT}" in command and DEFAULT_PORT not in self._servers:
+        if command.is_server:
+            printed = self._start_server(text, _find_port(command.text))
+            return printed if command.output else ""
+        if f":{DEFAULT_PORT}" in command.text and DEFAULT_PORT not in self._servers:
             self._start_server("cws run", DEFAULT_PORT)
+        if command.typed:
+            text = "\n".join([f"{text} << 'END'", *command.typed, "END"])
         return self._to_page_ports(self._send(text))
 
     @property
@@ -186,10 +212,10 @@ class Shell:
 
     def _start_server(self, command: str, port: int) -> str:
         """Start a server in the background. One that uses the same port is stopped before, as a reader would."""
-        if port in self._servers:
-            self._stop_server(port)
+        self.stop_server(port)
         log = self._home / f"server-{next(self._count)}.log"
         log.touch()  # the shell creates it in the background
+        command = f"CWS_RUN_PORT={self._ports[DEFAULT_PORT]} {_COMMENT.sub('', command)}"
         pid = int(self._send(f"{command} > {shlex.quote(str(log))} 2>&1 < /dev/null & echo $!").split()[-1])
         self._servers[port] = pid
         wait_for(lambda: _READY.search(log.read_text()) is not None or _has_ended(pid), SERVER_START)
@@ -197,9 +223,13 @@ class Shell:
         assert _READY.search(text), f"{command} did not start:\n{text}"
         return self._to_page_ports(text)
 
-    def _stop_server(self, port: int) -> None:
-        pid = self._servers.pop(port)
-        os.killpg(pid, signal.SIGTERM)
+    def stop_server(self, port: int = DEFAULT_PORT) -> None:
+        """Stop the server of a port, if there is one."""
+        pid = self._servers.pop(port, None)
+        if pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGTERM)
         self._send(f"wait {pid} 2> /dev/null")
 
 

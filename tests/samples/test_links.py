@@ -215,7 +215,8 @@ def test_migrate_creates_the_tables_and_prints_the_database(database: Path):
 
 @requires_tool("curl")
 def test_the_commands_of_the_readme_print_what_it_shows(provider: Provider, database: Path):
-    [session] = re.findall(r"^```\n(\$ ANN=.*?)^```$", (LINKS / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    readme = (LINKS / "README.md").read_text()
+    [session] = re.findall(r"^```console\n(\$ ANN=.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     # The stream would be open for 20 seconds.
     session = session.replace("/events ", "/events?seconds=0 ").replace("http://127.0.0.1:9000/", provider.issuer)
     commands, shown = zip(*re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE), strict=True)
