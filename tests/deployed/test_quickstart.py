@@ -22,8 +22,9 @@ pytestmark = [pytest.mark.end_to_end, requires_tool("curl")]
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples" / "docs"
+QUICKSTART = ROOT / "docs" / "start" / "quickstart.md"
 NAME = "sample-first-microservice"
-README_COMMAND = re.compile(r"`(cws -A complete deploy --local --bucket demo)`")
+COMPLETE_COMMAND = re.compile(r"`(cws -A complete deploy --local --bucket demo)`")
 TOKEN = '-H "Authorization:token"'
 
 
@@ -36,15 +37,15 @@ def first(copy_project: CopyProject) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="module")
 def complete(copy_project: CopyProject) -> Iterator[Deployment]:
-    """The complete sample, deployed with the command of the README."""
-    command = README_COMMAND.search((ROOT / "README.md").read_text())
+    """The complete sample, deployed with the command of the page."""
+    command = COMPLETE_COMMAND.search(QUICKSTART.read_text())
     assert command is not None
     _, _, app, *_, bucket = shlex.split(command[1])
     with copy_project(SAMPLES, "sample-complete-microservice", app=app, gateway="rest") as project:
         yield deploy(project, "--bucket", bucket)
 
 
-PAGES = ("README.md", "docs/start/quickstart.md", "docs/how-to/deploy.md")
+PAGES = ("docs/start/quickstart.md", "docs/how-to/deploy.md")
 DEPLOY = "cws -A first deploy --local --bucket demo"
 
 
