@@ -14,10 +14,10 @@ VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST := pytest -n $(WORKERS) $(ARGS)
-# Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver and initdb.
-TOOLS := chromium chromedriver curl fish git initdb make wrk zsh
+# Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver, initdb and node.
+TOOLS := chromium chromedriver curl fish git initdb make node wrk zsh
 
-.PHONY: help run emulator test test-all check lint coverage parity format bench dist screenshots clean tools
+.PHONY: help run emulator test test-all check lint coverage docs docs-serve parity format bench dist screenshots clean tools
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -60,6 +60,12 @@ coverage: tools $(VENV)/.dev ## run all tests once; every line and branch of cow
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+docs: $(VENV)/.dev ## build the documentation in site/; any warning is an error
+	$(BIN)/mkdocs build --strict
+
+docs-serve: $(VENV)/.dev ## serve the documentation on http://127.0.0.1:8000 and rebuild it after each change
+	$(BIN)/mkdocs serve --livereload
+
 parity: $(VENV)/.dev ## print how many contract tests pass over each transport and deployed, as a table
 	@# A file stays in one process, so that each deploy is made once.
 	$(BIN)/python -m pytest -m "" -p tests.parity -n $(WORKERS) --dist loadfile -q -rfE
@@ -85,7 +91,7 @@ screenshots: tools $(VENV)/.dev ## take the screenshots of the Admin page in doc
 
 clean: ## remove environments, caches and builds
 	rm -rf .venv .venv-* .coverage .coverage.* .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
-		build dist samples/*/.venv samples/*/.venv-* samples/*/.pytest_cache
+		build dist site samples/*/.venv samples/*/.venv-* samples/*/.pytest_cache
 	find benchmarks coworks_async samples tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 tools: ## install the programs that end-to-end tests start
@@ -94,7 +100,7 @@ tools: ## install the programs that end-to-end tests start
 	missing=; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	[ -z "$$missing" ] && exit 0; \
 	command -v apt-get >/dev/null || { echo "Missing:$$missing. Install them, then run this again." >&2; exit 1; }; \
-	missing=$$(echo "$$missing" | sed 's/chromedriver/chromium-driver/; s/initdb/postgresql/'); \
+	missing=$$(echo "$$missing" | sed 's/chromedriver/chromium-driver/; s/initdb/postgresql/; s/\bnode\b/nodejs/'); \
 	echo "Installing with apt-get:$$missing"; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $$missing

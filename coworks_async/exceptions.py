@@ -150,14 +150,20 @@ class Problem(HTTPException):
         ValueError: an extension has the name of another member.
 
     Example:
-        >>> raise Problem(409, "Already exists.")
-        >>> raise Problem(
-        ...     409,
-        ...     "Only 3 pens are left.",
-        ...     type="https://example.com/problems/out-of-stock",
-        ...     title="Out of stock",
-        ...     extensions={"left": 3},
-        ... )
+        >>> from coworks_async import Problem, TechMicroService, entry
+        >>> class Shop(TechMicroService):
+        ...     @entry(no_auth=True)
+        ...     async def get(self):
+        ...         raise Problem(
+        ...             409,
+        ...             "Only 3 pens are left.",
+        ...             type="https://example.com/problems/out-of-stock",
+        ...             title="Out of stock",
+        ...             extensions={"left": 3},
+        ...         )
+        >>> from coworks_async.testing import TestClient
+        >>> TestClient(Shop()).get("/").json()["left"]
+        3
     """
 
     errors: Sequence[FieldError] = ()

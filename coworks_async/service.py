@@ -70,11 +70,15 @@ class TechMicroService(HooksMixin, Starlette):
         DeclarationError: the class declares something invalid.
 
     Example:
+        >>> from coworks_async import TechMicroService, entry
         >>> class Hello(TechMicroService):
         ...     @entry(no_auth=True)
         ...     async def get(self, name: str = "world"):
         ...         return f"Hello {name}."
         >>> app = Hello()
+        >>> from coworks_async.testing import TestClient
+        >>> TestClient(app).get("/?name=ann").text
+        'Hello ann.'
     """
 
     cors: CorsOption = None

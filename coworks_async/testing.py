@@ -45,6 +45,8 @@ class TestClient(StarletteTestClient):
         ValueError: unknown gateway.
 
     Example:
+        >>> from coworks_async import TechMicroService, entry
+        >>> from coworks_async.testing import TestClient
         >>> class Shop(TechMicroService):
         ...     async def token_authorizer(self, token):
         ...         return token == "secret"

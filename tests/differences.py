@@ -1,4 +1,4 @@
-"""Known differences between the transports, as listed in `docs/lambda-differences.md`.
+"""Known differences between the transports, as listed in `docs/concepts/gateway-differences.md`.
 
 `tests/gateway/test_differences.py` tests each of them once. A contract test that cannot pass behind one of these
 gateways is marked with `@differs(NAME)`. It must fail there, so that an outdated difference is noticed.
@@ -51,5 +51,5 @@ def expect_difference(request: pytest.FixtureRequest, transport: str) -> None:
     for mark in request.node.iter_markers("differs"):
         for name in mark.args:
             if transport in DIFFERENCES[name]:
-                reason = f"docs/lambda-differences.md: {name}"
+                reason = f"docs/concepts/gateway-differences.md: {name}"
                 request.applymarker(pytest.mark.xfail(strict=True, reason=reason))

@@ -2,7 +2,7 @@
 
 A pytest plugin: `pytest -p tests.parity`. It runs only the tests that use `connect`, and the requests to deployed
 services (`tests/deployed`). A cell shows how many tests passed of those that ran; `+2` counts known differences
-(`docs/lambda-differences.md`), which must fail.
+(`docs/concepts/gateway-differences.md`), which must fail.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The sdist and the wheel: their files and metadata, and their installation as `docs/install.md` describes."""
+"""The sdist and the wheel: their files and metadata, and their installation as `docs/start/install.md` describes."""
 
 import re
 import tarfile
@@ -20,7 +20,7 @@ __all__ = ["built"]
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 VERSION = PROJECT["version"]
-PAGE = (ROOT / "docs" / "install.md").read_text()
+PAGE = (ROOT / "docs" / "start/install.md").read_text()
 # The commands of the table of origins.
 COMMANDS = re.findall(r"^\|.*\| `pip (install .*)` \|$", PAGE, re.MULTILINE)
 # Code that needs an extra.

@@ -1,54 +1,40 @@
-"""The README is correct: its service is the sample that `make run` serves, and its transcript is reproduced."""
+"""The numbers of the README are those of the benchmarks. Its code and commands are run as those of other pages."""
 
 import re
-import shlex
 from pathlib import Path
-from typing import Any
 
-from coworks_async.testing import TestClient
+import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-SERVICE = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[0]
-# A command and its output, up to the next blank line or the end of the block.
-CALL = re.compile(r"^\$ curl (.*)\n((?:(?!```|\$ ).+\n)+)", re.MULTILINE)
+ROWS = {
+    "requests per second over HTTP": ("README.md", "HTTP, Python 3.11", "**coworks_async / {}**"),
+    "time per request in process": ("README.md", "In process, Python 3.11", "**coworks_async / {}**"),
+    "time per Lambda event of a REST API, with Mangum": (
+        "AWS.md",
+        "Python 3.11",
+        "**REST API, coworks_async / {}**",
+    ),
+}
+NAMES = {
+    "README.md": ("starlette", "fastapi"),
+    "AWS.md": ("starlette, Mangum(app)", 'fastapi, lifespan="off"'),
+}
 
 
-def run_curl(client: TestClient, words: list[str]) -> str:
-    """Send the request of a curl command and return curl's output."""
-    url, method, headers, body = "", "GET", {}, None
-    rest = iter(words)
-    for word in rest:
-        match word:
-            case "-I":
-                method = "HEAD"
-            case "-X":
-                method = next(rest)
-            case "-d":
-                body = next(rest)
-            case "-H":
-                name, _, value = next(rest).partition(":")
-                headers[name] = value.strip()
-            case _:
-                assert not url, word
-                url = word
-    response = client.request(method, url, headers=headers, content=body)
-    if method != "HEAD":
-        return response.text
-    assert response.text == ""
-    return f"HTTP/1.1 {response.status_code} {response.reason_phrase}\n...\n"
+def read_ratios(page: str, title: str, label: str) -> list[float]:
+    """Return the ratios of a row in a section of a page."""
+    section = (ROOT / "benchmarks" / page).read_text().split(f"### {title}\n", 1)[1].split("\n### ", 1)[0]
+    [row] = [line for line in section.splitlines() if line.startswith(f"| {label} |")]
+    return [float(number) for number in re.findall(r"\*\*([\d.]+)\*\*", row.removeprefix(f"| {label} |"))]
 
 
-def test_the_service_of_the_readme_is_the_sample():
-    assert (ROOT / "samples" / "docs" / "tech" / "first.py").read_text() == SERVICE
-
-
-def test_the_transcript_of_the_readme_is_true():
-    module: dict[str, Any] = {"__name__": "first"}
-    exec(SERVICE, module)  # noqa: S102
-    calls = CALL.findall(README)
-    assert len(calls) == README.count("$ curl ") == 6
-    with TestClient(module["app"], base_url="http://127.0.0.1:5000") as client:
-        for words, printed in calls:
-            # The transcript has a line break after every body.
-            assert run_curl(client, shlex.split(words)).rstrip("\n") == printed.rstrip("\n"), words
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_of_the_comparison_is_what_the_benchmark_measured(row: str):
+    page, title, label = ROWS[row]
+    ranges = [read_ratios(page, title, label.format(name)) for name in NAMES[page]]
+    cells = " | ".join(
+        f"{min(values):.2f} to {max(values):.2f}" if min(values) != max(values) else f"{values[0]:.2f}"
+        for values in ranges
+    )
+    assert f"| {row} | {cells} |\n" in README

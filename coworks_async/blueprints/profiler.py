@@ -57,6 +57,14 @@ class Profiler(Blueprint):
         app: the service; this registers the blueprint and a middleware on it.
         stage: the stage or stages where the profiler exists; None means all. Profiled requests take several times as
             long; on other stages there is no entry, no middleware and no cost.
+
+    Example:
+        >>> from coworks_async import TechMicroService
+        >>> from coworks_async.blueprints import Profiler
+        >>> app = TechMicroService(name="shop")
+        >>> profiler = Profiler(app)
+        >>> app.url_for("profiler.get")
+        '/profile'
     """
 
     instance_attributes: ClassVar[frozenset[str]] = Blueprint.instance_attributes | {"latest", "missed"}

@@ -185,7 +185,8 @@ def _resolve_references(names: Iterable[str]) -> None:
     try:
         os.environ.update(read_references(find_references({name: os.environ[name] for name in names})))
     except UnresolvedReference as error:
-        raise CommandError(f"{error} To run without AWS, set the variable in {LOCAL_FILE}.") from error
+        reason = str(error).removesuffix(".")
+        raise CommandError(f"{reason}. To run without AWS, set the variable in {LOCAL_FILE}.") from error
 
 
 def _read_env_files(project: Project, stage: str, *, local: bool, omitted: Collection[str] = ()) -> str:

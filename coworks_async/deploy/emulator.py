@@ -14,7 +14,11 @@ from coworks_async.deploy.stack import Stack
 from coworks_async.exceptions import DeployError
 
 # The old provider uses `apigateway` for both kinds of API; newer ones use AWS_ENDPOINT_URL for services not listed.
-_SERVICES = ("acm", "apigateway", "cloudwatchlogs", "ec2", "iam", "lambda", "s3", "sts")
+_SERVICES = (
+    *("acm", "apigateway", "cloudwatchlogs", "ec2", "iam", "lambda", "sts"),
+    # For the user's own files.
+    *("cloudwatchevents", "dynamodb", "s3", "secretsmanager", "sns", "sqs", "ssm"),
+)
 
 
 def create_override(stack: Stack, url: str) -> dict[str, Any]:

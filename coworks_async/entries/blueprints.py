@@ -93,10 +93,14 @@ class Blueprint(HooksMixin):
         openapi_responses: responses in the OpenAPI document of each entry, as in `@entry(responses=...)`.
 
     Example:
+        >>> from coworks_async import Blueprint, TechMicroService
         >>> class Items(Blueprint):
         ...     async def get(self):
         ...         return ["pen"]
+        >>> app = TechMicroService(name="shop")
         >>> app.register_blueprint(Items(), url_prefix="/items")
+        >>> app.url_for("items.get")
+        '/items'
     """
 
     cors: CorsOption = None

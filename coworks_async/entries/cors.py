@@ -35,6 +35,7 @@ class CORS:
         DeclarationError: a value is invalid, or `"*"` is used together with `credentials`.
 
     Example:
+        >>> from coworks_async import CORS, TechMicroService
         >>> class Shop(TechMicroService):
         ...     cors = CORS(origins="https://shop.example", credentials=True, expose="X-Total")
     """

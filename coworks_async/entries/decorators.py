@@ -117,6 +117,7 @@ def entry(
             invalid.
 
     Example:
+        >>> from coworks_async import TechMicroService, entry
         >>> class Shop(TechMicroService):
         ...     @entry(no_auth=True)
         ...     async def get_items(self, item_id: int, lang: str = "en"):
@@ -125,6 +126,8 @@ def entry(
         ...     @entry("/items/{item_id}/reviews")
         ...     async def get_reviews(self, item_id: int, page: int = 1):
         ...         return {"item": item_id, "page": page}
+        >>> [(each.method, each.path) for each in Shop().entries]
+        [('GET', '/items/{item_id}'), ('GET', '/items/{item_id}/reviews')]
     """
     if unknown:
         raise _unknown_option_error(next(iter(unknown)))

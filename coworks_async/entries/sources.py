@@ -24,6 +24,8 @@ class Header(Struct, frozen=True):
         DeclarationError: the name is not a valid header name, or it is reserved.
 
     Example:
+        >>> from typing import Annotated
+        >>> from coworks_async import Header, TechMicroService, entry
         >>> class Shop(TechMicroService):
         ...     @entry
         ...     async def get(self, request_id: Annotated[str | None, Header("X-Request-Id")] = None):
@@ -49,6 +51,8 @@ class Cookie(Struct, frozen=True):
         DeclarationError: the name is not a valid cookie name.
 
     Example:
+        >>> from typing import Annotated
+        >>> from coworks_async import Cookie, TechMicroService, entry
         >>> class Shop(TechMicroService):
         ...     @entry(no_auth=True)
         ...     async def get(self, session: Annotated[str | None, Cookie("__Host-session")] = None):

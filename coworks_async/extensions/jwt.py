@@ -47,8 +47,10 @@ class JWT:
         DeclarationError: an argument is invalid, or the service has started or already has a `JWT`.
 
     Example:
-        >>> app = Links()
-        >>> JWT(app, issuer="https://example.eu.auth0.com/", audience="https://links.example.com")
+        >>> from coworks_async import TechMicroService
+        >>> from coworks_async.extensions import JWT
+        >>> app = TechMicroService(name="links")
+        >>> jwt = JWT(app, issuer="https://example.eu.auth0.com/", audience="https://links.example.com")
     """
 
     def __init__(

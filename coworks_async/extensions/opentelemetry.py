@@ -48,6 +48,12 @@ class OpenTelemetry:
     Raises:
         ImportError: OpenTelemetry is not installed.
         DeclarationError: the service has already handled a request.
+
+    Example:
+        >>> from coworks_async import TechMicroService
+        >>> from coworks_async.extensions import OpenTelemetry
+        >>> app = TechMicroService(name="shop")
+        >>> telemetry = OpenTelemetry(app, user="sub")
     """
 
     def __init__(

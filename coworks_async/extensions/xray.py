@@ -32,8 +32,10 @@ class XRay:
 
     Example:
         >>> from aws_xray_sdk.core import xray_recorder
-        >>> app = SimpleMicroService()
-        >>> XRay(app, xray_recorder, patch=("boto3",))
+        >>> from coworks_async import TechMicroService
+        >>> from coworks_async.extensions import XRay
+        >>> app = TechMicroService(name="shop")
+        >>> xray = XRay(app, xray_recorder, patch=("boto3",))
     """
 
     def __init__(

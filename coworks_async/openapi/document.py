@@ -57,9 +57,15 @@ def openapi(app: TechMicroService, *, servers: Sequence[str | Mapping[str, Any]]
         The document as dicts, lists, strings and numbers (https://spec.openapis.org/oas/v3.1.1).
 
     Example:
-        >>> document = openapi(app, servers=[request.scope["root_path"] or "/"])
-        >>> document["paths"]["/items/{item_id}"]["get"]["operationId"]
-        'get_items_'
+        >>> from coworks_async import TechMicroService, entry
+        >>> from coworks_async.openapi import openapi
+        >>> class Shop(TechMicroService):
+        ...     @entry
+        ...     async def get_items(self, number: int):
+        ...         return {"number": number}
+        >>> document = openapi(Shop(), servers=["https://shop.example"])
+        >>> document["paths"]["/items/{number}"]["get"]["operationId"]
+        'get_items'
     """
     entries = [entry for entry in app.entries if entry.options.include_in_schema]
     schemas = Schemas(use for entry in entries for use in _iter_annotations(app, entry))

@@ -40,7 +40,16 @@ class ServerSentEvent(Struct, frozen=True):
         retry: the milliseconds after which a browser reconnects.
 
     Example:
-        >>> yield ServerSentEvent({"price": 3}, event="price", id="17")
+        >>> from coworks_async import ServerSentEvent, TechMicroService, entry, sse
+        >>> class Shop(TechMicroService):
+        ...     @entry(no_auth=True)
+        ...     async def get_prices(self):
+        ...         return sse([ServerSentEvent({"price": 3}, event="price", id="17")])
+        >>> from coworks_async.testing import TestClient
+        >>> print(TestClient(Shop()).get("/prices").text.rstrip())
+        data: {"price":3}
+        event: price
+        id: 17
     """
 
     data: Any = None
@@ -66,14 +75,18 @@ def sse(events: Events, *, ping: float | None = 15) -> "EventSourceResponse":
         ValueError: `ping` is not over 0.
 
     Example:
+        >>> from coworks_async import TechMicroService, entry, sse
         >>> class Shop(TechMicroService):
         ...     @entry(no_auth=True)
         ...     async def get_prices(self):
-        ...         return sse(self.watch_prices())
+        ...         return sse(self.iter_prices())
         ...
-        ...     async def watch_prices(self):
-        ...         while True:
-        ...             yield {"price": await self.next_price()}
+        ...     async def iter_prices(self):
+        ...         for price in (3, 4):
+        ...             yield {"price": price}
+        >>> from coworks_async.testing import TestClient
+        >>> TestClient(Shop()).get("/prices").text
+        'data: {"price":3}\\n\\ndata: {"price":4}\\n\\n'
     """
     return EventSourceResponse(events, ping=ping)
 

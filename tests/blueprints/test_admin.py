@@ -207,7 +207,7 @@ def test_with_hidden_routes_it_has_no_entries():
     assert client.get("/admin").status_code == 404
 
 
-DOCS = (Path(__file__).parents[2] / "docs" / "admin.md").read_text()
+DOCS = (Path(__file__).parents[2] / "docs" / "how-to/admin.md").read_text()
 
 ROW = re.compile(r"^\| `GET (?P<url>\S+)`(?:, token `(?P<token>\w+)`)? \| (?P<response>.*) \|$", re.MULTILINE)
 CALL = re.compile(

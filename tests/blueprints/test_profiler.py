@@ -37,7 +37,7 @@ from tests.cli.processes import start_server, until
 from tests.clients import Connect
 from tests.tools import PATIENCE, requires_tool
 
-DOCS = (Path(__file__).parents[2] / "docs" / "profiler.md").read_text()
+DOCS = (Path(__file__).parents[2] / "docs" / "how-to/profiler.md").read_text()
 
 
 def test_the_last_request_is_shown_as_a_table(connect: Connect):

@@ -40,6 +40,7 @@ def test_an_override_has_the_endpoints_of_all_services_and_no_keys():
     provider = create_override(stack(), URL)["provider"]["aws"]
     assert set(provider["endpoints"].values()) == {URL}
     assert provider["endpoints"].keys() >= {"apigateway", "cloudwatchlogs", "ec2", "iam", "lambda", "sts"}
+    assert provider["endpoints"].keys() >= {"cloudwatchevents", "dynamodb", "sqs"}, "of the user's own files"
     assert not {"access_key", "secret_key", "skip_requesting_account_id"} & provider.keys()
 
 

@@ -18,7 +18,7 @@ class Request:
     Attributes:
         group: the test file of its rule.
         repeated: additional headers, whose names may repeat.
-        differs: gateways with a different response (see `docs/lambda-differences.md`), and its status.
+        differs: gateways with a different response (see `docs/concepts/gateway-differences.md`), and its status.
         emulated: gateways with a different response only in the emulator, and its status.
     """
 

@@ -27,7 +27,7 @@ def content(response: httpx2.Response) -> tuple[int, bytes, Counter[tuple[str, s
 
 
 def allowed_headers(ours: httpx2.Response, theirs: httpx2.Response) -> set[tuple[str, str]]:
-    """Return the headers that a gateway may add, according to `docs/lambda-differences.md`."""
+    """Return the headers that a gateway may add, according to `docs/concepts/gateway-differences.md`."""
     # A streamed response has no length in process.
     found = {("content-length", str(len(theirs.content)))}
     if "content-type" not in ours.headers:
@@ -47,7 +47,7 @@ def test_a_deployed_service_responds_as_in_process(
     request: pytest.FixtureRequest,
 ):
     if sent.other_status(contract.gateway) is not None:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="a difference in docs/lambda-differences.md"))
+        request.applymarker(pytest.mark.xfail(strict=True, reason="docs/concepts/gateway-differences.md"))
     theirs, ours = send(remote_client, contract.url, sent), send(local_client, "", sent)
     status, body, headers = content(ours)
     assert content(theirs)[:2] == (status, body)

@@ -11,16 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from coworks_async.cli.options import EMULATOR_URL
 from tests.deploy.deployed_project import Deployment, deploy
 from tests.deployed.conftest import CopyProject
+from tests.docs.pages import read_blocks
+from tests.docs.shell import matches, read_commands
 from tests.tools import requires_tool
 
 pytestmark = [pytest.mark.end_to_end, requires_tool("curl")]
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples" / "docs"
+QUICKSTART = ROOT / "docs" / "start" / "quickstart.md"
 NAME = "sample-first-microservice"
-README_COMMAND = re.compile(r"`(cws -A complete deploy --local --bucket demo)`")
+COMPLETE_COMMAND = re.compile(r"`(cws -A complete deploy --local --bucket demo)`")
 TOKEN = '-H "Authorization:token"'
 
 
@@ -33,12 +37,31 @@ def first(copy_project: CopyProject) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="module")
 def complete(copy_project: CopyProject) -> Iterator[Deployment]:
-    """The complete sample, deployed with the command of the README."""
-    command = README_COMMAND.search((ROOT / "README.md").read_text())
+    """The complete sample, deployed with the command of the page."""
+    command = COMPLETE_COMMAND.search(QUICKSTART.read_text())
     assert command is not None
     _, _, app, *_, bucket = shlex.split(command[1])
     with copy_project(SAMPLES, "sample-complete-microservice", app=app, gateway="rest") as project:
         yield deploy(project, "--bucket", bucket)
+
+
+PAGES = ("docs/start/quickstart.md", "docs/how-to/deploy.md")
+DEPLOY = "cws -A first deploy --local --bucket demo"
+
+
+def output_on(page: str, command: str) -> str:
+    """Return the output of a command that a page shows."""
+    transcripts = [block for block in read_blocks(ROOT / page) if block.language == "console"]
+    commands = [each for block in transcripts for each in read_commands(block.source, block.line)]
+    [output] = [each.output for each in commands if each.text == command]
+    return output
+
+
+def as_on_a_page(deployment: Deployment, printed: str) -> str:
+    """Return output as without options for the emulator's address and the stage, and without the progress of a step."""
+    printed = re.sub(r"^  \d+ of \d+,.*\n", "", printed, flags=re.MULTILINE)
+    printed = printed.replace(f"--local {deployment.project.url}", "--local").replace(" -s dev ", " ")
+    return printed.replace(deployment.project.url, EMULATOR_URL)
 
 
 def shell(line: str) -> str:
@@ -73,6 +96,19 @@ def test_a_deploy_prints_its_steps_its_outputs_and_a_request_to_try(first: Deplo
     ]
     assert f'{NAME}_id = "{first.api_id}"' in lines
     assert lines[-1] == f"  curl {TOKEN} {first.url}/"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_shows_what_a_deploy_prints(first: Deployment, page: str):
+    printed = as_on_a_page(first, first.output)
+    expected = output_on(page, DEPLOY)
+    assert matches(printed, expected), f"--- {page}\n{expected}--- printed\n{printed}"
+
+
+def test_a_page_shows_what_deployed_prints(first: Deployment):
+    printed = as_on_a_page(first, first.project.run("deployed", "--local", first.project.url))
+    expected = output_on("docs/how-to/deploy.md", "cws -A first deployed --local")
+    assert matches(printed, expected), printed
 
 
 def test_the_first_sample_responds_as_the_page_prints(first: Deployment):

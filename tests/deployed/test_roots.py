@@ -14,7 +14,7 @@ __all__ = ["checkov"]
 
 pytestmark = pytest.mark.end_to_end
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
 
 
 @pytest.fixture(scope="module", params=GATEWAYS)

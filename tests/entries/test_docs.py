@@ -9,7 +9,7 @@ import pytest
 from tests.clients import Connect
 from tests.differences import differs
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
 
 BLOCK = re.compile(
     r"^```python\n(?P<code>.*?)^```$"

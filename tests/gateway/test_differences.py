@@ -1,4 +1,4 @@
-"""Each difference between the transports in `docs/lambda-differences.md`, shown once."""
+"""Each difference between the transports in `docs/concepts/gateway-differences.md`, shown once."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from coworks_async.gateway import VIAS, Via
 from coworks_async.testing import TestClient
 from tests.differences import DIFFERENCES, EVENTS, differs
 
-PAGE = Path(__file__).parents[2] / "docs" / "lambda-differences.md"
+PAGE = Path(__file__).parents[2] / "docs" / "concepts/gateway-differences.md"
 
 TOKEN = {"Authorization": "token"}
 HTTP: list[Via] = ["http", "http-stage"]

@@ -27,7 +27,7 @@ def before_generate_case(context: schemathesis.HookContext, strategy: st.SearchS
 
 @schemathesis.hook
 def map_body(context: schemathesis.HookContext, body: Any) -> Any:
-    """Write `7.0` as `7`. JSON Schema has one integer for both; an `int` accepts only `7` (`docs/openapi.md`)."""
+    """Write `7.0` as `7`. JSON Schema has one integer for both; an `int` accepts only `7` (see `openapi.md`)."""
     if isinstance(body, float) and body.is_integer():
         return int(body)
     if isinstance(body, list):

@@ -1,4 +1,4 @@
-"""The examples of `docs/openapi.md` work."""
+"""The examples of `docs/reference/openapi.md` work."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from tests.openapi.document_validation import create_document, create_validator
 
-PAGE = (Path(__file__).parents[2] / "docs" / "openapi.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference/openapi.md").read_text()
 
 
 def run_examples() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from coworks_async.testing import TestClient
 from tests.clients import Connect
 from tests.differences import differs
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
 
 # A block of code, or the row of a table with a request and its response.
 BLOCK = re.compile(
@@ -133,9 +133,9 @@ def test_the_headers_and_cookies_of_the_binding_page_are_bound(connect: Connect)
         assert client.get(path, headers=dict(header.split(": ") for header in headers)).text == printed
 
 
-# --- cors.md
+# --- how-to/cors.md
 
-CORS_PAGE = (DOCS / "cors.md").read_text()
+CORS_PAGE = (DOCS.with_name("how-to") / "cors.md").read_text()
 CORS_ROW = re.compile(r"^\| `(GET) (\S+)`(?:, token `(\w+)`)? \| `(\S+)` \| (\d{3}) \| (yes|no) \|$", re.MULTILINE)
 
 
@@ -151,17 +151,16 @@ def test_the_cors_page_is_true(connect: Connect):
     assert [each.cors.expose for each in run_code(orders, "cors")["app"].entries] == [("X-Total",)]
 
 
-# --- async-calls.md
+# --- how-to/background-work.md
 
-ASYNC_CALLS = (DOCS / "async-calls.md").read_text()
+ASYNC_CALLS = (DOCS.with_name("how-to") / "background-work.md").read_text()
 BACKGROUND_ROW = re.compile(r"^\| `([A-Z]+) (\S+)` \| (?:none|`(\S+): (\S+)`) \| (\d{3})(?: `(.*)`)? \|$", re.MULTILINE)
 
 
 def background_module() -> dict[str, Any]:
-    """Run all examples of the page as one module."""
-    return run_code(
-        "".join(re.findall(r"^```python\n(.*?)^```$", ASYNC_CALLS, re.MULTILINE | re.DOTALL)), "async_calls"
-    )
+    """Run the examples of the page as one module, without its tests."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", ASYNC_CALLS, re.MULTILINE | re.DOTALL)
+    return run_code("".join(blocks), "async_calls")
 
 
 def test_store_response_of_the_background_page_prints_the_response(capsys: pytest.CaptureFixture[str]):

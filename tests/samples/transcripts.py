@@ -22,7 +22,7 @@ def check_session(readme: Path, start: str, replacements: Mapping[str, str], *, 
     Returns:
         The number of commands.
     """
-    pattern = rf"^```\n(\$ {re.escape(start)}.*?)^```$"
+    pattern = rf"^```console\n(\$ {re.escape(start)}.*?)^```$"
     [session] = re.findall(pattern, readme.read_text(), re.MULTILINE | re.DOTALL)
     commands, shown = zip(*COMMAND.findall(session), strict=True)
     script = "; echo; echo ----; ".join(commands)

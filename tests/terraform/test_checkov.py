@@ -15,7 +15,7 @@ from tests.terraform.applied_module import ROOT, copy_modules, create_client
 
 pytestmark = pytest.mark.end_to_end
 
-DOCS = ROOT / "docs" / "terraform-modules.md"
+DOCS = ROOT / "docs" / "reference/terraform-modules.md"
 RULE = re.compile(r"CKV2?_AWS_\d+")
 
 ACCOUNT = "200000000001"

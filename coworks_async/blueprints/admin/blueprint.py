@@ -45,6 +45,9 @@ class Admin(Blueprint):
         ImportError: a package of the extra `admin` is not installed.
 
     Example:
+        >>> from coworks_async import TechMicroService
+        >>> from coworks_async.blueprints import Admin
+        >>> app = TechMicroService(name="shop")
         >>> app.register_blueprint(Admin(), url_prefix="/admin")
     """
 

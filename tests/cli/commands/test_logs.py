@@ -28,7 +28,7 @@ from tests.deploy.deployed_project import Project, create_project, curl, default
 from tests.deploy.toolchain import Toolchain
 from tests.tools import PATIENCE, requires_tool
 
-DOCS = Path(__file__).parents[3] / "docs" / "logs.md"
+DOCS = Path(__file__).parents[3] / "docs" / "how-to/logs.md"
 
 SERVICE = """
 from coworks_async import TechMicroService, entry

@@ -1,0 +1,27 @@
+// What assistive technologies need and the theme leaves out.
+
+function makeScrollableRegionsFocusable() {
+  for (const region of document.querySelectorAll(".md-typeset pre > code, .md-typeset__scrollwrap")) {
+    if (region.scrollWidth > region.clientWidth) region.tabIndex = 0;
+    else region.removeAttribute("tabindex");
+  }
+}
+
+function nameRegions() {
+  document.querySelector(".md-search").setAttribute("aria-label", "Search");
+  // Each landmark has a name, which no other one has.
+  document.querySelectorAll(".md-nav .md-nav[aria-labelledby]").forEach((part, index) => {
+    const label = document.getElementById(part.getAttribute("aria-labelledby")).textContent.trim();
+    part.removeAttribute("aria-labelledby");
+    part.setAttribute("aria-label", `Pages ${index + 1}: ${label}`);
+  });
+  document.querySelectorAll(".md-code__nav").forEach((part, index) => {
+    part.setAttribute("aria-label", `Code ${index + 1}`);
+  });
+}
+
+addEventListener("load", () => {
+  nameRegions();
+  makeScrollableRegionsFocusable();
+});
+addEventListener("resize", makeScrollableRegionsFocusable);
