@@ -84,10 +84,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     identity = ("-c", "user.name=tests", "-c", "user.email=tests@example.org")
     for words in (["init", "--quiet"], ["add", "--all"], [*identity, "commit", "--quiet", "--message", "Copy"]):
         subprocess.run([find_tool("git"), *words], cwd=checkout, check=True)
-    # The stamps show that the environment of the tests has all tools.
+    # The stamps and EDITABLE show that the environment of the tests has all tools. Otherwise `make` would install the
+    # copy in it.
     for name in (".run", ".dev"):
         (folder / name).touch()
-    variables = [f"VENV={folder}", f"BIN={Path(sys.executable).parent}"]
+    variables = [f"VENV={folder}", f"BIN={Path(sys.executable).parent}", "EDITABLE=yes"]
     done = subprocess.run(
         [find_tool("make"), "dist", *variables], cwd=checkout, capture_output=True, text=True, check=False
     )

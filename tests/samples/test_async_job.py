@@ -29,7 +29,7 @@ def read_commands() -> list[tuple[str, str]]:
     for old, new in REPLACEMENTS.items():
         assert old in text
         text = text.replace(old, new)
-    blocks = re.findall(r"^```\n(\$ .*?)^```$", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```console\n(\$ .*?)^```$", text, re.MULTILINE | re.DOTALL)
     commands = [(command, shown.strip()) for block in blocks for command, shown in COMMAND.findall(block)]
     assert len(commands) == 10
     # These set variables, which the test does itself.
