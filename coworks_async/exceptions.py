@@ -149,7 +149,7 @@ class Problem(HTTPException):
     Raises:
         ValueError: an extension has the name of another member.
 
-    Example:
+    Examples:
         >>> from coworks_async import Problem, TechMicroService, entry
         >>> class Shop(TechMicroService):
         ...     @entry(no_auth=True)

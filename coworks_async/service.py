@@ -69,7 +69,7 @@ class TechMicroService(HooksMixin, Starlette):
     Raises:
         DeclarationError: the class declares something invalid.
 
-    Example:
+    Examples:
         >>> from coworks_async import TechMicroService, entry
         >>> class Hello(TechMicroService):
         ...     @entry(no_auth=True)

@@ -44,7 +44,7 @@ class TestClient(StarletteTestClient):
         TypeError: `via` needs a TechMicroService.
         ValueError: unknown gateway.
 
-    Example:
+    Examples:
         >>> from coworks_async import TechMicroService, entry
         >>> from coworks_async.testing import TestClient
         >>> class Shop(TechMicroService):

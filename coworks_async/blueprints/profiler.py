@@ -58,7 +58,7 @@ class Profiler(Blueprint):
         stage: the stage or stages where the profiler exists; None means all. Profiled requests take several times as
             long; on other stages there is no entry, no middleware and no cost.
 
-    Example:
+    Examples:
         >>> from coworks_async import TechMicroService
         >>> from coworks_async.blueprints import Profiler
         >>> app = TechMicroService(name="shop")

@@ -92,7 +92,7 @@ class Blueprint(HooksMixin):
         instance_attributes: names that instances set, which entries cannot have; subclasses extend it.
         openapi_responses: responses in the OpenAPI document of each entry, as in `@entry(responses=...)`.
 
-    Example:
+    Examples:
         >>> from coworks_async import Blueprint, TechMicroService
         >>> class Items(Blueprint):
         ...     async def get(self):

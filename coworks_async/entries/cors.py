@@ -34,7 +34,7 @@ class CORS:
     Raises:
         DeclarationError: a value is invalid, or `"*"` is used together with `credentials`.
 
-    Example:
+    Examples:
         >>> from coworks_async import CORS, TechMicroService
         >>> class Shop(TechMicroService):
         ...     cors = CORS(origins="https://shop.example", credentials=True, expose="X-Total")

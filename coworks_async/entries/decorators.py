@@ -116,7 +116,7 @@ def entry(
         DeclarationError: the decorated object is not a plain method, it already has other options, or an option is
             invalid.
 
-    Example:
+    Examples:
         >>> from coworks_async import TechMicroService, entry
         >>> class Shop(TechMicroService):
         ...     @entry(no_auth=True)

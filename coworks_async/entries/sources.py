@@ -23,7 +23,7 @@ class Header(Struct, frozen=True):
     Raises:
         DeclarationError: the name is not a valid header name, or it is reserved.
 
-    Example:
+    Examples:
         >>> from typing import Annotated
         >>> from coworks_async import Header, TechMicroService, entry
         >>> class Shop(TechMicroService):
@@ -50,7 +50,7 @@ class Cookie(Struct, frozen=True):
     Raises:
         DeclarationError: the name is not a valid cookie name.
 
-    Example:
+    Examples:
         >>> from typing import Annotated
         >>> from coworks_async import Cookie, TechMicroService, entry
         >>> class Shop(TechMicroService):

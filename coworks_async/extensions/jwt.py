@@ -46,7 +46,7 @@ class JWT:
         ImportError: PyJWT is not installed.
         DeclarationError: an argument is invalid, or the service has started or already has a `JWT`.
 
-    Example:
+    Examples:
         >>> from coworks_async import TechMicroService
         >>> from coworks_async.extensions import JWT
         >>> app = TechMicroService(name="links")

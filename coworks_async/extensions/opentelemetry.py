@@ -49,7 +49,7 @@ class OpenTelemetry:
         ImportError: OpenTelemetry is not installed.
         DeclarationError: the service has already handled a request.
 
-    Example:
+    Examples:
         >>> from coworks_async import TechMicroService
         >>> from coworks_async.extensions import OpenTelemetry
         >>> app = TechMicroService(name="shop")

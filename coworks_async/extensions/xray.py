@@ -30,7 +30,7 @@ class XRay:
         DeclarationError: `patch` names a library that the SDK does not support, or another recorder than the default
             is used with it; or the service has already handled a request.
 
-    Example:
+    Examples:
         >>> from aws_xray_sdk.core import xray_recorder
         >>> from coworks_async import TechMicroService
         >>> from coworks_async.extensions import XRay

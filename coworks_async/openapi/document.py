@@ -56,7 +56,7 @@ def openapi(app: TechMicroService, *, servers: Sequence[str | Mapping[str, Any]]
     Returns:
         The document as dicts, lists, strings and numbers (https://spec.openapis.org/oas/v3.1.1).
 
-    Example:
+    Examples:
         >>> from coworks_async import TechMicroService, entry
         >>> from coworks_async.openapi import openapi
         >>> class Shop(TechMicroService):

@@ -39,7 +39,7 @@ class ServerSentEvent(Struct, frozen=True):
         id: the identifier, which a browser sends in `Last-Event-ID` when it reconnects.
         retry: the milliseconds after which a browser reconnects.
 
-    Example:
+    Examples:
         >>> from coworks_async import ServerSentEvent, TechMicroService, entry, sse
         >>> class Shop(TechMicroService):
         ...     @entry(no_auth=True)
@@ -74,7 +74,7 @@ def sse(events: Events, *, ping: float | None = 15) -> "EventSourceResponse":
         TypeError: `events` is not iterable.
         ValueError: `ping` is not over 0.
 
-    Example:
+    Examples:
         >>> from coworks_async import TechMicroService, entry, sse
         >>> class Shop(TechMicroService):
         ...     @entry(no_auth=True)

@@ -44,7 +44,7 @@ class Admin(Blueprint):
     Raises:
         ImportError: a package of the extra `admin` is not installed.
 
-    Example:
+    Examples:
         >>> from coworks_async import TechMicroService
         >>> from coworks_async.blueprints import Admin
         >>> app = TechMicroService(name="shop")
