@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -261,7 +262,7 @@ def test_a_root_module_is_validated_by_its_providers(stage: TerraformStage):
 
 @pytest.mark.parametrize("state", [{}, {"tf_bucket": "states"}, {"terraform_cloud": "team"}])
 def test_an_older_provider_validates_what_it_knows_and_is_not_recorded(
-    state: dict[str, str], tmp_path: Path, toolchain: Toolchain
+    state: dict[str, Any], tmp_path: Path, toolchain: Toolchain
 ):
     write_root(stack(snap_start=True, **state), tmp_path / "dev")
     before = {path.name for path in (tmp_path / "dev").iterdir()}
