@@ -2,7 +2,7 @@
 
 A transcript is a `console` block. A line that begins with `$ ` is a command; the lines below it are its output. `...`
 or `…` stands for any text. A command that starts a server runs in the background until the shell is closed; its output
-need not be shown. Lines that begin with `>>> ` are typed into the command above them.
+need not be shown. Lines that begin with `>>> ` or `(Pdb) ` are typed into the command above them.
 """
 
 import contextlib
@@ -36,7 +36,8 @@ _PORT_OPTION = re.compile(r"(?:--port |PORT=)(\d+)")
 _SERVER = re.compile(r"^(?:\w+=\S+ )*(?:cws(?: -\S+(?: [^-\s]\S*)?)* run\b|make\b.* (?:run|emulator)\b)")
 _READY = re.compile(r"Press CTRL\+C to quit|Stop it with Ctrl-C")
 _COMMENT = re.compile(r"\s+#\s.*$")
-_TYPED = re.compile(r"^>>> (.*)\n", re.MULTILINE)
+_PYTHON_PROMPT = ">>> "
+_TYPED = re.compile(r"^(>>> |\(Pdb\) )(.*)\n", re.MULTILINE)
 _API = re.compile(r"/execute-api/(\w+)/")
 _MARK = "__end_of_command__"
 
@@ -68,12 +69,14 @@ class Command:
     @property
     def typed(self) -> list[str]:
         """The lines that are typed into the program that it starts."""
-        return _TYPED.findall(self.output)
+        return [line for _, line in _TYPED.findall(self.output)]
 
     @property
     def printed(self) -> str:
         """The output that the shell must print: a pipe does not repeat what is typed."""
-        return _TYPED.sub(">>> ", self.output) + (">>>" if self.typed else "")
+        # Python prompts once more at the end; the debugger continues, so the program ends.
+        prompt = _PYTHON_PROMPT if _PYTHON_PROMPT in self.output else ""
+        return _TYPED.sub(r"\1", self.output) + prompt
 
     @property
     def is_server(self) -> bool:
