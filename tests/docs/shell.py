@@ -1,7 +1,7 @@
 """Run the transcripts of a page in a shell, as a reader types them.
 
 A transcript is a `console` block. A line that begins with `$ ` is a command; the lines below it are its output. `...`
-or `…` stands for any text. A command that starts a server runs in the background until the shell is closed; its output
+or `…` is any text. A command that starts a server runs in the background until the shell is closed; its output
 need not be shown. Lines that begin with `>>> ` or `(Pdb) ` are typed into the command above them.
 """
 
@@ -102,11 +102,17 @@ def read_commands(source: str, line: int) -> list[Command]:
 
 
 def matches(printed: str, expected: str) -> bool:
-    """Return whether a command printed what the page shows."""
+    """Return whether a command printed what the page shows. A line that is only `...` is any lines, or no line."""
     pattern = "".join(
-        r".*?" if part in ("...", "…") else re.escape(part) for part in re.split(r"(\.\.\.|…)", _normalize(expected))
+        r"(?:.*?\n)?" if line.strip() in ("...", "…") else f"{_match_line(line)}\n"
+        for line in _normalize(expected).splitlines()
     )
-    return re.fullmatch(pattern, _normalize(printed), re.DOTALL) is not None
+    return re.fullmatch(pattern, f"{_normalize(printed)}\n".lstrip("\n"), re.DOTALL) is not None
+
+
+def _match_line(line: str) -> str:
+    parts = re.split(r"(\.\.\.|…)", line)
+    return "".join(".*?" if part in ("...", "…") else re.escape(part) for part in parts)
 
 
 def _normalize(text: str) -> str:
