@@ -25,7 +25,7 @@ MODULE = re.compile(r'^module "api" \{.*?^\}$', re.MULTILINE | re.DOTALL)
 ROUTES = ("routes", "gateway_responses")
 
 
-@pytest.mark.parametrize("kind", ["http", "rest"])
+@pytest.mark.parametrize("kind", ["http", pytest.param("rest", marks=pytest.mark.exhaustive)])
 def test_the_root_module_creates_a_service(
     kind: str, toolchain: Toolchain, emulator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
