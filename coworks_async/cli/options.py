@@ -200,3 +200,10 @@ archive_options = _share(
         help="Include a module or package of this environment; repeatable.",
     ),
 )
+    click.option(
+        "--allow-secret",
+        type=TEXT,
+        metavar="PATH",
+        multiple=True,
+        help="Include this file although it contains a private key; repeatable.",
+    ),

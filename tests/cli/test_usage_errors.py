@@ -73,6 +73,7 @@ CASES = [
     ("deployed --region mars", "--region: 'mars'"),
     ("deployed more", "(more)"),
     ("destroy more", "(more)"),
+    ("DEPLOY --allow-secret nothere.pem", "'nothere.pem'"),
     ("destroy --gateway grpc", "--gateway"),
     ("destroy --region europe", "--region"),
     ("destroy --workspace mine", "--workspace"),
@@ -145,6 +146,7 @@ FAILING = [
     ("deployed --local http://127.0.0.1:1", "http://127.0.0.1:1"),
     ("logs --local http://127.0.0.1:1", "http://127.0.0.1:1"),
 ]
+    ("zip --allow-secret nothere.pem QUICK", "'nothere.pem'"),
 
 # Options whose values are not checked.
 UNCHECKED = {"layer_provides"}

@@ -28,7 +28,7 @@ from coworks_async.exceptions import CommandError
 from coworks_async.service import TechMicroService
 
 # Parameters that `DeployOptions` does not have under this name.
-_NOT_IN_DEPLOY_OPTIONS = ("arch", "ignore", "layer_provides", "module_name")
+_NOT_IN_DEPLOY_OPTIONS = ("allow_secret", "arch", "ignore", "layer_provides", "module_name")
 
 
 @click.command()
