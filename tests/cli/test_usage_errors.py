@@ -132,6 +132,8 @@ CASES = [
     ("zip --output folder", "--output"),
     ("zip --output text/x.zip", "'text/x.zip'"),
     ("zip --output nothere/x.zip", "'nothere/x.zip'"),
+    ("run --limit-concurrency 1", "--limit-concurrency"),
+    ("run --timeout-keep-alive 0", "--timeout-keep-alive"),
     ("zip --output /proc/x.zip", "'/proc/x.zip'"),
     ("zip --python 2.7", "--python"),
     ("zip --arch mips", "--arch"),
