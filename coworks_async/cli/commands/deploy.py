@@ -93,8 +93,9 @@ def deploy(
     directory = terraform_directory(project, terraform_dir)
     stack_options = {name: value for name, value in options.items() if name not in _NOT_IN_DEPLOY_OPTIONS}
     deploy_options = DeployOptions(architecture=options["arch"], region=target.region, **stack_options)
-    deployer = Deployer(target, deploy_options, directory, ConsoleListener(), terraform)
+    deployer = Deployer(target, deploy_options, directory, ConsoleListener(), terraform, break_lock=break_lock)
     archive = create_archive_options(project, location, target.service, options, directory)
+    break_lock: bool,
     if dry:
         click.echo("\n".join(deployer.validate(archive)))
     elif plan:
