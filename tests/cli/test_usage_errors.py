@@ -58,6 +58,14 @@ CASES = [
     ("DEPLOY --domain localhost", "--domain"),
     ("DEPLOY --tags lonely", "--tags"),
     ("DEPLOY --tags aws:a=b", "--tags"),
+    ("DEPLOY --rate 0", "--rate"),
+    ("DEPLOY --burst many", "--burst"),
+    ("DEPLOY --failure-destination queue", "--failure-destination"),
+    ("DEPLOY --kms-key alias/shop", "--kms-key"),
+    ("DEPLOY --waf firewall", "--waf"),
+    ("DEPLOY --vpc-endpoints vpc-1", "--vpc-endpoints"),
+    ("DEPLOY --disable-execute-api-endpoint", "--domain"),
+    ("DEPLOY --log-source-ip --no-access-logs", "--access-logs"),
     ("DEPLOY --gateway grpc", "--gateway"),
     ("DEPLOY --terraform pulumi", "--terraform"),
     ("DEPLOY --terraform-dir text", "--terraform-dir"),
@@ -65,6 +73,7 @@ CASES = [
     ("DEPLOY --python 2.7", "--python"),
     ("DEPLOY --arch mips", "--arch"),
     ("DEPLOY --ignore !", "--ignore"),
+    ("DEPLOY --allow-secret nothere.pem", "'nothere.pem'"),
     ("DEPLOY --module-name nothing_of_the_kind", "--module-name"),
     ("deploy --bucket archives --profile-name nothere QUICK", "AWS profile 'nothere'"),
     ("destroy --profile-name nothere", "AWS profile 'nothere'"),
@@ -73,7 +82,6 @@ CASES = [
     ("deployed --region mars", "--region: 'mars'"),
     ("deployed more", "(more)"),
     ("destroy more", "(more)"),
-    ("DEPLOY --allow-secret nothere.pem", "'nothere.pem'"),
     ("destroy --gateway grpc", "--gateway"),
     ("destroy --region europe", "--region"),
     ("destroy --workspace mine", "--workspace"),
@@ -124,6 +132,8 @@ CASES = [
     ("run --port 65536", "--port"),
     ("run --workers none", "--workers"),
     ("run --workers 2 --reload", "--reload"),
+    ("run --limit-concurrency 1", "--limit-concurrency"),
+    ("run --timeout-keep-alive 0", "--timeout-keep-alive"),
     ("run --via rest", "--lambda"),
     ("run --lambda --via pigeon", "--via"),
     ("run --host 192.0.2.1", "'192.0.2.1'"),
@@ -132,12 +142,11 @@ CASES = [
     ("zip --output folder", "--output"),
     ("zip --output text/x.zip", "'text/x.zip'"),
     ("zip --output nothere/x.zip", "'nothere/x.zip'"),
-    ("run --limit-concurrency 1", "--limit-concurrency"),
-    ("run --timeout-keep-alive 0", "--timeout-keep-alive"),
     ("zip --output /proc/x.zip", "'/proc/x.zip'"),
     ("zip --python 2.7", "--python"),
     ("zip --arch mips", "--arch"),
     ("zip --ignore ! QUICK", "--ignore"),
+    ("zip --allow-secret nothere.pem QUICK", "'nothere.pem'"),
     ("zip --module-name nothing_of_the_kind QUICK", "--module-name"),
 ]
 
@@ -148,7 +157,6 @@ FAILING = [
     ("deployed --local http://127.0.0.1:1", "http://127.0.0.1:1"),
     ("logs --local http://127.0.0.1:1", "http://127.0.0.1:1"),
 ]
-    ("zip --allow-secret nothere.pem QUICK", "'nothere.pem'"),
 
 # Options whose values are not checked.
 UNCHECKED = {"layer_provides"}
