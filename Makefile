@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST := pytest -n $(WORKERS) $(ARGS)
 # Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver, initdb and node.
-TOOLS := chromium chromedriver curl fish git initdb make node wrk zsh
+TOOLS := chromium chromedriver curl fish git initdb make node npm wrk zsh
 
 .PHONY: help run emulator test test-all check lint coverage docs docs-serve parity format bench dist screenshots clean tools
 .DEFAULT_GOAL := help
