@@ -17,6 +17,8 @@ TABLE = """
 | `--host`, `--port` | `127.0.0.1`, `5000` | the address |
 | `--reload` | off | restart |
 | `--workers` | `1` | processes |
+| `--limit-concurrency` | | connections |
+| `--timeout-keep-alive` | `10` | seconds |
 | `--lambda` | off | through Lambda |
 | `--via` | `rest` | the gateway |
 """

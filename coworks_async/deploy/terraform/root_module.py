@@ -199,7 +199,8 @@ def _resources(stack: Stack) -> Block:
         "aws_cloudwatch_log_group": {
             "name": function_log_group(name),
             "retention_in_days": stack.options.log_retention,
-        },
+        }
+        | _omit_none({"kms_key_id": stack.options.kms_key}),
         "aws_iam_role": {
             "name": name,
             "description": f"Permissions of the function {name}.",
@@ -220,7 +221,25 @@ def _resources(stack: Stack) -> Block:
             "function_version": Template("${aws_lambda_function.service.version}"),
         }
         blocks["aws_lambda_alias"] = {_ALIAS: alias}
+    if stack.options.failure_destination is not None:
+        blocks["aws_lambda_function_event_invoke_config"] = {"service": _failure_destination(stack)}
     return blocks
+
+
+def _failure_destination(stack: Stack) -> Block:
+    block: Block = {
+        "function_name": Template("${aws_lambda_function.service.function_name}"),
+        "destination_config": {"on_failure": {"destination": stack.options.failure_destination}},
+        # Lambda's defaults, explicit so that a plan without changes is empty.
+        "maximum_event_age_in_seconds": 21_600,
+        "maximum_retry_attempts": 2,
+        # AWS checks that the role may send to the destination.
+        "depends_on": ["aws_iam_role_policy.service"],
+    }
+    if stack.options.snap_start:
+        # The second invocation of an asynchronous call uses the alias of the first.
+        block["qualifier"] = Template(f"${{aws_lambda_alias.{_ALIAS}.name}}")
+    return block
 
 
 def _function(stack: Stack) -> Block:
@@ -242,6 +261,7 @@ def _function(stack: Stack) -> Block:
         "timeout": options.timeout,
         "layers": layers or None,
         "reserved_concurrent_executions": options.reserved_concurrency,
+        "kms_key_arn": options.kms_key,
         "environment": {"variables": Template(f"${{merge(jsondecode(var.{_VARIABLE}), local.variables)}}")},
         "tags": {ARCHIVE_TAG: stack.archive_hash},
         # The policy depends on the log group, which Lambda would otherwise create itself.
@@ -273,7 +293,20 @@ def _api(stack: Stack) -> Block:
         "access_logs": options.access_logs,
         "log_retention_days": options.log_retention,
     }
+    block |= _omit_none(
+        {
+            "throttling_rate_limit": options.rate,
+            "throttling_burst_limit": options.burst,
+            "kms_key_arn": options.kms_key,
+            # None, like False, is the module's default.
+            "disable_execute_api_endpoint": options.disable_execute_api_endpoint or None,
+            "log_source_ip": options.log_source_ip or None,
+        }
+    )
     if gateway.kind == "rest":
+        block |= _omit_none({"web_acl_arn": options.waf})
+        if options.vpc_endpoints:
+            block |= {"endpoint_type": "PRIVATE", "vpc_endpoint_ids": list(options.vpc_endpoints)}
         block["gateway_responses"] = Template("${local.gateway_responses}")
         block["binary_media_types"] = list(gateway.binary_media_types)
         block["xray_tracing"] = options.tracing
@@ -296,9 +329,12 @@ def _domain(domain: Domain) -> Block:
 
 
 def _outputs(stack: Stack) -> Block:
+    url: Any = Template("${module.api.url}")
+    if stack.domain is not None and stack.options.disable_execute_api_endpoint:
+        url = f"https://{stack.domain.name}/{stack.domain.base_path}".removesuffix("/")
     outputs: dict[str, tuple[str, Any]] = {
         "id": ("ID of the API.", Template("${module.api.id}")),
-        "url": ("URL of the stage.", Template("${module.api.url}")),
+        "url": ("URL of the stage.", url),
         "function": ("Name of the function.", Template("${aws_lambda_function.service.function_name}")),
         "archive": ("Content hash of the archive.", stack.archive_hash),
     }

@@ -217,6 +217,19 @@ def test_options_include_modules_and_exclude_files(
     assert paths(archive) == ["cws_lambda.py", "handmade.py", "orders.py"]
 
 
+def test_a_private_key_is_refused_in_the_project_and_in_modules_of_the_environment(
+    project: Path, tmp_path: Path, build: Build, monkeypatch: pytest.MonkeyPatch
+):
+    key = "-----BEGIN " + "EC PRIVATE KEY-----\n"
+    (tmp_path / "handmade.py").write_text(f'KEY = """{key}"""')
+    (project / "login.pem").write_text(key)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with pytest.raises(DeployError, match=r"private key: login\.pem, handmade\.py\. "):
+        build(module_names=("handmade",))
+    archive = build(module_names=("handmade",), allow_secrets=("login.pem", "handmade.py"))
+    assert paths(archive) == ["cws_lambda.py", "handmade.py", "login.pem", "orders.py"]
+
+
 def test_the_same_sources_give_the_same_bytes(project: Path, tmp_path: Path, build: Build):
     (project / "run").write_text("#!/bin/sh\n")
     (project / "run").chmod(0o700)
