@@ -82,6 +82,16 @@ def test_a_repeated_header_is_joined_to_one_token(connect: Connect):
         assert response.json() == {"auth": {"token": joined}}
 
 
+def test_a_second_token_never_hides_behind_an_allowed_one(connect: Connect):
+    """A REST API asks about one of the values only."""
+    client = connect(authorized_by(lambda token: {"token": token} if token == "good" else False))
+    assert client.get("/", headers=token("good")).json() == {"auth": {"token": "good"}}
+    for values in (("evil", "good"), ("good", "evil"), ("good", "good")):
+        assert client.get("/", headers=[("Authorization", value) for value in values]).status_code == 403
+    response = client.get("/", headers=[("Authorization", "good"), ("authorization", "evil"), ("accept", "*/*")])
+    assert response.status_code == 403
+
+
 PRINCIPALS = {
     "empty": {},
     "dict": {"rights": ["read"]},
