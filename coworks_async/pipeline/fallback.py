@@ -67,7 +67,9 @@ class Fallback:
                 # Redirect, because a page's relative links need the slash; other methods only if nothing else matches.
                 is_page = method in ("GET", "HEAD") or not entry_methods | route_methods
                 if is_page and isinstance(route, Mount) and variant is not scope:
-                    return await RedirectResponse(str(URL(scope=variant)))(scope, receive, send)
+                    # Relative, because the `Host` header may name any host.
+                    target = URL(scope={**variant, "headers": (), "server": None})
+                    return await RedirectResponse(str(target))(scope, receive, send)
                 scope.update(child_scope, route=route, path=variant["path"])
                 scope[MOUNTED] = True
                 # Otherwise Starlette's routes would use the handlers of an app in which the service is mounted.
