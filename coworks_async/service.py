@@ -34,7 +34,7 @@ from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT, Limits
 from coworks_async.pipeline.cors import CorsHeaders, UserMiddlewareCors, mark_service_reached
 from coworks_async.pipeline.dispatcher import Dispatcher, DispatcherSettings
 from coworks_async.pipeline.errors import ErrorMiddleware
-from coworks_async.pipeline.invocation import StoreIn, check_store_in
+from coworks_async.pipeline.invocation import StoreIn, check_async_limits, check_store_in
 from coworks_async.pipeline.request import current_stage
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute, url_for
 from coworks_async.pipeline.scopes import ScopeMiddleware
@@ -64,6 +64,10 @@ class TechMicroService(HooksMixin, Starlette):
         log_format: `"json"` writes all logs as JSON and logs each request; `"text"` leaves `logging` as it is. The
             environment variable `CWS_LOG_FORMAT` overrides it.
         store_in: where responses of asynchronous calls may be stored, as key prefixes by bucket; nowhere by default.
+        max_async_calls: asynchronous calls that run at a time on an ASGI server, None for no limit; a further one is a
+            503. Lambda has limits of its own.
+        async_shutdown_timeout: seconds for which the shutdown of an ASGI server waits for asynchronous calls, None for
+            no limit; then they are cancelled.
         openapi_responses: responses in the OpenAPI document of every entry, as in `@entry(responses=...)`.
         has_json_log: whether logs are JSON, by `log_format` or the variable.
         extensions: the extensions of this service, by name.
@@ -93,6 +97,8 @@ class TechMicroService(HooksMixin, Starlette):
     allowed_hosts: ClassVar[Sequence[str]] = ()
     log_format: ClassVar[Literal["json", "text"]] = "text"
     store_in: ClassVar[StoreIn] = {}
+    max_async_calls: ClassVar[int | None] = 100
+    async_shutdown_timeout: ClassVar[float | None] = 5
     openapi_responses: ClassVar[Mapping[int, Any]] = {}
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset(
@@ -147,6 +153,7 @@ class TechMicroService(HooksMixin, Starlette):
             )
         check_cors(f"{class_name}.cors", self.cors)
         check_store_in(class_name, self.store_in)
+        check_async_limits(class_name, self.max_async_calls, self.async_shutdown_timeout)
         if self.allowed_hosts:
             # Lambda cold start: only services with this setting need it.
             from coworks_async.pipeline.hosts import check_allowed_hosts
@@ -346,6 +353,8 @@ class TechMicroService(HooksMixin, Starlette):
             token_key=self.token_key,
             limits=self.limits,
             store_in=self.store_in,
+            max_async_calls=self.max_async_calls,
+            async_shutdown_timeout=self.async_shutdown_timeout,
             logger=self.logger,
             debug=self.debug and not self._in_lambda,
             in_lambda=self._in_lambda,
