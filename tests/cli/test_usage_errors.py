@@ -123,6 +123,7 @@ CASES = [
     ("run --port 65536", "--port"),
     ("run --workers none", "--workers"),
     ("run --workers 2 --reload", "--reload"),
+    ("run --graceful-timeout never", "--graceful-timeout"),
     ("run --via rest", "--lambda"),
     ("run --lambda --via pigeon", "--via"),
     ("run --host 192.0.2.1", "'192.0.2.1'"),

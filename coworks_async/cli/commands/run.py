@@ -36,6 +36,14 @@ from coworks_async.service import TechMicroService
     help="The number of processes.",
 )
 @click.option(
+    "--graceful-timeout",
+    type=IntRange(0, 3600),
+    metavar="SECONDS",
+    default="3",
+    show_default=True,
+    help="The seconds for which it waits for open requests and streams when it stops or reloads.",
+)
+@click.option(
     "--lambda",
     "in_lambda",
     is_flag=True,
@@ -43,7 +51,16 @@ from coworks_async.service import TechMicroService
 )
 @click.option("--via", type=click.Choice(VIAS), help=f"With --lambda: the simulated gateway.  [default: {VIAS[0]}]")
 @click.pass_obj
-def run(project: Project, host: str, port: int, reload: bool, workers: int, in_lambda: bool, via: Via | None) -> None:
+def run(
+    project: Project,
+    host: str,
+    port: int,
+    reload: bool,
+    workers: int,
+    graceful_timeout: int,
+    in_lambda: bool,
+    via: Via | None,
+) -> None:
     """Serve the app over HTTP until Ctrl-C: `cws -A simple run --reload`."""
     if reload and workers > 1:
         raise CommandError("--reload cannot be combined with --workers.")
@@ -64,4 +81,4 @@ def run(project: Project, host: str, port: int, reload: bool, workers: int, in_l
     with listen(host, port) as listener:
         url = format_url(host, listener)
         banner = f" * Service {name} (stage {stage}){mode}\n * Running on {url} (Press CTRL+C to quit)"
-        serve(app, location, listener, banner, reload=reload, workers=workers)
+        serve(app, location, listener, banner, reload=reload, workers=workers, graceful_timeout=graceful_timeout)
