@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+from asyncio import CancelledError
 from collections.abc import Mapping
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -36,9 +37,14 @@ VIA_VARIABLE = "CWS_RUN_VIA"
 
 
 class UvicornFilter(logging.Filter):
-    """Keeps uvicorn's warnings, and the lines that explain why it waits after Ctrl-C."""
+    """Keeps uvicorn's warnings, and the lines that explain why it waits after Ctrl-C.
+
+    Not the tracebacks of the requests that it cancels at the graceful timeout: a warning has their number.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], CancelledError):
+            return False
         return record.levelno >= logging.WARNING or "CTRL+C" in record.getMessage()
 
 
@@ -169,6 +175,8 @@ def serve(
     **limits: int | None,
 ) -> None:
     """Serve an app until Ctrl-C or SIGTERM, then finish the requests in flight. A second Ctrl-C ends the process.
+
+    Requests that are not finished after `timeout_graceful_shutdown` seconds are cancelled.
 
     With `reload` or several workers, child processes import the app from its location. The banner is printed when the
     app is ready; with `reload`, after each start. If the lifespan fails to start, the process exits with uvicorn's

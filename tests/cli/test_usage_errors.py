@@ -134,6 +134,7 @@ CASES = [
     ("run --workers 2 --reload", "--reload"),
     ("run --limit-concurrency 1", "--limit-concurrency"),
     ("run --timeout-keep-alive 0", "--timeout-keep-alive"),
+    ("run --graceful-timeout never", "--graceful-timeout"),
     ("run --via rest", "--lambda"),
     ("run --lambda --via pigeon", "--via"),
     ("run --host 192.0.2.1", "'192.0.2.1'"),

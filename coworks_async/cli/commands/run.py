@@ -36,6 +36,15 @@ from coworks_async.service import TechMicroService
     help="The number of processes.",
 )
 @click.option(
+    "--graceful-timeout",
+    "timeout_graceful_shutdown",
+    type=IntRange(0, 3600),
+    metavar="SECONDS",
+    default="3",
+    show_default=True,
+    help="The seconds for which it waits for open requests and streams when it stops or reloads.",
+)
+@click.option(
     "--limit-concurrency",
     type=IntRange(2, 1_000_000),
     metavar="NUMBER",

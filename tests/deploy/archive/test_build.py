@@ -130,7 +130,7 @@ def test_a_service_with_all_blueprints_and_extensions_runs_in_such_an_interprete
     )
     archive = build_archive(options, tmp_path / "everything.zip")
     assert not [member.path for member in archive.members if member.path.startswith("coworks_async/gateway")]
-    environment = {"AWS_LAMBDA_FUNCTION_NAME": "everything", "AWS_DEFAULT_REGION": "eu-west-1"}
+    environment = {"AWS_LAMBDA_FUNCTION_NAME": "everything", "AWS_DEFAULT_REGION": "eu-west-1", "CWS_STAGE": "dev"}
     paths = ("/", "/admin", "/admin/route", "/admin/openapi.json", "/profile", "/profile/flame")
     results = handle_events(archive, tmp_path, *paths, **environment)
     assert [result["statusCode"] for result in results] == [200] * len(paths)
