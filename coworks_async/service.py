@@ -58,6 +58,8 @@ class TechMicroService(HooksMixin, Starlette):
         token_key: the name of the token's header.
         auth_scheme: the scheme before the token in that header, such as `Bearer`; by default the header is the token.
         max_fields, max_files: fields and files of a form; a larger form is a 413.
+        max_items: objects in a JSON body; more are a 413.
+        max_hashed_items: values for sets, and for dict keys that are not strings, in a request; more are a 413.
         authorizer_middleware: the class that authorizes requests for each entry.
         log_format: `"json"` writes all logs as JSON and logs each request; `"text"` leaves `logging` as it is. The
             environment variable `CWS_LOG_FORMAT` overrides it.
@@ -87,6 +89,8 @@ class TechMicroService(HooksMixin, Starlette):
     auth_scheme: str | None = None
     max_fields: ClassVar[int] = 1000
     max_files: ClassVar[int] = 100
+    max_items: ClassVar[int] = 50_000
+    max_hashed_items: ClassVar[int] = 1000
     authorizer_middleware: ClassVar[type[AuthorizerMiddleware]] = AuthorizerMiddleware
     log_format: ClassVar[Literal["json", "text"]] = "text"
     store_in: ClassVar[StoreIn] = {}
@@ -129,7 +133,7 @@ class TechMicroService(HooksMixin, Starlette):
         self.logger = logging.getLogger(self.name)
         self.extensions: dict[str, Any] = {}
         self.hooks = HookRegistry()
-        self.limits = Limits(max_body_size, self.max_fields, self.max_files)
+        self.limits = Limits(max_body_size, self.max_fields, self.max_files, self.max_items, self.max_hashed_items)
         self._in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
         if debug and self._in_lambda:
             raise DeclarationError(f"{self.name}: debug=True shows tracebacks to clients. It is not allowed in Lambda.")
