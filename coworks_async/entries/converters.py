@@ -65,14 +65,14 @@ class Converter:
         )
         self._contains_set = _contains(nested, *_SET_TYPES)
         self._fill_defaults = compile_defaults(nested)
-        # Whether that decoder needs neither a check of keys nor defaults.
-        self.is_decoded_alone = self._fill_defaults is None and not any(map(ignores_keys, nested))
-        self._has_decimals_only = all(isinstance(inner, _UNCOERCED_TYPES) for inner in nested)
+        # Whether that decoder rejects unknown keys itself.
+        self.is_decoded_alone = not any(map(ignores_keys, nested))
+        self._needs_no_coercion = all(isinstance(inner, _UNCOERCED_TYPES) for inner in nested)
         self._coerce = compile_coercer(info)
 
     def expect_no_decimals(self) -> None:
         """Skip coercion that could only find Decimals: those of JSON numbers, where another parameter needs them."""
-        if self._has_decimals_only:
+        if self._needs_no_coercion:
             self._coerce = identity
 
     def from_json(self, value: Any) -> Any:

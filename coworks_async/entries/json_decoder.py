@@ -8,22 +8,18 @@ from msgspec import inspect as mi
 
 from coworks_async.entries.coercion import walk_types
 from coworks_async.entries.defaults import compile_defaults
-from coworks_async.entries.key_check import create_key_type, ignores_keys
+from coworks_async.entries.key_check import create_key_type
 
 
 def create_json_decoder(annotation: Any) -> Callable[[bytes], Any]:
     """Create a decoder that also rejects unknown keys, and sets defaults that msgspec leaves out."""
-    decode = msgspec.json.Decoder(annotation).decode
     info = mi.type_info(annotation)
-    nested = walk_types(info)
-    fill = compile_defaults(nested)
-    check = msgspec.json.Decoder(create_key_type(info)).decode if any(map(ignores_keys, nested)) else None
-    if check is None and fill is None:
-        return decode
+    decode = msgspec.json.Decoder(annotation).decode
+    check = msgspec.json.Decoder(create_key_type(info)).decode
+    fill = compile_defaults(walk_types(info))
 
     def decode_checked(body: bytes) -> Any:
-        if check is not None:
-            check(body)
+        check(body)
         value = decode(body)
         if fill is not None:
             fill(value)

@@ -150,6 +150,7 @@ HASHED_VALUES: dict[str, tuple[Any, Any]] = {
     "pairs": (set[tuple[int, str]], [[number, ""] for number in NUMBERS]),
     "optional": (set[int] | None, NUMBERS),
     "union": (list[int] | dict[int, int], keyed(COLLIDING)),
+    "either": (set[int] | dict[int, int], NUMBERS),
     "keys": (dict[int, int], keyed(COLLIDING)),
     "uuidkeys": (dict[UUID, str], keyed(UUIDS, "")),
     "counter": (Annotated[dict[Decimal, int], "x"], keyed(COLLIDING)),
