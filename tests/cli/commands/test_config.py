@@ -48,6 +48,8 @@ def test_each_option_is_shown_with_its_source(write: Write) -> None:
         "reload": ["true", "project.cws.yml:11 (workspace prod)"],
         "workers": ["2", "CWS_RUN_WORKERS"],
         "graceful-timeout": ["3", "default"],
+        "limit-concurrency": ["-", "default"],
+        "timeout-keep-alive": ["10", "default"],
         "lambda": ["false", "default"],
         "via": ["-", "default"],
     }
