@@ -54,10 +54,10 @@ class TestClient(StarletteTestClient):
         ...     @entry
         ...     async def get_items(self, number: int):
         ...         return {"number": number}
-        >>> client = TestClient(Shop(), via="rest")
-        >>> client.get("/items/3").status_code
+        >>> with TestClient(Shop(), via="rest") as client:
+        ...     client.get("/items/3").status_code
+        ...     client.get("/items/3", headers={"Authorization": "secret"}).json()
         401
-        >>> client.get("/items/3", headers={"Authorization": "secret"}).json()
         {'number': 3}
     """
 

@@ -1,5 +1,6 @@
 """Check the blocks of a page: run its Python code and its transcripts, and validate its other files."""
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -104,7 +105,11 @@ class PageRun:
         """Check all blocks of the page in its order; the first wrong one raises."""
         blocks = read_blocks(self.page)
         last_command = max((block.line for block in blocks if block.language == "console"), default=0)
-        with Shell(self.folder, self.home, self.programs, self.variables) as shell, make_importable(self.folder):
+        with (
+            Shell(self.folder, self.home, self.programs, self.variables) as shell,
+            make_importable(self.folder),
+            provide_event_loop(),
+        ):
             for block in blocks:
                 if block.title:
                     write_file(shell.directory / block.title, block.source)
@@ -138,6 +143,18 @@ def write_file(file: Path, text: str) -> None:
     file.write_text(text)
     # Python would use the bytecode of a previous text that has the same size and second.
     shutil.rmtree(file.parent / "__pycache__", ignore_errors=True)
+
+
+@contextlib.contextmanager
+def provide_event_loop() -> Iterator[None]:
+    """Set an event loop for libraries such as Mangum, which create one and leave it open if there is none."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 @contextlib.contextmanager
@@ -205,7 +222,7 @@ def _validate_yaml(block: Block) -> None:
         with TemporaryDirectory() as folder:
             copy = Path(shutil.copytree(Path.cwd(), folder, dirs_exist_ok=True))
             (copy / CONFIG_FILE).write_text(block.source)
-            with contextlib.chdir(copy):
+            with contextlib.chdir(copy), make_importable(copy):
                 result = CliRunner().invoke(cws, ["config"])
         assert result.exit_code == 0, f"{block.location}: {result.stderr}"
     if block.title.startswith(WORKFLOWS):

@@ -118,6 +118,8 @@ def _match_line(line: str) -> str:
 def _normalize(text: str) -> str:
     for pattern, name in _VARIABLE:
         text = pattern.sub(name, text)
+    # A new option may widen the columns of a table.
+    text = re.sub(r"(?<=\S) {2,}", "  ", text)
     return "\n".join(line.rstrip() for line in text.strip().splitlines() if line.strip())
 
 
