@@ -35,7 +35,9 @@ LOOKS = {"dark": {"dark": True}, "light": {}, "phone": {"width": 390}}
 
 def build(source: Path, target: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(target)]
-    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    # Without coverage: it could not find the source of a copy afterwards.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    environment["NO_MKDOCS_2_WARNING"] = "1"
     return subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
 
 
