@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,29 +39,6 @@ WORKFLOWS = ".github/workflows/"
 
 _TEST_FILE = re.compile(r"tests/[\w/]+\.py")
 _END_OF_COMMAND = ("|", "&&", ";", ">", ">>", "<", "&")
-
-
-@dataclass
-class Counts:
-    """The blocks of some pages, by what is done with them."""
-
-    executed: int = 0
-    validated: int = 0
-    text: int = 0
-    tested: list[Block] = field(default_factory=list)
-    exempted: list[Block] = field(default_factory=list)
-
-    def add(self, block: Block) -> None:
-        if block.exemption:
-            self.exempted.append(block)
-        elif block.test:
-            self.tested.append(block)
-        elif block.language in RUN:
-            self.executed += 1
-        elif block.language in TEXT:
-            self.text += 1
-        else:
-            self.validated += 1
 
 
 class PageRun:
