@@ -25,7 +25,7 @@ from coworks_async._compat import get_route_path, is_async_callable
 from coworks_async.entries.blueprints import Blueprint
 from coworks_async.entries.decorators import entry
 from coworks_async.exceptions import Problem
-from coworks_async.pipeline.request import current, explicit_stage
+from coworks_async.pipeline.request import current, is_stage_set_to
 from coworks_async.pipeline.routing import EntryRoute
 from coworks_async.service import TechMicroService
 from coworks_async.types import ASGIApp, Function, Message, Receive, Scope, Send
@@ -82,7 +82,7 @@ class Profiler(Blueprint):
         self.latest: Profile | None = None
         self.missed = 0
         self._busy = threading.Lock()
-        if stage is None or explicit_stage() in ({stage} if isinstance(stage, str) else stage):
+        if stage is None or is_stage_set_to(stage):
             app.register_blueprint(self, url_prefix)
             app.add_middleware(ProfilerMiddleware, service=app, profiler=self)
 

@@ -1,7 +1,7 @@
 """The request: `Request`, the `request` proxy and the context variable behind it."""
 
 import os
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, NoReturn, cast
 
@@ -25,6 +25,11 @@ def current_stage() -> str:
 def explicit_stage() -> str | None:
     """Return the stage if `CWS_STAGE` is set, as `cws run` and a deploy do. A container may run without it."""
     return os.environ.get("CWS_STAGE") or None
+
+
+def is_stage_set_to(stages: str | Collection[str]) -> bool:
+    """Return whether the stage is set explicitly, to one of these."""
+    return explicit_stage() in ({stages} if isinstance(stages, str) else stages)
 
 
 class Request(StarletteRequest):
