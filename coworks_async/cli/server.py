@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 import uvicorn
@@ -132,6 +132,12 @@ class Abortable:
             abort()
         self.should_exit.set()
 
+    def exit(self, code: int) -> NoReturn:
+        """End this process, unless another thread is aborting it: doing both at once can crash the interpreter."""
+        if self.aborted:
+            threading.Event().wait()
+        sys.exit(code)
+
 
 class Workers(Abortable, Multiprocess):
     """A supervisor of several server processes that prints a banner when the first one is ready."""
@@ -218,7 +224,7 @@ def _serve_with_reload(location: AppLocation, listener: socket.socket, banner: s
     signal.signal(signal.SIGTERM, supervisor.signal_handler)
     _stop_on_ctrl_c(supervisor)
     supervisor.run()
-    sys.exit(int(supervisor.aborted))
+    supervisor.exit(0)
 
 
 def _serve_with_workers(
@@ -229,7 +235,7 @@ def _serve_with_workers(
     _stop_on_ctrl_c(supervisor)
     supervisor.run()
     has_failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
-    sys.exit(STARTUP_FAILURE if has_failed else int(supervisor.aborted))
+    supervisor.exit(STARTUP_FAILURE if has_failed else 0)
 
 
 def _stop_on_ctrl_c(supervisor: Abortable) -> None:
