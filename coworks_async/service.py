@@ -58,6 +58,8 @@ class TechMicroService(HooksMixin, Starlette):
         token_key: the name of the token's header.
         auth_scheme: the scheme before the token in that header, such as `Bearer`; by default the header is the token.
         max_fields, max_files: fields and files of a form; a larger form is a 413.
+        max_items: objects in a JSON body; more are a 413.
+        max_hashed_items: values for sets, and for dict keys that are not strings, in a request; more are a 413.
         authorizer_middleware: the class that authorizes requests for each entry.
         allowed_hosts: hosts in the `Host` header, such as `shop.example.com` or `*.example.com`; a request for another
             one is a 400. By default any host is allowed.
@@ -93,6 +95,8 @@ class TechMicroService(HooksMixin, Starlette):
     auth_scheme: str | None = None
     max_fields: ClassVar[int] = 1000
     max_files: ClassVar[int] = 100
+    max_items: ClassVar[int] = 50_000
+    max_hashed_items: ClassVar[int] = 1000
     authorizer_middleware: ClassVar[type[AuthorizerMiddleware]] = AuthorizerMiddleware
     allowed_hosts: ClassVar[Sequence[str]] = ()
     log_format: ClassVar[Literal["json", "text"]] = "text"
@@ -138,7 +142,7 @@ class TechMicroService(HooksMixin, Starlette):
         self.logger = logging.getLogger(self.name)
         self.extensions: dict[str, Any] = {}
         self.hooks = HookRegistry()
-        self.limits = Limits(max_body_size, self.max_fields, self.max_files)
+        self.limits = Limits(max_body_size, self.max_fields, self.max_files, self.max_items, self.max_hashed_items)
         self._in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
         if debug and self._in_lambda:
             raise DeclarationError(f"{self.name}: debug=True shows tracebacks to clients. It is not allowed in Lambda.")
