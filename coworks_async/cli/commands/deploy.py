@@ -48,6 +48,9 @@ _NOT_IN_DEPLOY_OPTIONS = ("arch", "ignore", "layer_provides", "module_name")
     "--security-groups", type=TEXT, metavar="ID", multiple=True, help="Security group of the function; repeatable."
 )
 @click.option("--snap-start", is_flag=True, help="Start the function from a snapshot.")
+@click.option(
+    "--keep", type=int, metavar="N", default=5, show_default=True, help="Newest versions that are kept for a rollback."
+)
 @click.option("--tracing", is_flag=True, help="Trace API and function with X-Ray.")
 @click.option("--access-logs/--no-access-logs", default=True, show_default=True, help="Log each request of the API.")
 @click.option("--log-retention", type=int, metavar="DAYS", default=30, show_default=True, help="Retention of the logs.")

@@ -99,24 +99,26 @@ def test_the_function_with_its_role_logs_and_permissions_is_found(session: Any, 
     assert find(session, described, *expected, "aws_lambda_alias.live") == expected
 
 
-def test_a_function_with_snap_start_has_an_alias_with_the_permissions(session: Any):
-    described = stack(snap_start=True)
+def test_the_alias_is_found_with_its_permissions_and_without_those_of_other_aliases(session: Any):
+    described = stack()
     make_function(session, described)
     client = session.client("lambda")
     version = client.publish_version(FunctionName="shop-dev")["Version"]
-    client.create_alias(FunctionName="shop-dev", Name="live", FunctionVersion=version)
-    client.add_permission(
-        FunctionName="shop-dev",
-        Qualifier="live",
-        StatementId="dev-invoke",
-        Action="lambda:InvokeFunction",
-        Principal="apigateway.amazonaws.com",
-    )
+    for name in ("live", "of-the-user"):
+        client.create_alias(FunctionName="shop-dev", Name=name, FunctionVersion=version)
+    for qualifier, sid in (("live", "dev-invoke"), ("of-the-user", "dev-authorize")):
+        client.add_permission(
+            FunctionName="shop-dev",
+            Qualifier=qualifier,
+            StatementId=sid,
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+        )
     expected = {
         "aws_lambda_alias.live": "shop-dev/live",
         f"{API_PREFIX}aws_lambda_permission.invoke": "shop-dev:live/dev-invoke",
     }
-    assert find(session, described, *expected) == expected
+    assert find(session, described, *expected, f"{API_PREFIX}aws_lambda_permission.authorize[0]") == expected
 
 
 def test_a_function_without_permissions_has_no_policy(session: Any):
