@@ -101,8 +101,9 @@ def _find_function_ids(session: Any, stack: Stack) -> ImportIds:
     aliases = [alias["Name"] for alias in client.list_aliases(FunctionName=name)["Aliases"]]
     for alias in aliases:
         yield f"aws_lambda_alias.{alias}", f"{name}/{alias}"
-    # The permissions of an earlier release have no qualifier. Terraform replaces them.
-    for qualifier in (None, ALIAS):
+    # Terraform replaces those of an earlier release, which have no qualifier. An emulator returns those of the alias
+    # without a qualifier too, and Terraform cannot import them there with it.
+    for qualifier in (ALIAS, None):
         yield from _find_permission_ids(client, name, qualifier, stack.stage)
 
 
@@ -112,9 +113,8 @@ def _find_permission_ids(client: Any, name: str, qualifier: str | None, stage: s
         policy = json.loads(client.get_policy(FunctionName=name, **qualified)["Policy"])
     except client.exceptions.ResourceNotFoundException:
         return
+    statements = {statement["Sid"] for statement in policy["Statement"]}
     target = name if qualifier is None else f"{name}:{qualifier}"
-    # An emulator returns the statements of all aliases.
-    statements = {each["Sid"] for each in policy["Statement"] if each["Resource"].endswith(f":{target}")}
     for purpose, index in (("invoke", ""), ("authorize", "[0]")):
         if f"{stage}-{purpose}" in statements:
             yield f"{API_PREFIX}aws_lambda_permission.{purpose}{index}", f"{target}/{stage}-{purpose}"
