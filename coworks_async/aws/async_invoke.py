@@ -6,6 +6,7 @@ The function invokes itself with an envelope: `{"coworks.background": {"marker":
 """
 
 import importlib
+import io
 import os
 from collections.abc import Callable
 from typing import Any
@@ -51,7 +52,8 @@ class AsyncInvoker:
 
     def _invoke(self, function: str, payload: bytes) -> None:
         self._client = self._client or _create_client("lambda")
-        self._client.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+        # A file: the debug log of botocore contains the text of bytes, here the headers of the request.
+        self._client.invoke(FunctionName=function, InvocationType="Event", Payload=io.BytesIO(payload))
 
 
 def accept_envelope(event: Event, context: Any, find_entry: FindEntry) -> tuple[AsyncCall, Entry]:
@@ -79,7 +81,8 @@ async def store_in_s3(response: Response, headers: Headers, store_in: StoreIn) -
 
 
 def _put_object(bucket: str, key: str, response: Response) -> None:
-    parameters = {"Bucket": bucket, "Key": key, "Body": bytes(response.body)}
+    # A file, for the same reason as the envelope.
+    parameters: dict[str, Any] = {"Bucket": bucket, "Key": key, "Body": io.BytesIO(response.body)}
     for parameter, header in (("ContentType", "content-type"), ("ContentEncoding", "content-encoding")):
         if header in response.headers:
             parameters[parameter] = response.headers[header]

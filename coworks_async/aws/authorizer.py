@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -107,3 +108,15 @@ def get_trusted_principal(event: Event, context: Any) -> Principal | None:
         return principal if isinstance(principal, dict) and not has_expired(principal) else None
     except (msgspec.DecodeError, TypeError, AuthorizerError):
         return None
+
+
+def has_several_tokens(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bool:
+    """Return whether the token's header was sent more than once, so that the gateway may have checked another value.
+
+    A REST API sends only one of the values to its authorizer. An HTTP API joins them with commas.
+    """
+    by_name = dict(headers)
+    if by_name.get(name, b"").find(b",") >= 0:
+        return True
+    # Fast path: no header is repeated.
+    return len(by_name) != len(headers) and [each for each, _ in headers].count(name) > 1

@@ -83,6 +83,7 @@ class LambdaHandler:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.logger = service.logger
+        self._token_header = service.token_key.lower().encode("latin-1")
         self.runtime = Runtime(service, service.logger)
         self.after_event: list[Callable[[Any], object]] = []
         self._is_cold = True
@@ -155,7 +156,7 @@ class LambdaHandler:
         except BadRequest as error:
             return create_problem(error.status_code, error.detail)
         principal = authorizer.get_trusted_principal(request.event, request.context)
-        if principal is not None:
+        if principal is not None and not authorizer.has_several_tokens(scope["headers"], self._token_header):
             scope[AUTHORIZED] = (self.service, principal)
         scope[ASYNC_INVOKER] = self._invoke_async
         collector = ResponseCollector(scope, body)

@@ -25,7 +25,7 @@ from coworks_async._compat import get_route_path, is_async_callable
 from coworks_async.entries.blueprints import Blueprint
 from coworks_async.entries.decorators import entry
 from coworks_async.exceptions import Problem
-from coworks_async.pipeline.request import current, current_stage
+from coworks_async.pipeline.request import current, explicit_stage
 from coworks_async.pipeline.routing import EntryRoute
 from coworks_async.service import TechMicroService
 from coworks_async.types import ASGIApp, Function, Message, Receive, Scope, Send
@@ -55,16 +55,17 @@ class Profiler(Blueprint):
 
     Args:
         app: the service; this registers the blueprint and a middleware on it.
-        stage: the stage or stages where the profiler exists; None means all. Profiled requests take several times as
-            long; on other stages there is no entry, no middleware and no cost.
+        stage: the stage or stages where the profiler exists; None means all, also without a stage. `CWS_STAGE` must be
+            set to it: `cws run` and a deploy do this. Profiled requests take several times as long; elsewhere there is
+            no entry, no middleware and no cost.
 
     Examples:
         >>> from coworks_async import TechMicroService
         >>> from coworks_async.blueprints import Profiler
         >>> app = TechMicroService(name="shop")
         >>> profiler = Profiler(app)
-        >>> app.url_for("profiler.get")
-        '/profile'
+        >>> profiler.name
+        'profiler'
     """
 
     instance_attributes: ClassVar[frozenset[str]] = Blueprint.instance_attributes | {"latest", "missed"}
@@ -81,7 +82,7 @@ class Profiler(Blueprint):
         self.latest: Profile | None = None
         self.missed = 0
         self._busy = threading.Lock()
-        if stage is None or current_stage() in ({stage} if isinstance(stage, str) else stage):
+        if stage is None or explicit_stage() in ({stage} if isinstance(stage, str) else stage):
             app.register_blueprint(self, url_prefix)
             app.add_middleware(ProfilerMiddleware, service=app, profiler=self)
 

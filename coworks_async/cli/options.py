@@ -159,6 +159,7 @@ terraform_options = _share(
         "--terraform-cloud", type=TEXT, metavar="ORGANIZATION", help="Store Terraform's state in Terraform Cloud."
     ),
     click.option("--workspace", type=TEXT, help="Workspace in Terraform Cloud.  [default: <service>-<stage>]"),
+    click.option("--break-lock", is_flag=True, help="Replace the lock that a killed deploy has left."),
     click.option("--gateway", type=click.Choice(["rest", "http"]), default="rest", show_default=True, help="API type."),
 )
 
@@ -198,5 +199,12 @@ archive_options = _share(
         metavar="NAME",
         multiple=True,
         help="Include a module or package of this environment; repeatable.",
+    ),
+    click.option(
+        "--allow-secret",
+        type=TEXT,
+        metavar="PATH",
+        multiple=True,
+        help="Include this file although it contains a private key; repeatable.",
     ),
 )

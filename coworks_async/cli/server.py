@@ -9,6 +9,8 @@ import signal
 import socket
 import sys
 import threading
+from asyncio import CancelledError
+from collections.abc import Mapping
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
@@ -21,6 +23,7 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from coworks_async.cli.app_loader import AppLocation, load_app, locate_app, require_service
 from coworks_async.cli.errors import abort
+from coworks_async.cli.header_timeout import HeaderTimeoutProtocol
 from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import APP_VARIABLE, DIRECTORY_VARIABLE
 from coworks_async.exceptions import CommandError
@@ -34,9 +37,14 @@ VIA_VARIABLE = "CWS_RUN_VIA"
 
 
 class UvicornFilter(logging.Filter):
-    """Keeps uvicorn's warnings, and the lines that explain why it waits after Ctrl-C."""
+    """Keeps uvicorn's warnings, and the lines that explain why it waits after Ctrl-C.
+
+    Not the tracebacks of the requests that it cancels at the graceful timeout: a warning has their number.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], CancelledError):
+            return False
         return record.levelno >= logging.WARNING or "CTRL+C" in record.getMessage()
 
 
@@ -157,20 +165,30 @@ class Reloader(Abortable, ChangeReload):  # type: ignore[misc, valid-type]  # a 
 
 
 def serve(
-    app: "ASGIApp", location: AppLocation, listener: socket.socket, banner: str, *, reload: bool, workers: int
+    app: "ASGIApp",
+    location: AppLocation,
+    listener: socket.socket,
+    banner: str,
+    *,
+    reload: bool,
+    workers: int,
+    **limits: int | None,
 ) -> None:
     """Serve an app until Ctrl-C or SIGTERM, then finish the requests in flight. A second Ctrl-C ends the process.
 
+    Requests that are not finished after `timeout_graceful_shutdown` seconds are cancelled.
+
     With `reload` or several workers, child processes import the app from its location. The banner is printed when the
     app is ready; with `reload`, after each start. If the lifespan fails to start, the process exits with uvicorn's
-    code 3.
+    code 3. `limits` are options of uvicorn.
     """
-    if reload:
-        return _serve_with_reload(location, listener, banner)
-    if workers > 1:
-        return _serve_with_workers(location, listener, banner, workers)
     # `interface` is set because uvicorn takes a plain `__call__` that returns a coroutine for ASGI 2.
-    server = Server(uvicorn.Config(lambda: app, factory=True, interface="asgi3", log_config=None), banner)
+    options: dict[str, Any] = {"factory": True, "http": HeaderTimeoutProtocol, "interface": "asgi3", **limits}
+    if reload:
+        return _serve_with_reload(location, listener, banner, options)
+    if workers > 1:
+        return _serve_with_workers(location, listener, banner, options | {"workers": workers})
+    server = Server(uvicorn.Config(lambda: app, log_config=None, **options), banner)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.request_exit)
     server.run(sockets=[listener])
@@ -193,9 +211,9 @@ def create_child_app() -> "ASGIApp":
         sys.exit(STARTUP_FAILURE)
 
 
-def _serve_with_reload(location: AppLocation, listener: socket.socket, banner: str) -> None:
+def _serve_with_reload(location: AppLocation, listener: socket.socket, banner: str, options: Mapping[str, Any]) -> None:
     watched = [str(folder) for folder in location.import_path]
-    config = _create_child_config(location, reload=True, reload_dirs=watched)
+    config = _create_child_config(location, **options, reload=True, reload_dirs=watched)
     supervisor = Reloader(config, target=Server(config, banner).run, sockets=[listener])
     signal.signal(signal.SIGTERM, supervisor.signal_handler)
     _stop_on_ctrl_c(supervisor)
@@ -203,8 +221,10 @@ def _serve_with_reload(location: AppLocation, listener: socket.socket, banner: s
     sys.exit(int(supervisor.aborted))
 
 
-def _serve_with_workers(location: AppLocation, listener: socket.socket, banner: str, workers: int) -> None:
-    supervisor = Workers(_create_child_config(location, workers=workers), [listener], banner)
+def _serve_with_workers(
+    location: AppLocation, listener: socket.socket, banner: str, options: Mapping[str, Any]
+) -> None:
+    supervisor = Workers(_create_child_config(location, **options), [listener], banner)
     signal.signal(signal.SIGTERM, supervisor.handle_sigterm)
     _stop_on_ctrl_c(supervisor)
     supervisor.run()
@@ -236,4 +256,4 @@ def _create_child_config(location: AppLocation, **options: Any) -> uvicorn.Confi
     os.environ[APP_VARIABLE] = location.spec
     os.environ[DIRECTORY_VARIABLE] = str(location.import_path[-1])
     app = f"{__name__}:{create_child_app.__name__}"
-    return uvicorn.Config(app, factory=True, interface="asgi3", log_config=UVICORN_LOGGING, **options)
+    return uvicorn.Config(app, log_config=UVICORN_LOGGING, **options)

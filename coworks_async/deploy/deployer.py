@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,14 @@ from typing import Any, Protocol
 from coworks_async.deploy.archive.build import Archive, ArchiveOptions, build_archive, format_size
 from coworks_async.deploy.aws.account import check_account, check_certificate, find_stages, open_session
 from coworks_async.deploy.aws.imports import find_untracked_resources, format_import_blocks
-from coworks_async.deploy.aws.s3 import create_bucket, delete_archives, upload_archive
+from coworks_async.deploy.aws.lock import lock_stage
+from coworks_async.deploy.aws.s3 import (
+    bucket_exists,
+    create_bucket,
+    delete_archives,
+    delete_created_bucket,
+    upload_archive,
+)
 from coworks_async.deploy.aws.versions import describe_version, read_versions, release_version
 from coworks_async.deploy.checks import check_quotas, check_variables
 from coworks_async.deploy.commit import read_commit
@@ -106,6 +113,8 @@ class Deployer:
         directory: Path,
         listener: DeployListener,
         terraform: str | None = None,
+        *,
+        break_lock: bool = False,
     ) -> None:
         self.target = target
         self.stack = create_stack(target.service, target.stage, options, target.variables)
@@ -117,36 +126,46 @@ class Deployer:
         self._listener = listener
         # `terraform` or `tofu`; None for the one that is installed.
         self._program_name = terraform
+        # Whether to replace the lock of another process.
+        self._break_lock = break_lock
 
     def deploy(self, archive_options: ArchiveOptions) -> Deployment:
         """Build the archive, upload it, plan and apply the root module in two steps, then make the new version live.
 
         The routes come first: a deployment of a REST API is a snapshot of them, so removed routes must be gone before.
         """
-        outcome, has_changed = NO_CHANGES, False
         self._check_service()
         session = self.target.open_session()
-        commit = read_commit(archive_options.directory)
+        outcome = [NO_CHANGES]
         try:
-            with TemporaryDirectory(prefix="cws-") as work:
-                archive, terraform = self._build(archive_options, Path(work))
-                self._check_account(session)
-                self._upload(archive, session)
-            terraform.init()
-            with private_directory(terraform.directory) as private:
-                for title, targets, done in self._steps():
-                    with self._listener.terraform_step(title) as on_event:
-                        plan = self._plan(terraform, session, private / "plan", targets, on_event)
-                        if not plan.is_empty:
-                            terraform.apply(plan, on_event, done)
-                            outcome, has_changed = done, True
-            outcome = NOT_RELEASED
-            has_changed |= self._release(session, commit)
-            outcome = "All changes were made. Run the same command again to see the outputs."
-            return self._read_deployment(terraform, has_changed)
+            self._check_account(session)
+            if self.target.emulator_url is not None:
+                create_bucket(session, self.stack.options.bucket)
+            with self._lock(session, self.stack.options.bucket, "cws deploy"):
+                return self._deploy(archive_options, session, outcome)
         except KeyboardInterrupt as error:
             # While Terraform runs, an interruption is a DeployError already.
-            raise DeployError(f"Interrupted. {outcome}") from error
+            raise DeployError(f"Interrupted. {outcome[-1]}") from error
+
+    def _deploy(self, archive_options: ArchiveOptions, session: Any, outcome: list[str]) -> Deployment:
+        """Deploy the stage, and append to `outcome` what was done."""
+        has_changed, commit = False, read_commit(archive_options.directory)
+        with TemporaryDirectory(prefix="cws-") as work:
+            archive, terraform = self._build(archive_options, Path(work))
+            self._upload(archive, session)
+        terraform.init()
+        with private_directory(terraform.directory) as private:
+            for title, targets, done in self._steps():
+                with self._listener.terraform_step(title) as on_event:
+                    plan = self._plan(terraform, session, private / "plan", targets, on_event)
+                    if not plan.is_empty:
+                        terraform.apply(plan, on_event, done)
+                        outcome.append(done)
+                        has_changed = True
+        outcome.append(NOT_RELEASED)
+        has_changed |= self._release(session, commit)
+        outcome.append("All changes were made. Run the same command again to see the outputs.")
+        return self._read_deployment(terraform, has_changed)
 
     def plan(self, archive_options: ArchiveOptions) -> list[str]:
         """Return what a deploy would change, one line for each resource, and change nothing."""
@@ -181,27 +200,47 @@ class Deployer:
         """
         session = self.target.open_session()
         program = self._find_program()
+        # The bucket is recorded only where the stage was deployed.
+        archive = read_deployed_archive(self.stage_directory)
+        bucket = archive[0] if archive is not None and bucket_exists(session, archive[0]) else None
+        outcome = ["Nothing was deleted."]
+        try:
+            with nullcontext() if bucket is None else self._lock(session, bucket, "cws destroy"):
+                has_changed = self._destroy(program, session, confirm, outcome)
+            if has_changed and bucket is not None and delete_created_bucket(session, bucket):
+                self._listener.message(f"Deleted s3://{bucket}")
+        except KeyboardInterrupt as error:
+            raise DeployError(f"Interrupted. {outcome[-1]}") from error
+        return has_changed
+
+    def _destroy(
+        self, program: Program, session: Any, confirm: Callable[[list[str]], None], outcome: list[str]
+    ) -> bool:
+        """Delete the stage, append to `outcome` what was done, and return whether there was anything to delete."""
         self._write_root(read_deployed_root(self.stage_directory, self.stack))
         terraform = Terraform(program, self.stage_directory, encode_variables({}), self._terraform_log)
         terraform.init()
-        outcome = "Nothing was deleted."
-        try:
-            with private_directory(terraform.directory) as private:
-                plan = terraform.plan(private / "plan", destroy=True)
-                if plan.changes:
-                    confirm(plan.describe())
-                    title = f"Terraform destroy (Delete API and Lambda of the {self.stack.stage} stage)"
-                    with self._listener.terraform_step(title) as on_event:
-                        terraform.apply(plan, on_event, "The stage was deleted. Its archives were not.")
-                    outcome = "The stage was deleted. Some of its archives may remain."
-                else:
-                    self._check_not_deployed(session)
-            remove_empty_state(self.stage_directory)
+        with private_directory(terraform.directory) as private:
+            plan = terraform.plan(private / "plan", destroy=True)
             if plan.changes:
-                self._remove_archives(session)
-        except KeyboardInterrupt as error:
-            raise DeployError(f"Interrupted. {outcome}") from error
+                confirm(plan.describe())
+                title = f"Terraform destroy (Delete API and Lambda of the {self.stack.stage} stage)"
+                with self._listener.terraform_step(title) as on_event:
+                    terraform.apply(plan, on_event, "The stage was deleted. Its archives were not.")
+                outcome.append("The stage was deleted. Some of its archives may remain.")
+            else:
+                self._check_not_deployed(session)
+        remove_empty_state(self.stage_directory)
+        if plan.changes:
+            self._remove_archives(session)
         return bool(plan.changes)
+
+    def _lock(self, session: Any, bucket: str, command: str) -> AbstractContextManager[None]:
+        """Return the lock of the stage for a command."""
+        listener = self._listener
+        return lock_stage(
+            session, self.stack, bucket, command, break_lock=self._break_lock, on_message=listener.message
+        )
 
     def _find_program(self) -> Program:
         return find_terraform(self._program_name, os.environ, is_local=self.target.emulator_url is not None)
@@ -250,8 +289,6 @@ class Deployer:
 
     def _upload(self, archive: Archive, session: Any) -> None:
         bucket = self.stack.options.bucket
-        if self.target.emulator_url is not None:
-            create_bucket(session, bucket)
         with self._listener.upload(f"Upload to {bucket}", archive.size) as on_bytes:
             upload_archive(archive, bucket, self.stack.archive_key, session, on_bytes)
 
@@ -297,6 +334,9 @@ class Deployer:
             self._listener.message(
                 "The archives were not deleted: their bucket is recorded only where the stage was deployed."
             )
+            return
+        if not bucket_exists(session, archive[0]):
+            self._listener.message(f"The archives were not deleted: the bucket {archive[0]!r} no longer exists.")
             return
         for name in delete_archives(session, self.stack, *archive):
             self._listener.message(f"Deleted {name}")

@@ -15,7 +15,7 @@ from coworks_async.exceptions import DeployError
 
 # The old provider uses `apigateway` for both kinds of API; newer ones use AWS_ENDPOINT_URL for services not listed.
 _SERVICES = (
-    *("acm", "apigateway", "cloudwatchlogs", "ec2", "iam", "lambda", "sts"),
+    *("acm", "apigateway", "cloudwatchlogs", "ec2", "iam", "lambda", "sts", "wafv2"),
     # For the user's own files.
     *("cloudwatchevents", "dynamodb", "s3", "secretsmanager", "sns", "sqs", "ssm"),
 )

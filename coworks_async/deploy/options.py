@@ -24,6 +24,9 @@ _RANGES = {
     "authorizer_ttl": (0, 3600),
     "reserved_concurrency": (0, 100_000),
     "keep": (1, 1000),
+    # 0 would reject all requests.
+    "rate": (1, 1_000_000),
+    "burst": (1, 1_000_000),
 }
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
@@ -54,6 +57,19 @@ _PATTERNS = {
         "a layer ARN (arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION)",
     ),
     "subnets": (re.compile(r"subnet-[0-9a-f]+"), "a subnet id such as subnet-0123abcd"),
+    "failure_destination": (
+        re.compile(r"arn:[a-z-]+:(sqs|sns|lambda|events):[a-z0-9-]+:\d{12}:\S+"),
+        "the ARN of an SQS queue, an SNS topic, a function or an event bus",
+    ),
+    "kms_key": (
+        re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/\S+"),
+        "the ARN of a KMS key (arn:aws:kms:REGION:ACCOUNT:key/ID)",
+    ),
+    "waf": (
+        re.compile(r"arn:[a-z-]+:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/\S+"),
+        "the ARN of a regional web ACL (arn:aws:wafv2:REGION:ACCOUNT:regional/webacl/NAME/ID)",
+    ),
+    "vpc_endpoints": (re.compile(r"vpce-[0-9a-f]+"), "a VPC endpoint id such as vpce-0123abcd"),
     "security_groups": (re.compile(r"sg-[0-9a-f]+"), "a security group id such as sg-0123abcd"),
 }
 
@@ -82,6 +98,14 @@ class DeployOptions:
     security_groups: Sequence[str] = ()
     snap_start: bool = False
     tracing: bool = False
+    rate: int | None = None  # Requests per second of the whole stage.
+    burst: int | None = None  # Requests above the rate.
+    failure_destination: str | None = None  # ARN that receives asynchronous calls which fail.
+    kms_key: str | None = None  # ARN of the key that encrypts variables and logs.
+    waf: str | None = None  # ARN of the web ACL in front of a REST API.
+    vpc_endpoints: Sequence[str] = ()  # A REST API is then private: only these may call it.
+    disable_execute_api_endpoint: bool = False  # The API is then reachable by its domain only.
+    log_source_ip: bool = False
     access_logs: bool = True
     log_retention: int = 30  # Days.
     keep: int = 5  # Newest versions of the function that a deploy does not delete.
@@ -127,6 +151,16 @@ def _check_combinations(options: DeployOptions) -> None:
         raise CommandError("--workspace requires --terraform-cloud.")
     if options.tf_bucket and options.terraform_cloud:
         raise CommandError("--tf-bucket and --terraform-cloud cannot be combined: there is only one state.")
+    if options.disable_execute_api_endpoint and options.domain is None:
+        raise CommandError("--disable-execute-api-endpoint requires --domain: the API would have no address.")
+    if options.log_source_ip and not options.access_logs:
+        raise CommandError("--log-source-ip requires --access-logs.")
+    if options.waf is not None and options.gateway == "http":
+        raise CommandError("--waf requires --gateway rest: AWS WAF does not support HTTP APIs.")
+    if options.vpc_endpoints and options.gateway == "http":
+        raise CommandError("--vpc-endpoints requires --gateway rest: an HTTP API cannot be private.")
+    if options.vpc_endpoints and options.domain is not None:
+        raise CommandError("--vpc-endpoints and --domain cannot be combined: the domain is public.")
     if options.snap_start and options.python in _WITHOUT_SNAP_START:
         raise CommandError(f"--snap-start requires Python 3.12 or later, not {options.python} (--python).")
 

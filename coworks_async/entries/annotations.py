@@ -1,12 +1,12 @@
 """Inspect and format type annotations."""
 
+import dataclasses
 import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
 from enum import Enum
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, NotRequired, Required, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from starlette.datastructures import UploadFile
@@ -45,7 +45,9 @@ def _has_fields(kind: Any) -> bool:
         return False
     # `typing` and `typing_extensions` have different TypedDicts before Python 3.13.
     is_typed_dict = issubclass(kind, dict) and hasattr(kind, "__required_keys__")
-    return issubclass(kind, msgspec.Struct) or is_dataclass(kind) or is_typed_dict or is_pydantic_model(kind)
+    return (
+        issubclass(kind, msgspec.Struct) or dataclasses.is_dataclass(kind) or is_typed_dict or is_pydantic_model(kind)
+    )
 
 
 # msgspec ignores the constraints of these packages in an Annotated.
@@ -150,3 +152,26 @@ def _type_variables(annotation: Any) -> tuple[Any, ...]:
     if isinstance(annotation, TypeVar):
         return (annotation,)
     return () if isinstance(annotation, type) else getattr(annotation, "__parameters__", ())
+
+
+def field_annotations(kind: Any) -> dict[str, tuple[Any, bool]]:
+    """Return the annotations of a Struct, dataclass or TypedDict by the names that clients use; True if required."""
+    origin = get_origin(kind) or kind
+    if issubclass(origin, msgspec.Struct):
+        return {field.encode_name: (field.type, field.required) for field in msgspec.structs.fields(kind)}
+    bindings = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
+    hints = typing.get_type_hints(origin, include_extras=True)
+    for name, hint in hints.items():
+        if get_origin(hint) in (Required, NotRequired):
+            hints[name] = get_args(hint)[0]
+    if dataclasses.is_dataclass(origin):
+        required = {
+            field.name: field.default is field.default_factory is dataclasses.MISSING
+            for field in dataclasses.fields(origin)
+            if field.init
+        }
+    else:
+        required = {name: name in origin.__required_keys__ for name in hints}
+    return {
+        name: (substitute_type_variables(hints[name], bindings), is_required) for name, is_required in required.items()
+    }

@@ -1,12 +1,10 @@
 """Convert what a client sent to an annotation. A converter is compiled once per annotation."""
 
-import dataclasses
 import re
-import typing
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from itertools import islice
-from typing import Any, NotRequired, Required, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 from msgspec import ValidationError
@@ -14,10 +12,10 @@ from msgspec import inspect as mi
 from starlette.datastructures import UploadFile
 
 from coworks_async.entries.annotations import (
+    field_annotations,
     format_type,
     is_pydantic_model,
     is_structured,
-    substitute_type_variables,
     union_members,
 )
 from coworks_async.entries.coercion import (
@@ -26,11 +24,15 @@ from coworks_async.entries.coercion import (
     alternatives,
     compile_coercer,
     find_string_parser,
+    identity,
     inner_types,
     is_text_type,
     walk_types,
 )
-from coworks_async.entries.pydantic_models import convert_model
+from coworks_async.entries.defaults import compile_defaults
+from coworks_async.entries.hashed import compile_hashed_counter
+from coworks_async.entries.key_check import can_check_keys, ignores_keys
+from coworks_async.entries.pydantic_models import create_model_decoder
 from coworks_async.exceptions import MAX_UNKNOWN_NAMES, ErrorLocation, FieldError, omitted_errors
 
 _SET_TYPES = (mi.SetType, mi.FrozenSetType)
@@ -47,8 +49,9 @@ class Converter:
             _reject_unsupported(inner)
         self.annotation = annotation
         self.expected = format_type(annotation)
+        self.count_hashed = compile_hashed_counter(annotation)  # None if there is nothing to count
         # Whether msgspec's strict JSON decoding gives the same results, so that one decoder suffices.
-        self.allows_strict_json = all(_allows_strict_json(inner) for inner in nested)
+        self.allows_strict_json = all(_allows_strict_json(inner) for inner in nested) and can_check_keys(info)
         self.needs_exact_numbers = _contains(nested, mi.DecimalType)  # JSON fractions as Decimal instead of float
         self.parse_string = find_string_parser(members)  # None if the type needs more than a single string
         self.accepts_text = _contains(members, mi.StrType)  # a text body fits as received
@@ -56,12 +59,21 @@ class Converter:
         self.accepts_file = any(_is_file(inner) for inner in nested)
         self._accepts_any = _contains(members, mi.AnyType)
         self._accepts_array = _contains(members, *ARRAY_TYPES)
+        self.accepts_array = self._accepts_array or self._accepts_any
         self.requires_array = self._accepts_array and all(
             isinstance(member, (*ARRAY_TYPES, mi.NoneType)) for member in members
         )
         self._contains_set = _contains(nested, *_SET_TYPES)
-        self._contains_dataclass = _contains(nested, mi.DataclassType)
+        self._fill_defaults = compile_defaults(nested)
+        # Whether that decoder rejects unknown keys itself.
+        self.is_decoded_alone = not any(map(ignores_keys, nested))
+        self._needs_no_coercion = all(isinstance(inner, _UNCOERCED_TYPES) for inner in nested)
         self._coerce = compile_coercer(info)
+
+    def expect_no_decimals(self) -> None:
+        """Skip coercion that could only find Decimals: those of JSON numbers, where another parameter needs them."""
+        if self._needs_no_coercion:
+            self._coerce = identity
 
     def from_json(self, value: Any) -> Any:
         try:
@@ -70,8 +82,8 @@ class Converter:
             if not self._contains_set:
                 raise
             raise ValidationError("A set cannot hold an array or an object") from None
-        if self._contains_dataclass:
-            fill_defaults(converted)
+        if self._fill_defaults is not None:
+            self._fill_defaults(converted)
         return converted
 
     def from_strings(self, values: Sequence[Any]) -> Any:
@@ -110,31 +122,19 @@ def check_text_type(annotation: Any, source: str, *, several: bool) -> None:
         raise TypeError(f"{source} cannot hold {format_type(annotation)}; it takes {allowed}")
 
 
-def fill_defaults(value: Any) -> None:
-    """Set the plain defaults of dataclasses. msgspec leaves them to class attributes, and would not encode those."""
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            pending.extend(item.values())
-        elif isinstance(item, list | tuple | set | frozenset):
-            pending.extend(item)
-        elif isinstance(item, msgspec.Struct):
-            pending.extend(getattr(item, name) for name in item.__struct_fields__)
-        elif dataclasses.is_dataclass(item) and hasattr(item, "__dict__"):
-            for field in dataclasses.fields(item):
-                if field.name not in vars(item) and field.default is not dataclasses.MISSING:
-                    object.__setattr__(item, field.name, field.default)
-            pending.extend(vars(item).values())
-
-
 def decode_hook(kind: Any, value: Any) -> Any:
     """Convert to a type that msgspec does not know: a file, or a pydantic model inside another type."""
-    if is_pydantic_model(kind):
-        return convert_model(kind, value)
+    decode = _model_decoder(kind)
+    if decode is not None:
+        return decode(value)
     if isinstance(value, kind):
         return value
     raise ValueError(f"Expected a file, got `{type(value).__name__}`")  # msgspec adds the path
+
+
+@lru_cache(maxsize=1024)
+def _model_decoder(kind: Any) -> Callable[[Any], Any] | None:
+    return create_model_decoder(kind) if is_pydantic_model(kind) else None
 
 
 _ERROR_PATH = r" - at `(?:key` in `)?\$[^`]*`$"
@@ -168,12 +168,11 @@ def _contains(infos: Sequence[mi.Type], *kinds: type[mi.Type]) -> bool:
 # Types whose values may be strings of digits; a date's or a duration's never are.
 _STRING_TYPES = (mi.StrType, mi.UUIDType, mi.BytesType, mi.ByteArrayType, mi.MemoryViewType)
 _NUMBER_TYPES = (mi.IntType, mi.FloatType, mi.BoolType)
-_COERCED_TYPES = (*_SET_TYPES, mi.DataclassType, mi.TypedDictType, mi.CustomType, mi.DecimalType)
+_COERCED_TYPES = (*_SET_TYPES, mi.CustomType, mi.DecimalType)
+_UNCOERCED_TYPES = (mi.AnyType, mi.CustomType, mi.ListType, mi.NoneType, mi.StrType, mi.UnionType)
 
 
 def _allows_strict_json(info: mi.Type) -> bool:
-    if isinstance(info, mi.StructType):
-        return info.forbid_unknown_fields
     if isinstance(info, mi.UnionType):
         members = alternatives(info)
         strings = [member for member in members if _accepts_kind(member, _STRING_TYPES, str)]
@@ -293,27 +292,8 @@ def _field_errors(
 
 
 def _compile_fields(kind: Any) -> Fields:
-    origin = get_origin(kind) or kind
-    if issubclass(origin, msgspec.Struct):
-        tag_field = origin.__struct_config__.tag_field
-        fields = {} if tag_field is None else {tag_field: _ANY_FIELD}
-        for field in msgspec.structs.fields(kind):
-            fields[field.encode_name] = StructuredField(Converter(field.type), field.required)
-        return fields
-    bindings = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
-    hints = typing.get_type_hints(origin, include_extras=True)
-    for name, hint in hints.items():
-        if get_origin(hint) in (Required, NotRequired):
-            hints[name] = get_args(hint)[0]
-    if dataclasses.is_dataclass(origin):
-        required = {
-            field.name: field.default is field.default_factory is dataclasses.MISSING
-            for field in dataclasses.fields(origin)
-            if field.init
-        }
-    else:
-        required = {name: name in origin.__required_keys__ for name in hints}
-    return {
-        name: StructuredField(Converter(substitute_type_variables(hints[name], bindings)), is_required)
-        for name, is_required in required.items()
-    }
+    tag_field = getattr(getattr(get_origin(kind) or kind, "__struct_config__", None), "tag_field", None)
+    fields = {} if tag_field is None else {tag_field: _ANY_FIELD}
+    for name, (annotation, is_required) in field_annotations(kind).items():
+        fields[name] = StructuredField(Converter(annotation), is_required)
+    return fields

@@ -126,8 +126,10 @@ def entry(
         ...     @entry("/items/{item_id}/reviews")
         ...     async def get_reviews(self, item_id: int, page: int = 1):
         ...         return {"item": item_id, "page": page}
-        >>> [(each.method, each.path) for each in Shop().entries]
-        [('GET', '/items/{item_id}'), ('GET', '/items/{item_id}/reviews')]
+        >>> for each in Shop().entries:
+        ...     print(each.method, each.path)
+        GET /items/{item_id}
+        GET /items/{item_id}/reviews
     """
     if unknown:
         raise _unknown_option_error(next(iter(unknown)))

@@ -119,6 +119,9 @@ def compile_plan(declaration: Declaration, signature: Signature) -> BindingPlan:
         headers_and_cookies=(*slots[ParameterKind.HEADER], *slots[ParameterKind.COOKIE]),
         request=next(iter(signature.of_kind(ParameterKind.REQUEST)), None),
     )
+    if not plan.needs_exact_numbers:
+        for slot in plan.slots:
+            slot.converter.expect_no_decimals()
     if plan.structured is not None and declaration.method == "GET":
         for name in plan.structured.converter.field_names:
             if name in plan.named:
@@ -164,16 +167,40 @@ def compile_json_decoder(plan: BindingPlan) -> JsonDecoder | None:
     if structured is not None:
         if not structured.converter.allows_strict_json or any(slot.required for slot in slots):
             return None
-        decode_whole = msgspec.json.Decoder(structured.annotation).decode
+        decode_whole = _create_decoder(structured.annotation, [structured])
         return lambda body: ((), {structured.name: decode_whole(body)})
     if not all(slot.converter.allows_strict_json for slot in slots):
         return None
     struct = msgspec.defstruct("Body", list(map(_struct_field, slots)), forbid_unknown_fields=True, kw_only=True)
-    decode = msgspec.json.Decoder(struct).decode
+    decode = _create_decoder(struct, slots)
     astuple, asdict = msgspec.structs.astuple, msgspec.structs.asdict
     if any(slot.keyword_only for slot in slots):
-        return lambda body: ((), asdict(decode(body)))
-    return lambda body: (astuple(decode(body)), {})
+        return _add_array_decoder(slots, lambda body: ((), asdict(decode(body))))
+    return _add_array_decoder(slots, lambda body: (astuple(decode(body)), {}))
+
+
+def _add_array_decoder(slots: Sequence[Slot], decode_object: JsonDecoder) -> JsonDecoder:
+    """Also decode an array, if exactly one parameter accepts it and all others have defaults."""
+    accepting = [slot for slot in slots if slot.converter.accepts_array]
+    if len(accepting) != 1 or any(slot.required for slot in slots if slot is not accepting[0]):
+        return decode_object
+    decode_array = _create_decoder(accepting[0].annotation, accepting)
+    defaults = {slot.name: slot.default for slot in slots}
+
+    def decode(body: bytes) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        if body[:1] != b"[":
+            return decode_object(body)
+        return (), {**defaults, accepting[0].name: decode_array(body)}
+
+    return decode
+
+
+def _create_decoder(annotation: Any, slots: Sequence[Slot]) -> Callable[[bytes], Any]:
+    if all(slot.converter.is_decoded_alone for slot in slots):
+        return msgspec.json.Decoder(annotation).decode
+    from coworks_async.entries.json_decoder import create_json_decoder  # Lambda cold start: as above
+
+    return create_json_decoder(annotation)
 
 
 def _struct_field(slot: Slot) -> tuple[str, Any, Any]:

@@ -2,10 +2,16 @@
 
 import dataclasses
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, get_origin
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from types import NoneType
+from typing import Any, Literal, get_origin
+from uuid import UUID
 
-from msgspec import ValidationError
+from msgspec import Struct, ValidationError
 
 from coworks_async.entries.annotations import format_type, is_pydantic_model, union_members
 from coworks_async.entries.coercion import decimals_to_floats
@@ -18,16 +24,22 @@ def _pydantic() -> Any:
     return sys.modules["pydantic"]
 
 
-def convert_model(kind: Any, value: Any) -> Any:
-    """Convert to a model nested in another type, for msgspec, which adds the path to a `ValueError`."""
-    try:
-        model = kind.model_validate(value)
-    except _pydantic().ValidationError as error:
-        name, detail = next(_iter_errors(error))
-        raise ValueError(f"{name}: {detail}" if name else detail) from None
-    for path in dropped_keys(model, value):
-        raise ValueError(f"Object contains unknown field `{'.'.join(path)}`")
-    return model
+def create_model_decoder(kind: Any) -> Callable[[Any], Any]:
+    """Create the conversion to a model nested in another type, for msgspec, which adds the path to a `ValueError`."""
+    validate = _pydantic().TypeAdapter(kind).validator.validate_python
+
+    def decode(value: Any) -> Any:
+        try:
+            model = validate(value)
+        except _pydantic().ValidationError as error:
+            name, detail = next(_iter_errors(error))
+            raise ValueError(f"{name}: {detail}" if name else detail) from None
+        if drops_keys(model, value):
+            path = next(dropped_keys(model, value))
+            raise ValueError(f"Object contains unknown field `{'.'.join(path)}`")
+        return model
+
+    return decode
 
 
 class PydanticConverter:
@@ -39,12 +51,22 @@ class PydanticConverter:
     accepts_text = False
     accepts_bytes = False
     accepts_file = False
+    accepts_array = True
 
     def __init__(self, annotation: Any) -> None:
         self.annotation = annotation
         self.expected = format_type(annotation)
         self._models = [member for member in union_members(annotation) if is_pydantic_model(member)]
         self._adapter = _pydantic().TypeAdapter(annotation)
+        # Lambda cold start: most services have no models.
+        from coworks_async.entries.hashed import compile_hashed_counter
+
+        self.count_hashed = compile_hashed_counter(annotation)
+        self._expects_decimals = True
+
+    def expect_no_decimals(self) -> None:
+        """Skip the conversion of Decimals: those of JSON numbers, where another parameter needs them."""
+        self._expects_decimals = False
 
     @property
     def field_names(self) -> list[str]:
@@ -65,14 +87,14 @@ class PydanticConverter:
             lists = {name for model in self._models for name in _list_keys(model)}
             values = {name: item if name in lists else _unwrap_single(item) for name, item in values.items()}
         try:
-            model = self._adapter.validate_python(decimals_to_floats(values))
+            model = self._adapter.validate_python(decimals_to_floats(values) if self._expects_decimals else values)
         except _pydantic().ValidationError as error:
             errors = [FieldError(where, name, self._expected_at(name), detail) for name, detail in _iter_errors(error)]
             # With several models it is unknown which one was meant.
             single = len(self._models) == 1 and isinstance(values, dict)
             unknown = [(key,) for key in unknown_keys(self._models[0], values)] if single else []
             return None, [*_unknown_key_errors(where, unknown), *errors]
-        return model, _unknown_key_errors(where, dropped_keys(model, values))
+        return model, _unknown_key_errors(where, dropped_keys(model, values)) if drops_keys(model, values) else []
 
     def _expected_at(self, path: str) -> str:
         for model in self._models:
@@ -97,7 +119,8 @@ def _unwrap_single(values: Collection[Any]) -> Any:
     return next(iter(values)) if len(values) == 1 else list(values)
 
 
-def accepted_keys(kind: Any) -> dict[str, list[str]]:
+@lru_cache(maxsize=1024)
+def accepted_keys(kind: Any) -> Mapping[str, list[str]]:
     """Return the keys of each field of a model, or of a dataclass in a model, the preferred one first."""
     fields: Mapping[str, Any] = getattr(kind, "__pydantic_fields__", {})
     if not fields and dataclasses.is_dataclass(kind):
@@ -127,9 +150,72 @@ def unknown_keys(kind: Any, values: Mapping[str, Any]) -> list[str]:
     return [key for key in values if key not in taken]
 
 
+class _PlainKeys(Struct, frozen=True):
+    """The keys of a model, each of one field."""
+
+    known: frozenset[str] | None  # None if the model sets `extra`
+    nested: tuple[tuple[str, str], ...]  # keys and attributes of the fields that may contain objects
+
+
+_LEAF_TYPES = (str, bytes, int, float, Decimal, date, time, timedelta, UUID, Enum, NoneType)
+
+
+@lru_cache(maxsize=1024)
+def _plain_keys(kind: Any) -> _PlainKeys | None:
+    """Return the keys of a model, or of a dataclass in a model; None for other types, and if a field has several."""
+    if _is_root_model(kind) or not (is_pydantic_model(kind) or dataclasses.is_dataclass(kind)):
+        return None
+    keys = accepted_keys(kind)
+    if any(len(names) > 1 for names in keys.values()):
+        return None
+    fields: Mapping[str, Any] = getattr(kind, "__pydantic_fields__", {})
+    nested = [
+        (key, name) for name, [key] in keys.items() if name not in fields or not _is_leaf(fields[name].annotation)
+    ]
+    known = frozenset(key for [key] in keys.values()) if get_config(kind).get("extra") is None else None
+    return _PlainKeys(known, tuple(nested))
+
+
+def _is_leaf(annotation: Any) -> bool:
+    return all(
+        get_origin(member) is Literal or (isinstance(member, type) and issubclass(member, _LEAF_TYPES))
+        for member in union_members(annotation)
+    )
+
+
+def drops_keys(converted: Any, values: Any) -> bool:
+    """Return whether `dropped_keys` yields anything. It costs less than pydantic's conversion."""
+    if isinstance(values, list) and isinstance(converted, list | tuple):
+        for item, value in zip(converted, values, strict=False):
+            if isinstance(value, dict | list) and drops_keys(item, value):
+                return True
+        return False
+    kind: Any = type(converted)
+    keys = _plain_keys(kind) if isinstance(values, dict) else None
+    if keys is None:
+        return next(dropped_keys(converted, values), None) is not None
+    if keys.known is not None and not values.keys() <= keys.known:
+        return True
+    for key, name in keys.nested:  # noqa: SIM110 - most models have none, and a generator costs more than the rest
+        if key in values and drops_keys(getattr(converted, name, None), values[key]):
+            return True
+    return False
+
+
+def root_annotation(kind: Any) -> Any:
+    """Return the annotation of a root model; None for other types."""
+    return kind.__pydantic_fields__["root"].annotation if _is_root_model(kind) else None
+
+
+def iter_key_annotations(kind: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the keys of a model, or of a pydantic dataclass, with the annotations of their fields."""
+    for name, keys in accepted_keys(kind).items():
+        yield from ((key, kind.__pydantic_fields__[name].annotation) for key in keys)
+
+
 def dropped_keys(converted: Any, values: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
     """Yield the paths of the keys in `values` that pydantic dropped when it converted them."""
-    kind = type(converted)  # only the result shows which member of a union was chosen
+    kind: Any = type(converted)  # only the result shows which member of a union was chosen
     if _is_root_model(kind):
         yield from dropped_keys(converted.root, values, path)
     elif isinstance(values, dict) and (is_pydantic_model(kind) or dataclasses.is_dataclass(kind)):

@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
+import anyio
 import msgspec
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from coworks_async.entries.entry import Entry
-from coworks_async.exceptions import ContentTooLarge, UnprocessableContent
+from coworks_async.exceptions import ContentTooLarge, Problem, UnprocessableContent
 from coworks_async.pipeline.access_log import CALL_REQUEST_ID, REQUEST_ID
 from coworks_async.pipeline.authorizer import AUTHORIZED
 from coworks_async.pipeline.body import Limits, read_checked_body
@@ -38,6 +39,12 @@ from coworks_async.pipeline.responses import PlainResponse, encode_json
 from coworks_async.types import ASGIApp, Principal, Receive, Scope, Send
 
 Invoker = Callable[[bytes, Scope], Awaitable[None]]
+
+RETRY_AFTER = "5"
+"""Seconds after which a client may repeat a call that was one too many."""
+
+CANCELLATION_TIMEOUT = 1.0
+"""Seconds for which a shutdown waits for the calls that it has cancelled."""
 
 CALL_LIMIT = 999_000
 """Bytes of an encoded call: Lambda's limit of 1 MB (taken as 1,000,000 bytes), less the size of an envelope.
@@ -143,18 +150,34 @@ async def run_call(call: AsyncCall, service: Service, entry: Entry, scope_extras
 
 
 class AsyncCallTasks:
-    """Asynchronous calls that run as tasks on the service's event loop."""
+    """Asynchronous calls that run as tasks on the service's event loop, at most `limit` at a time if it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int | None) -> None:
+        self.limit = limit
+        self._accepted = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def accept(self) -> None:
+        """Reserve a place for a call, until it ends or `release` is called; raise a 503 if there is no place."""
+        if self._accepted == self.limit:
+            detail = f"The service runs {self.limit} asynchronous calls, which is its limit. Try again later."
+            raise Problem(503, detail, headers={"retry-after": RETRY_AFTER})
+        self._accepted += 1
+
+    def release(self) -> None:
+        self._accepted -= 1
+
     def start(self, encoded: bytes, scope: Scope, entry: Entry) -> None:
-        """Start a call. It is decoded, so that the entry receives what it would in Lambda."""
+        """Start an accepted call. It is decoded, so that the entry receives what it would in Lambda."""
         call = msgspec.json.decode(encoded, type=AsyncCall)
         run = self._run(call, scope["app"], entry, scope.get("state"))
         task = asyncio.create_task(run, name=f"asynchronous call {call}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.release()
 
     async def _run(self, call: AsyncCall, service: Service, entry: Entry, state: Mapping[str, Any] | None) -> None:
         try:
@@ -165,9 +188,17 @@ class AsyncCallTasks:
             service.logger.error("Asynchronous call %s was cancelled", call)
             raise
 
-    async def wait(self) -> None:
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+    async def end(self, deadline: float | None) -> None:
+        """Wait until the calls have ended. Those that run after `deadline` seconds are cancelled, which is logged."""
+        with anyio.move_on_after(deadline):
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+        running = self._tasks.copy()
+        for task in running:
+            task.cancel()
+        if running:
+            # Not for ever: a sync entry runs to its end.
+            await asyncio.wait(running, timeout=CANCELLATION_TIMEOUT)
 
 
 class AsyncCallMiddleware:
@@ -209,11 +240,18 @@ class AsyncCallMiddleware:
                 raise ContentTooLarge(f"The request is over the limit of {CALL_LIMIT} bytes for an asynchronous call.")
             if invoke is not None:
                 await invoke(encoded, scope)
+            else:
+                self.tasks.accept()
         except ClientDisconnect:
             return
         except Exception as error:
             return await self.errors.send(error, f"Asynchronous call of {self.entry}", scope, receive, send)
         accepted = Response(encode_json({"request_id": call.request_id}), 202, media_type="application/json")
-        await accepted(scope, receive, send)
-        if invoke is None:
-            self.tasks.start(encoded, scope, self.entry)
+        if invoke is not None:
+            return await accepted(scope, receive, send)
+        try:
+            await accepted(scope, receive, send)
+        except BaseException:
+            self.tasks.release()
+            raise
+        self.tasks.start(encoded, scope, self.entry)

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from coworks_async.exceptions import AuthorizerError, DeclarationError, Problem, ReturnError
-from coworks_async.pipeline.concurrency import ensure_async
+from coworks_async.pipeline.concurrency import ensure_async_authorizer
 from coworks_async.pipeline.errors import exception_response, problem_response, to_exception
 from coworks_async.pipeline.request import current, current_stage
 from coworks_async.pipeline.responses import encode_json
@@ -101,7 +101,7 @@ class AuthorizerMiddleware:
         self.scheme = scheme
         self.realm = realm
         self.logger = logger
-        self._authorize = ensure_async(rule)
+        self._authorize = ensure_async_authorizer(rule)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if AUTHORIZED in scope and scope[AUTHORIZED][0] is scope.get("app"):

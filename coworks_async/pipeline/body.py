@@ -1,14 +1,34 @@
 """Read a request's body, once and within the limits of the service."""
 
-from msgspec import Struct
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from msgspec import Struct, field
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
 from coworks_async.exceptions import ContentTooLarge
 from coworks_async.pipeline.invocation import INVOCATION_TYPE
 
+T = TypeVar("T")
+
 BODY = "coworks.body"
 """Scope key: the whole body, once read."""
+
+LARGE = "coworks.large"
+"""Scope key: bytes of a body that may exceed the limit of items, or is converted in a thread."""
+
+THREAD_SIZE = 65_536
+"""Bytes from which a body is converted in a thread, so that other requests are not delayed.
+
+Below it, the slowest body (empty objects for a list of models) takes about as long as the interpreter's switch of
+threads; a thread costs 0.1 ms.
+"""
+
+# A string may contain braces. Its end is optional, so that an unterminated string is searched only once.
+_JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+"?', re.DOTALL)
 
 STREAMED = "coworks.streamed"
 """Scope key: set once `request.stream()` has consumed the body."""
@@ -27,11 +47,22 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-funct
 
 
 class Limits(Struct, frozen=True):
-    """Limits of a request: bytes of the body, None for no limit; fields and files of a form."""
+    """Limits of a request.
+
+    Attributes:
+        body_size: bytes of the body, None for no limit.
+        fields, files: fields and files of a form.
+        items: objects in a JSON body.
+        hashed_items: values for sets, and for keys that are not strings.
+        conversions: limits the threads that convert large bodies. More than one would only compete for the interpreter.
+    """
 
     body_size: int | None = LAMBDA_PAYLOAD_LIMIT
     fields: int = 1000
     files: int = 100
+    items: int = 50_000
+    hashed_items: int = 1000
+    conversions: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     def check_size(self, size: int) -> None:
         if self.body_size is not None and size > self.body_size:
@@ -42,6 +73,17 @@ class Limits(Struct, frozen=True):
             if name == b"content-length" and value.isdigit():
                 self.check_size(int(value[:20]))
 
+    def check_items(self, json: bytes) -> None:
+        """Check the number of objects before they are created."""
+        if json.count(b"{") > self.items and _JSON_STRING.sub(b"", json).count(b"{") > self.items:
+            raise ContentTooLarge(f"The body has over {self.items} JSON objects.")
+
+    def check_hashed_items(self, count: int) -> None:
+        if count > self.hashed_items:
+            raise ContentTooLarge(
+                f"The request has over {self.hashed_items} values for sets and for keys that are not strings."
+            )
+
 
 DEFAULT_LIMITS = Limits()
 
@@ -49,7 +91,8 @@ DEFAULT_LIMITS = Limits()
 async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
     """Return the whole body, from the scope if it was read before. Over the limit, the rest is left unread."""
     if BODY in scope:
-        cached: bytes = scope[BODY]
+        cached: bytes = scope[BODY]  # by a hook, perhaps with `request.body()`
+        _mark_large(scope, len(cached), limits)
         return cached
     if STREAMED in scope:
         raise RuntimeError("A hook consumed the body with request.stream(). Use await request.body(), which keeps it.")
@@ -57,11 +100,27 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
     if message["type"] != "http.request" or message.get("more_body", False):
         limits.check_length(scope)
         body = await _receive_parts(message, receive, limits)
+        size = len(body)
     else:
         body = message.get("body", b"")
-        limits.check_size(len(body))
+        size = len(body)
+        limits.check_size(size)
     scope[BODY] = body
+    if size > THREAD_SIZE or size > limits.items:  # as in `_mark_large`, without a call for each request
+        scope[LARGE] = size
     return body
+
+
+def _mark_large(scope: Scope, size: int, limits: Limits) -> None:
+    if size > THREAD_SIZE or size > limits.items:  # an object takes more than a byte
+        scope[LARGE] = size
+
+
+async def convert_large(scope: Scope, limits: Limits, convert: Callable[..., T], *args: Any) -> T:
+    """Run a conversion, in a thread if the body is large enough. It does not wait for sync entries in other threads."""
+    if scope[LARGE] <= THREAD_SIZE:
+        return convert(*args)
+    return await to_thread.run_sync(convert, *args, limiter=limits.conversions)
 
 
 async def read_checked_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:

@@ -42,6 +42,8 @@ class DispatcherSettings(Struct, frozen=True):
     token_key: str
     limits: Limits
     store_in: StoreIn
+    max_async_calls: int | None
+    async_shutdown_timeout: float | None
     logger: logging.Logger
     debug: bool
     in_lambda: bool
@@ -98,12 +100,12 @@ class Dispatcher:
         await route.app(scope, receive, send)
 
     def _delay_shutdown(self, receive: Receive) -> Receive:
-        """Wrap a lifespan's receive so that the shutdown waits for asynchronous calls."""
+        """Wrap a lifespan's receive so that the shutdown waits for asynchronous calls, up to a deadline."""
 
         async def receive_delayed() -> Message:
             message = await receive()
             if message["type"] == "lifespan.shutdown" and self.async_call_tasks is not None:
-                await self.async_call_tasks.wait()
+                await self.async_call_tasks.end(self.settings.async_shutdown_timeout)
             return message
 
         return receive_delayed
@@ -119,7 +121,7 @@ class Dispatcher:
         if entry.background:
             from coworks_async.pipeline.async_calls import AsyncCallMiddleware, AsyncCallTasks  # Lambda cold start
 
-            self.async_call_tasks = self.async_call_tasks or AsyncCallTasks()
+            self.async_call_tasks = self.async_call_tasks or AsyncCallTasks(settings.max_async_calls)
             app = AsyncCallMiddleware(
                 app,
                 entry,

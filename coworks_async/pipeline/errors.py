@@ -1,7 +1,7 @@
 """Convert exceptions to responses: by error handlers, or as problem+json (RFC 9457)."""
 
 import logging
-from asyncio import CancelledError, current_task
+from asyncio import CancelledError, current_task, sleep
 from collections.abc import Mapping, Sequence
 from functools import partial
 from http import client
@@ -135,6 +135,9 @@ class ErrorResponder:
             nonlocal started
             await send(message)
             started = True
+            if message.get("more_body"):
+                # A stream that never waits would block the event loop, which notices that the client is gone.
+                await sleep(0)
 
         try:
             await app(scope, receive, send_tracked)

@@ -19,6 +19,7 @@ from coworks_async.exceptions import ContentTooLarge
 from coworks_async.pipeline.body import Limits, is_plain_json, read_body
 from coworks_async.pipeline.cors import preflight_headers, preflight_method
 from coworks_async.pipeline.invocation import MOUNTED
+from coworks_async.pipeline.responses import check_headers
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -66,12 +67,14 @@ class Fallback:
                 # Redirect, because a page's relative links need the slash; other methods only if nothing else matches.
                 is_page = method in ("GET", "HEAD") or not entry_methods | route_methods
                 if is_page and isinstance(route, Mount) and variant is not scope:
-                    return await RedirectResponse(str(URL(scope=variant)))(scope, receive, send)
+                    # Relative, because the `Host` header may name any host.
+                    target = URL(scope={**variant, "headers": (), "server": None})
+                    return await RedirectResponse(str(target))(scope, receive, send)
                 scope.update(child_scope, route=route, path=variant["path"])
                 scope[MOUNTED] = True
                 # Otherwise Starlette's routes would use the handlers of an app in which the service is mounted.
                 scope["starlette.exception_handlers"] = ({}, {})
-                return await route.handle(scope, self._limit_body(scope, receive), send)
+                return await route.handle(scope, self._limit_body(scope, receive), _check_start(send))
         allowed = self.table.allowed_methods(get_route_path(scope)) | route_methods
         if method == "OPTIONS":
             headers = None if route_methods else self._unmatched_preflight_headers(scope, allowed)
@@ -183,6 +186,19 @@ class Fallback:
             return message
 
         return receive_limited
+
+
+def _check_start(send: Send) -> Send:
+    """Wrap `send` so that invalid headers are an error before the response starts. Not every server checks them."""
+
+    async def send_checked(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            check_headers(headers)
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_checked
 
 
 async def raise_unmatched(scope: Scope, receive: Receive, send: Send) -> NoReturn:

@@ -77,6 +77,20 @@ def parse_store_location(headers: Headers, store_in: StoreIn) -> tuple[str, str]
     return bucket, key
 
 
+def check_async_limits(class_name: str, max_calls: int | None, shutdown_timeout: float | None) -> None:
+    if max_calls is not None and (not isinstance(max_calls, int) or isinstance(max_calls, bool) or max_calls < 1):
+        raise DeclarationError(
+            f"{class_name}.max_async_calls is {max_calls!r}. It must be an integer over 0, or None for no limit."
+        )
+    if shutdown_timeout is not None and (
+        not isinstance(shutdown_timeout, int | float) or isinstance(shutdown_timeout, bool) or not shutdown_timeout >= 0
+    ):
+        raise DeclarationError(
+            f"{class_name}.async_shutdown_timeout is {shutdown_timeout!r}. It must be a number of seconds, or None for "
+            "no limit."
+        )
+
+
 def check_store_in(class_name: str, store_in: StoreIn) -> None:
     if not isinstance(store_in, Mapping) or not all(
         isinstance(bucket, str)

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from coworks_async.entries.coercion import parse_decimal
 from coworks_async.exceptions import BadRequest, ContentTooLarge, FieldError, UnprocessableContent, UnsupportedMediaType
-from coworks_async.pipeline.body import BODY, Limits, read_checked_body
+from coworks_async.pipeline.body import BODY, LARGE, Limits, convert_large, read_checked_body
 from coworks_async.pipeline.request import get_request
 
 _decode_json = msgspec.json.Decoder().decode
@@ -89,7 +89,9 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
         return NO_BODY
     media_type, content_type = _read_content_type(scope)
     if media_type == "application/json" or re.fullmatch(r"application/.+\+json", media_type):
-        return _parse_json(body, exact_numbers=exact_numbers)
+        if LARGE not in scope:
+            return _parse_json(body, exact_numbers)
+        return await convert_large(scope, limits, _parse_large_json, body, exact_numbers, limits)
     if media_type == "application/x-www-form-urlencoded":
         if body.lstrip()[:1] in _JSON_STARTS:
             # Its names would contain values, which an error must not repeat.
@@ -132,7 +134,12 @@ def _charset(content_type: str) -> str:
     return name
 
 
-def _parse_json(body: bytes, *, exact_numbers: bool) -> Body:
+def _parse_large_json(body: bytes, exact_numbers: bool, limits: Limits) -> Body:
+    limits.check_items(body)
+    return _parse_json(body, exact_numbers)
+
+
+def _parse_json(body: bytes, exact_numbers: bool) -> Body:
     try:
         value = (_decode_exact_json if exact_numbers else _decode_json)(body)
     except msgspec.ValidationError:

@@ -19,7 +19,12 @@ REQUEST = "coworks.request"
 
 def current_stage() -> str:
     """Return the stage of this process: `CWS_STAGE`, or `dev`."""
-    return os.environ.get("CWS_STAGE") or "dev"
+    return explicit_stage() or "dev"
+
+
+def explicit_stage() -> str | None:
+    """Return the stage if `CWS_STAGE` is set, as `cws run` and a deploy do. A container may run without it."""
+    return os.environ.get("CWS_STAGE") or None
 
 
 class Request(StarletteRequest):

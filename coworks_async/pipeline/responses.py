@@ -31,7 +31,8 @@ BODILESS_STATUSES = frozenset({204, 205, 304})
 """Statuses whose responses have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5)."""
 
 
-def _check_headers(headers: RawHeaders) -> None:
+def check_headers(headers: RawHeaders) -> None:
+    """Raise `ReturnError` if a name or a value is invalid."""
     for name, value in headers:
         if not is_raw_header_name(name) or not is_raw_header_value(value):
             raise ReturnError(
@@ -48,7 +49,7 @@ def _encode_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> R
         raise ReturnError(
             "headers must map names to values, both latin-1 strings. To return a JSON array, use a list, not a tuple."
         ) from None
-    _check_headers(raw)
+    check_headers(raw)
     return raw
 
 
@@ -205,7 +206,7 @@ async def to_response(value: Any) -> Response:
 def check_response(response: Response) -> Response:
     """Return a user's response; raise `ReturnError` if its status or a header is invalid."""
     _check_status(response.status_code)
-    _check_headers(response.raw_headers)
+    check_headers(response.raw_headers)
     return response
 
 

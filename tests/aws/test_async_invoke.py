@@ -120,6 +120,22 @@ def test_the_token_is_in_neither_the_envelope_nor_the_log(
     assert {"status": 200, "path": "/dev/jobs/7"}.items() <= vars(caplog.records[-1])["msg"].items()
 
 
+def test_the_debug_log_of_boto3_contains_neither_cookies_nor_bodies(
+    aws: FakeAws, send_event: SendEvent, invoke: Invoke, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("DEBUG")
+    location = [("X-CWS-S3Bucket", "results"), ("X-CWS-S3Key", "jobs/7.json")]
+    headers = [*HEADERS, *location, ("Cookie", "session=c00kie")]
+    send_event(Shop(), rest_event("POST", "/jobs/7", (), headers, '{"note": "n0te"}'))
+    aws.status = 200
+    invoke(Shop(), get_envelope(aws))
+    assert b"c00kie" in aws.requests[0].body
+    assert b"n0te" in aws.requests[1].body
+    assert {record.name for record in caplog.records} >= {"botocore.endpoint"}
+    assert "c00kie" not in caplog.text
+    assert "n0te" not in caplog.text
+
+
 def test_a_call_rejected_by_lambda_is_a_logged_500_and_nothing_runs(
     aws: FakeAws, send_event: SendEvent, caplog: pytest.LogCaptureFixture
 ):

@@ -91,6 +91,21 @@ def test_a_no_auth_entry_has_no_principal_behind_an_authorizer(invoke: Invoke, s
     assert send_event(app, event).json == {"auth": {}}
 
 
+def test_a_request_with_several_tokens_is_authorized_again(invoke: Invoke, send_event: SendEvent):
+    app = service_with_results({"ann": ANN, "no,ann": {"name": "both"}})
+    rest = invoke(app, token_event("ann"))["context"]
+    simple = {"lambda": invoke(app, http_authorizer_event("ann"))["context"]}
+    one = [("Authorization", "ann"), ("X-Kind", "a"), ("X-Kind", "b")]
+    two = [("Authorization", "no"), ("authorization", "ann")]
+    for create_event, authorizer in ((rest_event, rest), (http_event, simple)):
+        calls = app.authorizer_calls
+        assert send_event(app, create_event(headers=one, authorizer=authorizer)).json == {"auth": ANN}
+        assert app.authorizer_calls == calls
+        joined = [("authorization", "no,ann")] if create_event is http_event else two
+        assert send_event(app, create_event(headers=joined, authorizer=authorizer)).json == {"auth": {"name": "both"}}
+        assert app.authorizer_calls == calls + 1
+
+
 FORGED: dict[str, Any] = {
     "nothing": {},
     "another function": {"coworks": MARKER.replace(":shop", ":other"), "principal": "{}"},

@@ -68,6 +68,32 @@ def test_request_has_the_event_and_the_context(send_event: SendEvent):
     assert response.json == {"in": True, "stage": "v1", "id": "one"}
 
 
+@pytest.mark.parametrize("header", [(b"x-kind", b"a\r\nb"), (b"x-kind", b"a\nb"), (b"x\r", b"a"), (b"x\nkind", b"a")])
+def test_a_line_break_in_a_header_that_middleware_sets_is_a_500(
+    send_event: SendEvent, header: tuple[bytes, bytes], caplog: pytest.LogCaptureFixture
+):
+    class Tagging:
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            async def send_tagged(message):
+                if message["type"] == "http.response.start":
+                    message = {**message, "headers": [*message["headers"], header]}
+                await send(message)
+
+            await self.app(scope, receive, send_tagged)
+
+    app = Hello(middleware=[Middleware(Tagging)])
+    for name, event in events_in_all_formats("GET", "/", [("authorization", "token")]).items():
+        caplog.clear()
+        response = send_event(app, event)
+        assert (response.status, response.json["title"]) == (500, "Internal Server Error"), name
+        assert not any(key.startswith("x") for key, _ in response.headers), name
+        [record] = get_warnings(caplog)
+        assert "it contains a line break" in str(record.exc_info), name
+
+
 def test_sync_entries_and_plain_routes_respond(send_event: SendEvent):
     class Sync(TechMicroService):
         @entry(no_auth=True)

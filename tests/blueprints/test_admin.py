@@ -155,6 +155,8 @@ def test_without_lambda_there_is_no_event():
         ("prod", {"event_stages": "prod"}, True),
         ("v1", {"event_stages": ("dev", "v1")}, True),
         ("dev", {"event_stages": ()}, False),
+        ("", {}, False),
+        ("", {"event_stages": "dev"}, False),
     ],
 )
 def test_the_event_exists_only_on_the_given_stages(

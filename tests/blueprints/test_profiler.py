@@ -289,15 +289,19 @@ def test_a_profile_contains_no_frames_of_concurrent_requests():
 @pytest.mark.parametrize(
     ("current", "stage", "exists"),
     [
-        (None, "dev", True),
+        (None, "dev", False),
+        ("", "dev", False),
+        (None, None, True),
+        ("dev", "dev", True),
         ("v1", "dev", False),
         ("v1", ["dev", "v1"], True),
         ("v1", None, True),
     ],
 )
-def test_on_other_stages_there_is_no_entry_and_no_middleware(
+def test_on_other_stages_and_without_a_stage_there_is_no_entry_and_no_middleware(
     monkeypatch: pytest.MonkeyPatch, current: str | None, stage: Any, exists: bool
 ):
+    monkeypatch.delenv("CWS_STAGE")
     if current is not None:
         monkeypatch.setenv("CWS_STAGE", current)
     app = create_shop(stage=stage)

@@ -1,6 +1,8 @@
 """The `cws` group: global options, lazy commands, usage errors."""
 
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
@@ -82,6 +84,12 @@ def test_version_shows_python_and_the_main_packages() -> None:
     packages = ", ".join(f"{name} {version(name)}" for name in ("Starlette", "uvicorn", "Mangum"))
     expected = f"cws, version {version('coworks-async')} (Python {python_version()}, {packages})\n"
     assert invoke("--version").output == expected
+
+
+def test_the_package_is_a_program_too_for_debuggers() -> None:
+    command = [sys.executable, "-m", "coworks_async.cli", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == invoke("--version").output
 
 
 def test_variables_named_after_version_and_help_have_no_effect() -> None:

@@ -24,6 +24,10 @@ class Jobs(TechMicroService):
         return "done"
 
 
+QUEUE = "arn:aws:sqs:eu-west-1:123456789012:failed"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1-2"
+WEB_ACL = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/shop/1-2"
+
 EVERY_OPTION = DeployOptions(
     bucket="archives",
     region="eu-west-1",
@@ -37,6 +41,12 @@ EVERY_OPTION = DeployOptions(
     tracing=True,
     authorizer_ttl=60,
     domain="api.example.com/v1",
+    rate=50,
+    burst=20,
+    failure_destination=QUEUE,
+    kms_key=KEY,
+    disable_execute_api_endpoint=True,
+    log_source_ip=True,
     tags=(("team", "shop x"),),
 )
 

@@ -6,7 +6,7 @@ import pytest
 
 from coworks_async.deploy.options import DeployOptions, check_options
 from coworks_async.exceptions import CommandError
-from tests.deploy.stacks import EVERY_OPTION, LAYER
+from tests.deploy.stacks import EVERY_OPTION, LAYER, WEB_ACL
 
 
 def test_options_have_the_documented_defaults():
@@ -44,6 +44,13 @@ def test_valid_options_pass(options: DeployOptions):
         ("certificate", "x", "--certificate: 'x' is not a certificate ARN"),
         ("certificate", "arn:aws:acm:eu-west-1:123456789012:certificate/1", "--certificate requires --domain."),
         ("workspace", "mine", "--workspace requires --terraform-cloud."),
+        ("rate", 0, "--rate: 0 is out of range (1 to 1000000)."),
+        ("burst", 0, "--burst: 0 is out of range (1 to 1000000)."),
+        ("failure_destination", "queue", "--failure-destination: 'queue' is not the ARN of an SQS queue, an SNS topic"),
+        ("kms_key", "alias/shop", "--kms-key: 'alias/shop' is not the ARN of a KMS key (arn:aws:kms:REGION:"),
+        ("waf", WEB_ACL.replace("regional", "global"), "is not the ARN of a regional web ACL (arn:aws:wafv2:"),
+        ("vpc_endpoints", ("vpc-1",), "--vpc-endpoints: 'vpc-1' is not a VPC endpoint id such as vpce-0123abcd."),
+        ("disable_execute_api_endpoint", True, "--disable-execute-api-endpoint requires --domain: the API would have"),
         ("log_retention", 31, "--log-retention: CloudWatch does not support 31 days. Use 1, 3, 5"),
         ("tags", (("a!", "b"),), "--tags: 'a!=b' is not a valid tag. Use letters"),
         ("tags", (("a", "!"),), "--tags: 'a=!' is not a valid tag. Use letters"),
@@ -67,3 +74,37 @@ def test_snap_start_requires_a_python_that_supports_it():
     with pytest.raises(CommandError, match=r"--snap-start requires Python 3\.12 or later, not 3\.11"):
         check_options(DeployOptions("archives", snap_start=True, python="3.11"))
     check_options(DeployOptions("archives", snap_start=True, python="3.12"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"waf": WEB_ACL, "gateway": "http"}, "--waf requires --gateway rest: AWS WAF does not support HTTP APIs."),
+        (
+            {"vpc_endpoints": ("vpce-1",), "gateway": "http"},
+            "--vpc-endpoints requires --gateway rest: an HTTP API cannot be private.",
+        ),
+        (
+            {"vpc_endpoints": ("vpce-1",), "domain": "api.example.com"},
+            "--vpc-endpoints and --domain cannot be combined: the domain is public.",
+        ),
+        ({"log_source_ip": True, "access_logs": False}, "--log-source-ip requires --access-logs."),
+    ],
+)
+def test_options_that_exclude_each_other_are_named(options: dict[str, Any], message: str):
+    with pytest.raises(CommandError) as caught:
+        check_options(DeployOptions("archives", **options))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:sqs:eu-west-1:123456789012:failed",
+        "arn:aws:sns:eu-west-1:123456789012:failed",
+        "arn:aws:lambda:eu-west-1:123456789012:function:failed",
+        "arn:aws-cn:events:cn-north-1:123456789012:event-bus/default",
+    ],
+)
+def test_a_failure_destination_is_a_queue_a_topic_a_function_or_a_bus(arn: str):
+    check_options(DeployOptions("archives", failure_destination=arn))

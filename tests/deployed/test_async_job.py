@@ -11,7 +11,7 @@ from tests.deploy.deployed_project import Deployment, deploy
 from tests.deployed.conftest import CopyProject
 from tests.samples.projects import ASYNC_JOB
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.exhaustive]
 
 TOKEN = {"Authorization": "token"}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.deploy.deployed_project import GATEWAYS, Deployment, Project, create_project, curl, deploy
+from tests.deploy.deployed_project import Deployment, Project, create_project, curl, deploy
 from tests.deployed.conftest import CopyProject
 
 pytestmark = pytest.mark.end_to_end
@@ -53,7 +53,7 @@ class Lifecycle:
         self.api_ids[step], self.resources[step] = project.api_ids(), project.resources()
 
 
-@pytest.fixture(scope="module", params=GATEWAYS)
+@pytest.fixture(scope="module", params=["rest", pytest.param("http", marks=pytest.mark.exhaustive)])
 def life(
     request: pytest.FixtureRequest, copy_project: CopyProject, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lifecycle]:

@@ -24,6 +24,7 @@ from dotenv.parser import parse_stream
 
 from coworks_async.cli.main import cws
 from scripts.command_reference import cws as reference
+from tests.actionlint import lint_workflow
 from tests.docs.pages import ROOT, Block, find_folder, read_blocks
 from tests.docs.shell import Shell, matches, read_commands
 
@@ -34,6 +35,7 @@ RUN = ("python", "console")
 """The languages that are executed; the others are validated."""
 
 CONFIG_FILE = "project.cws.yml"
+WORKFLOWS = ".github/workflows/"
 
 _TEST_FILE = re.compile(r"tests/[\w/]+\.py")
 _END_OF_COMMAND = ("|", "&&", ";", ">", ">>", "<", "&")
@@ -172,6 +174,13 @@ def check_options(text: str) -> None:
         command.make_parser(click.Context(command)).parse_args(words[1:])
 
 
+def read_workflow_commands(workflow: str) -> list[str]:
+    """Return the commands `cws …` of a workflow, with a word in place of each expression."""
+    steps = [step for job in yaml.safe_load(workflow)["jobs"].values() for step in job.get("steps", ())]
+    lines = [line for step in steps for line in step.get("run", "").splitlines()]
+    return [re.sub(r"\$\{\{.*?\}\}", "x", line) for line in lines if line.startswith("cws ")]
+
+
 def check_named_tests(page: Path) -> None:
     """Check that each test that exempts a block exists; one that is named as the page's own must read the page."""
     for block in read_blocks(page):
@@ -199,6 +208,11 @@ def _validate_yaml(block: Block) -> None:
             with contextlib.chdir(copy):
                 result = CliRunner().invoke(cws, ["config"])
         assert result.exit_code == 0, f"{block.location}: {result.stderr}"
+    if block.title.startswith(WORKFLOWS):
+        findings = lint_workflow(block.source)
+        assert not findings, f"{block.location}: {findings}"
+        for command in read_workflow_commands(block.source):
+            check_options(command)
 
 
 def _validate_shell(block: Block) -> None:

@@ -1,8 +1,8 @@
 """Run the transcripts of a page in a shell, as a reader types them.
 
 A transcript is a `console` block. A line that begins with `$ ` is a command; the lines below it are its output. `...`
-or `…` stands for any text. A command that starts a server runs in the background until the shell is closed; its output
-need not be shown. Lines that begin with `>>> ` are typed into the command above them.
+or `…` is any text. A command that starts a server runs in the background until the shell is closed; its output
+need not be shown. Lines that begin with `>>> ` or `(Pdb) ` are typed into the command above them.
 """
 
 import contextlib
@@ -36,7 +36,8 @@ _PORT_OPTION = re.compile(r"(?:--port |PORT=)(\d+)")
 _SERVER = re.compile(r"^(?:\w+=\S+ )*(?:cws(?: -\S+(?: [^-\s]\S*)?)* run\b|make\b.* (?:run|emulator)\b)")
 _READY = re.compile(r"Press CTRL\+C to quit|Stop it with Ctrl-C")
 _COMMENT = re.compile(r"\s+#\s.*$")
-_TYPED = re.compile(r"^>>> (.*)\n", re.MULTILINE)
+_PYTHON_PROMPT = ">>> "
+_TYPED = re.compile(r"^(>>> |\(Pdb\) )(.*)\n", re.MULTILINE)
 _API = re.compile(r"/execute-api/(\w+)/")
 _MARK = "__end_of_command__"
 
@@ -68,12 +69,14 @@ class Command:
     @property
     def typed(self) -> list[str]:
         """The lines that are typed into the program that it starts."""
-        return _TYPED.findall(self.output)
+        return [line for _, line in _TYPED.findall(self.output)]
 
     @property
     def printed(self) -> str:
         """The output that the shell must print: a pipe does not repeat what is typed."""
-        return _TYPED.sub(">>> ", self.output) + (">>>" if self.typed else "")
+        # Python prompts once more at the end; the debugger continues, so the program ends.
+        prompt = _PYTHON_PROMPT if _PYTHON_PROMPT in self.output else ""
+        return _TYPED.sub(r"\1", self.output) + prompt
 
     @property
     def is_server(self) -> bool:
@@ -99,11 +102,17 @@ def read_commands(source: str, line: int) -> list[Command]:
 
 
 def matches(printed: str, expected: str) -> bool:
-    """Return whether a command printed what the page shows."""
+    """Return whether a command printed what the page shows. A line that is only `...` is any lines, or no line."""
     pattern = "".join(
-        r".*?" if part in ("...", "…") else re.escape(part) for part in re.split(r"(\.\.\.|…)", _normalize(expected))
+        r"(?:.*?\n)?" if line.strip() in ("...", "…") else f"{_match_line(line)}\n"
+        for line in _normalize(expected).splitlines()
     )
-    return re.fullmatch(pattern, _normalize(printed), re.DOTALL) is not None
+    return re.fullmatch(pattern, f"{_normalize(printed)}\n".lstrip("\n"), re.DOTALL) is not None
+
+
+def _match_line(line: str) -> str:
+    parts = re.split(r"(\.\.\.|…)", line)
+    return "".join(".*?" if part in ("...", "…") else re.escape(part) for part in parts)
 
 
 def _normalize(text: str) -> str:

@@ -27,8 +27,18 @@ app = Shop(name="shop")
 ```
 """
 
+WORKFLOW = """\
+name: Check
+on: push
+jobs:
+  check:
+    runs-on: ubuntu-latest
+    steps:
+      - run: make test
+"""
 
-needs_a_shell = requires_tool("curl", "node")
+
+needs_a_shell = requires_tool("curl", "node", "npm")
 
 
 @pytest.fixture
@@ -61,6 +71,7 @@ def test_a_correct_page_passes(page: Path, monkeypatch: pytest.MonkeyPatch):
         fence('json title="greeting.json"', '{"text": "Hello"}'),
         fence("console", "$ cat greeting.json\n{...}"),
         fence("yaml", "version: 3\ncommands:\n  run:\n    port: 8000"),
+        fence('yaml title=".github/workflows/check.yml"', WORKFLOW),
         fence("hcl", 'resource "aws_sqs_queue" "jobs" {\n  name = "jobs"\n}'),
         fence("toml", '[project]\nname = "shop"'),
         fence("bash", "if true; then make run; fi"),
@@ -82,6 +93,16 @@ def test_lines_after_a_prompt_are_typed(page: Path, monkeypatch: pytest.MonkeyPa
     session = '$ cws shell\nService shop ...\n>>> number = 3\n>>> client.get("/").text * number\n{}'
     correct = fence("console", session.format(r"'Welcome.\nWelcome.\nWelcome.\n'"))
     check(page, SERVICE + correct, monkeypatch)
+
+
+@needs_a_shell
+def test_lines_after_the_prompt_of_the_debugger_are_typed(page: Path, monkeypatch: pytest.MonkeyPatch):
+    service = SERVICE.replace("        return", "        breakpoint()\n        return")
+    session = "$ cws invoke GET /\n...\n(Pdb) p 3 * 'a'\n{}\n(Pdb) continue\nWelcome."
+    check(page, service + fence("console", session.format("'aaa'")), monkeypatch)
+    page.with_name("page").rename(page.with_name("before"))
+    with pytest.raises(AssertionError, match="'aaa'"):
+        check(page, service + fence("console", session.format("'bbb'")), monkeypatch)
 
 
 @needs_a_shell
@@ -143,6 +164,14 @@ WRONG = {
         fence('yaml title="project.cws.yml"', "commands:\n  run:\n    reload: often"),
         "Invalid value for 'reload'",
     ),
+    "a wrong workflow": (
+        fence('yaml title=".github/workflows/check.yml"', f"{WORKFLOW}    needs: build"),
+        'job "check" needs job "build" which does not exist',
+    ),
+    "an unknown option in a workflow": (
+        fence('yaml title=".github/workflows/check.yml"', f"{WORKFLOW}      - run: cws -s ${{{{ vars.A }}}} zip --lst"),
+        "No such option '--lst'",
+    ),
     "invalid HCL": (fence("hcl", 'resource "aws_sqs_queue" {{\n'), "Unexpected token"),
     "invalid JSON": (fence("json", "{'a': 1}"), "Expecting property name"),
     "invalid TOML": (fence("toml", "a = b"), "Invalid value"),
@@ -153,11 +182,14 @@ WRONG = {
 }
 
 
+ERRORS = (AssertionError, ImportError, SyntaxError, ValueError, click.UsageError, LarkError, YAMLError)
+
+
 @needs_a_shell
 @pytest.mark.parametrize("mistake", WRONG)
 def test_a_wrong_page_fails(mistake: str, page: Path, monkeypatch: pytest.MonkeyPatch):
     text, error = WRONG[mistake]
-    with pytest.raises((AssertionError, ImportError, SyntaxError, ValueError, LarkError, YAMLError)) as caught:
+    with pytest.raises(ERRORS) as caught:
         check(page, text, monkeypatch)
     assert error in str(caught.value)
 

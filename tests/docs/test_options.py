@@ -17,6 +17,9 @@ TABLE = """
 | `--host`, `--port` | `127.0.0.1`, `5000` | the address |
 | `--reload` | off | restart |
 | `--workers` | `1` | processes |
+| `--graceful-timeout` | `3` | seconds |
+| `--limit-concurrency` | | connections |
+| `--timeout-keep-alive` | `10` | seconds |
 | `--lambda` | off | through Lambda |
 | `--via` | `rest` | the gateway |
 """

@@ -18,7 +18,7 @@ COMMAND = re.compile(r"`(cws [^`]+)`")
 page = pytest.mark.parametrize("page", list_pages(), ids=lambda path: str(path.relative_to(ROOT)))
 
 
-@requires_tool("curl", "make", "node")
+@requires_tool("curl", "make", "node", "npm")
 @page
 def test_the_blocks_of_the_page_are_correct(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     run = PageRun(page, tmp_path)

@@ -325,4 +325,6 @@ def test_an_error_in_a_default_factory_is_a_500(connect: Connect):
 
     client = connect(create_item_service(Broken))
     assert client.post("/", json={"number": 1}).status_code == 200
-    assert client.post("/", json={}).json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+    for content_type in ("application/json", "application/vnd.item+json"):  # fast and full binding
+        response = client.post("/", content=b"{}", headers={"content-type": content_type})
+        assert response.json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}

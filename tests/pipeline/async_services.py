@@ -1,5 +1,6 @@
 """Services that store the responses of asynchronous calls in memory."""
 
+import asyncio
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +51,22 @@ class StoringService(TechMicroService):
 
     async def store_response(self, response, headers):
         self.stored.add(response, headers)
+
+
+class Waiting(StoringService):
+    """Its entry ends when the test sets an event."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.may_end = threading.Event()
+        self.started = threading.Event()
+
+    @entry(background=True, no_auth=True)
+    async def get(self):
+        self.started.set()
+        while not self.may_end.is_set():  # noqa: ASYNC110 - the test's thread sets it
+            await asyncio.sleep(0.002)
+        return {"state": getattr(request.state, "opened", None)}
 
 
 class Jobs(StoringService):

@@ -1,6 +1,5 @@
 """Asynchronous calls under an ASGI server: tasks on the service's event loop. None is lost without a log entry."""
 
-import asyncio
 import gc
 import socket
 import threading
@@ -16,24 +15,8 @@ from starlette.routing import Mount
 from coworks_async import AuthorizerMiddleware, entry, request
 from coworks_async.testing import TestClient
 from tests.clients import in_process, on_a_socket
-from tests.pipeline.async_services import EVENT, TOKEN, Jobs, StoringService, assert_accepted
+from tests.pipeline.async_services import EVENT, TOKEN, Jobs, StoringService, Waiting, assert_accepted
 from tests.tools import PATIENCE
-
-
-class Waiting(StoringService):
-    """Its entry ends when the test sets an event."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.may_end = threading.Event()
-        self.started = threading.Event()
-
-    @entry(background=True, no_auth=True)
-    async def get(self):
-        self.started.set()
-        while not self.may_end.is_set():  # noqa: ASYNC110 - the test's thread sets it
-            await asyncio.sleep(0.002)
-        return {"state": getattr(request.state, "opened", None)}
 
 
 @pytest.mark.parametrize("transport", [in_process, on_a_socket])

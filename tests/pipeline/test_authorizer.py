@@ -2,16 +2,21 @@
 
 import logging
 import os
+import threading
 import types
 from collections import UserDict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 import pytest
+from anyio import to_thread
 
 from coworks_async import Blueprint, TechMicroService, entry, request
 from coworks_async.pipeline.authorizer import matches_environment_token
 from tests.clients import Connect, on_a_socket
 from tests.differences import differs
 from tests.pipeline.checks import assert_problem, warnings_and_worse
+from tests.tools import PATIENCE
 
 
 def authorized_by(authorizer, name="shop"):
@@ -80,6 +85,16 @@ def test_a_repeated_header_is_joined_to_one_token(connect: Connect):
     for values, joined in [(("a", "b"), "a,b"), (("", "b"), ",b"), (("a", ""), "a,")]:
         response = client.get("/", headers=[("Authorization", value) for value in values])
         assert response.json() == {"auth": {"token": joined}}
+
+
+def test_a_second_token_never_hides_behind_an_allowed_one(connect: Connect):
+    """A REST API asks about one of the values only."""
+    client = connect(authorized_by(lambda token: {"token": token} if token == "good" else False))
+    assert client.get("/", headers=token("good")).json() == {"auth": {"token": "good"}}
+    for values in (("evil", "good"), ("good", "evil"), ("good", "good")):
+        assert client.get("/", headers=[("Authorization", value) for value in values]).status_code == 403
+    response = client.get("/", headers=[("Authorization", "good"), ("authorization", "evil"), ("accept", "*/*")])
+    assert response.status_code == 403
 
 
 PRINCIPALS = {
@@ -258,3 +273,60 @@ def test_no_token_is_ever_logged(connect: Connect, caplog: pytest.LogCaptureFixt
         client.get("/", headers=token(value))
     assert len(warnings_and_worse(caplog)) == 3
     assert "secret" not in caplog.text
+
+
+# --- sync authorizers
+
+
+def test_a_sync_authorizer_does_not_wait_for_blocked_sync_entries():
+    blocked, may_end = threading.Event(), threading.Event()
+
+    @asynccontextmanager
+    async def one_thread_for_entries(app):
+        to_thread.current_default_thread_limiter().total_tokens = 1
+        yield
+
+    class Service(TechMicroService):
+        def token_authorizer(self, token: str):
+            return {"token": token}
+
+        @entry
+        async def get(self):
+            return request.auth
+
+        @entry(no_auth=True)
+        def get_blocked(self):
+            blocked.set()
+            assert may_end.wait(PATIENCE)
+            return "ended"
+
+    with (
+        on_a_socket(Service(lifespan=one_thread_for_entries)) as client,
+        ThreadPoolExecutor() as pool,
+    ):
+        try:
+            slow = pool.submit(client.get, "/blocked")
+            assert blocked.wait(PATIENCE)
+            for value in ("a", "b"):
+                assert client.get("/", headers=token(value), timeout=30).json() == {"token": value}
+            assert not slow.done()
+        finally:
+            may_end.set()
+        assert slow.result().text == "ended"
+
+
+def test_an_awaitable_that_a_sync_authorizer_returns_is_awaited(connect: Connect):
+    async def authorize(token: str):
+        return token == "good"
+
+    class Service(TechMicroService):
+        def token_authorizer(self, token: str):
+            return authorize(token)
+
+        @entry
+        async def get(self):
+            return "in"
+
+    client = connect(Service())
+    assert client.get("/", headers=token("good")).text == "in"
+    assert client.get("/", headers=token("bad")).status_code == 403

@@ -181,6 +181,8 @@ DEEP = 100_000
 
 
 class Deep(TechMicroService):
+    max_items = 2 * DEEP
+
     @entry(no_auth=True)
     async def post_typed(self, value: list[int] | None = None):
         return format_values(value)

@@ -7,9 +7,9 @@ from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from coworks_async import TechMicroService, entry
 from tests.clients import Connect
@@ -104,6 +104,40 @@ def test_an_error_of_a_plain_route_is_a_500_and_logged_once(connect: Connect, ca
 
     assert_hidden_500(connect(Items(routes=[Route("/fail", fail)])).get("/fail"))
     assert_logged_once(caplog, "Route at GET '/fail' failed", ValueError)
+
+
+@pytest.mark.parametrize("value", ["a\r\nset-cookie: b=1", "a\nb", "a\rb", "a\0b"])
+def test_an_invalid_header_of_a_plain_route_or_mount_is_a_500_and_logged_once(
+    connect: Connect, value: str, caplog: pytest.LogCaptureFixture
+):
+    async def respond(request: Request) -> Response:
+        return Response("body", headers={"x-kind": value})
+
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-kind", value.encode())]})
+        await send({"type": "http.response.body", "body": b"body"})
+
+    routes = [
+        Route("/route", respond),
+        Mount("/app", mounted),
+        Mount("/inner", Starlette(routes=[Route("/", respond)])),
+    ]
+    client = connect(Items(routes=routes))
+    for path in ("/route", "/app/", "/inner/"):
+        caplog.clear()
+        assert_hidden_500(client.get(path))
+        [record] = warnings_and_worse(caplog)
+        assert record.getMessage().startswith(f"Route at GET '{path}': invalid header 'x-kind': ")
+
+
+def test_headers_of_a_mount_may_be_any_iterable_of_pairs(connect: Connect):
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = ([name, b"1"] for name in (b"x-one", b"x-two"))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"body"})
+
+    response = connect(Items(routes=[Mount("/app", mounted)])).get("/app/")
+    assert (response.text, response.headers["x-one"], response.headers["x-two"]) == ("body", "1", "1")
 
 
 def test_the_body_of_a_plain_route_or_mount_is_limited(connect: Connect):

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from coworks_async import TechMicroService, entry
-from tests.clients import Connect
+from tests.clients import Connect, in_process
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem
 from tests.pipeline.mount_services import Items, folder, plain
 
@@ -30,12 +30,30 @@ def test_a_mount_without_its_slash_is_a_redirect(connect: Connect, folder: Path)
     app.mount("/static", StaticFiles(directory=folder, html=True))
     client = connect(app)
     response = client.get("/static?a=1", follow_redirects=False)
-    assert (response.status_code, response.headers["location"]) == (307, f"{client.base_url}/static/?a=1")
+    path = response.request.url.path
+    assert (response.status_code, response.headers["location"]) == (307, f"{path}/?a=1")
     assert client.get("/static/").text == "<p>"
     assert client.head("/static/app.js").headers["content-length"] == "7"
     assert_problem(client.get("/static/none.js"), 404, "Not Found")
     assert_problem(client.post("/static/app.js"), 405, "Method Not Allowed")
     assert client.get("/").text == "home"
+
+
+def test_the_redirect_of_a_mount_never_contains_the_host_of_the_request(connect: Connect, folder: Path):
+    app = TechMicroService(routes=[Mount("/m", StaticFiles(directory=folder, html=True))])
+    response = connect(app).get("/m", headers={"host": "evil.example"})
+    assert (response.status_code, response.headers["location"]) == (307, "/m/")
+
+
+def test_the_redirect_of_a_mount_never_has_a_path_that_names_a_host(folder: Path):
+    app = TechMicroService(routes=[Mount("/{rest:path}/x", Starlette())])
+    with in_process(app) as client:
+        for path, location in (
+            ("//evil.example/x", "/%2Fevil.example/x/"),
+            ("/\\evil.example/x", "/%5Cevil.example/x/"),
+        ):
+            response = client.get(httpx2.URL("http://testserver", raw_path=path.encode()))
+            assert (response.status_code, response.headers["location"]) == (307, location)
 
 
 def test_a_mount_at_the_root_takes_what_no_entry_takes(connect: Connect):

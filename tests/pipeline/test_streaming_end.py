@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from time import monotonic
 
 import pytest
 from starlette.background import BackgroundTask
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
+from starlette.routing import Route
 from starlette.types import Message
 
 from coworks_async import TechMicroService, entry, request
@@ -106,6 +109,63 @@ def test_a_disconnect_closes_the_generator(transport, path: str, caplog: pytest.
         assert log.closed.wait(PATIENCE)
     assert log.lines == ["closed"]
     assert warnings_and_worse(caplog) == []
+
+
+class Greedy(TechMicroService):
+    """Streams without ever waiting, for at most 30 seconds."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(routes=[Route("/route", self.respond)])
+        self.log = log
+        self.count = 0
+
+    async def chunks(self) -> AsyncIterator[str]:
+        end = monotonic() + 30
+        try:
+            while monotonic() < end:
+                self.count += 1
+                yield "more\n" * 1000
+        finally:
+            self.log.close()
+
+    @entry(no_auth=True)
+    async def get(self):
+        return self.chunks()
+
+    @entry(no_auth=True)
+    async def get_response(self):
+        return StreamingResponse(self.chunks())
+
+    async def respond(self, request: Request) -> StreamingResponse:
+        return StreamingResponse(self.chunks())
+
+    @entry(no_auth=True)
+    async def get_other(self):
+        return "other"
+
+
+@pytest.mark.parametrize("path", ["/", "/response", "/route"])
+def test_a_stream_that_never_waits_ends_when_its_client_leaves(path: str, caplog: pytest.LogCaptureFixture):
+    app = Greedy(Log())
+    with on_a_socket(app) as client:
+        with client.stream("GET", path) as response:
+            assert next(response.iter_text()).startswith("more\n")
+        assert client.get("/other", timeout=20).text == "other"
+        # Each request lets the stream run once, if it still runs.
+        counts = [(client.get("/other").text, app.count)[1] for _ in range(20)]
+        assert counts[-1] == counts[-2]
+    assert path != "/" or app.log.lines == ["closed"]
+    assert warnings_and_worse(caplog) == []
+
+
+def test_a_stream_that_never_waits_leaves_time_for_other_requests():
+    log = Log()
+    with on_a_socket(Greedy(log)) as client, client.stream("GET", "/") as response:
+        chunks = response.iter_raw()
+        for _ in range(20):
+            assert next(chunks).startswith((b"more", b"ore", b"re", b"e", b"\n"))
+        assert client.get("/other", timeout=20).text == "other"
+        assert not log.closed.is_set()
 
 
 def test_a_generator_whose_response_is_replaced_by_after_request_is_closed(connect: Connect):

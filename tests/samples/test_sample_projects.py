@@ -49,6 +49,7 @@ def run_make(*arguments: str, cwd: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.end_to_end
 @sample
 def test_the_tests_of_a_sample_pass(name: str):
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:schemathesis"]

@@ -26,7 +26,7 @@ def parse_routes(*lines: str) -> list[dict[str, Any]]:
 ROUTES = ("GET /", "GET /items/{id}!", "PUT /items/{id}!", "ANY /static/{proxy+}")
 
 
-@pytest.fixture(scope="module", params=["rest_api", "http_api"])
+@pytest.fixture(scope="module", params=["rest_api", pytest.param("http_api", marks=pytest.mark.exhaustive)])
 def api(request: pytest.FixtureRequest, create_root: CreateRoot, new_account: Callable[[], str]) -> AppliedModule:
     """An API that the tests change one after the other, each from where the one before left it."""
     account = new_account()

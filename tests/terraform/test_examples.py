@@ -13,7 +13,7 @@ from tests.tools import PATIENCE
 pytestmark = pytest.mark.end_to_end
 
 
-@pytest.mark.parametrize("kind", ["rest_api", "http_api"])
+@pytest.mark.parametrize("kind", [pytest.param("rest_api", marks=pytest.mark.exhaustive), "http_api"])
 def test_the_complete_example_responds_and_is_destroyed(toolchain: Toolchain, emulator: str, tmp_path: Path, kind: str):
     account = "000000000000"  # the only one whose APIs can be called
     directory = copy_modules(tmp_path, emulator) / kind / "examples" / "complete"

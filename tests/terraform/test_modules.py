@@ -105,6 +105,7 @@ def test_both_apis_have_the_same_inputs_except_those_only_a_rest_api_supports():
         "endpoint_type",
         "gateway_responses",
         "vpc_endpoint_ids",
+        "web_acl_arn",
         "xray_tracing",
     }
     outputs = [[each.name for each in read_declarations(MODULES / kind / "outputs.tf")] for kind in KINDS]

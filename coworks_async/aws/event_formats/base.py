@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 
 from mangum.types import LambdaConfig, Response
 
-from coworks_async.exceptions import BadRequest
+from coworks_async.exceptions import BadRequest, ReturnError
 from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT
 from coworks_async.types import Event, Scope
 
@@ -61,7 +61,11 @@ class GatewayEvent:
         headers: ResponseHeaders = {}
         for name, value in response["headers"]:
             if name not in HOP_BY_HOP_HEADERS:
-                headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+                key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+                # The gateway does not check it as a server does. Entries and routes have; middleware may set any.
+                if "\n" in text or "\r" in text or "\n" in key or "\r" in key:
+                    raise ReturnError(f"invalid header {key!r}: it contains a line break")
+                headers.setdefault(key, []).append(text)
         body, is_base64 = encode_body(response["body"], headers)
         result = {"statusCode": response["status"], "body": body, "isBase64Encoded": is_base64}
         return result | self.format_headers(headers)

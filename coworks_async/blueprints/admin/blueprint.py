@@ -15,7 +15,7 @@ from coworks_async.entries.blueprints import Blueprint
 from coworks_async.entries.decorators import entry
 from coworks_async.exceptions import Problem
 from coworks_async.extras import require
-from coworks_async.pipeline.request import current_request, current_stage
+from coworks_async.pipeline.request import current_request, explicit_stage
 from coworks_async.service import TechMicroService
 from coworks_async.types import Function
 
@@ -39,7 +39,8 @@ class Admin(Blueprint):
 
     Args:
         name: the blueprint's name, `admin` by default.
-        event_stages: the stage or stages where `/event` exists; `()` for none.
+        event_stages: the stage or stages where `/event` exists; `()` for none. `CWS_STAGE` must be set to it: `cws run`
+            and a deploy do this.
 
     Raises:
         ImportError: a package of the extra `admin` is not installed.
@@ -58,7 +59,7 @@ class Admin(Blueprint):
             require("Admin", module, "admin")
         super().__init__(name)
         self.documents: WeakKeyDictionary[TechMicroService, dict[str, Any]] = WeakKeyDictionary()
-        if current_stage() not in ({event_stages} if isinstance(event_stages, str) else event_stages):
+        if explicit_stage() not in ({event_stages} if isinstance(event_stages, str) else event_stages):
             self.get_event = None  # type: ignore[assignment, method-assign]  # removes the entry
 
     @entry(no_auth=True)

@@ -28,7 +28,7 @@ from coworks_async.exceptions import CommandError
 from coworks_async.service import TechMicroService
 
 # Parameters that `DeployOptions` does not have under this name.
-_NOT_IN_DEPLOY_OPTIONS = ("arch", "ignore", "layer_provides", "module_name")
+_NOT_IN_DEPLOY_OPTIONS = ("allow_secret", "arch", "ignore", "layer_provides", "module_name")
 
 
 @click.command()
@@ -43,6 +43,23 @@ _NOT_IN_DEPLOY_OPTIONS = ("arch", "ignore", "layer_provides", "module_name")
 @click.option("--memory-size", type=int, metavar="MB", help="Memory of the function.  [default: AWS's, 128]")
 @click.option("--timeout", type=int, metavar="SECONDS", help="Timeout of the function.  [default: AWS's, 3]")
 @click.option("--reserved-concurrency", type=int, metavar="N", help="Maximum concurrency of the function.")
+@click.option("--rate", type=int, metavar="N", help="Requests per second of the stage; above it, a 429.")
+@click.option("--burst", type=int, metavar="N", help="Requests above the rate for a moment.")
+@click.option(
+    "--failure-destination",
+    type=TEXT,
+    metavar="ARN",
+    help="Queue, topic, function or bus for failed asynchronous calls.",
+)
+@click.option("--kms-key", type=TEXT, metavar="ARN", help="Key that encrypts the variables and logs.")
+@click.option("--waf", type=TEXT, metavar="ARN", help="Web ACL in front of a REST API.")
+@click.option(
+    "--vpc-endpoints",
+    type=TEXT,
+    metavar="ID",
+    multiple=True,
+    help="Endpoint that may call a private REST API; repeatable.",
+)
 @click.option("--subnets", type=TEXT, metavar="ID", multiple=True, help="Subnet of the function; repeatable.")
 @click.option(
     "--security-groups", type=TEXT, metavar="ID", multiple=True, help="Security group of the function; repeatable."
@@ -53,6 +70,7 @@ _NOT_IN_DEPLOY_OPTIONS = ("arch", "ignore", "layer_provides", "module_name")
 )
 @click.option("--tracing", is_flag=True, help="Trace API and function with X-Ray.")
 @click.option("--access-logs/--no-access-logs", default=True, show_default=True, help="Log each request of the API.")
+@click.option("--log-source-ip", is_flag=True, help="Log the client's address too.")
 @click.option("--log-retention", type=int, metavar="DAYS", default=30, show_default=True, help="Retention of the logs.")
 @click.option(
     "--authorizer-ttl",
@@ -64,6 +82,7 @@ _NOT_IN_DEPLOY_OPTIONS = ("arch", "ignore", "layer_provides", "module_name")
 )
 @click.option("--domain", type=TEXT, metavar="NAME[/PATH]", help="Custom domain; its certificate must be in ACM.")
 @click.option("--certificate", type=TEXT, metavar="ARN", help="Certificate of the domain.  [default: the newest]")
+@click.option("--disable-execute-api-endpoint", is_flag=True, help="Serve the API on its domain only.")
 @click.option("--tags", type=NameValue(), metavar="NAME=VALUE", multiple=True, help="Tag of all resources; repeatable.")
 @archive_options
 @click.option("--dry", is_flag=True, help="Build and validate without credentials; upload and change nothing.")
@@ -79,6 +98,7 @@ def deploy(
     env: tuple[str, ...],
     terraform: str | None,
     terraform_dir: Path | None,
+    break_lock: bool,
     dry: bool,
     plan: bool,
     **options: Any,
@@ -96,7 +116,7 @@ def deploy(
     directory = terraform_directory(project, terraform_dir)
     stack_options = {name: value for name, value in options.items() if name not in _NOT_IN_DEPLOY_OPTIONS}
     deploy_options = DeployOptions(architecture=options["arch"], region=target.region, **stack_options)
-    deployer = Deployer(target, deploy_options, directory, ConsoleListener(), terraform)
+    deployer = Deployer(target, deploy_options, directory, ConsoleListener(), terraform, break_lock=break_lock)
     archive = create_archive_options(project, location, target.service, options, directory)
     if dry:
         click.echo("\n".join(deployer.validate(archive)))

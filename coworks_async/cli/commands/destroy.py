@@ -28,6 +28,7 @@ def destroy(
     local: str | None,
     terraform: str | None,
     terraform_dir: Path | None,
+    break_lock: bool,
     yes: bool,
     **options: Any,
 ) -> None:
@@ -38,7 +39,7 @@ def destroy(
     target, _ = open_target(project, profile_name, region, local)
     deploy_options = DeployOptions(UNKNOWN_BUCKET, region=target.region, **options)
     directory = terraform_directory(project, terraform_dir)
-    deployer = Deployer(target, deploy_options, directory, ConsoleListener(), terraform)
+    deployer = Deployer(target, deploy_options, directory, ConsoleListener(), terraform, break_lock=break_lock)
     if not deployer.destroy(partial(_confirm, target.stage, yes)):
         click.echo(f"The stage {target.stage!r} of {target.service.name} is not deployed. Nothing was deleted.")
 

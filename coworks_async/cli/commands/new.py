@@ -1,5 +1,6 @@
 """`cws new`: create a project that runs, passes its own tests and can be deployed."""
 
+import os
 import re
 import secrets
 import sys
@@ -119,7 +120,14 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
     for path, text in files.items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        # Replace a link and not its target, which may be outside of the project.
-        if file.is_symlink():
-            file.unlink()
-        file.write_text(text, encoding="utf-8")
+        is_secret = file.name.startswith(".env")
+        # Replace a link and not its target, which may be outside of the project; and a file that others may read.
+        if is_secret or file.is_symlink():
+            file.unlink(missing_ok=True)
+        with open(file, "w", encoding="utf-8", opener=_open_private if is_secret else None) as output:
+            output.write(text)
+
+
+def _open_private(path: str, flags: int) -> int:
+    """Create a file that only the user can read."""
+    return os.open(path, flags, 0o600)

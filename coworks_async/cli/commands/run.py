@@ -36,6 +36,29 @@ from coworks_async.service import TechMicroService
     help="The number of processes.",
 )
 @click.option(
+    "--graceful-timeout",
+    "timeout_graceful_shutdown",
+    type=IntRange(0, 3600),
+    metavar="SECONDS",
+    default="3",
+    show_default=True,
+    help="The seconds for which it waits for open requests and streams when it stops or reloads.",
+)
+@click.option(
+    "--limit-concurrency",
+    type=IntRange(2, 1_000_000),
+    metavar="NUMBER",
+    help="Respond with 503 at this number of connections or requests in a process.",
+)
+@click.option(
+    "--timeout-keep-alive",
+    type=IntRange(1, 3600),
+    metavar="SECONDS",
+    default="10",
+    show_default=True,
+    help="How long a connection may wait for the headers of its next request.",
+)
+@click.option(
     "--lambda",
     "in_lambda",
     is_flag=True,
@@ -43,7 +66,17 @@ from coworks_async.service import TechMicroService
 )
 @click.option("--via", type=click.Choice(VIAS), help=f"With --lambda: the simulated gateway.  [default: {VIAS[0]}]")
 @click.pass_obj
-def run(project: Project, host: str, port: int, reload: bool, workers: int, in_lambda: bool, via: Via | None) -> None:
+def run(
+    project: Project,
+    /,
+    host: str,
+    port: int,
+    reload: bool,
+    workers: int,
+    in_lambda: bool,
+    via: Via | None,
+    **limits: int | None,
+) -> None:
     """Serve the app over HTTP until Ctrl-C: `cws -A simple run --reload`."""
     if reload and workers > 1:
         raise CommandError("--reload cannot be combined with --workers.")
@@ -64,4 +97,4 @@ def run(project: Project, host: str, port: int, reload: bool, workers: int, in_l
     with listen(host, port) as listener:
         url = format_url(host, listener)
         banner = f" * Service {name} (stage {stage}){mode}\n * Running on {url} (Press CTRL+C to quit)"
-        serve(app, location, listener, banner, reload=reload, workers=workers)
+        serve(app, location, listener, banner, reload=reload, workers=workers, **limits)

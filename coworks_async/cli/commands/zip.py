@@ -82,6 +82,7 @@ def create_archive_options(
         architecture=options["arch"],
         ignore=options["ignore"],
         never=(terraform_directory(project, terraform_dir), *filter(None, [project.env_file])),
+        allow_secrets=options["allow_secret"],
         layer_provides=options["layer_provides"],
         module_names=options["module_name"],
         used_modules=find_used_modules(service, project.directory),

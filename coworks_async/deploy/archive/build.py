@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from coworks_async.deploy.archive.bytecode import compile_modules
 from coworks_async.deploy.archive.dependencies import Installer, find_requirements
+from coworks_async.deploy.archive.secret_files import check_private_keys
 from coworks_async.deploy.archive.source_files import file_errors, find_project_files
 from coworks_async.deploy.archive.staging import (
     check_name_conflicts,
@@ -50,6 +51,7 @@ class ArchiveOptions:
     architecture: Architecture = "arm64"
     ignore: tuple[str, ...] = ()  # Additional `.gitignore` patterns.
     never: tuple[Path, ...] = ()  # Files and folders that are always excluded.
+    allow_secrets: tuple[str, ...] = ()  # Paths in the archive of files that may contain a private key.
     layer_provides: tuple[str, ...] = ()  # Distributions that layers contain.
     module_names: tuple[str, ...] = ()  # Modules and packages of this environment to include.
     used_modules: frozenset[str] = frozenset()  # See `find_used_modules`; they select the extras of CoWorks.
@@ -92,8 +94,10 @@ def build_archive(options: ArchiveOptions, output: Path, log: Path | None = None
         installer = Installer(options.python, options.architecture, requirements, work, log)
         installer.install(tree, options.layer_provides, find_extras(options.used_modules))
         remove_unused_files(tree)
+        copied: dict[str, Path] = {}
         for name in options.module_names:
-            copy_module(name, tree)
+            copied |= copy_module(name, tree)
+        check_private_keys(files | copied, options.allow_secrets)
         check_name_conflicts(files, tree)
         for path, source in files.items():
             (tree / path).parent.mkdir(parents=True, exist_ok=True)

@@ -140,9 +140,12 @@ def _is_unused(path: Path) -> bool:
     return path.suffix in _UNUSED_SUFFIXES or path.name == "py.typed"
 
 
-def copy_module(name: str, tree: Path) -> None:
-    """Copy a module or a package of this environment into the folder. Compiled code is an error."""
-    spec = _find_spec(name)
+def copy_module(name: str, tree: Path) -> dict[str, Path]:
+    """Copy a module or a package of this environment into the folder, and return its files by their paths there.
+
+    Compiled code is an error.
+    """
+    spec, copied = _find_spec(name), dict[str, Path]()
     if spec.submodule_search_locations is None:
         root = Path(str(spec.origin))
         sources = [root]
@@ -160,6 +163,8 @@ def copy_module(name: str, tree: Path) -> None:
             )
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, tree / path)
+        copied[path.as_posix()] = source
+    return copied
 
 
 def _find_spec(name: str) -> ModuleSpec:

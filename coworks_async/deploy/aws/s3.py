@@ -15,16 +15,24 @@ from coworks_async.exceptions import DeployError
 
 HASH_METADATA_KEY = "content-hash"
 
-_NO_BUCKET = "the bucket does not exist. Create it, or choose another with --bucket"
+NO_BUCKET = "the bucket does not exist. Create it, or choose another with --bucket"
 
 # S3's messages are long and name neither bucket nor remedy.
 _UPLOAD_REMEDIES = {
-    "NoSuchBucket": _NO_BUCKET,
+    "NoSuchBucket": NO_BUCKET,
     "ParamValidationError": "this is not a valid bucket name",
     "AccessDenied": "the credentials do not allow s3:PutObject there",
 }
 
 _CREATED_TAG = {"Key": "coworks:made", "Value": "cws deploy --local"}
+
+
+def create_client(session: Any) -> Any:
+    """Create an S3 client that does not wait long for a missing server."""
+    # Only AWS has a DNS name for each bucket.
+    has_endpoint = bool(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
+    config = Config(s3={"addressing_style": "path" if has_endpoint else "auto"}, connect_timeout=10)
+    return session.client("s3", config=config)
 
 
 def upload_archive(
@@ -34,12 +42,9 @@ def upload_archive(
 
     `on_progress` receives the number of bytes sent since its last call, in other threads too.
     """
-    # Only AWS has a DNS name for each bucket.
-    has_endpoint = bool(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
-    config = Config(s3={"addressing_style": "path" if has_endpoint else "auto"}, connect_timeout=10)
     failure = f"Cannot upload the archive to the bucket {bucket!r}"
     with aws_errors(failure, _UPLOAD_REMEDIES):
-        client = session.client("s3", config=config)
+        client = create_client(session)
         _check_bucket(client, bucket, failure)
         if _find_hash(client, bucket, key) == archive.content_hash:
             return False
@@ -57,7 +62,7 @@ def _check_bucket(client: Any, bucket: str, failure: str) -> None:
         # S3 returns the region even if the credentials do not allow the request.
         response = error.response
         if _get_status(response) == 404:
-            raise DeployError(f"{failure}: {_NO_BUCKET}.") from error
+            raise DeployError(f"{failure}: {NO_BUCKET}.") from error
     region = response["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", client.meta.region_name)
     if region != client.meta.region_name:
         raise DeployError(
@@ -94,14 +99,28 @@ def create_bucket(session: Any, bucket: str) -> None:
         except ClientError:
             location = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
             client.create_bucket(Bucket=bucket, **location)
-            client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [_CREATED_TAG]})
+            try:
+                client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [_CREATED_TAG]})
+            except BaseException:
+                # Without its tag, a bucket would never be deleted.
+                client.delete_bucket(Bucket=bucket)
+                raise
+
+
+def bucket_exists(session: Any, bucket: str) -> bool:
+    """Return whether a bucket exists, also if the credentials do not allow to read it."""
+    with aws_errors(f"Cannot find the bucket {bucket!r}"):
+        try:
+            session.client("s3").head_bucket(Bucket=bucket)
+        except ClientError as error:
+            return _get_status(error.response) != 404
+    return True
 
 
 def delete_archives(session: Any, stack: Stack, bucket: str, key: str) -> Iterator[str]:
     """Delete the archive of a deleted stage, or all archives after the service's last stage, and yield their URIs.
 
-    Archives of other stages and objects whose name is not a content hash are kept. A bucket that `cws` created is
-    deleted when it is empty.
+    Archives of other stages and objects whose name is not a content hash are kept.
     """
     others = find_stages(session, stack.service, function_prefix(stack.service))
     used = {stage.archive for stage in others}
@@ -115,9 +134,16 @@ def delete_archives(session: Any, stack: Stack, bucket: str, key: str) -> Iterat
                 if is_unused and (found["Key"] == key or not others):
                     client.delete_object(Bucket=bucket, Key=found["Key"])
                     yield f"s3://{bucket}/{found['Key']}"
-        if _is_created_by_cws(client, bucket) and "Contents" not in client.list_objects_v2(Bucket=bucket):
-            client.delete_bucket(Bucket=bucket)
-            yield f"s3://{bucket}"
+
+
+def delete_created_bucket(session: Any, bucket: str) -> bool:
+    """Delete a bucket that `cws` created if it is empty, and return whether it was."""
+    client = session.client("s3")
+    with aws_errors(f"Cannot delete the bucket {bucket!r}"):
+        if not _is_created_by_cws(client, bucket) or "Contents" in client.list_objects_v2(Bucket=bucket):
+            return False
+        client.delete_bucket(Bucket=bucket)
+    return True
 
 
 def _is_created_by_cws(client: Any, bucket: str) -> bool:

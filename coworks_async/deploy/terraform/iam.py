@@ -21,6 +21,14 @@ _VPC_ACTIONS = [
     "ec2:UnassignPrivateIpAddresses",
 ]
 
+# By service: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+_DESTINATION_ACTIONS = {
+    "events": "events:PutEvents",
+    "lambda": "lambda:InvokeFunction",
+    "sns": "sns:Publish",
+    "sqs": "sqs:SendMessage",
+}
+
 # https://docs.aws.amazon.com/xray/latest/devguide/security_iam_service-with-iam.html
 _TRACE_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
@@ -42,6 +50,11 @@ def create_role_policy(stack: Stack) -> dict[str, Any]:
     if objects := _response_objects(stack):
         statements.append(_allow(["s3:PutObject"], objects))
     statements += _reference_statements(stack)
+    if stack.options.failure_destination is not None:
+        statements.append(_allow_destination(stack.options.failure_destination))
+    if stack.options.kms_key is not None:
+        # To read the variables.
+        statements.append(_allow(["kms:Decrypt"], escape_template(stack.options.kms_key)))
     if stack.options.subnets:
         statements += _vpc_statements()
     if stack.options.tracing:
@@ -85,6 +98,11 @@ def _reference_statements(stack: Stack) -> list[Statement]:
         # This action does not support resources. Each value also requires the right above.
         statements.append(_allow(["secretsmanager:BatchGetSecretValue"], "*"))
     return statements
+
+
+def _allow_destination(arn: str) -> Statement:
+    """Allow Lambda to send a failed asynchronous call to a destination."""
+    return _allow([_DESTINATION_ACTIONS[arn.split(":")[2]]], escape_template(arn))
 
 
 def _regional_arn(service: str, resource: str) -> str:

@@ -197,7 +197,8 @@ def _resources(stack: Stack) -> Block:
         "aws_cloudwatch_log_group": {
             "name": function_log_group(name),
             "retention_in_days": stack.options.log_retention,
-        },
+        }
+        | _omit_none({"kms_key_id": stack.options.kms_key}),
         "aws_iam_role": {
             "name": name,
             "description": f"Permissions of the function {name}.",
@@ -212,6 +213,8 @@ def _resources(stack: Stack) -> Block:
     }
     blocks: Block = {kind: {"service": resource} for kind, resource in resources.items()}
     blocks["aws_lambda_alias"] = {ALIAS: _alias()}
+    if stack.options.failure_destination is not None:
+        blocks["aws_lambda_function_event_invoke_config"] = {"service": _failure_destination(stack)}
     return blocks
 
 
@@ -223,6 +226,20 @@ def _alias() -> Block:
         # Only until the first deploy has published a version.
         "function_version": "$LATEST",
         "lifecycle": {"ignore_changes": ["description", "function_version", "routing_config"]},
+    }
+
+
+def _failure_destination(stack: Stack) -> Block:
+    return {
+        "function_name": Template("${aws_lambda_function.service.function_name}"),
+        # The second invocation of an asynchronous call uses the alias of the first.
+        "qualifier": Template(f"${{aws_lambda_alias.{ALIAS}.name}}"),
+        "destination_config": {"on_failure": {"destination": stack.options.failure_destination}},
+        # Lambda's defaults, explicit so that a plan without changes is empty.
+        "maximum_event_age_in_seconds": 21_600,
+        "maximum_retry_attempts": 2,
+        # AWS checks that the role may send to the destination.
+        "depends_on": ["aws_iam_role_policy.service"],
     }
 
 
@@ -245,6 +262,7 @@ def _function(stack: Stack) -> Block:
         "timeout": options.timeout,
         "layers": layers or None,
         "reserved_concurrent_executions": options.reserved_concurrency,
+        "kms_key_arn": options.kms_key,
         "environment": {"variables": Template(f"${{merge(jsondecode(var.{_VARIABLE}), local.variables)}}")},
         "tags": {ARCHIVE_TAG: stack.archive_hash},
         # The policy depends on the log group, which Lambda would otherwise create itself.
@@ -278,7 +296,20 @@ def _api(stack: Stack) -> Block:
         "access_logs": options.access_logs,
         "log_retention_days": options.log_retention,
     }
+    block |= _omit_none(
+        {
+            "throttling_rate_limit": options.rate,
+            "throttling_burst_limit": options.burst,
+            "kms_key_arn": options.kms_key,
+            # None, like False, is the module's default.
+            "disable_execute_api_endpoint": options.disable_execute_api_endpoint or None,
+            "log_source_ip": options.log_source_ip or None,
+        }
+    )
     if gateway.kind == "rest":
+        block |= _omit_none({"web_acl_arn": options.waf})
+        if options.vpc_endpoints:
+            block |= {"endpoint_type": "PRIVATE", "vpc_endpoint_ids": list(options.vpc_endpoints)}
         block["gateway_responses"] = Template("${local.gateway_responses}")
         block["binary_media_types"] = list(gateway.binary_media_types)
         block["xray_tracing"] = options.tracing
@@ -297,9 +328,12 @@ def _domain(domain: Domain) -> Block:
 
 
 def _outputs(stack: Stack) -> Block:
+    url: Any = Template("${module.api.url}")
+    if stack.domain is not None and stack.options.disable_execute_api_endpoint:
+        url = f"https://{stack.domain.name}/{stack.domain.base_path}".removesuffix("/")
     outputs: dict[str, tuple[str, Any]] = {
         "id": ("ID of the API.", Template("${module.api.id}")),
-        "url": ("URL of the stage.", Template("${module.api.url}")),
+        "url": ("URL of the stage.", url),
         "function": ("Name of the function.", Template("${aws_lambda_function.service.function_name}")),
         "archive": ("Content hash of the archive.", stack.archive_hash),
     }

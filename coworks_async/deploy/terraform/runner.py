@@ -290,6 +290,7 @@ def _validate_copy(terraform: Terraform, error: DeployError) -> list[str]:
         copy = Path(directory, "root")
         shutil.copytree(terraform.directory, copy, ignore=_NOT_COPIED)
         (copy / OVERRIDE_FILE).write_text(json.dumps(create_provider_override()))
+        _remove_backend(copy / ROOT_FILE)
         # An older provider requires a region even to validate.
         older = Terraform(terraform.program, copy, {"AWS_DEFAULT_REGION": "us-east-1"}, terraform.log)
         try:
@@ -298,6 +299,14 @@ def _validate_copy(terraform: Terraform, error: DeployError) -> list[str]:
             raise error from None
         older.validate()
         return [_describe_provider(older)]
+
+
+def _remove_backend(file: Path) -> None:
+    """Remove the location of the state from a root module: reading a provider's schema would need access to it."""
+    root = json.loads(file.read_text())
+    for name in ("backend", "cloud"):
+        root["terraform"].pop(name, None)
+    file.write_text(json.dumps(root))
 
 
 def _describe_provider(terraform: Terraform) -> str:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from coworks_async.entries.plan import BindingPlan, compile_json_decoder
+from coworks_async.entries.plan import BindingPlan, JsonDecoder, compile_json_decoder
 from coworks_async.entries.signature import REQUIRED
-from coworks_async.pipeline.body import Limits, is_plain_json, may_have_body, read_body
+from coworks_async.pipeline.body import LARGE, Limits, convert_large, is_plain_json, may_have_body, read_body
 
 if TYPE_CHECKING:
     from coworks_async.pipeline.binding.headers import AddHeaders
@@ -36,7 +36,7 @@ def create_binder(plan: BindingPlan, method: str, limits: Limits) -> Binder:
         # Lambda cold start: few entries need it.
         from coworks_async.pipeline.binding.headers import create_header_binder
 
-        add_headers = create_header_binder(plan)
+        add_headers = create_header_binder(plan, limits)
     if method != "GET":
         return Binder(None, _create_json_bind(plan, limits, bind, add_headers))
     if plan.slots and not plan.is_scalar:
@@ -112,7 +112,10 @@ def _create_json_bind(plan: BindingPlan, limits: Limits, bind_fully: Bind, add_h
             body = await read_body(scope, receive, limits)
             if body:
                 try:
-                    args, kwargs = decode(body)
+                    if LARGE in scope:
+                        args, kwargs = await convert_large(scope, limits, _decode_large, decode, body, limits)
+                    else:
+                        args, kwargs = decode(body)
                     if path:
                         values = scope["path_params"]
                         args = (*[convert(values[name]) for name, convert in path], *args)
@@ -122,6 +125,11 @@ def _create_json_bind(plan: BindingPlan, limits: Limits, bind_fully: Bind, add_h
         return await bind_fully(scope, receive, send)
 
     return bind
+
+
+def _decode_large(decode: JsonDecoder, body: bytes, limits: Limits) -> Arguments:
+    limits.check_items(body)
+    return decode(body)
 
 
 def create_full_bind(plan: BindingPlan, method: str, limits: Limits) -> Bind:

@@ -11,7 +11,7 @@ from coworks_async.entries.plan import BindingPlan, Slot
 from coworks_async.entries.signature import ParameterKind
 from coworks_async.exceptions import ErrorLocation, FieldError, Problem, UnprocessableContent, UnsupportedMediaType
 from coworks_async.pipeline.binding.headers import read_values
-from coworks_async.pipeline.body import Limits, may_have_body, read_checked_body
+from coworks_async.pipeline.body import LARGE, Limits, convert_large, may_have_body, read_checked_body
 from coworks_async.pipeline.invocation import invocation_type_error
 from coworks_async.pipeline.parse import JSON_HINT, NO_BODY, Body, BodyKind, nesting_error, parse_body, parse_query
 from coworks_async.pipeline.request import get_request
@@ -23,14 +23,17 @@ async def bind_request(
     """Bind any request and return positional and keyword arguments. One `UnprocessableContent` lists all errors."""
     query = parse_query(scope["query_string"])
     body, body_problem = (NO_BODY, None) if method == "GET" else await _parse_body(plan, scope, receive, send, limits)
-    binding = RequestBinding(plan, query, body)
+    binding = RequestBinding(plan, query, body, limits)
     if (error := invocation_type_error(scope)) is not None:
         binding.errors.append(error)
     may_be_rejected = method == "GET" and plan.request is None and may_have_body(scope)
     if may_be_rejected and await read_checked_body(scope, receive, limits):
         binding.errors.append(FieldError("body", "", "nothing", f"A {scope['method']} request has no body"))
     try:
-        binding.bind(scope["path_params"], from_query=method == "GET")
+        if LARGE in scope:
+            await convert_large(scope, limits, binding.bind, scope["path_params"], method == "GET")
+        else:
+            binding.bind(scope["path_params"], method == "GET")
     except RecursionError:
         raise nesting_error() from None
     binding.bind_headers(scope)
@@ -66,15 +69,17 @@ def _hide_values(errors: list[FieldError]) -> list[FieldError]:
 class RequestBinding:
     """The binding of one request. `query` and `fields` contain what is not yet bound."""
 
-    def __init__(self, plan: BindingPlan, query: dict[str, list[str]], body: Body) -> None:
+    def __init__(self, plan: BindingPlan, query: dict[str, list[str]], body: Body, limits: Limits) -> None:
         self.plan = plan
         self.query = query
         self.body = body
+        self.limits = limits
+        self.hashed_items = 0
         self.fields = dict(body.fields)
         self.values: dict[str, Any] = {}
         self.errors: list[FieldError] = []
 
-    def bind(self, path: dict[str, str], *, from_query: bool) -> None:
+    def bind(self, path: dict[str, str], from_query: bool) -> None:
         """Bind all parameters. With `from_query`, the structured one takes what is left of the query at the end."""
         self._bind_path(path)
         if self.plan.structured is None:
@@ -104,11 +109,18 @@ class RequestBinding:
         return any(slot.required and slot.name not in self.values for slot in self.plan.slots)
 
     def _convert(self, slot: Slot, where: ErrorLocation, name: str, convert: Callable[[Any], Any], raw: Any) -> Any:
+        self._count_hashed(slot, raw)
         try:
             return convert(raw)
         except ValidationError as error:
             self.errors.append(field_error(where, name, slot.expected, error))
             return None
+
+    def _count_hashed(self, slot: Slot, raw: Any) -> None:
+        """Check the number of hash keys before a conversion creates them."""
+        if slot.converter.count_hashed is not None:
+            self.hashed_items += slot.converter.count_hashed(raw)
+            self.limits.check_hashed_items(self.hashed_items)
 
     def _bind_path(self, values: dict[str, str]) -> None:
         for slot in self.plan.path:
@@ -181,6 +193,7 @@ class RequestBinding:
     def _bind_json_value(self, slots: list[Slot]) -> None:
         converted = []
         for slot in slots:
+            self._count_hashed(slot, self.body.value)
             try:
                 converted.append((slot, slot.converter.from_json(self.body.value)))
             except ValidationError as failure:
@@ -244,6 +257,7 @@ class RequestBinding:
             self._convert_structured(slot, self.query, "query", is_text=True)
 
     def _convert_structured(self, slot: Slot, fields: dict[str, Any], where: ErrorLocation, *, is_text: bool) -> None:
+        self._count_hashed(slot, fields)
         self.values[slot.name], errors = slot.converter.from_fields(dict(fields), where, is_form=is_text)
         self.errors += errors
         fields.clear()

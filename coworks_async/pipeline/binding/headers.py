@@ -9,6 +9,7 @@ from starlette.types import Scope
 
 from coworks_async.entries.plan import BindingPlan, Slot
 from coworks_async.entries.signature import HEADER_AND_COOKIE_KINDS, ParameterKind
+from coworks_async.pipeline.body import Limits
 
 AddHeaders = Callable[[Scope, Sequence[Any], Mapping[str, Any]], tuple[Sequence[Any], Mapping[str, Any]]]
 """Adds headers and cookies to the other arguments of an entry, given by position and by name."""
@@ -41,7 +42,7 @@ def _read_cookie(name: str, scope: Scope) -> list[str] | None:
     return values or None
 
 
-def create_header_binder(plan: BindingPlan) -> AddHeaders:
+def create_header_binder(plan: BindingPlan, limits: Limits) -> AddHeaders:
     """Compile the binding of headers and cookies. The result has all arguments by name."""
     names = [
         parameter.name
@@ -57,6 +58,8 @@ def create_header_binder(plan: BindingPlan) -> AddHeaders:
         for slot, parse_string in slots:
             values = read_values(slot, scope)
             if values is not None:
+                if slot.converter.count_hashed is not None:
+                    limits.check_hashed_items(slot.converter.count_hashed(values))
                 is_plain = parse_string is not None and len(values) == 1
                 arguments[slot.name] = parse_string(values[0]) if is_plain else slot.converter.from_strings(values)
             elif slot.required:

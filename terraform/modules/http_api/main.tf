@@ -8,6 +8,8 @@ module "routes" {
   token_header       = var.token_header
   authorizer_ttl     = var.authorizer_ttl
   tags               = var.tags
+
+  disable_execute_api_endpoint = var.disable_execute_api_endpoint
 }
 
 locals {
@@ -17,6 +19,8 @@ locals {
   # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
   rate_limit  = var.throttling_rate_limit >= 0 ? var.throttling_rate_limit : 10000
   burst_limit = var.throttling_burst_limit >= 0 ? var.throttling_burst_limit : 5000
+
+  source_ip = { for name, value in { sourceIp = "$context.identity.sourceIp" } : name => value if var.log_source_ip }
 }
 
 resource "aws_apigatewayv2_stage" "this" {
@@ -30,8 +34,8 @@ resource "aws_apigatewayv2_stage" "this" {
 
     content {
       destination_arn = access_log_settings.value.arn
-      # No header and no actual path: they may contain tokens and personal data.
-      format = jsonencode({
+      # No header and no actual path: they may contain tokens and personal data. The address is optional.
+      format = jsonencode(merge(local.source_ip, {
         requestId            = "$context.requestId"
         requestTime          = "$context.requestTime"
         method               = "$context.httpMethod"
@@ -45,7 +49,7 @@ resource "aws_apigatewayv2_stage" "this" {
         integrationError     = "$context.integration.error"
         integrationRequestId = "$context.integration.requestId"
         authorizerError      = "$context.authorizer.error"
-      })
+      }))
     }
   }
 
@@ -69,6 +73,7 @@ resource "aws_cloudwatch_log_group" "access" {
   # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
   name              = "/aws/vendedlogs/apigateway/${var.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn == "" ? null : var.kms_key_arn
   tags              = var.tags
 }
 

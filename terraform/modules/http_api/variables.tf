@@ -76,6 +76,12 @@ variable "authorizer_ttl" {
   }
 }
 
+variable "disable_execute_api_endpoint" {
+  description = "Whether the API is reachable by its custom domain only, and not on its own host."
+  type        = bool
+  default     = false
+}
+
 variable "throttling_rate_limit" {
   description = "Requests per second for the whole stage; -1 for the account's limit."
   type        = number
@@ -92,6 +98,18 @@ variable "access_logs" {
   description = "Whether each request is logged as a line of JSON."
   type        = bool
   default     = true
+}
+
+variable "log_source_ip" {
+  description = "Whether the access logs contain the client's IP address, which is personal data."
+  type        = bool
+  default     = false
+}
+
+variable "kms_key_arn" {
+  description = "KMS key that encrypts the access logs; \"\" for CloudWatch's own. Its policy must allow CloudWatch Logs to use it."
+  type        = string
+  default     = ""
 }
 
 variable "log_retention_days" {

@@ -15,6 +15,8 @@ module "routes" {
   endpoint_type      = var.endpoint_type
   vpc_endpoint_ids   = var.vpc_endpoint_ids
   tags               = var.tags
+
+  disable_execute_api_endpoint = var.disable_execute_api_endpoint
 }
 
 locals {
@@ -24,6 +26,8 @@ locals {
   # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
   rate_limit  = var.throttling_rate_limit >= 0 ? var.throttling_rate_limit : 10000
   burst_limit = var.throttling_burst_limit >= 0 ? var.throttling_burst_limit : 5000
+
+  source_ip = { for name, value in { sourceIp = "$context.identity.sourceIp" } : name => value if var.log_source_ip }
 
   # Inputs only: a hash of resource attributes would change with each deployment, and so redeploy forever.
   snapshot = sha256(jsonencode([
@@ -36,6 +40,7 @@ locals {
     sort(var.binary_media_types),
     var.endpoint_type,
     sort(var.vpc_endpoint_ids),
+    var.disable_execute_api_endpoint,
     [for file in sort(fileset(path.module, "routes/*.tf")) : filesha256("${path.module}/${file}")],
   ]))
 }
@@ -63,8 +68,8 @@ resource "aws_api_gateway_stage" "this" {
 
     content {
       destination_arn = access_log_settings.value.arn
-      # No header and no actual path: they may contain tokens and personal data.
-      format = jsonencode({
+      # No header and no actual path: they may contain tokens and personal data. The address is optional.
+      format = jsonencode(merge(local.source_ip, {
         requestId            = "$context.requestId"
         extendedRequestId    = "$context.extendedRequestId"
         requestTime          = "$context.requestTime"
@@ -82,7 +87,7 @@ resource "aws_api_gateway_stage" "this" {
         authorizerLatency    = "$context.authorizer.latency"
         authorizerError      = "$context.authorizer.error"
         authorizerRequestId  = "$context.authorizer.requestId"
-      })
+      }))
     }
   }
 }
@@ -105,7 +110,15 @@ resource "aws_cloudwatch_log_group" "access" {
 
   name              = "/aws/apigateway/${var.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn == "" ? null : var.kms_key_arn
   tags              = var.tags
+}
+
+resource "aws_wafv2_web_acl_association" "this" {
+  count = var.web_acl_arn == "" ? 0 : 1
+
+  resource_arn = aws_api_gateway_stage.this.arn
+  web_acl_arn  = var.web_acl_arn
 }
 
 resource "aws_lambda_permission" "invoke" {

@@ -151,6 +151,18 @@ variable "vpc_endpoint_ids" {
   default     = []
 }
 
+variable "disable_execute_api_endpoint" {
+  description = "Whether the API is reachable by its custom domain only, and not on its own host."
+  type        = bool
+  default     = false
+}
+
+variable "web_acl_arn" {
+  description = "ARN of the regional AWS WAF web ACL in front of the stage; \"\" for none."
+  type        = string
+  default     = ""
+}
+
 variable "xray_tracing" {
   description = "Whether X-Ray traces the stage."
   type        = bool
@@ -173,6 +185,18 @@ variable "access_logs" {
   description = "Whether each request is logged as a line of JSON. The account must allow API Gateway to write logs; see the README."
   type        = bool
   default     = true
+}
+
+variable "log_source_ip" {
+  description = "Whether the access logs contain the client's IP address, which is personal data."
+  type        = bool
+  default     = false
+}
+
+variable "kms_key_arn" {
+  description = "KMS key that encrypts the access logs; \"\" for CloudWatch's own. Its policy must allow CloudWatch Logs to use it."
+  type        = string
+  default     = ""
 }
 
 variable "log_retention_days" {

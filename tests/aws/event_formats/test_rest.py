@@ -139,9 +139,9 @@ def test_a_redirect_contains_the_root_path(send_event: SendEvent):
     app = Files()
     app.mount("/files", app.show)
     response = send_event(app, rest_event(path="/files"))
-    assert (response.status, response.header("location")) == (307, f"https://{HOST}/dev/files/")
+    assert (response.status, response.header("location")) == (307, "/dev/files/")
     response = send_event(app, mapped_event("/files", "/files", {}, "/v1"))
-    assert (response.status, response.header("location")) == (307, f"https://{CUSTOM}/v1/files/")
+    assert (response.status, response.header("location")) == (307, "/v1/files/")
 
 
 def test_url_for_a_blueprints_entry_contains_the_stage(send_event: SendEvent):

@@ -47,6 +47,7 @@ def test_each_option_is_shown_with_its_source(write: Write) -> None:
         "port": ["9000", "project.cws.yml:10 (workspace prod)"],
         "reload": ["true", "project.cws.yml:11 (workspace prod)"],
         "workers": ["2", "CWS_RUN_WORKERS"],
+        "graceful-timeout": ["3", "default"],
         "lambda": ["false", "default"],
         "via": ["-", "default"],
     }

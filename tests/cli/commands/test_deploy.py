@@ -14,7 +14,7 @@ from tests.deploy.deployed_project import QUICK, Project, create_offline_project
 from tests.deploy.stacks import LAYER, Shop, stack
 from tests.deploy.toolchain import Toolchain
 
-DOCS = Path(__file__).parents[3] / "docs" / "how-to/deploy.md"
+DOCS = Path(__file__).parents[3] / "docs" / "reference/deploy-options.md"
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ def kill_terraform(process: subprocess.Popen[str]) -> None:
 
 def deploy_again(shop: Project) -> str:
     """Deploy the rest, and check that there is one API, which responds, and that the state is complete."""
+    assert not [key for key in shop.archives() if key.endswith(".lock")]
     before = shop.api_ids()
     assert len(before) == 1
     output = shop.deploy()

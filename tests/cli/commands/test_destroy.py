@@ -110,3 +110,14 @@ def test_a_stage_with_a_local_state_is_destroyed_and_deployed_again(shop: Projec
     assert not list(shop.stage_directory().glob("terraform.tfstate*"))
     # With nothing deployed from here, the option is accepted.
     assert shop.destroy("--tf-bucket", bucket) == nothing_deleted(shop)
+
+
+def test_a_stage_whose_archive_bucket_is_gone_is_destroyed(shop: Project):
+    shop.deploy(*QUICK)
+    client = shop.client("s3")
+    for key in shop.archives():
+        client.delete_object(Bucket=shop.bucket, Key=key)
+    client.delete_bucket(Bucket=shop.bucket)
+    output = shop.destroy()
+    assert f"The archives were not deleted: the bucket '{shop.bucket}' no longer exists.\n" in output
+    assert shop.resources() == []

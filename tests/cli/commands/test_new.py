@@ -4,6 +4,7 @@ import ast
 import os
 import pty
 import re
+import stat
 import subprocess
 from contextlib import suppress
 from importlib.metadata import distribution
@@ -130,6 +131,17 @@ def test_an_empty_directory_and_a_new_repository_are_accepted(folder: Path):
     create("empty")
     create("cloned")
     assert list_files(folder / "empty") == list_files(folder / "cloned") == FILES
+
+
+@template
+def test_only_the_user_can_read_the_file_with_the_token(template: str, folder: Path):
+    for _ in range(2):
+        create("shop", "-t", template, "--force")
+        file = folder / "shop" / ".env.dev"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert re.search("^(TOKEN|SESSION_SECRET)=", file.read_text(), re.MULTILINE)
+        # The second time it exists, and others may read it.
+        file.chmod(0o644)
 
 
 @requires_tool("git")

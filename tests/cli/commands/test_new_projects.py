@@ -131,7 +131,7 @@ def test_the_requests_in_the_readme_work(template: str, folder: Path):
 
 
 @pytest.mark.end_to_end
-@template
+@pytest.mark.parametrize("template", [*(pytest.param(each, marks=exhaustive) for each in OTHERS), "crud"])
 def test_a_project_can_be_deployed(template: str, folder: Path, toolchain: Toolchain):
     create("shop", "--template", template)
     # Tests have the provider version for an emulator, which need not run for --dry.

@@ -76,7 +76,8 @@ def runs_on(server: ServerProcess) -> bool:
 @pytest.mark.parametrize("options", [*MODES, ["--lambda"], ["--lambda", "--workers", "2"]], ids=" ".join)
 def test_a_second_ctrl_c_aborts_the_requests(path: str, options: list[str], write: Write, project: Path) -> None:
     write("app.py", SERVICE)
-    with start_server("run", "--port", "0", *options, cwd=project) as server, server.start_curl(path) as waiting:
+    options = ["--port", "0", "--graceful-timeout", "600", *options]
+    with start_server("run", *options, cwd=project) as server, server.start_curl(path) as waiting:
         until((project / "received").exists)
         server.send(signal.SIGINT)
         assert runs_on(server)
@@ -126,7 +127,8 @@ def test_a_second_ctrl_c_ends_a_lifespan_that_does_not_stop(mode: list[str], wri
 @pytest.mark.parametrize("options", MODES[:2], ids=["one", "workers"])
 def test_a_second_sigterm_does_not_abort_the_requests(options: list[str], write: Write, project: Path) -> None:
     write("app.py", SERVICE)
-    with start_server("run", "--port", "0", *options, cwd=project) as server, server.start_curl("/slow"):
+    options = ["--port", "0", "--graceful-timeout", "600", *options]
+    with start_server("run", *options, cwd=project) as server, server.start_curl("/slow"):
         until((project / "received").exists)
         for _ in range(2):
             server.send(signal.SIGTERM)

@@ -222,6 +222,21 @@ def test_inside_the_project_folder_the_requirements_beside_the_config_file_are_u
 
 
 @pytest.mark.usefixtures("service")
+def test_a_file_with_a_private_key_is_refused_unless_it_is_allowed(write: Write, project: Path):
+    write("certs/both.pem", "-----BEGIN " + "RSA PRIVATE KEY-----\n")
+    refused = run_zip("-o", "x.zip")
+    assert (refused.exit_code, refused.stderr.splitlines()[-1]) == (
+        1,
+        "Error: The archive would contain a private key: certs/both.pem. Exclude the file in .cwsignore, or include it "
+        "with --allow-secret certs/both.pem.",
+    )
+    assert not (project / "x.zip").exists()
+    assert run_zip("-o", "x.zip", "--allow-secret", "certs/both.pem").exit_code == 0
+    with zipfile.ZipFile(project / "x.zip") as archive:
+        assert "certs/both.pem" in archive.namelist()
+
+
+@pytest.mark.usefixtures("service")
 def test_failures_exit_with_1_and_invalid_options_with_2(write: Write):
     write("cws_lambda.py", "")
     failed = run_zip()

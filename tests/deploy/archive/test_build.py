@@ -130,7 +130,7 @@ def test_a_service_with_all_blueprints_and_extensions_runs_in_such_an_interprete
     )
     archive = build_archive(options, tmp_path / "everything.zip")
     assert not [member.path for member in archive.members if member.path.startswith("coworks_async/gateway")]
-    environment = {"AWS_LAMBDA_FUNCTION_NAME": "everything", "AWS_DEFAULT_REGION": "eu-west-1"}
+    environment = {"AWS_LAMBDA_FUNCTION_NAME": "everything", "AWS_DEFAULT_REGION": "eu-west-1", "CWS_STAGE": "dev"}
     paths = ("/", "/admin", "/admin/route", "/admin/openapi.json", "/profile", "/profile/flame")
     results = handle_events(archive, tmp_path, *paths, **environment)
     assert [result["statusCode"] for result in results] == [200] * len(paths)
@@ -215,6 +215,19 @@ def test_options_include_modules_and_exclude_files(
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     archive = build(module_names=("handmade",), ignore=("*.csv",), never=(project / "secrets",))
     assert paths(archive) == ["cws_lambda.py", "handmade.py", "orders.py"]
+
+
+def test_a_private_key_is_refused_in_the_project_and_in_modules_of_the_environment(
+    project: Path, tmp_path: Path, build: Build, monkeypatch: pytest.MonkeyPatch
+):
+    key = "-----BEGIN " + "EC PRIVATE KEY-----\n"
+    (tmp_path / "handmade.py").write_text(f'KEY = """{key}"""')
+    (project / "login.pem").write_text(key)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with pytest.raises(DeployError, match=r"private key: login\.pem, handmade\.py\. "):
+        build(module_names=("handmade",))
+    archive = build(module_names=("handmade",), allow_secrets=("login.pem", "handmade.py"))
+    assert paths(archive) == ["cws_lambda.py", "handmade.py", "login.pem", "orders.py"]
 
 
 def test_the_same_sources_give_the_same_bytes(project: Path, tmp_path: Path, build: Build):

@@ -79,6 +79,56 @@ def test_modules_and_data_are_included_sorted_by_path(tmp_path: Path):
         "id_dsa",
         "id_ecdsa",
         "id_ed25519",
+        "prod.env.bak",
+        "prod.env~",
+        "prod.env.local",
+        ".prod.env.swp",
+        ".kube/config",
+        "deep/.kube/config",
+        ".azure/accessTokens.json",
+        ".config/gcloud/credentials.db",
+        "deep/gcloud/access_tokens.db",
+        "gcloud/legacy_credentials/me@example.com/adc.json",
+        "application_default_credentials.json",
+        ".boto",
+        ".s3cfg",
+        ".databrickscfg",
+        ".oci/config",
+        ".dockercfg",
+        ".vault-token",
+        ".pgpass",
+        "pgpass.conf",
+        ".my.cnf",
+        ".mylogin.cnf",
+        ".htpasswd",
+        "static/.htpasswd",
+        "_netrc",
+        ".cargo/credentials.toml",
+        ".config/gh/hosts.yml",
+        ".gem/credentials",
+        "secrets.toml",
+        ".secrets.toml",
+        ".streamlit/secrets.toml",
+        ".bash_history",
+        ".zsh_history",
+        ".python_history",
+        ".psql_history",
+        "fish_history",
+        ".histfile",
+        ".lesshst",
+        ".viminfo",
+        ".gnupg/pubring.kbx",
+        ".password-store/mail.gpg",
+        "id_ed25519_sk",
+        "id_ecdsa_sk",
+        "server.key",
+        "certs/Server.KEY",
+        "server.pfx",
+        "server.p12",
+        "login.ppk",
+        "store.jks",
+        "store.keystore",
+        "passwords.kdbx",
         ".terraformrc",
         ".tofurc",
         "Main.TF",
@@ -98,10 +148,16 @@ def test_tests_caches_secrets_and_files_of_tools_are_excluded(tmp_path: Path, pa
     assert kept(tmp_path) == ["a.py"]
 
 
+def test_files_whose_names_only_resemble_those_of_credentials_are_included(tmp_path: Path):
+    names = ["certs/server.pem", "credentials.db", "environment.py", "gcloud/client.py", "key.py", "keys.json"]
+    make_files(tmp_path, *names)
+    assert kept(tmp_path) == names
+
+
 def test_cwsignore_can_include_what_defaults_or_git_exclude_but_no_secret(tmp_path: Path):
-    make_files(tmp_path, "tests/a.py", "made.py", ".env", "state.tfstate", "uv.lock", "keep.py")
+    make_files(tmp_path, "tests/a.py", "made.py", ".env", "state.tfstate", "server.key", "uv.lock", "keep.py")
     (tmp_path / ".gitignore").write_text("made.py\n.env\n")
-    (tmp_path / ".cwsignore").write_text("!tests/\n!made.py\n!.env\n!*.tfstate\nkeep.py\n")
+    (tmp_path / ".cwsignore").write_text("!tests/\n!made.py\n!.env\n!*.tfstate\n!*.key\nkeep.py\n")
     assert kept(tmp_path) == ["made.py", "tests/a.py"]
 
 

@@ -9,7 +9,13 @@ import pytest
 
 from coworks_async.deploy.archive.build import Archive
 from coworks_async.deploy.aws.account import open_session
-from coworks_async.deploy.aws.s3 import create_bucket, delete_archives, upload_archive
+from coworks_async.deploy.aws.s3 import (
+    bucket_exists,
+    create_bucket,
+    delete_archives,
+    delete_created_bucket,
+    upload_archive,
+)
 from coworks_async.deploy.stack import Stack
 from coworks_async.exceptions import DeployError
 from tests.deploy.accounts import REGION, create_session, make_function, reject_operation, serve_response
@@ -153,7 +159,9 @@ def test_a_bucket_is_created_once_and_deleted_with_the_last_archive(session: Any
     put_objects(session, bucket, key)
     create_bucket(session, bucket)
     assert list_keys(session, bucket) == [key]
-    assert delete(session, bucket, key, stack()) == [f"s3://{bucket}/{key}", f"s3://{bucket}"]
+    assert delete_created_bucket(session, bucket) is False
+    assert delete(session, bucket, key, stack()) == [f"s3://{bucket}/{key}"]
+    assert delete_created_bucket(session, bucket) is True
     assert list_buckets(session) == []
 
 
@@ -171,12 +179,29 @@ def test_a_bucket_that_cannot_be_created_is_one_line(monkeypatch: pytest.MonkeyP
             create_bucket(session, "demo")
 
 
+def test_a_bucket_that_cannot_be_tagged_is_deleted_again(session: Any, bucket: str):
+    reject_operation(session, "s3.PutBucketTagging", 403, "AccessDenied", "No")
+    with pytest.raises(DeployError, match=rf"^Cannot create the bucket '{bucket}': No\.$"):
+        create_bucket(session, bucket)
+    assert list_buckets(session) == []
+
+
+def test_a_bucket_exists_also_if_it_cannot_be_read(
+    session: Any, bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    assert bucket_exists(session, bucket) is False
+    create_bucket(session, bucket)
+    assert bucket_exists(session, bucket) is True
+    with serve_response(403, "", (403, {})) as url:
+        assert bucket_exists(create_session(url, "test", monkeypatch, tmp_path), bucket) is True
+
+
 def test_a_bucket_that_the_user_created_is_kept_even_if_it_is_empty(session: Any, bucket: str):
     client = session.client("s3")
     client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    assert delete(session, bucket, archive_key(NEW), stack()) == []
+    assert delete_created_bucket(session, bucket) is False
     client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "team", "Value": "shop"}]})
-    assert delete(session, bucket, archive_key(NEW), stack()) == []
+    assert delete_created_bucket(session, bucket) is False
     assert list_buckets(session) == [bucket]
 
 

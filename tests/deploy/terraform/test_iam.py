@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from coworks_async.deploy.options import DeployOptions
 from coworks_async.deploy.stack import create_stack
 from coworks_async.deploy.terraform.root_module import create_root
-from tests.deploy.stacks import Jobs, Shop, stack
+from tests.deploy.stacks import KEY, Jobs, Shop, stack
 
 LOGS = {
     "Effect": "Allow",
@@ -73,6 +75,25 @@ def test_in_a_vpc_lambda_may_manage_interfaces_and_the_functions_code_may_not():
 def test_a_traced_function_may_send_traces():
     _, traces = statements(tracing=True)
     assert traces["Action"] == ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+
+
+@pytest.mark.parametrize(
+    ("arn", "action"),
+    [
+        ("arn:aws:sqs:eu-west-1:123456789012:failed", "sqs:SendMessage"),
+        ("arn:aws:sns:eu-west-1:123456789012:failed", "sns:Publish"),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:failed", "lambda:InvokeFunction"),
+        ("arn:aws:events:eu-west-1:123456789012:event-bus/failed", "events:PutEvents"),
+    ],
+)
+def test_failed_calls_may_be_sent_to_exactly_their_destination(arn: str, action: str):
+    _, sending = statements(failure_destination=arn)
+    assert sending == {"Effect": "Allow", "Action": [action], "Resource": arn}
+
+
+def test_a_function_whose_variables_are_encrypted_may_decrypt_with_exactly_this_key():
+    _, decrypting = statements(kms_key=KEY)
+    assert decrypting == {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": KEY}
 
 
 def test_a_function_may_read_exactly_the_parameters_and_secrets_that_its_variables_name():

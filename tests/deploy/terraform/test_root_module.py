@@ -12,7 +12,7 @@ from coworks_async.deploy import emulator
 from coworks_async.deploy.terraform.root_module import Template, create_root, encode_variables, list_resources, render
 from coworks_async.deploy.terraform.workdir import write_root
 from coworks_async.gateway.routes import GatewayKind
-from tests.deploy.stacks import EVERY_OPTION, LAYER, Jobs, Shop, service_with_entries, stack
+from tests.deploy.stacks import EVERY_OPTION, KEY, LAYER, QUEUE, WEB_ACL, Jobs, Shop, service_with_entries, stack
 from tests.deploy.toolchain import Toolchain
 
 KINDS: tuple[GatewayKind, ...] = ("rest", "http")
@@ -61,6 +61,61 @@ def test_options_reach_the_function():
 
 def test_reserved_concurrency_may_be_zero():
     assert function(reserved_concurrency=0)["reserved_concurrent_executions"] == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_limit_of_requests_reaches_the_stage_of_both_kinds_of_api(kind: GatewayKind):
+    call = create_root(stack(gateway=kind, rate=50, burst=20))["module"]["api"]
+    assert (call["throttling_rate_limit"], call["throttling_burst_limit"]) == (50, 20)
+    # The module adds AWS's default for the other one.
+    assert "throttling_burst_limit" not in create_root(stack(gateway=kind, rate=50))["module"]["api"]
+
+
+def test_failed_asynchronous_calls_are_sent_to_their_destination():
+    root = create_root(stack(failure_destination=QUEUE))
+    config = root["resource"]["aws_lambda_function_event_invoke_config"]["service"]
+    assert config == {
+        "function_name": "${aws_lambda_function.service.function_name}",
+        "qualifier": "${aws_lambda_alias.live.name}",
+        "destination_config": {"on_failure": {"destination": QUEUE}},
+        "maximum_event_age_in_seconds": 21_600,
+        "maximum_retry_attempts": 2,
+        "depends_on": ["aws_iam_role_policy.service"],
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kms_key_encrypts_the_variables_and_both_log_groups(kind: GatewayKind):
+    root = create_root(stack(gateway=kind, kms_key=KEY))
+    assert root["resource"]["aws_lambda_function"]["service"]["kms_key_arn"] == KEY
+    assert root["resource"]["aws_cloudwatch_log_group"]["service"]["kms_key_id"] == KEY
+    assert root["module"]["api"]["kms_key_arn"] == KEY
+
+
+def test_a_web_acl_reaches_the_stage_of_a_rest_api():
+    assert create_root(stack(waf=WEB_ACL))["module"]["api"]["web_acl_arn"] == WEB_ACL
+
+
+def test_with_vpc_endpoints_the_rest_api_is_private():
+    call = create_root(stack(vpc_endpoints=("vpce-1", "vpce-2")))["module"]["api"]
+    assert (call["endpoint_type"], call["vpc_endpoint_ids"]) == ("PRIVATE", ["vpce-1", "vpce-2"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("domain", "url"), [("a.example.com", "https://a.example.com"), ("a.de/v1", "https://a.de/v1")]
+)
+def test_an_api_without_its_own_host_has_the_url_of_its_domain(kind: GatewayKind, domain: str, url: str):
+    root = create_root(stack(gateway=kind, domain=domain, disable_execute_api_endpoint=True))
+    assert root["module"]["api"]["disable_execute_api_endpoint"] is True
+    assert root["output"]["shop_url"]["value"] == url
+    assert create_root(stack(gateway=kind, domain=domain))["output"]["shop_url"]["value"] == "${module.api.url}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_source_ip_is_logged_only_on_request(kind: GatewayKind):
+    assert "log_source_ip" not in create_root(stack(gateway=kind))["module"]["api"]
+    assert create_root(stack(gateway=kind, log_source_ip=True))["module"]["api"]["log_source_ip"] is True
 
 
 def test_a_layer_without_a_version_is_looked_up():

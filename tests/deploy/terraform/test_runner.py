@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -259,8 +260,11 @@ def test_a_root_module_is_validated_by_its_providers(stage: TerraformStage):
         validate_root(stage.terraform())
 
 
-def test_an_older_provider_validates_what_it_knows_and_is_not_recorded(tmp_path: Path, toolchain: Toolchain):
-    write_root(stack(snap_start=True), tmp_path / "dev")
+@pytest.mark.parametrize("state", [{}, {"tf_bucket": "states"}, {"terraform_cloud": "team"}])
+def test_an_older_provider_validates_what_it_knows_and_is_not_recorded(
+    state: dict[str, Any], tmp_path: Path, toolchain: Toolchain
+):
+    write_root(stack(snap_start=True, **state), tmp_path / "dev")
     before = {path.name for path in (tmp_path / "dev").iterdir()}
     assert validate_root(terraform_in(tmp_path / "dev", toolchain)) == [
         "Provider 6.x is not available here; validated with 3.39.0, which does not know: architectures, snap_start."

@@ -114,6 +114,23 @@ class Part(msgspec.Struct, forbid_unknown_fields=True):
     y: str = ""
 
 
+class OpenPart(msgspec.Struct):
+    x: int
+    y: str = ""
+
+
+@dataclass
+class DataPart:
+    x: int
+    y: str = ""
+    a: OpenPart | None = None
+
+
+class DictPart(TypedDict, total=False):
+    x: int
+    a: DataPart
+
+
 OTHERS = [
     Kind(annotation, [])
     for annotation in (
@@ -125,6 +142,9 @@ OTHERS = [
         bytes,
         list[Part],
         dict[str, Part],
+        list[OpenPart],
+        tuple[DataPart, ...],
+        dict[str, DictPart | None],
         str | bool,
     )
 ]
@@ -152,7 +172,11 @@ def fast_signatures_and_requests(draw: st.DrawFn) -> tuple[list[DrawnParameter],
     ]
     if draw(st.booleans()):
         default = draw(st.sampled_from([None, inspect.Parameter.empty]))
-        parameters.append(DrawnParameter("whole", Kind(Part, []), "keyword", default))
+        parameters.append(
+            DrawnParameter(
+                "whole", Kind(draw(st.sampled_from([Part, OpenPart, DataPart, DictPart])), []), "keyword", default
+            )
+        )
     method = draw(METHODS)
     request = draw(requests([parameter for parameter in parameters if parameter.role == "path"], body=False))
     names = [parameter.name for parameter in parameters if parameter.role != "path"]

@@ -28,6 +28,8 @@ resource "aws_apigatewayv2_api" "this" {
   protocol_type = "HTTP"
   tags          = var.tags
 
+  disable_execute_api_endpoint = var.disable_execute_api_endpoint
+
   lifecycle {
     create_before_destroy = true
   }

@@ -34,6 +34,11 @@ variable "authorizer_ttl" {
   type        = number
 }
 
+variable "disable_execute_api_endpoint" {
+  description = "Whether the API is not reachable on its own host."
+  type        = bool
+}
+
 variable "tags" {
   description = "Tags of the API."
   type        = map(string)

@@ -55,6 +55,8 @@ resource "aws_api_gateway_rest_api" "this" {
   policy             = var.endpoint_type == "PRIVATE" ? local.private_policy : null
   tags               = var.tags
 
+  disable_execute_api_endpoint = var.disable_execute_api_endpoint
+
   endpoint_configuration {
     types            = [var.endpoint_type]
     vpc_endpoint_ids = var.endpoint_type == "PRIVATE" ? var.vpc_endpoint_ids : null

@@ -59,6 +59,11 @@ variable "vpc_endpoint_ids" {
   type        = list(string)
 }
 
+variable "disable_execute_api_endpoint" {
+  description = "Whether the API is not reachable on its own host."
+  type        = bool
+}
+
 variable "tags" {
   description = "Tags of the API."
   type        = map(string)
