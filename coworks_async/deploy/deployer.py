@@ -19,11 +19,13 @@ from coworks_async.deploy.aws.s3 import (
     delete_created_bucket,
     upload_archive,
 )
+from coworks_async.deploy.aws.versions import describe_version, read_versions, release_version
 from coworks_async.deploy.checks import check_quotas, check_variables
+from coworks_async.deploy.commit import read_commit
 from coworks_async.deploy.emulator import check_emulator, create_override
 from coworks_async.deploy.options import DeployOptions
-from coworks_async.deploy.stack import create_stack, function_prefix
-from coworks_async.deploy.terraform.output import ALL_DONE, EventListener, Notice, ignore_events
+from coworks_async.deploy.stack import ALIAS, create_stack, function_prefix
+from coworks_async.deploy.terraform.output import EventListener, Notice, ignore_events
 from coworks_async.deploy.terraform.root_module import ROUTES_TARGET, encode_variables, list_resources, output_name
 from coworks_async.deploy.terraform.runner import (
     Program,
@@ -47,6 +49,7 @@ from coworks_async.exceptions import DeployError
 from coworks_async.service import TechMicroService
 
 NO_CHANGES = "No changes were made."
+NOT_RELEASED = "Terraform made its changes. Run the same command again to make the new version live."
 
 
 class DeployListener(Protocol):
@@ -127,7 +130,7 @@ class Deployer:
         self._break_lock = break_lock
 
     def deploy(self, archive_options: ArchiveOptions) -> Deployment:
-        """Build the archive, upload it, then plan and apply the root module in two steps.
+        """Build the archive, upload it, plan and apply the root module in two steps, then make the new version live.
 
         The routes come first: a deployment of a REST API is a snapshot of them, so removed routes must be gone before.
         """
@@ -146,7 +149,7 @@ class Deployer:
 
     def _deploy(self, archive_options: ArchiveOptions, session: Any, outcome: list[str]) -> Deployment:
         """Deploy the stage, and append to `outcome` what was done."""
-        has_changed = False
+        has_changed, commit = False, read_commit(archive_options.directory)
         with TemporaryDirectory(prefix="cws-") as work:
             archive, terraform = self._build(archive_options, Path(work))
             self._upload(archive, session)
@@ -159,6 +162,8 @@ class Deployer:
                         terraform.apply(plan, on_event, done)
                         outcome.append(done)
                         has_changed = True
+        outcome.append(NOT_RELEASED)
+        has_changed |= self._release(session, commit)
         outcome.append("All changes were made. Run the same command again to see the outputs.")
         return self._read_deployment(terraform, has_changed)
 
@@ -173,7 +178,11 @@ class Deployer:
         with private_directory(terraform.directory) as private:
             plan = self._plan(terraform, session, private / "plan")
         # A plan may change only outputs.
-        return plan.describe() or ([] if plan.is_empty else ["update   outputs"])
+        changes = plan.describe() or ([] if plan.is_empty else ["update   outputs"])
+        versions = read_versions(session, self.stack.function_name)
+        if versions is not None and versions.is_release_pending:
+            changes.append(f"update   aws_lambda_alias.{ALIAS}")
+        return changes
 
     def validate(self, archive_options: ArchiveOptions) -> list[str]:
         """Return a report of what a deploy would create. Needs no credentials."""
@@ -240,7 +249,7 @@ class Deployer:
         """Yield title, targets and outcome of each step of a deploy."""
         rest = "Run the same command again to create the rest."
         yield "Terraform apply (Create API routes)", (ROUTES_TARGET,), f"The routes were created. {rest}"
-        yield f"Terraform apply (Deploy API and Lambda for the {self.stack.stage} stage)", (), ALL_DONE
+        yield f"Terraform apply (Deploy API and Lambda for the {self.stack.stage} stage)", (), NOT_RELEASED
 
     def _check_service(self) -> None:
         check_quotas(self.stack, self.target.service.entries)
@@ -304,6 +313,14 @@ class Deployer:
         finally:
             # The saved plan contains them.
             imports.unlink()
+
+    def _release(self, session: Any, commit: str | None) -> bool:
+        """Make the version with the deployed code and configuration live, and return whether it was not."""
+        description = describe_version(self.stack.archive_hash, commit)
+        release = release_version(session, self.stack.function_name, description, self.stack.options.keep)
+        if line := release.describe():
+            self._listener.message(line)
+        return release.has_moved
 
     def _read_deployment(self, terraform: Terraform, has_changed: bool) -> Deployment:
         outputs = terraform.outputs()

@@ -23,6 +23,7 @@ _RANGES = {
     "timeout": (1, 900),
     "authorizer_ttl": (0, 3600),
     "reserved_concurrency": (0, 100_000),
+    "keep": (1, 1000),
     # 0 would reject all requests.
     "rate": (1, 1_000_000),
     "burst": (1, 1_000_000),
@@ -107,6 +108,7 @@ class DeployOptions:
     log_source_ip: bool = False
     access_logs: bool = True
     log_retention: int = 30  # Days.
+    keep: int = 5  # Newest versions of the function that a deploy does not delete.
     authorizer_ttl: int = AUTHORIZER_TTL  # Seconds for which the gateway caches an authorizer result.
     domain: str | None = None  # `api.example.com` or, with a base path, `api.example.com/v1`.
     certificate: str | None = None  # ARN; by default the newest certificate issued for the domain.

@@ -14,6 +14,9 @@ from coworks_async.service import TechMicroService
 ENTRY_MODULE = "cws_lambda"
 """Module of the archive that exposes the handler to Lambda's runtime."""
 
+ALIAS = "live"
+"""Alias of the function that the gateway invokes. It names the version that is live."""
+
 SERVICE_TAG = "coworks:service"
 STAGE_TAG = "coworks:stage"
 ARCHIVE_TAG = "coworks:archive"

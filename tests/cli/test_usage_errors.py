@@ -32,6 +32,8 @@ CASES = [
     ("deploy --bucket archives --dry --plan", "--plan"),
     ("DEPLOY more", "(more)"),
     ("DEPLOY --memory-size big", "--memory-size"),
+    ("DEPLOY --keep all", "--keep"),
+    ("DEPLOY --keep 0", "--keep"),
     ("DEPLOY --memory-size 127", "--memory-size"),
     ("DEPLOY --timeout soon", "--timeout"),
     ("DEPLOY --timeout 901", "--timeout"),
@@ -115,6 +117,12 @@ CASES = [
     ("logs --profile-name nothere", "AWS profile 'nothere'"),
     ("logs --region mars", "--region: 'mars'"),
     ("logs --local emulator", "--local"),
+    ("rollback more", "(more)"),
+    ("rollback --to first", "--to"),
+    ("rollback --to 0", "--to"),
+    ("rollback --profile-name nothere", "AWS profile 'nothere'"),
+    ("rollback --region mars", "--region: 'mars'"),
+    ("rollback --local emulator", "--local"),
     ("new --template tea", "--template"),
     ("new text", "'text'"),
     ("new folder", "'folder' is not empty"),
@@ -157,6 +165,7 @@ FAILING = [
     ("destroy --local http://127.0.0.1:1", "http://127.0.0.1:1"),
     ("deployed --local http://127.0.0.1:1", "http://127.0.0.1:1"),
     ("logs --local http://127.0.0.1:1", "http://127.0.0.1:1"),
+    ("rollback --local http://127.0.0.1:1", "http://127.0.0.1:1"),
 ]
 
 # Options whose values are not checked.

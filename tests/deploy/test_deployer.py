@@ -1,5 +1,6 @@
 """The deployer, with a real Terraform and an emulator: what interrupted steps did, what a plan and `destroy` report."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -31,13 +32,15 @@ class Large(Small):
 
 
 class RecordingListener:
-    """Records messages and titles, and presses Ctrl-C at the start of a step."""
+    """Records messages and titles, and presses Ctrl-C at a message or at the start of a step."""
 
     def __init__(self, interrupt_at: str = "never") -> None:
         self.lines: list[str] = []
         self.interrupt_at = interrupt_at
 
     def message(self, text: str) -> None:
+        if self.interrupt_at in text:
+            raise KeyboardInterrupt
         self.lines.append(text)
 
     @contextmanager
@@ -95,9 +98,10 @@ def test_a_stage_is_deployed_interrupted_continued_and_destroyed(stage: Stage):
     deployment = stage.deployer(Small, listener).deploy(stage.archive)
     assert deployment.has_changed
     assert deployment.url == f"{stage.url}/_aws/execute-api/{deployment.outputs[f'{NAME}_id']}/dev"
-    assert listener.lines[-2:] == [
+    assert listener.lines[-3:] == [
         "Terraform apply (Create API routes)",
         "Terraform apply (Deploy API and Lambda for the dev stage)",
+        "Version 1 is live.",
     ]
 
     with interrupted("No changes were made."):
@@ -129,3 +133,37 @@ def test_a_stage_is_deployed_interrupted_continued_and_destroyed(stage: Stage):
     assert listener.lines[0] == "Terraform destroy (Delete API and Lambda of the dev stage)"
     assert listener.lines[-1] == f"Deleted s3://{NAME}-archives"
     assert stage.plan_directories() == []
+
+
+def read_alias(stage: Stage) -> tuple[str, int]:
+    """Return the version and the memory that the gateway invokes."""
+    client = stage.deployer(Small, RecordingListener()).target.open_session().client("lambda")
+    alias = client.get_alias(FunctionName=f"{NAME}-dev", Name="live")
+    live = client.get_function_configuration(FunctionName=f"{NAME}-dev", Qualifier="live")
+    return alias["FunctionVersion"], live["MemorySize"]
+
+
+def test_a_version_that_is_not_live_after_a_kill_is_planned_and_live_after_the_next_deploy(
+    stage: Stage, toolchain: Toolchain
+):
+    assert stage.deployer(Small, RecordingListener()).plan(stage.archive)
+    stage.deployer(Small, RecordingListener()).deploy(stage.archive)
+    large = stage.deployer(Small, listener := RecordingListener(), memory_size=512)
+    assert large.plan(stage.archive) == ["update   aws_lambda_function.service"]
+    # The deploy is killed after Terraform has ended.
+    environment = toolchain.environment(stage.url, os.environ["AWS_ACCESS_KEY_ID"]) | {"TF_VAR_environment": "{}"}
+    toolchain.run(large.stage_directory, "apply", "-auto-approve", environment=environment)
+    assert read_alias(stage) == ("1", 128)
+    assert large.plan(stage.archive) == ["update   aws_lambda_alias.live"]
+    assert large.deploy(stage.archive).has_changed
+    assert listener.lines[-1] == "Version 2 is live instead of 1."
+    assert read_alias(stage) == ("2", 512)
+    assert large.plan(stage.archive) == []
+    assert large.destroy(lambda lines: None)
+
+
+def test_an_interrupted_release_is_reported_and_continued(stage: Stage):
+    with interrupted("Terraform made its changes. Run the same command again to make the new version live."):
+        stage.deployer(Small, RecordingListener("Version")).deploy(stage.archive)
+    assert not stage.deployer(Small, RecordingListener()).deploy(stage.archive).has_changed
+    assert stage.deployer(Small, RecordingListener()).destroy(lambda lines: None)

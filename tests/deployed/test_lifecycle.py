@@ -148,6 +148,7 @@ def test_a_deploy_prints_its_steps_and_outputs(life: Lifecycle):
     assert lines[1:] == [
         "Terraform apply (Create API routes)",
         "Terraform apply (Deploy API and Lambda for the dev stage)",
+        "Version 1 is live.",
         "terraform output :",
     ]
     assert f'\nshop_id = "{life.first.api_id}"\n' in life.output["first"]

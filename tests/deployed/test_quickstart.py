@@ -90,8 +90,9 @@ def test_a_deploy_prints_its_steps_its_outputs_and_a_request_to_try(first: Deplo
     # Without the progress of a slow step.
     lines = [line for line in first.output.splitlines() if not re.match(r"  \d+ of \d+,", line)]
     start = lines.index("Terraform apply (Create API routes)")
-    assert lines[start + 1 : start + 3] == [
+    assert lines[start + 1 : start + 4] == [
         "Terraform apply (Deploy API and Lambda for the dev stage)",
+        "Version 1 is live.",
         "terraform output :",
     ]
     assert f'{NAME}_id = "{first.api_id}"' in lines

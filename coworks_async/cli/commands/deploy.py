@@ -65,6 +65,9 @@ _NOT_IN_DEPLOY_OPTIONS = ("allow_secret", "arch", "ignore", "layer_provides", "m
     "--security-groups", type=TEXT, metavar="ID", multiple=True, help="Security group of the function; repeatable."
 )
 @click.option("--snap-start", is_flag=True, help="Start the function from a snapshot.")
+@click.option(
+    "--keep", type=int, metavar="N", default=5, show_default=True, help="Newest versions that are kept for a rollback."
+)
 @click.option("--tracing", is_flag=True, help="Trace API and function with X-Ray.")
 @click.option("--access-logs/--no-access-logs", default=True, show_default=True, help="Log each request of the API.")
 @click.option("--log-source-ip", is_flag=True, help="Log the client's address too.")

@@ -1,4 +1,7 @@
-"""`cws deployed`: list the deployed stages of a service."""
+"""`cws deployed`: list the deployed stages of a service, with the versions of their functions."""
+
+import json
+from typing import Any
 
 import click
 
@@ -6,32 +9,70 @@ from coworks_async.cli.deploy_options import UNKNOWN_BUCKET, open_target
 from coworks_async.cli.options import account_options
 from coworks_async.cli.project import Project
 from coworks_async.deploy.aws.account import DeployedStage, find_stages
+from coworks_async.deploy.aws.versions import FunctionVersions, read_versions
 from coworks_async.deploy.deployer import StageTarget
 from coworks_async.deploy.options import DeployOptions, check_options
 from coworks_async.deploy.stack import function_prefix
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @account_options
 @click.pass_obj
-def deployed(project: Project, profile_name: str | None, region: str | None, local: str | None) -> None:
+def deployed(project: Project, as_json: bool, profile_name: str | None, region: str | None, local: str | None) -> None:
     """List the deployed stages of the service, whoever deployed them: `cws -A simple deployed`."""
     target, _ = open_target(project, profile_name, region, local)
     check_options(DeployOptions(UNKNOWN_BUCKET, region=target.region))
-    name = target.service.name
-    stages = find_stages(target.open_session(), name, function_prefix(name))
-    if not stages:
+    name, session = target.service.name, target.open_session()
+    stages = [_describe(stage, target, session) for stage in find_stages(session, name, function_prefix(name))]
+    if as_json:
+        click.echo(json.dumps(stages, indent=2))
+    elif not stages:
         click.echo(f"No stage of {name} is deployed.")
-    for stage in stages:
-        click.echo("\n".join(_describe(stage, target)))
+    else:
+        click.echo("\n".join(line for stage in stages for line in _format(stage)))
 
 
-def _describe(stage: DeployedStage, target: StageTarget) -> list[str]:
-    lines = [stage.stage]
-    for api, url in zip(stage.api_ids, stage.urls, strict=True):
-        lines.append(f"  {target.stage_url(api, stage.stage, url)}  (API {api})")
-    if not stage.api_ids:
-        lines.append("  no API")
-    if stage.function is None:
-        return [*lines, "  no function"]
-    return [*lines, f"  {stage.function}, deployed {stage.modified}", f"  archive {stage.archive}"]
+def _describe(stage: DeployedStage, target: StageTarget, session: Any) -> dict[str, Any]:
+    """Return a stage as `--json` prints it."""
+    urls = zip(stage.api_ids, stage.urls, strict=True)
+    found = read_versions(session, stage.function) if stage.function is not None else None
+    return {
+        "stage": stage.stage,
+        "apis": [{"id": api, "url": target.stage_url(api, stage.stage, url)} for api, url in urls],
+        "function": stage.function,
+        "deployed": stage.modified,
+        "archive": stage.archive,
+        "versions": _describe_versions(found) if found is not None else [],
+    }
+
+
+def _describe_versions(found: FunctionVersions) -> list[dict[str, Any]]:
+    return [
+        {
+            "version": version.number,
+            "traffic": found.get_traffic(version),
+            "published": version.published,
+            "archive": version.archive,
+            "commit": version.commit,
+        }
+        for version in found.versions
+    ]
+
+
+def _format(stage: dict[str, Any]) -> list[str]:
+    apis = [f"  {api['url']}  (API {api['id']})" for api in stage["apis"]] or ["  no API"]
+    if stage["function"] is None:
+        return [stage["stage"], *apis, "  no function"]
+    function = [f"  {stage['function']}, deployed {stage['deployed']}", f"  archive {stage['archive']}"]
+    return [stage["stage"], *apis, *function, *map(_format_version, stage["versions"])]
+
+
+def _format_version(version: dict[str, Any]) -> str:
+    line = f"  version {version['version']:<4} {version['traffic']:>5g} %  {version['published']}"
+    if version["archive"] is not None:
+        line += f"  archive {version['archive'][:12]}"
+    if version["commit"] is not None:
+        commit, dash, suffix = version["commit"].partition("-")
+        line += f"  commit {commit[:12]}{dash}{suffix}"
+    return line

@@ -10,7 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from coworks_async.deploy.aws.account import aws_errors, find_apis
-from coworks_async.deploy.stack import SERVICE_TAG, STAGE_TAG, Domain, Stack, access_log_group, function_log_group
+from coworks_async.deploy.stack import (
+    ALIAS,
+    SERVICE_TAG,
+    STAGE_TAG,
+    Domain,
+    Stack,
+    access_log_group,
+    function_log_group,
+)
 from coworks_async.deploy.terraform.output import PlannedChange
 from coworks_async.exceptions import DeployError
 
@@ -93,7 +101,9 @@ def _find_function_ids(session: Any, stack: Stack) -> ImportIds:
     aliases = [alias["Name"] for alias in client.list_aliases(FunctionName=name)["Aliases"]]
     for alias in aliases:
         yield f"aws_lambda_alias.{alias}", f"{name}/{alias}"
-    for qualifier in (None, *aliases):
+    # Terraform replaces those of an earlier release, which have no qualifier. An emulator returns those of the alias
+    # without a qualifier too, and Terraform cannot import them there with it.
+    for qualifier in (ALIAS, None):
         yield from _find_permission_ids(client, name, qualifier, stack.stage)
 
 

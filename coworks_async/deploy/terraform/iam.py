@@ -116,7 +116,7 @@ def _vpc_statements() -> list[Statement]:
     The actions cannot be limited to one function's interfaces, so the second statement denies them to calls that come
     from its code: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice
     """
-    from_code = {"ArnEquals": {"lambda:SourceFunctionArn": [_FUNCTION]}}
+    from_code = {"ArnEquals": {"lambda:SourceFunctionArn": [_FUNCTION, f"{_FUNCTION}:*"]}}
     denied = {"Effect": "Deny", "Action": _VPC_ACTIONS, "Resource": "*", "Condition": from_code}
     return [_allow(_VPC_ACTIONS, "*"), denied]
 

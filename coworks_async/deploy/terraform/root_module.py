@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from coworks_async.deploy.stack import (
+    ALIAS,
     ARCHIVE_TAG,
     ENTRY_MODULE,
     SERVICE_TAG,
@@ -26,9 +27,6 @@ PROVIDER_MAJOR = 6
 
 ROUTES_TARGET = "module.api.module.routes"
 """Address of the API with its routes, which needs no function."""
-
-# Alias of the function that the gateway invokes if the function has published versions.
-_ALIAS = "live"
 
 # The input variable for the values of the environment files.
 _VARIABLE = "environment"
@@ -214,21 +212,28 @@ def _resources(stack: Stack) -> Block:
         "aws_lambda_function": _function(stack),
     }
     blocks: Block = {kind: {"service": resource} for kind, resource in resources.items()}
-    if stack.options.snap_start:
-        alias = {
-            "name": _ALIAS,
-            "function_name": Template("${aws_lambda_function.service.function_name}"),
-            "function_version": Template("${aws_lambda_function.service.version}"),
-        }
-        blocks["aws_lambda_alias"] = {_ALIAS: alias}
+    blocks["aws_lambda_alias"] = {ALIAS: _alias()}
     if stack.options.failure_destination is not None:
         blocks["aws_lambda_function_event_invoke_config"] = {"service": _failure_destination(stack)}
     return blocks
 
 
-def _failure_destination(stack: Stack) -> Block:
-    block: Block = {
+def _alias() -> Block:
+    """Return the alias, which Terraform creates and deletes. Deploys and rollbacks move it from version to version."""
+    return {
+        "name": ALIAS,
         "function_name": Template("${aws_lambda_function.service.function_name}"),
+        # Only until the first deploy has published a version.
+        "function_version": "$LATEST",
+        "lifecycle": {"ignore_changes": ["description", "function_version", "routing_config"]},
+    }
+
+
+def _failure_destination(stack: Stack) -> Block:
+    return {
+        "function_name": Template("${aws_lambda_function.service.function_name}"),
+        # The second invocation of an asynchronous call uses the alias of the first.
+        "qualifier": Template(f"${{aws_lambda_alias.{ALIAS}.name}}"),
         "destination_config": {"on_failure": {"destination": stack.options.failure_destination}},
         # Lambda's defaults, explicit so that a plan without changes is empty.
         "maximum_event_age_in_seconds": 21_600,
@@ -236,10 +241,6 @@ def _failure_destination(stack: Stack) -> Block:
         # AWS checks that the role may send to the destination.
         "depends_on": ["aws_iam_role_policy.service"],
     }
-    if stack.options.snap_start:
-        # The second invocation of an asynchronous call uses the alias of the first.
-        block["qualifier"] = Template(f"${{aws_lambda_alias.{_ALIAS}.name}}")
-    return block
 
 
 def _function(stack: Stack) -> Block:
@@ -273,7 +274,7 @@ def _function(stack: Stack) -> Block:
             "security_group_ids": list(options.security_groups),
         }
     if options.snap_start:
-        block |= {"publish": True, "snap_start": {"apply_on": "PublishedVersions"}}
+        block["snap_start"] = {"apply_on": "PublishedVersions"}
     if options.tracing:
         block["tracing_config"] = {"mode": "Active"}
     return _omit_none(block)
@@ -286,7 +287,9 @@ def _api(stack: Stack) -> Block:
         "name": stack.function_name,
         "stage_name": stack.stage,
         "function_name": stack.function_name,
-        "function_arn": Template("${aws_lambda_function.service.arn}"),
+        # The function's ARN, taken from the alias so that the permission waits for it.
+        "function_arn": Template(f'${{trimsuffix(aws_lambda_alias.{ALIAS}.arn, ":{ALIAS}")}}'),
+        "function_qualifier": ALIAS,
         "routes": Template("${local.routes}"),
         "token_header": gateway.token_key,
         "authorizer_ttl": gateway.authorizer_ttl,
@@ -310,10 +313,6 @@ def _api(stack: Stack) -> Block:
         block["gateway_responses"] = Template("${local.gateway_responses}")
         block["binary_media_types"] = list(gateway.binary_media_types)
         block["xray_tracing"] = options.tracing
-    if options.snap_start:
-        # The function's ARN, taken from the alias so that the permission waits for it.
-        block["function_arn"] = Template(f'${{trimsuffix(aws_lambda_alias.{_ALIAS}.arn, ":{_ALIAS}")}}')
-        block["function_qualifier"] = _ALIAS
     return block
 
 

@@ -46,7 +46,7 @@ def test_the_script_is_valid_in_its_shell(shell: str, tmp_path: Path):
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("shell", COMPLETE)
 @pytest.mark.parametrize(
-    ("words", "expected"), [("cws ro", ["routes"]), ("cws run --po", ["--port"]), ("cws new --template cr", ["crud"])]
+    ("words", "expected"), [("cws rou", ["routes"]), ("cws run --po", ["--port"]), ("cws new --template cr", ["crud"])]
 )
 def test_the_shell_completes_commands_options_and_values(shell: str, words: str, expected: list[str]):
     code = COMPLETE[shell].format(words=words, last=len(words.split()) - 1)

@@ -62,7 +62,7 @@ def test_a_stage_has_its_limits_destination_and_key_and_a_second_deploy_changes_
         log_format = stage["AccessLogSettings"]["Format"]
     assert '"sourceIp":"$context.identity.sourceIp"' in log_format
     function = shop.client("lambda")
-    config = function.get_function_event_invoke_config(FunctionName=f"{shop.name}-dev")
+    config = function.get_function_event_invoke_config(FunctionName=f"{shop.name}-dev", Qualifier="live")
     assert config["DestinationConfig"]["OnFailure"] == {"Destination": queue}
     groups = shop.client("logs").describe_log_groups()["logGroups"]
     assert {group.get("kmsKeyId") for group in groups if shop.name in group["logGroupName"]} == {key}

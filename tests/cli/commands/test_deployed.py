@@ -1,6 +1,8 @@
 """`cws deployed` lists a service's stages in an emulator, whoever deployed them."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +38,64 @@ def test_each_stage_is_listed_with_its_urls_function_and_archive(
     assert lines[-3:] == ["prod", f"  {base_url}/{http}/prod  (API {http})", "  no function"]
     in_aws = shop.run("deployed", "--region", "eu-west-1", AWS_ENDPOINT_URL=shop.url, AWS_SECRET_ACCESS_KEY="test")
     assert f"  https://{rest}.execute-api.eu-west-1.amazonaws.com/dev  (API {rest})\n" in in_aws
+
+
+def make_versions(session: Any, function: str) -> list[str]:
+    """Publish two versions, make the second one live for a quarter of the requests, and return their dates."""
+    client = session.client("lambda")
+    commit = "4b1c2d3e5f60718293a4b5c6d7e8f90123456789"
+    first = client.publish_version(FunctionName=function)
+    client.update_function_configuration(FunctionName=function, MemorySize=256)
+    second = client.publish_version(FunctionName=function, Description=f"archive={'0f3a' * 16} commit={commit}-dirty")
+    weights = {"AdditionalVersionWeights": {"2": 0.25}}
+    client.create_alias(FunctionName=function, Name="live", FunctionVersion="1", RoutingConfig=weights)
+    return [second["LastModified"], first["LastModified"]]
+
+
+def test_the_versions_of_a_stage_are_listed_with_their_traffic(
+    shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    session = create_session(shop.url, shop.account, monkeypatch, tmp_path)
+    dev = stack(Shop(name=shop.name))
+    make_function(session, dev)
+    second, first = make_versions(session, dev.function_name)
+    lines = shop.run("deployed", "--local", shop.url).splitlines()
+    assert lines[-2:] == [
+        f"  version 2       25 %  {second}  archive 0f3a0f3a0f3a  commit 4b1c2d3e5f60-dirty",
+        f"  version 1       75 %  {first}",
+    ]
+
+
+def test_stages_are_printed_as_json(shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    assert json.loads(shop.run("deployed", "--json", "--local", shop.url)) == []
+    session = create_session(shop.url, shop.account, monkeypatch, tmp_path)
+    dev, prod = (stack(Shop(name=shop.name), stage=stage) for stage in ("dev", "prod"))
+    make_function(session, dev)
+    second, first = make_versions(session, dev.function_name)
+    api = make_http_api(session, prod)
+    modified = session.client("lambda").get_function_configuration(FunctionName=dev.function_name)["LastModified"]
+    commit = "4b1c2d3e5f60718293a4b5c6d7e8f90123456789-dirty"
+    assert json.loads(shop.run("deployed", "--json", "--local", shop.url)) == [
+        {
+            "stage": "dev",
+            "apis": [],
+            "function": dev.function_name,
+            "deployed": modified,
+            "archive": "0f3a",
+            "versions": [
+                {"version": 2, "traffic": 25.0, "published": second, "archive": "0f3a" * 16, "commit": commit},
+                {"version": 1, "traffic": 75.0, "published": first, "archive": None, "commit": None},
+            ],
+        },
+        {
+            "stage": "prod",
+            "apis": [{"id": api, "url": f"{shop.url}/_aws/execute-api/{api}/prod"}],
+            "function": None,
+            "deployed": None,
+            "archive": None,
+            "versions": [],
+        },
+    ]
 
 
 def test_without_an_emulator_the_error_is_one_line(shop: Project):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,9 +100,8 @@ def test_the_function_with_its_role_logs_and_permissions_is_found(session: Any, 
     assert find(session, described, *expected, "aws_lambda_alias.live") == expected
 
 
-def test_a_function_with_snap_start_has_an_alias_with_the_permissions(session: Any):
-    described = stack(snap_start=True)
-    make_function(session, described)
+def make_alias(session: Any) -> None:
+    """Create the alias of the function, with the permission of the gateway."""
     client = session.client("lambda")
     version = client.publish_version(FunctionName="shop-dev")["Version"]
     client.create_alias(FunctionName="shop-dev", Name="live", FunctionVersion=version)
@@ -112,11 +112,30 @@ def test_a_function_with_snap_start_has_an_alias_with_the_permissions(session: A
         Action="lambda:InvokeFunction",
         Principal="apigateway.amazonaws.com",
     )
+
+
+def test_the_alias_is_found_with_its_permissions(session: Any):
+    make_function(session, stack())
+    make_alias(session)
+
+    def reject_unqualified(params: Any, **details: object) -> Any:
+        """Respond as AWS does to a request for the permissions of the function itself, which has none."""
+        error = {"Error": {"Code": "ResourceNotFoundException", "Message": ""}}
+        return None if "Qualifier" in params["query_string"] else (SimpleNamespace(status_code=404), error)
+
+    session.events.register("before-call.lambda.GetPolicy", reject_unqualified)
     expected = {
         "aws_lambda_alias.live": "shop-dev/live",
         f"{API_PREFIX}aws_lambda_permission.invoke": "shop-dev:live/dev-invoke",
     }
-    assert find(session, described, *expected) == expected
+    assert find(session, stack(), *expected) == expected
+
+
+def test_a_permission_that_is_returned_without_its_alias_is_imported_without_it(session: Any):
+    make_function(session, stack())
+    make_alias(session)
+    address = f"{API_PREFIX}aws_lambda_permission.invoke"
+    assert find(session, stack(), address) == {address: "shop-dev/dev-invoke"}
 
 
 def test_a_function_without_permissions_has_no_policy(session: Any):

@@ -43,7 +43,7 @@ def test_without_options_only_required_keys_are_set():
     }
     assert set(root) == {"terraform", "provider", "variable", "locals", "resource", "module", "output"}
     assert set(root["resource"]) == {
-        *("aws_cloudwatch_log_group", "aws_iam_role", "aws_iam_role_policy", "aws_lambda_function"),
+        *("aws_cloudwatch_log_group", "aws_iam_role", "aws_iam_role_policy", "aws_lambda_alias", "aws_lambda_function"),
     }
     assert "region" not in root["provider"]["aws"]
 
@@ -55,7 +55,7 @@ def test_options_reach_the_function():
     assert (block["architectures"], block["runtime"]) == (["arm64"], "python3.13")
     assert (block["s3_bucket"], block["s3_key"]) == ("archives", "shop/0f3a.zip")
     assert block["vpc_config"] == {"subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]}
-    assert (block["snap_start"], block["publish"]) == ({"apply_on": "PublishedVersions"}, True)
+    assert block["snap_start"] == {"apply_on": "PublishedVersions"}
     assert block["tracing_config"] == {"mode": "Active"}
 
 
@@ -76,15 +76,12 @@ def test_failed_asynchronous_calls_are_sent_to_their_destination():
     config = root["resource"]["aws_lambda_function_event_invoke_config"]["service"]
     assert config == {
         "function_name": "${aws_lambda_function.service.function_name}",
+        "qualifier": "${aws_lambda_alias.live.name}",
         "destination_config": {"on_failure": {"destination": QUEUE}},
         "maximum_event_age_in_seconds": 21_600,
         "maximum_retry_attempts": 2,
         "depends_on": ["aws_iam_role_policy.service"],
     }
-    with_alias = create_root(stack(failure_destination=QUEUE, snap_start=True))["resource"]
-    assert with_alias["aws_lambda_function_event_invoke_config"]["service"]["qualifier"] == (
-        "${aws_lambda_alias.live.name}"
-    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -149,14 +146,23 @@ def test_the_routes_do_not_depend_on_the_function(kind: GatewayKind):
     assert "depends_on" not in call
 
 
-def test_a_function_with_snap_start_is_invoked_by_its_alias():
-    root = create_root(stack(snap_start=True))
-    assert root["resource"]["aws_lambda_alias"]["live"]["function_version"] == (
-        "${aws_lambda_function.service.version}"
-    )
-    assert root["module"]["api"]["function_qualifier"] == "live"
-    assert root["module"]["api"]["function_arn"] == '${trimsuffix(aws_lambda_alias.live.arn, ":live")}'
-    assert "function_qualifier" not in create_root(stack())["module"]["api"]
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("snap_start", [False, True])
+def test_a_function_is_invoked_by_its_alias(kind: GatewayKind, snap_start: bool):
+    call = create_root(stack(gateway=kind, snap_start=snap_start))["module"]["api"]
+    assert call["function_qualifier"] == "live"
+    assert call["function_arn"] == '${trimsuffix(aws_lambda_alias.live.arn, ":live")}'
+
+
+def test_terraform_creates_the_alias_and_never_moves_it():
+    assert create_root(stack())["resource"]["aws_lambda_alias"] == {
+        "live": {
+            "name": "live",
+            "function_name": "${aws_lambda_function.service.function_name}",
+            "function_version": "$LATEST",
+            "lifecycle": {"ignore_changes": ["description", "function_version", "routing_config"]},
+        }
+    }
 
 
 def test_the_gateway_description_reaches_its_module():

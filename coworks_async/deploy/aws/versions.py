@@ -1,0 +1,240 @@
+"""Publish versions of a function, and choose the one that the alias of its stage names.
+
+Terraform changes `$LATEST`, from which Lambda makes versions. The gateway invokes the alias, so a change is served once
+a version of it is published and the alias names that version.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from coworks_async.deploy.aws.account import aws_errors
+from coworks_async.deploy.stack import ALIAS
+from coworks_async.exceptions import CommandError, DeployError
+
+LATEST = "$LATEST"
+
+# What Terraform may change in `$LATEST`.
+_CONFIGURATION = (
+    *("Architectures", "CodeSha256", "DeadLetterConfig", "Environment", "EphemeralStorage", "FileSystemConfigs"),
+    *("Handler", "KMSKeyArn", "Layers", "LoggingConfig", "MemorySize", "Role", "Runtime", "Timeout"),
+    *("TracingConfig", "VpcConfig"),
+)
+
+_ROLLED_BACK = re.compile(r"Rolled back from version (\d+)\.")
+
+_REMEDIES = {
+    "PreconditionFailedException": "another command changed the alias meanwhile. Run this one again",
+    "ResourceNotFoundException": (
+        "the function does not exist in this account and region. Deploy the stage first, or choose another one with "
+        "-s, --profile-name, --region or --local"
+    ),
+    "WaiterError": "Lambda cannot start this version. 'cws logs' shows why",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A published version. Its description contains the archive's content hash and the git commit."""
+
+    number: int
+    published: str  # As AWS formats it.
+    archive: str | None
+    commit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAlias:
+    """The alias of a stage."""
+
+    # None for `$LATEST`, which the alias names until the first version is published.
+    version: int | None
+    # Shares of the requests that other versions handle.
+    weights: Mapping[int, float]
+    # The newest version at the time of a rollback, which a deploy without changes does not make live again.
+    rolled_back_from: int | None
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionVersions:
+    """The versions of a function, newest first, and its alias, which a stage of an earlier release may not have."""
+
+    versions: tuple[Version, ...]
+    alias: LiveAlias | None
+    # Whether `$LATEST` differs from the newest version.
+    has_unpublished_changes: bool
+
+    @property
+    def is_release_pending(self) -> bool:
+        """Whether a deploy was killed before its version was live."""
+        alias = self.alias
+        if alias is None:
+            return False
+        if self.has_unpublished_changes:
+            return True
+        return self.versions[0].number not in (alias.version, *alias.weights, alias.rolled_back_from)
+
+    def get_traffic(self, version: Version) -> float:
+        """Return the percentage of the requests that a version handles."""
+        if self.alias is None:
+            return 0.0
+        weights = self.alias.weights
+        is_main = version.number == self.alias.version
+        share = 1 - sum(weights.values()) if is_main else weights.get(version.number, 0)
+        return round(100 * share, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The version that is live after a deploy or a rollback, the one before, and the newest one."""
+
+    live: int | None
+    previous: int | None
+    newest: int
+    has_moved: bool
+    # Whether the newest version is not live because of a rollback.
+    is_held: bool = False
+
+    def describe(self) -> str | None:
+        """Return a line about the live version, or None if a deploy has left the newest one live."""
+        if self.has_moved:
+            previous = f" instead of {self.previous}" if self.previous not in (None, self.live) else ""
+            return f"Version {self.live} is live{previous}."
+        if self.is_held:
+            return (
+                f"Version {self.live} stays live, because version {self.newest} was rolled back. "
+                f"'cws rollback --to {self.newest}' makes it live again."
+            )
+        return None
+
+
+def describe_version(archive: str, commit: str | None) -> str:
+    """Return the description of a version, which `read_versions` parses."""
+    return f"archive={archive}" + (f" commit={commit}" if commit is not None else "")
+
+
+def read_versions(session: Any, function: str) -> FunctionVersions | None:
+    """Return the versions of a function; None if it does not exist."""
+    client = session.client("lambda")
+    with aws_errors(f"Cannot read the versions of {function}"):
+        try:
+            return _read_versions(client, function)
+        except client.exceptions.ResourceNotFoundException:
+            return None
+
+
+def release_version(session: Any, function: str, description: str, keep: int) -> Release:
+    """Publish a version if code or configuration has changed, make it live, and delete old versions.
+
+    Lambda compares `$LATEST` with its newest version and returns that one if they are equal. If it is not live because
+    of a rollback, it stays so.
+    """
+    client = session.client("lambda")
+    with aws_errors(f"Cannot publish a version of {function}", _REMEDIES):
+        client.get_waiter("function_updated_v2").wait(FunctionName=function)
+        newest = int(client.publish_version(FunctionName=function, Description=description)["Version"])
+        alias = _parse_alias(client.get_alias(FunctionName=function, Name=ALIAS))
+    has_moved = newest not in (alias.version, *alias.weights, alias.rolled_back_from)
+    if has_moved:
+        _move_alias(client, function, alias, newest, "")
+    with aws_errors(f"Cannot delete old versions of {function}"):
+        _delete_old_versions(client, function, keep)
+    is_held = newest == alias.rolled_back_from and newest != alias.version
+    return Release(newest if has_moved else alias.version, alias.version, newest, has_moved, is_held)
+
+
+def roll_back(session: Any, function: str, to: int | None = None) -> Release:
+    """Make a version live: by default the one before, or during a canary the one that handles the other requests.
+
+    The alias changes in one call, so it names either version if this is interrupted.
+    """
+    client = session.client("lambda")
+    with aws_errors(f"Cannot roll back {function}", _REMEDIES):
+        found = _read_versions(client, function)
+    alias = found.alias
+    if alias is None or not found.versions:
+        raise DeployError(f"{function} has no version behind an alias {ALIAS!r} yet. Deploy it first.")
+    target, newest = _choose_target(found.versions, alias, to), found.versions[0].number
+    has_moved = target != alias.version or bool(alias.weights)
+    if has_moved:
+        _move_alias(client, function, alias, target, "" if target == newest else f"Rolled back from version {newest}.")
+    return Release(target, alias.version, newest, has_moved)
+
+
+def _choose_target(versions: Sequence[Version], alias: LiveAlias, to: int | None) -> int:
+    numbers = [version.number for version in versions]
+    if to is not None:
+        if to not in numbers:
+            existing = ", ".join(map(str, numbers))
+            raise CommandError(f"--to: version {to} does not exist. The versions are {existing}.")
+        return to
+    if alias.version is not None and alias.weights:
+        return alias.version
+    older = [number for number in numbers if alias.version is None or number < alias.version]
+    if not older:
+        raise DeployError(
+            f"Version {alias.version} is live, and there is no version before it. Deploy the earlier code instead."
+        )
+    return older[0]
+
+
+def _move_alias(client: Any, function: str, alias: LiveAlias, version: int, description: str) -> None:
+    with aws_errors(f"Cannot make version {version} of {function} live", _REMEDIES):
+        state = client.get_function_configuration(FunctionName=function, Qualifier=str(version)).get("State")
+        # A version with SnapStart is pending until its snapshot exists.
+        if state in ("Pending", "Failed"):
+            client.get_waiter("published_version_active").wait(FunctionName=function, Qualifier=str(version))
+        client.update_alias(
+            FunctionName=function,
+            Name=ALIAS,
+            FunctionVersion=str(version),
+            Description=description,
+            RoutingConfig={"AdditionalVersionWeights": {}},
+            RevisionId=alias.revision,
+        )
+
+
+def _delete_old_versions(client: Any, function: str, keep: int) -> None:
+    pages = client.get_paginator("list_aliases").paginate(FunctionName=function)
+    aliases = [_parse_alias(alias) for page in pages for alias in page["Aliases"]]
+    named = {number for alias in aliases for number in (alias.version, *alias.weights)}
+    for version in _read_versions(client, function).versions[keep:]:
+        if version.number not in named:
+            client.delete_function(FunctionName=function, Qualifier=str(version.number))
+
+
+def _read_versions(client: Any, function: str) -> FunctionVersions:
+    pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+    configurations = {each["Version"]: each for page in pages for each in page["Versions"]}
+    latest = configurations.pop(LATEST)
+    published = sorted(configurations.values(), key=lambda each: int(each["Version"]), reverse=True)
+    try:
+        alias = _parse_alias(client.get_alias(FunctionName=function, Name=ALIAS))
+    except client.exceptions.ResourceNotFoundException:
+        alias = None
+    is_equal = bool(published) and all(latest.get(name) == published[0].get(name) for name in _CONFIGURATION)
+    return FunctionVersions(tuple(map(_parse_version, published)), alias, not is_equal)
+
+
+def _parse_version(configuration: Mapping[str, Any]) -> Version:
+    words = configuration.get("Description", "").split()
+    values = dict(word.split("=", 1) for word in words if "=" in word)
+    number, published = int(configuration["Version"]), configuration["LastModified"]
+    return Version(number, published, values.get("archive"), values.get("commit"))
+
+
+def _parse_alias(alias: Mapping[str, Any]) -> LiveAlias:
+    version = alias["FunctionVersion"]
+    weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    rolled_back = _ROLLED_BACK.search(alias.get("Description", ""))
+    return LiveAlias(
+        version=None if version == LATEST else int(version),
+        weights={int(number): weight for number, weight in weights.items()},
+        rolled_back_from=int(rolled_back[1]) if rolled_back is not None else None,
+        revision=alias["RevisionId"],
+    )
