@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -224,8 +224,10 @@ def test_an_entry_that_suppresses_the_cancellation_responds_itself(send_event: S
     assert send_event(Stubborn(), rest_event(path="/own"), Short()).body == b"partial"
 
 
-@pytest.mark.parametrize("context", [Context(), Short(seconds=PATIENCE)])
-def test_another_cancellation_is_a_500(send_event: SendEvent, caplog: pytest.LogCaptureFixture, context: Context):
+@pytest.mark.parametrize("create_context", [Context, lambda: Short(seconds=PATIENCE)])
+def test_another_cancellation_is_a_500(
+    send_event: SendEvent, caplog: pytest.LogCaptureFixture, create_context: Callable[[], Context]
+):
     class Cancelling(Slow):
         @entry(no_auth=True)
         async def get_cancelled(self):
@@ -237,7 +239,7 @@ def test_another_cancellation_is_a_500(send_event: SendEvent, caplog: pytest.Log
     app = Cancelling()
     assert send_event(app, rest_event(path="/waiting/3"), Short()).status == 504
     caplog.clear()
-    assert send_event(app, rest_event(path="/cancelled"), context).status == 500
+    assert send_event(app, rest_event(path="/cancelled"), create_context()).status == 500
     assert errors(caplog) == ["A request failed without a response"]
 
 
