@@ -92,7 +92,7 @@ dist: $(VENV)/.dev ## build the sdist and the wheel in dist/, and check them
 
 # pngquant reduces the colours, and so the size, of screenshots.
 screenshots: TOOLS += pngquant
-screenshots: tools $(VENV)/.dev ## take the screenshots of the Admin page in docs/img and measure its first load
+screenshots: tools $(VENV)/.dev ## take the screenshots of Admin and Profiler in docs/img and measure its first load
 	$(BIN)/python scripts/screenshots
 
 clean: ## remove environments, caches and builds
