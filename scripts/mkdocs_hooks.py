@@ -38,6 +38,9 @@ PAGES = {
 _SOURCES = {page: source for source, page in PAGES.items() if source != "README.md"}
 
 _CODE = re.compile(r"^(?: *)(`{3,}|~{3,}).*?^ *\1`*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+_DOCSTRING_STYLES = re.compile(r'<link rel="stylesheet" href="[^"]*/_mkdocstrings\.css">\s*')
+_INLINE_CODE = re.compile(r"(?<!<span></span>)<code>[^<]*</code>")
+_OPTION = re.compile(r"(?<![\w-])--?\w[\w-]*")
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
 
@@ -58,8 +61,19 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Make the empty corner of a table an ordinary cell: a heading without a text misleads screen readers."""
-    return re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
+    """Mend what screen readers and narrow screens show wrongly.
+
+    The empty corner of a table becomes an ordinary cell, because a heading without a text misleads screen readers. An
+    option such as `--plan` stays on one line: browsers break lines after a hyphen.
+    """
+    html = re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
+    return _INLINE_CODE.sub(lambda code: _OPTION.sub(r'<span class="option">\g<0></span>', code[0]), html)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Run scripts after the page is shown, and load the styles of docstrings only where there are any."""
+    output = output.replace("<script src=", "<script defer src=")
+    return output if "doc-object" in output else _DOCSTRING_STYLES.sub("", output)
 
 
 def convert_links(markdown: str, source: PurePosixPath, page: PurePosixPath) -> str:
