@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = {
     "CHANGELOG.md": "reference/changelog.md",
     "CONTRIBUTING.md": "reference/contributing.md",
+    "SECURITY.md": "reference/security-policy.md",
     "benchmarks/README.md": "reference/benchmarks.md",
     "benchmarks/AWS.md": "reference/benchmarks-aws.md",
     **{
@@ -38,6 +39,7 @@ PAGES = {
 _SOURCES = {page: source for source, page in PAGES.items() if source != "README.md"}
 
 _CODE = re.compile(r"^(?: *)(`{3,}|~{3,}).*?^ *\1`*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+_PICTURE = re.compile(r"^(!\[[^\]]*\]\(docs/img/[\w-]+-)light\.svg\)$", re.MULTILINE)
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
 
@@ -54,12 +56,19 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     uri = page.file.src_uri
     if uri.startswith("reference/benchmarks"):
         markdown = add_plots(markdown)
+    if uri in _SOURCES:
+        markdown = add_dark_pictures(markdown)
     return convert_links(markdown, PurePosixPath(_SOURCES.get(uri, f"docs/{uri}")), PurePosixPath(uri))
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Make the empty corner of a table an ordinary cell: a heading without a text misleads screen readers."""
     return re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
+
+
+def add_dark_pictures(markdown: str) -> str:
+    """Show the dark variant of a picture in the dark theme. A page that GitHub shows names the light one only."""
+    return _PICTURE.sub(r"\1light.svg#only-light)\n\1dark.svg#only-dark)", markdown)
 
 
 def convert_links(markdown: str, source: PurePosixPath, page: PurePosixPath) -> str:
