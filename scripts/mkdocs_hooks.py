@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = {
     "CHANGELOG.md": "reference/changelog.md",
     "CONTRIBUTING.md": "reference/contributing.md",
+    "SECURITY.md": "reference/security-policy.md",
     "benchmarks/README.md": "reference/benchmarks.md",
     "benchmarks/AWS.md": "reference/benchmarks-aws.md",
     **{
@@ -41,6 +42,7 @@ _CODE = re.compile(r"^(?: *)(`{3,}|~{3,}).*?^ *\1`*$|`[^`\n]+`", re.MULTILINE | 
 _DOCSTRING_STYLES = re.compile(r'<link rel="stylesheet" href="[^"]*/_mkdocstrings\.css">\s*')
 _INLINE_CODE = re.compile(r"(?<!<span></span>)<code>[^<]*</code>")
 _OPTION = re.compile(r"(?<![\w-])--?\w[\w-]*")
+_PICTURE = re.compile(r"^(!\[[^\]]*\]\(docs/img/[\w-]+-)light\.svg\)$", re.MULTILINE)
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
 
@@ -57,6 +59,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     uri = page.file.src_uri
     if uri.startswith("reference/benchmarks"):
         markdown = add_plots(markdown)
+    if uri in _SOURCES:
+        markdown = add_dark_pictures(markdown)
     return convert_links(markdown, PurePosixPath(_SOURCES.get(uri, f"docs/{uri}")), PurePosixPath(uri))
 
 
@@ -74,6 +78,11 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """Run scripts after the page is shown, and load the styles of docstrings only where there are any."""
     output = output.replace("<script src=", "<script defer src=")
     return output if "doc-object" in output else _DOCSTRING_STYLES.sub("", output)
+
+
+def add_dark_pictures(markdown: str) -> str:
+    """Show the dark variant of a picture in the dark theme. A page that GitHub shows names the light one only."""
+    return _PICTURE.sub(r"\1light.svg#only-light)\n\1dark.svg#only-dark)", markdown)
 
 
 def convert_links(markdown: str, source: PurePosixPath, page: PurePosixPath) -> str:

@@ -67,7 +67,7 @@ def url(site: Path) -> Iterator[str]:
 def test_a_broken_link_and_a_missing_anchor_fail_the_build(tmp_path: Path):
     for name in ("coworks_async", "docs", "scripts", "samples", "benchmarks", "terraform"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", ".venv"))
-    for name in ("mkdocs.yml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+    for name in ("mkdocs.yml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"):
         shutil.copy(ROOT / name, tmp_path)
     with (tmp_path / "docs" / "index.md").open("a") as index:
         index.write("\n[one](missing.md) [two](start/install.md#missing)\n")
