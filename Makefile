@@ -21,8 +21,8 @@ PYTEST := pytest -n $(WORKERS) $(ARGS)
 # Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver, initdb and node.
 TOOLS := chromium chromedriver curl fish git initdb make node npm wrk zsh
 
-.PHONY: help run emulator test test-all check lint coverage docs docs-serve parity format bench dist lock audit screenshots \
-	clean tools
+.PHONY: help run emulator test test-all check lint coverage docs docs-serve parity aws-parity format bench dist lock audit \
+	screenshots clean tools
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -76,6 +76,10 @@ parity: $(VENV)/.dev ## print how many contract tests pass over each transport a
 	@# A file stays in one process, so that each deploy is made once.
 	$(BIN)/python -m pytest -m "" -p tests.parity -n $(WORKERS) --dist loadfile -q -rfE
 
+aws-parity: $(VENV)/.dev ## print this table for a deploy to your AWS account, and destroy it: PROFILE=name BUCKET=name REGION=name
+	@[ -n "$(PROFILE)" ] && [ -n "$(BUCKET)" ] || { echo 'Set PROFILE and BUCKET: make aws-parity PROFILE=name BUCKET=name' >&2; exit 1; }
+	@$(BIN)/python scripts/aws_parity --profile "$(PROFILE)" --bucket "$(BUCKET)" $(if $(REGION),--region "$(REGION)")
+
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
@@ -105,7 +109,7 @@ audit: $(VENV)/.dev ## look for known vulnerabilities in the locked packages
 
 # pngquant reduces the colours, and so the size, of screenshots.
 screenshots: TOOLS += pngquant
-screenshots: tools $(VENV)/.dev ## take the screenshots of the Admin page in docs/img and measure its first load
+screenshots: tools $(VENV)/.dev ## take the screenshots of Admin and Profiler in docs/img and measure its first load
 	$(BIN)/python scripts/screenshots
 
 clean: ## remove environments, caches and builds

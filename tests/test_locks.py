@@ -33,8 +33,8 @@ def read_pins(name: str) -> list[Requirement]:
 
 def expand_group(name: str) -> list[str]:
     items = PROJECT["dependency-groups"][name]
-    included = (expand_group(item["include-group"]) for item in items if isinstance(item, dict))
-    return [item for item in items if isinstance(item, str)] + list(chain.from_iterable(included))
+    included = [expand_group(item["include-group"]) for item in items if isinstance(item, dict)]
+    return [*(item for item in items if isinstance(item, str)), *chain.from_iterable(included)]
 
 
 def find_unlocked(requirements: Iterable[str], name: str) -> list[str]:
