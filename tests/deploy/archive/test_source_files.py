@@ -57,6 +57,7 @@ def test_modules_and_data_are_included_sorted_by_path(tmp_path: Path):
         "pyproject.toml",
         "requirements-dev.txt",
         "uv.lock",
+        "shop.cdx.json",
         # Excluded whatever the project's files contain:
         ".git/config",
         ".env",
