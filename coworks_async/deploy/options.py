@@ -24,6 +24,8 @@ _RANGES = {
     "authorizer_ttl": (0, 3600),
     "reserved_concurrency": (0, 100_000),
     "keep": (1, 1000),
+    "canary": (1, 99),
+    "bake": (1, 86_400),
     # 0 would reject all requests.
     "rate": (1, 1_000_000),
     "burst": (1, 1_000_000),
@@ -109,6 +111,9 @@ class DeployOptions:
     access_logs: bool = True
     log_retention: int = 30  # Days.
     keep: int = 5  # Newest versions of the function that a deploy does not delete.
+    canary: int | None = None  # Percentage of the requests that a new version gets before it is live.
+    bake: int = 300  # Seconds of the canary.
+    alarm: Sequence[str] = ()  # CloudWatch alarms that end the canary.
     authorizer_ttl: int = AUTHORIZER_TTL  # Seconds for which the gateway caches an authorizer result.
     domain: str | None = None  # `api.example.com` or, with a base path, `api.example.com/v1`.
     certificate: str | None = None  # ARN; by default the newest certificate issued for the domain.
@@ -153,6 +158,8 @@ def _check_combinations(options: DeployOptions) -> None:
         raise CommandError("--tf-bucket and --terraform-cloud cannot be combined: there is only one state.")
     if options.disable_execute_api_endpoint and options.domain is None:
         raise CommandError("--disable-execute-api-endpoint requires --domain: the API would have no address.")
+    if options.alarm and options.canary is None:
+        raise CommandError("--alarm requires --canary.")
     if options.log_source_ip and not options.access_logs:
         raise CommandError("--log-source-ip requires --access-logs.")
     if options.waf is not None and options.gateway == "http":
