@@ -7,6 +7,9 @@ the requests and reads the numbers.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+DEFAULT_BAKE = 300
+"""Seconds of a canary."""
+
 # Percentage points by which the share of errors may exceed that of the live version.
 ERROR_TOLERANCE = 1.0
 

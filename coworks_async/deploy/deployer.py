@@ -21,7 +21,7 @@ from coworks_async.deploy.aws.s3 import (
     upload_archive,
 )
 from coworks_async.deploy.aws.versions import describe_version, read_versions, release_version
-from coworks_async.deploy.canary import Canary
+from coworks_async.deploy.canary import DEFAULT_BAKE, Canary
 from coworks_async.deploy.checks import check_quotas, check_variables
 from coworks_async.deploy.commit import read_commit
 from coworks_async.deploy.emulator import check_emulator, create_override
@@ -325,7 +325,7 @@ class Deployer:
         if options.canary is None:
             release = release_version(*details)
         else:
-            canary = Canary(options.canary, options.bake, options.alarm)
+            canary = Canary(options.canary, options.bake or DEFAULT_BAKE, options.alarm)
             url = terraform.outputs()[output_name(self.stack, "url")]
             events = create_smoke_events(self.target.service.entries, options.gateway, self.stack.stage, url)
             release = release_canary(*details, canary, events, self._listener.message)

@@ -30,6 +30,7 @@ def test_valid_options_pass(options: DeployOptions):
         ("keep", 0, "--keep: 0 is out of range (1 to 1000)."),
         ("canary", 100, "--canary: 100 is out of range (1 to 99)."),
         ("bake", 0, "--bake: 0 is out of range (1 to 86400)."),
+        ("bake", 60, "--bake requires --canary."),
         ("alarm", ("errors",), "--alarm requires --canary."),
         ("layers", ("coworks",), "--layers: 'coworks' is not a layer ARN (arn:aws:lambda:REGION:ACCOUNT:layer:"),
         ("layers", (LAYER,) * 6, "--layers: 6 layers; Lambda's maximum is 5."),

@@ -72,9 +72,7 @@ _NOT_IN_DEPLOY_OPTIONS = ("allow_secret", "arch", "ignore", "layer_provides", "m
 @click.option(
     "--canary", type=int, metavar="PERCENT", help="Share of the requests for a new version before it is live."
 )
-@click.option(
-    "--bake", type=Duration(), metavar="DURATION", default="5m", show_default=True, help="Time of the canary."
-)
+@click.option("--bake", type=Duration(), metavar="DURATION", help="Time of the canary.  [default: 5m]")
 @click.option("--alarm", type=TEXT, metavar="NAME", multiple=True, help="Alarm that ends the canary; repeatable.")
 @click.option("--tracing", is_flag=True, help="Trace API and function with X-Ray.")
 @click.option("--access-logs/--no-access-logs", default=True, show_default=True, help="Log each request of the API.")
