@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 import urllib.error
@@ -16,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.deploy_processes import wait_until
 from tests.deploy.deployed_project import GATEWAYS, PATIENCE, Deployment, Project, deploy
 from tests.deployed.conftest import CopyProject
 
@@ -104,8 +104,7 @@ class Canaries:
         project, load = self.deployed.project, Load(f"{self.deployed.url}/")
         with load.running() as counted, project.start(*words, **environment) as process:
             if signal_number is not None:
-                wait_until(lambda: bool(self.read_alias()[2]))
-                time.sleep(random.uniform(0, 3))
+                self.wait_for_canary(process)
                 os.killpg(process.pid, signal_number)
             out, err = process.communicate(timeout=PATIENCE)
         self.results[step], self.counted[step] = (process.returncode, out, err), counted
@@ -116,6 +115,13 @@ class Canaries:
 
     def deploy(self, step: str, *words: str, **options: Any) -> None:
         self.run(step, "deploy", *self.deployed.project.target, *words, **options)
+
+    def wait_for_canary(self, process: subprocess.Popen[str]) -> None:
+        """Wait until a random moment of the canary that a process makes."""
+        while not self.read_alias()[2]:
+            assert process.poll() is None
+            time.sleep(0.1)
+        time.sleep(random.uniform(0, 3))
 
     def read_alias(self) -> tuple[str, str, dict[str, float]]:
         alias = self.deployed.project.client("lambda").get_alias(FunctionName="shop-dev", Name="live")
