@@ -1,5 +1,6 @@
 """The measured requests as events of a REST API and of an HTTP API, with the headers that a regional API adds."""
 
+import time
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -32,6 +33,10 @@ class Context:
     function_name = "bench"
     invoked_function_arn = FUNCTION
     aws_request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+    deadline = time.time() * 1000 + 900_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int(self.deadline - time.time() * 1000))
 
 
 def create_rest_event(case: Case, *, authorizer: dict[str, str] | None = None) -> Event:

@@ -10,6 +10,7 @@
     ├── LambdaError                 a Lambda event fails
     │   ├── AuthorizerError         `token_authorizer` failed, or its principal is invalid
     │   ├── AsyncCallError          an asynchronous call is invalid
+    │   ├── EventTimeout            the event was cancelled before Lambda's timeout
     │   ├── StartupError            the lifespan did not start
     │   └── UnknownEvent            no handler for the event
     ├── DeployError                 a deploy failed
@@ -91,6 +92,10 @@ class AuthorizerError(LambdaError):
 
 class AsyncCallError(LambdaError):
     """An asynchronous call is invalid, or reaches another entry than the one that accepted it."""
+
+
+class EventTimeout(LambdaError):
+    """An event was cancelled shortly before Lambda's timeout. A request gets a 504 instead."""
 
 
 class StartupError(LambdaError):

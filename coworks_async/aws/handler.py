@@ -20,8 +20,8 @@ from coworks_async.aws.runtime import Runtime
 from coworks_async.aws.signing import KEY_VARIABLE, Signer
 from coworks_async.entries.cors import CorsOption
 from coworks_async.entries.entry import Entry
-from coworks_async.exceptions import AuthorizerError, BadRequest, StartupError
-from coworks_async.pipeline.access_log import log_request
+from coworks_async.exceptions import AuthorizerError, BadRequest, EventTimeout, StartupError
+from coworks_async.pipeline.access_log import find_route, log_request
 from coworks_async.pipeline.authorizer import (
     AUTHORIZED,
     is_rejection,
@@ -32,7 +32,7 @@ from coworks_async.pipeline.authorizer import (
 from coworks_async.pipeline.collector import ResponseAborted, ResponseCollector
 from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.cors import CorsHeaders
-from coworks_async.pipeline.errors import problem_response, to_exception
+from coworks_async.pipeline.errors import problem_response, request_line, to_exception
 from coworks_async.pipeline.invocation import ASYNC_INVOKER
 from coworks_async.pipeline.routing import EntryRoute
 from coworks_async.types import Event, Principal, Receive, Scope, Send
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 RequestEvent = RestEvent | HttpApiEvent | AlbEvent
 
 PROCESS_EXITS = (KeyboardInterrupt, SystemExit)
+
+TIMED_OUT = "The service took too long to respond."
 
 
 class Service(Protocol):
@@ -56,6 +58,9 @@ class Service(Protocol):
 
     @property
     def cors(self) -> CorsOption: ...
+
+    @property
+    def lambda_timeout_margin(self) -> float | None: ...
 
     logger: logging.Logger
 
@@ -85,7 +90,7 @@ class LambdaHandler:
         self.service = service
         self.logger = service.logger
         self._token_header = service.token_key.lower().encode("latin-1")
-        self.runtime = Runtime(service, service.logger)
+        self.runtime = Runtime(service, service.logger, service.lambda_timeout_margin)
         self._signer = Signer()
         self.after_event: list[Callable[[Any], object]] = []
         self._is_cold = True
@@ -107,7 +112,7 @@ class LambdaHandler:
         start = perf_counter()
         if isinstance(event, dict) and authorizer.is_authorizer_event(event):
             # It is not logged. The request that follows reports the cold start.
-            return self._run(lambda: self.authorize(event, context))
+            return self._run(lambda: self.authorize(event, context), "An authorizer event", context)
         cold, self._is_cold = self._is_cold, False
         event_class = infer_event_class(event)
         if event_class is not None:
@@ -116,8 +121,11 @@ class LambdaHandler:
                 self._run_pending_calls(self._async_invoker, context)
             return result
         if isinstance(event, dict) and event.keys() == {ENVELOPE}:
-            return self._run(lambda: self.run_async_call(event, context, start, cold))
-        return self._run(lambda: _to_coroutine(ensure_async(self.service.on_event)(event, context)))
+            return self._run(
+                lambda: self.run_async_call(event, context, start, cold), "The event of an asynchronous call", context
+            )
+        on_event = ensure_async(self.service.on_event)
+        return self._run(lambda: _to_coroutine(on_event(event, context)), "An event", context)
 
     def respond(self, request: RequestEvent, start: float, cold: bool) -> dict[str, Any]:
         scope: Scope = {}
@@ -131,6 +139,9 @@ class LambdaHandler:
                 self.logger.error(message, scope["method"], scope["path"], size, request.limit)
         except PROCESS_EXITS:
             raise
+        except EventTimeout as error:
+            problem = create_problem(504, TIMED_OUT)
+            self._log_timeout(f"{request_line(scope)} on route {find_route(scope, None)}", request.context, error)
         except BaseException as error:
             problem = create_problem(500)
             if isinstance(error, StartupError):
@@ -168,7 +179,7 @@ class LambdaHandler:
             return self.service(scope, collector.receive, collector.send)
 
         try:
-            self.runtime.run(call_service)
+            self.runtime.run(call_service, request.context)
         except Exception as error:
             if not collector.complete:
                 raise
@@ -238,9 +249,15 @@ class LambdaHandler:
             except Exception as error:
                 self.logger.error("An asynchronous call failed", exc_info=error)
 
-    def _run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    def _log_timeout(self, label: str, context: Any, error: EventTimeout) -> None:
+        self.logger.error("%s, request id %s: %s", label, getattr(context, "aws_request_id", None), error)
+
+    def _run(self, work: Callable[[], Coroutine[Any, Any, Any]], label: str, context: Any) -> Any:
         try:
-            return self.runtime.run(work)
+            return self.runtime.run(work, context)
+        except EventTimeout as error:
+            self._log_timeout(label, context, error)
+            raise
         except (Exception, *PROCESS_EXITS):
             raise
         except BaseException as error:

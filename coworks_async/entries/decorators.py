@@ -108,6 +108,7 @@ def entry(
         deprecated: mark the entry as deprecated in the OpenAPI document.
         responses: more responses in the OpenAPI document, by status: a description, the type of the body, a `Problem`
             or several.
+        **unknown: a misspelt option, which is an error.
 
     Returns:
         The method itself.

@@ -43,18 +43,22 @@ class Entry(Struct, frozen=True, dict=True):
 
     @property
     def no_auth(self) -> bool:
+        """Whether the entry requires no token."""
         return self.options.no_auth
 
     @property
     def scopes(self) -> frozenset[str]:
+        """The scopes that the principal must have."""
         return self.options.scopes
 
     @property
     def no_cors(self) -> bool:
+        """Whether the entry has no policy for pages of other origins."""
         return self.cors is None
 
     @property
     def background(self) -> bool:
+        """Whether the entry accepts asynchronous calls."""
         return self.options.background
 
     @cached_property

@@ -52,6 +52,7 @@ async def lifespan(app):
 
 
 class Shop(TechMicroService):
+    lambda_timeout_margin = float(os.environ.get("MARGIN", "0.5"))
     count = 0
 
     async def token_authorizer(self, token):
@@ -64,6 +65,8 @@ class Shop(TechMicroService):
             return {"pinged": context.aws_request_id}
         if event.get("source") == "shop.fails":
             raise LookupError("no such thing")
+        if event.get("source") == "shop.waits":
+            await asyncio.Event().wait()
         return await super().on_event(event, context)
 
     @entry
@@ -75,6 +78,10 @@ class Shop(TechMicroService):
     @entry(no_auth=True)
     async def post(self, *, data: bytes):
         return data[::-1]
+
+    @entry(no_auth=True)
+    async def get_waiting(self):
+        await asyncio.Event().wait()
 
 
 app = Shop(lifespan=lifespan)
@@ -239,3 +246,19 @@ def test_a_failing_startup_is_a_500_and_one_log_line(start: Callable[..., Runtim
     [error] = [line for line in map(json.loads, lines) if line["level"] == "ERROR" and "logger" in line]
     assert (error["errorType"], error["errorMessage"]) == ("ConnectionError", "no database")
     assert "The next event tries again" in error["message"]
+
+
+def test_events_are_cancelled_before_the_timeout_and_the_next_one_succeeds(start: Callable[..., Runtime]):
+    runtime = start(MARGIN="29.8")  # of 30 seconds
+    response = runtime.request(rest_event(path="/waiting"))
+    assert (response.status, response.json["title"]) == (504, "Gateway Timeout")
+    assert runtime.fail({"source": "shop.waits"}).body["errorType"] == "EventTimeout"
+    assert runtime.api.invoke({"source": "aws.events"}).body == {"pinged": "request-3"}
+    _, lines = runtime.stop()
+    errors = [
+        line for line in map(json.loads, lines[1:-1]) if line.get("logger") == "shop" and line["level"] == "ERROR"
+    ]
+    assert [line["message"].partition(": cancelled 29.8 s before")[0] for line in errors] == [
+        "GET '/dev/waiting' on route /waiting, request id request-1",
+        "An event, request id request-2",
+    ]

@@ -123,8 +123,7 @@ def deploy(
     elif plan:
         click.echo("\n".join(deployer.plan(archive)) or "No changes.")
     else:
-        has_authorizer = any(route.authorized for route in deployer.stack.gateway.routes)
-        _report(deployer.deploy(archive), target.service, has_authorizer)
+        _report(deployer.deploy(archive), target.service)
 
 
 def _local_defaults(context: click.Context) -> dict[str, str]:
@@ -137,14 +136,14 @@ def _local_defaults(context: click.Context) -> dict[str, str]:
     return {name: value for name, value in defaults.items() if context.get_parameter_source(name) is is_default}
 
 
-def _report(deployment: Deployment, service: TechMicroService, has_authorizer: bool) -> None:
+def _report(deployment: Deployment, service: TechMicroService) -> None:
     if not deployment.has_changed:
         click.echo("No changes.")
     click.echo("terraform output :")
     for name, value in sorted(deployment.outputs.items()):
         click.echo(f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {value}")
     click.echo(f"\nSee its logs:\n  {create_logs_command(click.get_current_context())}")
-    click.echo(f"\nTry it{' with your token' if has_authorizer else ''}:\n  {create_curl(service, deployment.url)}")
+    click.echo(f"\n{create_example(service, deployment.url)}")
 
 
 def create_logs_command(context: click.Context) -> str:
@@ -169,12 +168,13 @@ def _typed_options(context: click.Context) -> list[str]:
     return words
 
 
-def create_curl(service: TechMicroService, url: str) -> str:
-    """Return a curl command for the root entry, or for the first GET entry without path parameters."""
+def create_example(service: TechMicroService, url: str) -> str:
+    """Return a curl command for the root entry, or for the first GET entry without path parameters, below a title."""
     gets = [entry for entry in service.entries if entry.method == "GET" and "{" not in entry.path]
     entry = min(gets, key=lambda each: (each.path != "/", each.path), default=None)
     if entry is None:
-        return f"curl -i {url}/"
+        return f"Try it:\n  curl -i {url}/"
+    if entry.no_auth:
+        return f"Try it:\n  curl {url}{entry.path}"
     scheme = f"{service.auth_scheme} " if service.auth_scheme is not None else ""
-    header = "" if entry.no_auth else f'-H "{service.token_key}:{scheme}token" '
-    return f"curl {header}{url}{entry.path}"
+    return f'Try it with your token:\n  curl -H "{service.token_key}:{scheme}token" {url}{entry.path}'
