@@ -6,6 +6,7 @@
     ├── ReturnError                 an entry, a hook or a handler returned an invalid value
     ├── UnknownEndpoint             `url_for` cannot build the URL
     ├── UnresolvedReference         the value `ssm:/path` or `secret:NAME` of a variable cannot be read
+    ├── SigningKeyError             CWS_SIGNING_KEY could be guessed
     ├── LambdaError                 a Lambda event fails
     │   ├── AuthorizerError         `token_authorizer` failed, or its principal is invalid
     │   ├── AsyncCallError          an asynchronous call is invalid
@@ -76,6 +77,10 @@ class UnresolvedReference(CoWorksError):
 
     The message names the variable and the reference, never the value that it refers to.
     """
+
+
+class SigningKeyError(CoWorksError):
+    """`CWS_SIGNING_KEY` is too short. The message does not contain it."""
 
 
 class LambdaError(CoWorksError):

@@ -20,6 +20,7 @@ from coworks_async.deploy.aws.s3 import (
     delete_created_bucket,
     upload_archive,
 )
+from coworks_async.deploy.aws.signing_key import add_signing_key
 from coworks_async.deploy.aws.versions import describe_version, read_versions, release_version
 from coworks_async.deploy.canary import DEFAULT_BAKE, Canary
 from coworks_async.deploy.checks import check_quotas, check_variables
@@ -155,7 +156,7 @@ class Deployer:
         """Deploy the stage, and append to `outcome` what was done."""
         has_changed, commit = False, read_commit(archive_options.directory)
         with TemporaryDirectory(prefix="cws-") as work:
-            archive, terraform = self._build(archive_options, Path(work))
+            archive, terraform = self._build(archive_options, Path(work), session)
             self._upload(archive, session)
         terraform.init()
         with private_directory(terraform.directory) as private:
@@ -175,9 +176,9 @@ class Deployer:
         """Return what a deploy would change, one line for each resource, and change nothing."""
         self._check_service()
         session = self.target.open_session()
-        with TemporaryDirectory(prefix="cws-") as work:
-            _, terraform = self._build(archive_options, Path(work))
         self._check_account(session)
+        with TemporaryDirectory(prefix="cws-") as work:
+            _, terraform = self._build(archive_options, Path(work), session)
         terraform.init()
         with private_directory(terraform.directory) as private:
             plan = self._plan(terraform, session, private / "plan")
@@ -265,8 +266,8 @@ class Deployer:
         else:
             check_certificate(session, self.stack)
 
-    def _build(self, options: ArchiveOptions, work: Path) -> tuple[Archive, Terraform]:
-        """Build the archive and write the root module that refers to it."""
+    def _build(self, options: ArchiveOptions, work: Path, session: Any = None) -> tuple[Archive, Terraform]:
+        """Build the archive and write the root module that refers to it. Only a plan needs a session."""
         program = self._find_program()
         # The archive is temporary; the log of a failed build is not.
         log = self.stage_directory / "archive.log"
@@ -279,6 +280,8 @@ class Deployer:
         self.stack = replace(self.stack, archive_hash=archive.content_hash)
         self._write_root()
         variables = self.target.variables
+        if session is not None:
+            variables = add_signing_key(session, self.stack.function_name, variables)
         environment, secrets = encode_variables(variables), tuple(variables.values())
         return archive, Terraform(program, self.stage_directory, environment, self._terraform_log, secrets)
 
