@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+EMULATOR_PROGRAM = Path(__file__).with_name("emulator_program.py")
+
 # Functions in the emulator can import boto3, as in Lambda's runtime.
 EMULATOR = ("ministack==1.5.33", "boto3>=1.35")
 # Pinned, because PROGRAM calls a private function of the library.
@@ -41,6 +43,11 @@ START = """\
 #!/bin/sh
 export TF_CLI_CONFIG_FILE="${{TF_CLI_CONFIG_FILE:-{directory}/terraformrc}}"
 exec "{directory}/venv/bin/python" -I "{directory}/terraform.py" "$@"
+"""
+
+EMULATOR_START = """\
+#!/bin/sh
+exec "{directory}/venv/bin/python" -I "{directory}/emulator.py" "$@"
 """
 
 CONFIG = """\
@@ -74,10 +81,14 @@ def install_emulator(directory: Path, announce: Announce | None = None) -> Path:
         InstallError: pip failed.
     """
     python = f"Python {sys.version_info.major}.{sys.version_info.minor}"  # the version that runs the functions
-    with _install_once(directory, (*EMULATOR, python), announce) as is_new:
+    directory = directory.absolute()
+    program, source = directory / "bin" / "emulator", EMULATOR_PROGRAM.read_text()
+    with _install_once(directory, (*EMULATOR, python, EMULATOR_START, source, str(directory)), announce) as is_new:
         if is_new:
-            _create_venv(directory.absolute() / "venv", EMULATOR)
-    return directory.absolute() / "venv" / "bin" / "ministack"
+            _create_venv(directory / "venv", EMULATOR)
+            (directory / "emulator.py").write_text(source)
+            _write_program(program, EMULATOR_START.format(directory=directory))
+    return program
 
 
 def install_packages(directory: Path, packages: Sequence[str]) -> Path:
@@ -113,9 +124,7 @@ def install_terraform(directory: Path, announce: Announce | None = None) -> Path
             _unpack_provider(venv, directory / "mirror")
             (directory / "terraform.py").write_text(PROGRAM)
             (directory / "terraformrc").write_text(CONFIG.format(mirror=directory / "mirror"))
-            program.parent.mkdir(exist_ok=True)
-            program.write_text(START.format(directory=directory))
-            program.chmod(0o755)
+            _write_program(program, START.format(directory=directory))
     return program
 
 
@@ -155,6 +164,12 @@ def _install_once(directory: Path, content: Sequence[str], announce: Announce | 
         yield is_new
         if is_new:
             marker.write_text(expected)
+
+
+def _write_program(program: Path, text: str) -> None:
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(text)
+    program.chmod(0o755)
 
 
 def _create_venv(venv: Path, packages: Sequence[str]) -> None:

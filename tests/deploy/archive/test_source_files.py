@@ -50,6 +50,8 @@ def test_modules_and_data_are_included_sorted_by_path(tmp_path: Path):
         ".coverage.host.1",
         "node_modules/x/y.js",
         ".github/workflows/ci.yml",
+        ".pre-commit-config.yaml",
+        ".vscode/launch.json",
         ".gitignore",
         ".cwsignore",
         "pyproject.toml",
