@@ -86,6 +86,13 @@ def test_each_page_has_a_copy_in_markdown_that_llms_txt_lists(site: Path):
     assert "@entry" in (site / "start" / "tutorial" / "index.md").read_text()
 
 
+def test_a_page_from_the_root_has_the_dark_variant_of_its_picture(site: Path):
+    page = (site / "reference" / "contributing" / "index.html").read_text()
+    for theme in ("light", "dark"):
+        assert f'src="../../img/layers-{theme}.svg#only-{theme}"' in page
+        assert (site / "img" / f"layers-{theme}.svg").is_file()
+
+
 def test_no_page_loads_anything_from_another_host(site: Path, url: str, browser: "Browser"):
     for page in PAGES:
         browser.open(f"{url}/{page}")
