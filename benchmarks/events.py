@@ -10,6 +10,7 @@ Event = dict[str, Any]
 
 HOST = "abcdef123.execute-api.eu-west-1.amazonaws.com"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:bench"
+METHOD_ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdef123/dev/GET/"
 
 # Requests that the service's own authorizer in the gateway has allowed.
 AUTHORIZED = "authorized by the gateway"
@@ -38,8 +39,8 @@ class Context:
         return max(0, int(self.deadline - time.time() * 1000))
 
 
-def create_rest_event(case: Case, *, authorized: bool = False) -> Event:
-    """Create an event of a REST API, with the result of the service's own authorizer if `authorized`."""
+def create_rest_event(case: Case, *, authorizer: dict[str, str] | None = None) -> Event:
+    """Create an event of a REST API, behind its own authorizer if the result of that is given."""
     path, _, query = case.target.partition("?")
     headers = GATEWAY_HEADERS | case.headers
     pairs = dict(parse_qsl(query))
@@ -57,8 +58,8 @@ def create_rest_event(case: Case, *, authorized: bool = False) -> Event:
         "resourcePath": "/{proxy+}",
         "stage": "dev",
     }
-    if authorized:
-        context["authorizer"] = {"coworks": f"{FUNCTION} dev", "principal": "{}", "principalId": "coworks"}
+    if authorizer is not None:
+        context["authorizer"] = authorizer
     return {
         "resource": "/{proxy+}",
         "path": path,

@@ -6,6 +6,7 @@
     ├── ReturnError                 an entry, a hook or a handler returned an invalid value
     ├── UnknownEndpoint             `url_for` cannot build the URL
     ├── UnresolvedReference         the value `ssm:/path` or `secret:NAME` of a variable cannot be read
+    ├── SigningKeyError             CWS_SIGNING_KEY could be guessed
     ├── LambdaError                 a Lambda event fails
     │   ├── AuthorizerError         `token_authorizer` failed, or its principal is invalid
     │   ├── AsyncCallError          an asynchronous call is invalid
@@ -13,6 +14,7 @@
     │   ├── StartupError            the lifespan did not start
     │   └── UnknownEvent            no handler for the event
     ├── DeployError                 a deploy failed
+    │   └── CanaryError             the new version was taken back
     └── CommandError                a command is used incorrectly
 
     starlette.exceptions.HTTPException
@@ -77,6 +79,10 @@ class UnresolvedReference(CoWorksError):
     """
 
 
+class SigningKeyError(CoWorksError):
+    """`CWS_SIGNING_KEY` is too short. The message does not contain it."""
+
+
 class LambdaError(CoWorksError):
     """A Lambda event fails. A request never fails: it gets a response."""
 
@@ -121,6 +127,10 @@ class DeployError(CoWorksError):
     def __init__(self, message: str, log: "Path | None" = None) -> None:
         super().__init__(message)
         self.log = log
+
+
+class CanaryError(DeployError):
+    """A new version was taken back, now or by an earlier command. `cws` exits with code 3."""
 
 
 class CommandError(CoWorksError):

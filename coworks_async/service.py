@@ -294,6 +294,7 @@ class TechMicroService(HooksMixin, Starlette):
             endpoint: the name of the method, or `blueprint.method`.
             _external: include scheme and host of the current request. The host is what the client sent, unless
                 `allowed_hosts` limits it.
+            **params: the path parameters, and names of the query.
 
         Raises:
             UnknownEndpoint: there is no such entry, or a path parameter is missing.

@@ -85,6 +85,7 @@ class TestClient(StarletteTestClient):
         self.app = app
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send a request and return the response, with the headers that Starlette's test client cannot decode."""
         response = super().send(request, **options)
         for each in (*response.history, response):
             decode_headers(each)

@@ -15,7 +15,16 @@ from typing import Any
 
 import pytest
 
-from tests.aws.events import FUNCTION_ARN, METHOD_ARN, ClientResponse, alb_event, http_event, rest_event, url_event
+from tests.aws.events import (
+    METHOD_ARN,
+    SIGNING_KEY,
+    ClientResponse,
+    alb_event,
+    http_event,
+    rest_event,
+    sign,
+    url_event,
+)
 from tests.aws.runtime_api import Result, RuntimeApi, runtime_api
 from tests.tools import PATIENCE
 
@@ -139,13 +148,15 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Runtime]]:
 
 
 def test_one_execution_environment_handles_events_of_every_kind(start: Callable[..., Runtime]):
-    runtime = start()
+    runtime = start(CWS_SIGNING_KEY=SIGNING_KEY)
     token = [("authorization", "ann")]
     assert runtime.request(rest_event(headers=token)).json == {"auth": {"name": "ann"}, "count": 1, "pooled": 1}
     request = runtime.request
     policy = runtime.api.invoke({"type": "TOKEN", "authorizationToken": "ann", "methodArn": METHOD_ARN}).body
     assert policy["policyDocument"]["Statement"][0]["Resource"].endswith(":abcdef123/dev/*")
-    assert policy["context"] == {"coworks": f"{FUNCTION_ARN} dev", "principal": '{"name":"ann"}'}
+    issued, signature = policy["context"]["coworks"].split(" ")
+    assert policy["context"]["principal"] == '{"name":"ann"}'
+    assert signature == sign("authorizer", f'{issued} {{"name":"ann"}}')
     assert request(rest_event(authorizer=policy["context"])).json == {"auth": {"name": "ann"}, "count": 2, "pooled": 2}
     authorizer_event = {**http_event(headers=token), "type": "REQUEST", "routeArn": METHOD_ARN}
     simple = runtime.api.invoke(authorizer_event).body
