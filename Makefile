@@ -21,13 +21,16 @@ PYTEST := pytest -n $(WORKERS) $(ARGS)
 # Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver, initdb and node.
 TOOLS := chromium chromedriver curl fish git initdb make node npm wrk zsh
 
-.PHONY: help run emulator test test-all check lint coverage docs docs-serve parity aws-parity format bench dist lock audit \
+.PHONY: help setup run emulator test test-all check lint coverage docs docs-serve parity aws-parity format bench dist lock audit \
 	screenshots clean tools
 .DEFAULT_GOAL := help
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
 		|| sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1: \2/p' Makefile
+
+setup: $(VENV)/.dev ## create the environment with all tools for development, and add the checks to `git commit`
+	$(BIN)/pre-commit install
 
 ifneq ($(wildcard samples/$(APP)/tech/app.py),)
 run: # a project, which has an environment with its own requirements

@@ -14,6 +14,7 @@
     │   ├── StartupError            the lifespan did not start
     │   └── UnknownEvent            no handler for the event
     ├── DeployError                 a deploy failed
+    │   └── CanaryError             the new version was taken back
     └── CommandError                a command is used incorrectly
 
     starlette.exceptions.HTTPException
@@ -126,6 +127,10 @@ class DeployError(CoWorksError):
     def __init__(self, message: str, log: "Path | None" = None) -> None:
         super().__init__(message)
         self.log = log
+
+
+class CanaryError(DeployError):
+    """A new version was taken back, now or by an earlier command. `cws` exits with code 3."""
 
 
 class CommandError(CoWorksError):

@@ -55,6 +55,8 @@ def test_the_wheel_contains_the_package_and_the_terraform_modules_only(built: Bu
     assert package >= {
         "coworks_async/py.typed",
         "coworks_async/cli/templates/common/.env.dev.tmpl",
+        "coworks_async/cli/templates/common/.github/workflows/test.yml.tmpl",
+        "coworks_async/cli/templates/common/.vscode/launch.json.tmpl",
         "coworks_async/cli/templates/crud/tech/app.py.tmpl",
         "coworks_async/terraform/modules/rest_api/main.tf",
     }

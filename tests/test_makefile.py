@@ -67,6 +67,14 @@ def test_another_install_is_replaced_by_an_editable_one(clone: Path, target: str
 
 
 @requires_tool("make")
+def test_setup_installs_the_tools_and_adds_the_checks_to_git_commit(clone: Path):
+    record_origin(clone, json.dumps(EDITABLE))
+    assert list_commands(clone, "setup") == ".venv/bin/pre-commit install\n"
+    (clone / ".venv" / ".dev").unlink()
+    assert "--requirement locks/dev.txt" in list_commands(clone, "setup")
+
+
+@requires_tool("make")
 @pytest.mark.parametrize("name", ["pyproject.toml", "locks/run.txt"])
 def test_a_newer_pyproject_or_lock_is_installed_again(clone: Path, name: str):
     record_origin(clone, json.dumps(EDITABLE))

@@ -16,6 +16,7 @@ from coworks_async.aws.event_formats.alb import AlbEvent
 from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_limit
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEvent
 from coworks_async.aws.event_formats.rest import RestEvent
+from coworks_async.aws.metrics import write_server_error
 from coworks_async.aws.runtime import Runtime
 from coworks_async.aws.signing import KEY_VARIABLE, Signer
 from coworks_async.entries.cors import CorsOption
@@ -152,6 +153,8 @@ class LambdaHandler:
             self._add_cors_headers(problem, scope)
             result = request(problem)
         log_request(self.logger, scope, result["statusCode"], start=start, context=request.context, cold=cold)
+        if result["statusCode"] >= 500:
+            write_server_error(request.context)
         return result
 
     def _add_cors_headers(self, problem: MangumResponse, scope: Scope) -> None:
@@ -231,6 +234,8 @@ class LambdaHandler:
         status = await run_call(call, self.service, entry, extra_scope)
         scope = {"method": call.method, "path": call.path}
         log_request(self.logger, scope, status, start=start, context=context, cold=cold, route=entry.path)
+        if status >= 500:
+            write_server_error(context)
         return {"request_id": call.request_id, "status": status}
 
     async def _invoke_async(self, encoded: bytes, scope: Scope) -> None:

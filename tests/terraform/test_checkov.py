@@ -1,66 +1,73 @@
-"""The findings of a scanner on the plans of the examples are those that the docs explain."""
+"""checkov finds nothing in the modules and their examples that a comment beside the resource does not explain."""
 
-import json
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from scripts.toolchain import install_packages
-from tests.deploy.conftest import cached
 from tests.deploy.toolchain import Toolchain
-from tests.terraform.applied_module import ROOT, copy_modules, create_client
+from tests.terraform.applied_module import MODULES, ROOT, copy_modules, create_client
+from tests.terraform.checkov import RULE, Findings, checkov, scan
 
-pytestmark = pytest.mark.end_to_end
+__all__ = ["checkov"]
 
-DOCS = ROOT / "docs" / "reference/terraform-modules.md"
-RULE = re.compile(r"CKV2?_AWS_\d+")
+DOCS = ROOT / "docs" / "concepts" / "security.md"
 
 ACCOUNT = "200000000001"
 
-# Required variables of each module's example.
+DOMAIN = "api.shop.example"
+
+# Required variables of each example.
 VALUES = {
-    "rest_api": {"bucket": "my-bucket"},
-    "http_api": {"bucket": "my-bucket"},
-    "custom_domain": {"domain_name": "api.shop.example", "zone_id": "Z0123456789ABC", "api_id": "a1b2c3d4e5"},
+    "rest_api/examples/complete": {"bucket": "my-bucket"},
+    "rest_api/examples/account": {},
+    "http_api/examples/complete": {"bucket": "my-bucket"},
+    "custom_domain/examples/complete": {"domain_name": DOMAIN, "zone_id": "Z0123456789ABC", "api_id": "a1b2c3d4e5"},
 }
 
 
+def read_skips(folder: Path) -> set[tuple[str, str]]:
+    """Return the rules that comments skip, with their reasons."""
+    texts = [file.read_text() for file in folder.rglob("*.tf")]
+    return {match for text in texts for match in re.findall(r"checkov:skip=(\w+):(.*)", text)}
+
+
 @pytest.fixture(scope="module")
-def checkov(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return install_packages(cached(request, tmp_path_factory, "checkov"), ["checkov==3.3.30"])
-
-
-def findings(checkov: Path, plan: Path) -> set[str]:
-    command: list[str | Path] = [
-        checkov / "python",
-        checkov / "checkov",
-        "--file",
-        plan,
-        "--framework",
-        "terraform_plan",
-    ]
-    environment = {"PATH": f"{checkov}{os.pathsep}{os.environ['PATH']}", "HOME": str(plan.parent)}
-    options = ["--output", "json", "--skip-download", "--soft-fail"]
-    completed = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=True)
-    report = json.loads(completed.stdout)
-    assert report["summary"]["resource_count"] > 2
-    return {check["check_id"] for check in report["results"]["failed_checks"]}
-
-
-def test_the_docs_explain_exactly_the_findings(toolchain: Toolchain, emulator: str, tmp_path: Path, checkov: Path):
-    modules, environment = copy_modules(tmp_path, emulator), toolchain.environment(emulator, ACCOUNT)
-    domain = VALUES["custom_domain"]["domain_name"]
-    create_client(emulator, ACCOUNT, "acm").request_certificate(DomainName=domain)
-    found: set[str] = set()
-    for kind, values in VALUES.items():
-        directory = modules / kind / "examples" / "complete"
+def findings(
+    toolchain: Toolchain, emulator: str, tmp_path_factory: pytest.TempPathFactory, checkov: Path
+) -> dict[str, Findings]:
+    """The findings on the plan of each example."""
+    create_client(emulator, ACCOUNT, "acm").request_certificate(DomainName=DOMAIN)
+    environment = toolchain.environment(emulator, ACCOUNT)
+    found = {}
+    for example, values in VALUES.items():
+        modules = copy_modules(tmp_path_factory.mktemp("modules"), emulator)
+        directory = modules / example
         words = [word for name, value in values.items() for word in ("-var", f"{name}={value}")]
         toolchain.run(directory, "init", environment=environment)
         toolchain.run(directory, "plan", "-out=plan", *words, environment=environment)
         plan = directory / "plan.json"
         plan.write_text(toolchain.run(directory, "show", "-json", "plan", environment=environment).stdout)
-        found |= findings(checkov, plan)
-    assert found == set(RULE.findall(DOCS.read_text()))
+        # Resources of different modules have the same addresses.
+        found[example] = scan(checkov, plan, modules / example.partition("/")[0])
+    return found
+
+
+def test_every_example_is_scanned():
+    assert sorted(VALUES) == sorted(path.relative_to(MODULES).as_posix() for path in MODULES.glob("*/examples/*"))
+
+
+@pytest.mark.exhaustive
+def test_each_finding_is_explained_beside_its_resource(findings: dict[str, Findings]):
+    assert {example: found.failed for example, found in findings.items() if found.failed} == {}
+
+
+@pytest.mark.exhaustive
+def test_each_explanation_belongs_to_a_finding(findings: dict[str, Findings]):
+    assert read_skips(MODULES) == {skip for found in findings.values() for skip in found.skipped}
+
+
+def test_each_skipped_rule_has_a_reason_and_is_in_the_docs():
+    skips = read_skips(MODULES)
+    assert [rule for rule, reason in skips if len(reason.split()) < 2] == []
+    assert {rule for rule, _ in skips} <= set(RULE.findall(DOCS.read_text()))

@@ -15,6 +15,7 @@ from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.options import (
     EMULATOR_URL,
     TEXT,
+    Duration,
     NameValue,
     account_options,
     archive_options,
@@ -68,6 +69,11 @@ _NOT_IN_DEPLOY_OPTIONS = ("allow_secret", "arch", "ignore", "layer_provides", "m
 @click.option(
     "--keep", type=int, metavar="N", default=5, show_default=True, help="Newest versions that are kept for a rollback."
 )
+@click.option(
+    "--canary", type=int, metavar="PERCENT", help="Share of the requests for a new version before it is live."
+)
+@click.option("--bake", type=Duration(), metavar="DURATION", help="Time of the canary.  [default: 5m]")
+@click.option("--alarm", type=TEXT, metavar="NAME", multiple=True, help="Alarm that ends the canary; repeatable.")
 @click.option("--tracing", is_flag=True, help="Trace API and function with X-Ray.")
 @click.option("--access-logs/--no-access-logs", default=True, show_default=True, help="Log each request of the API.")
 @click.option("--log-source-ip", is_flag=True, help="Log the client's address too.")

@@ -9,12 +9,13 @@ import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from coworks_async.deploy.archive.bytecode import compile_modules
 from coworks_async.deploy.archive.dependencies import Installer, find_requirements
+from coworks_async.deploy.archive.packages import Package, read_packages
 from coworks_async.deploy.archive.secret_files import check_private_keys
 from coworks_async.deploy.archive.source_files import file_errors, find_project_files
 from coworks_async.deploy.archive.staging import (
@@ -78,6 +79,7 @@ class Archive:
     size: int
     unpacked: int
     members: tuple[Member, ...]  # Sorted by path.
+    packages: tuple[Package, ...] = ()  # Sorted by name.
     notes: tuple[str, ...] = ()
 
 
@@ -94,6 +96,7 @@ def build_archive(options: ArchiveOptions, output: Path, log: Path | None = None
         log = log or output.with_suffix(".log")
         installer = Installer(options.python, options.architecture, requirements, work, log)
         installer.install(tree, options.layer_provides, find_extras(options.used_modules))
+        packages = read_packages(tree)
         remove_unused_files(tree)
         if not options.layer_provides:  # a layer may contain any package
             remove_unused_packages(tree, options.used_modules)
@@ -114,7 +117,7 @@ def build_archive(options: ArchiveOptions, output: Path, log: Path | None = None
             for name in missing
         ]
         notes += compile_modules(tree, options.python) if options.compiled else []
-        return _pack(tree, work / "archive.zip", output, notes)
+        return replace(_pack(tree, work / "archive.zip", output, notes), packages=packages)
 
 
 def _pack(tree: Path, temporary: Path, output: Path, notes: Sequence[str]) -> Archive:
@@ -129,7 +132,7 @@ def _pack(tree: Path, temporary: Path, output: Path, notes: Sequence[str]) -> Ar
         shutil.move(temporary, output)
     except OSError as error:
         raise DeployError(f"The archive {output} cannot be written: {error.strerror}.") from error
-    return Archive(output, _hash_content(members), size, unpacked, members, tuple(notes))
+    return Archive(output, hash_content(members), size, unpacked, members, notes=tuple(notes))
 
 
 def _read_members(tree: Path) -> Iterator[Member]:
@@ -155,7 +158,7 @@ def _write_zip(tree: Path, members: Iterable[Member], path: Path) -> None:
                 shutil.copyfileobj(source, destination)
 
 
-def _hash_content(members: Iterable[Member]) -> str:
+def hash_content(members: Iterable[Member]) -> str:
     """Hash path, mode and content of each member.
 
     Only the path of a `.pyc` file is hashed: its content follows from its source and the Python version in its name,

@@ -77,6 +77,7 @@ def build_coworks_wheel(folder: Path) -> Path:
 
 def _create_metadata_files(installed: Distribution) -> dict[str, bytes]:
     fields = [("Metadata-Version", "2.4"), ("Name", COWORKS), ("Version", installed.version)]
+    fields += [("License-Expression", installed.metadata["License-Expression"])]
     fields += [("Provides-Extra", extra) for extra in installed.metadata.get_all("Provides-Extra", ())]
     # The extra for `cws` may be required, but installs nothing.
     tools = re.compile(r"extra == ['\"]standard['\"]")
