@@ -25,6 +25,7 @@ function nameRegions() {
 
 addEventListener("load", () => {
   nameRegions();
-  makeScrollableRegionsFocusable();
+  // After the next frame, which lays out the page anyway.
+  requestAnimationFrame(() => setTimeout(makeScrollableRegionsFocusable));
 });
 addEventListener("resize", makeScrollableRegionsFocusable);
