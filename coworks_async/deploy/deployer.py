@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from coworks_async.deploy.archive.build import Archive, ArchiveOptions, build_archive, format_size
 from coworks_async.deploy.aws.account import check_account, check_certificate, find_stages, open_session
-from coworks_async.deploy.aws.imports import find_untracked_resources, format_import_blocks
+from coworks_async.deploy.aws.imports import find_orphans, find_untracked_resources, format_import_blocks
 from coworks_async.deploy.aws.lock import lock_stage
 from coworks_async.deploy.aws.s3 import (
     bucket_exists,
@@ -220,6 +220,8 @@ class Deployer:
         self._write_root(read_deployed_root(self.stage_directory, self.stack))
         terraform = Terraform(program, self.stage_directory, encode_variables({}), self._terraform_log)
         terraform.init()
+            if plan.changes and self._import_orphans(terraform, session, plan):
+                plan = terraform.plan(private / "plan", destroy=True)
         with private_directory(terraform.directory) as private:
             plan = terraform.plan(private / "plan", destroy=True)
             if plan.changes:
@@ -233,6 +235,18 @@ class Deployer:
         remove_empty_state(self.stage_directory)
         if plan.changes:
             self._remove_archives(session)
+    def _import_orphans(self, terraform: Terraform, session: Any, plan: SavedPlan) -> bool:
+        """Import what a killed deploy has left outside the state, to delete it too, and return whether there is any.
+
+        Terraform ignores `import` blocks if it plans to delete everything.
+        """
+        found = find_orphans(session, self.stack, plan.changes)
+        if found:
+            self._listener.message(f"Importing {len(found)} resources of a killed deploy that are not in the state")
+        for address, id_ in found.items():
+            terraform.import_resource(address, id_)
+        return bool(found)
+
         return bool(plan.changes)
 
     def _lock(self, session: Any, bucket: str, command: str) -> AbstractContextManager[None]:
@@ -342,10 +356,14 @@ class Deployer:
             self._listener.message(f"Deleted {name}")
 
     def _check_not_deployed(self, session: Any) -> None:
-        for deployed in find_stages(session, self.stack.service, function_prefix(self.stack.service)):
-            if deployed.stage == self.stack.stage:
-                found = [*(f"API {api}" for api in deployed.api_ids), *filter(None, [deployed.function])]
-                raise DeployError(
-                    f"The stage {deployed.stage!r} is in AWS ({', '.join(found)}) but not in this state. Name its "
-                    "state with --tf-bucket or --terraform-cloud, or import it with a deploy from here first."
-                )
+        stages = find_stages(session, self.stack.service, function_prefix(self.stack.service))
+        deployed = [stage for stage in stages if stage.stage == self.stack.stage]
+        found = [f"API {api}" for stage in deployed for api in stage.api_ids]
+        found += [stage.function for stage in deployed if stage.function is not None]
+        # A killed deploy may have left only a role or a log group.
+        found = found or list(find_orphans(session, self.stack, ()))
+        if found:
+            raise DeployError(
+                f"The stage {self.stack.stage!r} is in AWS ({', '.join(found)}) but not in this state. Name its state "
+                "with --tf-bucket or --terraform-cloud, or import it with a deploy from here first."
+            )

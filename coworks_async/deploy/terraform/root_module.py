@@ -206,6 +206,8 @@ def _resources(stack: Stack) -> Block:
         },
         "aws_iam_role_policy": {
             "name": name,
+            # A killed deploy may have left its policy outside the state.
+            "force_detach_policies": True,
             "role": Template("${aws_iam_role.service.id}"),
             "policy": Template("${jsonencode(local.policy)}"),
         },

@@ -221,6 +221,10 @@ class Terraform:
         """Return the outputs of the root module, except the sensitive ones."""
         outputs = self.query("output", "-json")
         return {name: output["value"] for name, output in outputs.items() if not output["sensitive"]}
+    def import_resource(self, address: str, id_: str) -> None:
+        """Add a resource that exists to the state."""
+        self._run("import", "-input=false", address, id_)
+
 
     def query(self, *words: str) -> Any:
         """Run a command that prints JSON and return it. It may be secret, so it is not logged."""
