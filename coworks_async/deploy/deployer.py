@@ -24,7 +24,8 @@ from coworks_async.deploy.checks import check_quotas, check_variables
 from coworks_async.deploy.commit import read_commit
 from coworks_async.deploy.emulator import check_emulator, create_override
 from coworks_async.deploy.options import DeployOptions
-from coworks_async.deploy.stack import ALIAS, create_stack, function_prefix
+from coworks_async.deploy.plan import DeployPlan, create_plan
+from coworks_async.deploy.stack import create_stack, function_prefix
 from coworks_async.deploy.terraform.output import EventListener, Notice, ignore_events
 from coworks_async.deploy.terraform.root_module import ROUTES_TARGET, encode_variables, list_resources, output_name
 from coworks_async.deploy.terraform.runner import (
@@ -45,7 +46,7 @@ from coworks_async.deploy.terraform.workdir import (
     stage_directory,
     write_root,
 )
-from coworks_async.exceptions import DeployError
+from coworks_async.exceptions import DeployError, DeployInterrupted
 from coworks_async.service import TechMicroService
 
 NO_CHANGES = "No changes were made."
@@ -145,7 +146,7 @@ class Deployer:
                 return self._deploy(archive_options, session, outcome)
         except KeyboardInterrupt as error:
             # While Terraform runs, an interruption is a DeployError already.
-            raise DeployError(f"Interrupted. {outcome[-1]}") from error
+            raise DeployInterrupted(f"Interrupted. {outcome[-1]}") from error
 
     def _deploy(self, archive_options: ArchiveOptions, session: Any, outcome: list[str]) -> Deployment:
         """Deploy the stage, and append to `outcome` what was done."""
@@ -167,8 +168,8 @@ class Deployer:
         outcome.append("All changes were made. Run the same command again to see the outputs.")
         return self._read_deployment(terraform, has_changed)
 
-    def plan(self, archive_options: ArchiveOptions) -> list[str]:
-        """Return what a deploy would change, one line for each resource, and change nothing."""
+    def plan(self, archive_options: ArchiveOptions) -> DeployPlan:
+        """Return what a deploy would change, and change nothing."""
         self._check_service()
         session = self.target.open_session()
         with TemporaryDirectory(prefix="cws-") as work:
@@ -177,12 +178,9 @@ class Deployer:
         terraform.init()
         with private_directory(terraform.directory) as private:
             plan = self._plan(terraform, session, private / "plan")
-        # A plan may change only outputs.
-        changes = plan.describe() or ([] if plan.is_empty else ["update   outputs"])
+            details = terraform.show(plan)
         versions = read_versions(session, self.stack.function_name)
-        if versions is not None and versions.is_release_pending:
-            changes.append(f"update   aws_lambda_alias.{ALIAS}")
-        return changes
+        return create_plan(self.stack, plan.changes, details, versions)
 
     def validate(self, archive_options: ArchiveOptions) -> list[str]:
         """Return a report of what a deploy would create. Needs no credentials."""
@@ -210,7 +208,7 @@ class Deployer:
             if has_changed and bucket is not None and delete_created_bucket(session, bucket):
                 self._listener.message(f"Deleted s3://{bucket}")
         except KeyboardInterrupt as error:
-            raise DeployError(f"Interrupted. {outcome[-1]}") from error
+            raise DeployInterrupted(f"Interrupted. {outcome[-1]}") from error
         return has_changed
 
     def _destroy(
@@ -220,10 +218,10 @@ class Deployer:
         self._write_root(read_deployed_root(self.stage_directory, self.stack))
         terraform = Terraform(program, self.stage_directory, encode_variables({}), self._terraform_log)
         terraform.init()
-            if plan.changes and self._import_orphans(terraform, session, plan):
-                plan = terraform.plan(private / "plan", destroy=True)
         with private_directory(terraform.directory) as private:
             plan = terraform.plan(private / "plan", destroy=True)
+            if plan.changes and self._import_orphans(terraform, session, plan):
+                plan = terraform.plan(private / "plan", destroy=True)
             if plan.changes:
                 confirm(plan.describe())
                 title = f"Terraform destroy (Delete API and Lambda of the {self.stack.stage} stage)"
@@ -235,6 +233,8 @@ class Deployer:
         remove_empty_state(self.stage_directory)
         if plan.changes:
             self._remove_archives(session)
+        return bool(plan.changes)
+
     def _import_orphans(self, terraform: Terraform, session: Any, plan: SavedPlan) -> bool:
         """Import what a killed deploy has left outside the state, to delete it too, and return whether there is any.
 
@@ -246,8 +246,6 @@ class Deployer:
         for address, id_ in found.items():
             terraform.import_resource(address, id_)
         return bool(found)
-
-        return bool(plan.changes)
 
     def _lock(self, session: Any, bucket: str, command: str) -> AbstractContextManager[None]:
         """Return the lock of the stage for a command."""

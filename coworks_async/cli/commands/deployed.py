@@ -43,6 +43,7 @@ def _describe(stage: DeployedStage, target: StageTarget, session: Any) -> dict[s
         "function": stage.function,
         "deployed": stage.modified,
         "archive": stage.archive,
+        "expires": stage.expires,
         "versions": _describe_versions(found) if found is not None else [],
     }
 
@@ -62,10 +63,11 @@ def _describe_versions(found: FunctionVersions) -> list[dict[str, Any]]:
 
 def _format(stage: dict[str, Any]) -> list[str]:
     apis = [f"  {api['url']}  (API {api['id']})" for api in stage["apis"]] or ["  no API"]
+    first = stage["stage"] if stage["expires"] is None else f"{stage['stage']}, expires {stage['expires']}"
     if stage["function"] is None:
-        return [stage["stage"], *apis, "  no function"]
+        return [first, *apis, "  no function"]
     function = [f"  {stage['function']}, deployed {stage['deployed']}", f"  archive {stage['archive']}"]
-    return [stage["stage"], *apis, *function, *map(_format_version, stage["versions"])]
+    return [first, *apis, *function, *map(_format_version, stage["versions"])]
 
 
 def _format_version(version: dict[str, Any]) -> str:
