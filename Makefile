@@ -7,22 +7,30 @@ APP ?= first
 PORT ?= 4566
 # Test processes; 0 runs the tests in one process.
 WORKERS ?= auto
-# Further arguments for pytest: `make test ARGS="-k binding"`.
+# Further arguments for pytest: `make test ARGS="-k binding"`; of `make lock` for uv: `make lock ARGS=--upgrade`.
 ARGS ?=
 
 VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# One lock for all supported versions of Python and all platforms. It contains no URL of an index.
+LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header
+# The extras that `make run` needs for the samples.
+EXTRAS := admin profiler standard xray
 PYTEST := pytest -n $(WORKERS) $(ARGS)
 # Programs that the end-to-end tests start. Each is named as its Debian package, except chromedriver, initdb and node.
 TOOLS := chromium chromedriver curl fish git initdb make node npm wrk zsh
 
-.PHONY: help run emulator test test-all check lint coverage docs docs-serve parity format bench dist screenshots clean tools
+.PHONY: help setup run emulator test test-all check lint coverage docs docs-serve parity aws-parity format bench dist lock audit \
+	screenshots clean tools
 .DEFAULT_GOAL := help
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
 		|| sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1: \2/p' Makefile
+
+setup: $(VENV)/.dev ## create the environment with all tools for development, and add the checks to `git commit`
+	$(BIN)/pre-commit install
 
 ifneq ($(wildcard samples/$(APP)/tech/app.py),)
 run: # a project, which has an environment with its own requirements
@@ -71,6 +79,10 @@ parity: $(VENV)/.dev ## print how many contract tests pass over each transport a
 	@# A file stays in one process, so that each deploy is made once.
 	$(BIN)/python -m pytest -m "" -p tests.parity -n $(WORKERS) --dist loadfile -q -rfE
 
+aws-parity: $(VENV)/.dev ## print this table for a deploy to your AWS account, and destroy it: PROFILE=name BUCKET=name REGION=name
+	@[ -n "$(PROFILE)" ] && [ -n "$(BUCKET)" ] || { echo 'Set PROFILE and BUCKET: make aws-parity PROFILE=name BUCKET=name' >&2; exit 1; }
+	@$(BIN)/python scripts/aws_parity --profile "$(PROFILE)" --bucket "$(BUCKET)" $(if $(REGION),--region "$(REGION)")
+
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
@@ -81,14 +93,26 @@ bench: $(VENV)/.dev ## measure against Starlette, FastAPI and raw ASGI (needs wr
 	$(BIN)/python benchmarks/aws.py
 	$(BIN)/python benchmarks/bodies.py
 
-dist: $(VENV)/.dev ## build the sdist and the wheel in dist/, and check them
+dist: $(VENV)/.dev ## build the sdist and the wheel in dist/, check them and print their hashes
 	rm -rf dist
-	$(BIN)/uv build --quiet --python $(BIN)/python
+	@# The same commit gives the same bytes: with the locked hatchling, and the commit's date for all files.
+	date=$$(git log -1 --format=%ct) && SOURCE_DATE_EPOCH=$$date \
+		$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
 	$(BIN)/twine check --strict dist/*
+	@$(BIN)/python -m pip hash dist/*
+
+# The packages of `make run` have the same versions in both.
+lock: $(VENV)/.run ## write the versions and hashes of all packages to locks/; newer versions: ARGS=--upgrade
+	$(BIN)/$(LOCK) --all-extras --group dev --output-file locks/dev.txt $(ARGS)
+	$(BIN)/$(LOCK) $(foreach extra,$(EXTRAS),--extra $(extra)) --group build --constraint locks/dev.txt \
+		--output-file locks/run.txt $(ARGS)
+
+audit: $(VENV)/.dev ## look for known vulnerabilities in the locked packages
+	$(BIN)/python scripts/audit.py
 
 # pngquant reduces the colours, and so the size, of screenshots.
 screenshots: TOOLS += pngquant
-screenshots: tools $(VENV)/.dev ## take the screenshots of the Admin page in docs/img and measure its first load
+screenshots: tools $(VENV)/.dev ## take the screenshots of Admin and Profiler in docs/img and measure its first load
 	$(BIN)/python scripts/screenshots
 
 clean: ## remove environments, caches and builds
@@ -107,23 +131,23 @@ tools: ## install the programs that end-to-end tests start
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $$missing
 
-# A stamp file records the last install; the next command installs again only if pyproject.toml is newer, or if another
-# install has replaced the editable one, such as that of a wheel: edits would have no effect.
+# A stamp file records the last install; the next command installs again only if pyproject.toml or the lock is newer, or
+# if another install has replaced the editable one, such as that of a wheel: edits would have no effect.
 EDITABLE = $(shell grep -lsE '"editable": ?true' $(VENV)/lib/python*/site-packages/coworks_async-*.dist-info/direct_url.json)
 
 .PHONY: reinstall
 reinstall:
 
-$(VENV)/.run: pyproject.toml $(if $(EDITABLE),,reinstall) | $(BIN)/python
+$(VENV)/.run: pyproject.toml locks/run.txt $(if $(EDITABLE),,reinstall) | $(BIN)/python
 	@echo "Installing CoWorks Async in $(VENV)"
-	@$(PIP) --editable '.[admin,profiler,standard,xray]'
+	@$(PIP) --require-hashes --requirement locks/run.txt
+	@# With the locked hatchling.
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run
+$(VENV)/.dev: locks/dev.txt $(VENV)/.run
 	@echo "Installing the development tools in $(VENV)"
-	@# The pip of Python 3.11 does not support dependency groups.
-	@$(PIP) 'pip>=25.1'
-	@$(PIP) --group dev
+	@$(PIP) --require-hashes --requirement locks/dev.txt
 	@touch $@
 
 $(BIN)/python:

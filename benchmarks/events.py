@@ -1,5 +1,6 @@
 """The measured requests as events of a REST API and of an HTTP API, with the headers that a regional API adds."""
 
+import time
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -9,6 +10,7 @@ Event = dict[str, Any]
 
 HOST = "abcdef123.execute-api.eu-west-1.amazonaws.com"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:bench"
+METHOD_ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdef123/dev/GET/"
 
 # Requests that the service's own authorizer in the gateway has allowed.
 AUTHORIZED = "authorized by the gateway"
@@ -31,10 +33,14 @@ class Context:
     function_name = "bench"
     invoked_function_arn = FUNCTION
     aws_request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+    deadline = time.time() * 1000 + 900_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int(self.deadline - time.time() * 1000))
 
 
-def create_rest_event(case: Case, *, authorized: bool = False) -> Event:
-    """Create an event of a REST API, with the result of the service's own authorizer if `authorized`."""
+def create_rest_event(case: Case, *, authorizer: dict[str, str] | None = None) -> Event:
+    """Create an event of a REST API, behind its own authorizer if the result of that is given."""
     path, _, query = case.target.partition("?")
     headers = GATEWAY_HEADERS | case.headers
     pairs = dict(parse_qsl(query))
@@ -52,8 +58,8 @@ def create_rest_event(case: Case, *, authorized: bool = False) -> Event:
         "resourcePath": "/{proxy+}",
         "stage": "dev",
     }
-    if authorized:
-        context["authorizer"] = {"coworks": f"{FUNCTION} dev", "principal": "{}", "principalId": "coworks"}
+    if authorizer is not None:
+        context["authorizer"] = authorizer
     return {
         "resource": "/{proxy+}",
         "path": path,

@@ -18,8 +18,8 @@ from time import perf_counter
 from typing import Any, cast
 
 from benchmarks.apps import OURS, STARLETTE_LIFESPAN_OFF, STARLETTE_MANGUM
-from benchmarks.cases import MEASURED, Case
-from benchmarks.events import AUTHORIZED, Context, Event, create_http_event, create_rest_event
+from benchmarks.cases import MEASURED, TOKEN, Case
+from benchmarks.events import AUTHORIZED, METHOD_ARN, Context, Event, create_http_event, create_rest_event
 
 Handler = Callable[[Event, Any], dict[str, Any]]
 MEASURED_PER_WARM_UP = 5
@@ -56,11 +56,18 @@ def measure_times(app: str, events: int) -> dict[str, float]:
     for case in MEASURED:
         kinds = {"REST API": create_rest_event(case), "HTTP API": create_http_event(case)}
         if app == OURS:
-            kinds[f"REST API, {AUTHORIZED}"] = create_rest_event(case, authorized=True)
+            kinds[f"REST API, {AUTHORIZED}"] = create_rest_event(case, authorizer=authorize(handler))
         for kind, event in kinds.items():
             check_response(app, case, handler(event, Context()))
             times[f"{kind}, {case.name}"] = measure_time(handler, event, events)
     return times
+
+
+def authorize(handler: Handler) -> dict[str, str]:
+    """Return what a REST API adds to requests once it has called the authorizer."""
+    event = {"type": "TOKEN", "authorizationToken": TOKEN, "methodArn": METHOD_ARN}
+    result = handler(event, Context())
+    return {**result["context"], "principalId": result["principalId"]}
 
 
 def check_response(app: str, case: Case, result: dict[str, Any]) -> None:

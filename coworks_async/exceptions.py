@@ -6,13 +6,16 @@
     ├── ReturnError                 an entry, a hook or a handler returned an invalid value
     ├── UnknownEndpoint             `url_for` cannot build the URL
     ├── UnresolvedReference         the value `ssm:/path` or `secret:NAME` of a variable cannot be read
+    ├── SigningKeyError             CWS_SIGNING_KEY could be guessed
     ├── LambdaError                 a Lambda event fails
     │   ├── AuthorizerError         `token_authorizer` failed, or its principal is invalid
     │   ├── AsyncCallError          an asynchronous call is invalid
+    │   ├── EventTimeout            the event was cancelled before Lambda's timeout
     │   ├── StartupError            the lifespan did not start
     │   └── UnknownEvent            no handler for the event
     ├── DeployError                 a deploy failed
-    │   └── DeployInterrupted       Ctrl-C or SIGTERM ended it
+    │   ├── DeployInterrupted       Ctrl-C or SIGTERM ended it
+    │   └── CanaryError             the new version was taken back
     └── CommandError                a command is used incorrectly
 
     starlette.exceptions.HTTPException
@@ -77,6 +80,10 @@ class UnresolvedReference(CoWorksError):
     """
 
 
+class SigningKeyError(CoWorksError):
+    """`CWS_SIGNING_KEY` is too short. The message does not contain it."""
+
+
 class LambdaError(CoWorksError):
     """A Lambda event fails. A request never fails: it gets a response."""
 
@@ -87,6 +94,10 @@ class AuthorizerError(LambdaError):
 
 class AsyncCallError(LambdaError):
     """An asynchronous call is invalid, or reaches another entry than the one that accepted it."""
+
+
+class EventTimeout(LambdaError):
+    """An event was cancelled shortly before Lambda's timeout. A request gets a 504 instead."""
 
 
 class StartupError(LambdaError):
@@ -121,6 +132,10 @@ class DeployError(CoWorksError):
 
 class DeployInterrupted(DeployError):
     """Ctrl-C or SIGTERM ended a deploy. The message reports what was and was not done."""
+
+
+class CanaryError(DeployError):
+    """A new version was taken back, now or by an earlier command. `cws` exits with code 3."""
 
 
 class CommandError(CoWorksError):

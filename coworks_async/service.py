@@ -34,7 +34,7 @@ from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT, Limits
 from coworks_async.pipeline.cors import CorsHeaders, UserMiddlewareCors, mark_service_reached
 from coworks_async.pipeline.dispatcher import Dispatcher, DispatcherSettings
 from coworks_async.pipeline.errors import ErrorMiddleware
-from coworks_async.pipeline.invocation import StoreIn, check_async_limits, check_store_in
+from coworks_async.pipeline.invocation import StoreIn, check_async_limits, check_store_in, check_timeout_margin
 from coworks_async.pipeline.request import current_stage
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute, url_for
 from coworks_async.pipeline.scopes import ScopeMiddleware
@@ -70,6 +70,8 @@ class TechMicroService(HooksMixin, Starlette):
             503. Lambda has limits of its own.
         async_shutdown_timeout: seconds for which the shutdown of an ASGI server waits for asynchronous calls, None for
             no limit; then they are cancelled.
+        lambda_timeout_margin: seconds before Lambda's timeout at which an event is cancelled and a request gets a 504;
+            None to disable it.
         openapi_responses: responses in the OpenAPI document of every entry, as in `@entry(responses=...)`.
         has_json_log: whether logs are JSON, by `log_format` or the variable.
         extensions: the extensions of this service, by name.
@@ -103,21 +105,12 @@ class TechMicroService(HooksMixin, Starlette):
     store_in: ClassVar[StoreIn] = {}
     max_async_calls: ClassVar[int | None] = 100
     async_shutdown_timeout: ClassVar[float | None] = 5
+    lambda_timeout_margin: ClassVar[float | None] = 0.5
     openapi_responses: ClassVar[Mapping[int, Any]] = {}
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset(
-        {
-            "debug",
-            "exception_handlers",
-            "extensions",
-            "has_json_log",
-            "hooks",
-            "limits",
-            "logger",
-            "max_body_size",
-            "middleware_stack",
-        }
-        | {"name", "router", "state", "user_middleware"}
+        {"debug", "exception_handlers", "extensions", "has_json_log", "hooks", "limits", "logger", "max_body_size"}
+        | {"middleware_stack", "name", "router", "state", "user_middleware"}
     )
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -158,6 +151,7 @@ class TechMicroService(HooksMixin, Starlette):
         check_cors(f"{class_name}.cors", self.cors)
         check_store_in(class_name, self.store_in)
         check_async_limits(class_name, self.max_async_calls, self.async_shutdown_timeout)
+        check_timeout_margin(class_name, self.lambda_timeout_margin)
         if self.allowed_hosts:
             # Lambda cold start: only services with this setting need it.
             from coworks_async.pipeline.hosts import check_allowed_hosts
@@ -300,6 +294,7 @@ class TechMicroService(HooksMixin, Starlette):
             endpoint: the name of the method, or `blueprint.method`.
             _external: include scheme and host of the current request. The host is what the client sent, unless
                 `allowed_hosts` limits it.
+            **params: the path parameters, and names of the query.
 
         Raises:
             UnknownEndpoint: there is no such entry, or a path parameter is missing.

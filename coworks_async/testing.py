@@ -16,6 +16,7 @@ import httpx2
 from starlette.testclient import TestClient as StarletteTestClient
 
 from coworks_async.gateway import GatewayApp, Via
+from coworks_async.gateway.messages import FUNCTION_TIMEOUT
 from coworks_async.service import TechMicroService
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,6 +39,8 @@ class TestClient(StarletteTestClient):
             (function URL).
         base_url: the URL at which the API is called. `https://<id>.execute-api.<region>.amazonaws.com/<stage>` is its
             default host; any other host is a custom domain, and the path is its base path.
+        lambda_timeout: the function's timeout in seconds, with `via`. The service gets it in the context of each event;
+            the client itself does not end an event.
         options: those of Starlette's test client.
 
     Raises:
@@ -64,18 +67,25 @@ class TestClient(StarletteTestClient):
     __test__ = False
 
     def __init__(
-        self, app: ASGIApp, *, via: Via | None = None, base_url: str = "http://testserver", **options: Any
+        self,
+        app: ASGIApp,
+        *,
+        via: Via | None = None,
+        base_url: str = "http://testserver",
+        lambda_timeout: float = FUNCTION_TIMEOUT,
+        **options: Any,
     ) -> None:
         if via is not None:
             if not isinstance(app, TechMicroService):
                 raise TypeError(f"via={via!r} needs a TechMicroService, not {type(app).__name__}")
             path = "" if ".execute-api." in base_url else urlsplit(base_url).path
-            app = GatewayApp(app, via, base_path=path)
+            app = GatewayApp(app, via, base_path=path, lambda_timeout=lambda_timeout)
         is_ours = isinstance(app, TechMicroService | GatewayApp)
         super().__init__(decode_path(encode_headers(app) if is_ours else app), base_url=base_url, **options)
         self.app = app
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send a request and return the response, with the headers that Starlette's test client cannot decode."""
         response = super().send(request, **options)
         for each in (*response.history, response):
             decode_headers(each)

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = {
     "CHANGELOG.md": "reference/changelog.md",
     "CONTRIBUTING.md": "reference/contributing.md",
+    "SECURITY.md": "reference/security-policy.md",
     "benchmarks/README.md": "reference/benchmarks.md",
     "benchmarks/AWS.md": "reference/benchmarks-aws.md",
     **{
@@ -38,6 +39,10 @@ PAGES = {
 _SOURCES = {page: source for source, page in PAGES.items() if source != "README.md"}
 
 _CODE = re.compile(r"^(?: *)(`{3,}|~{3,}).*?^ *\1`*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+_DOCSTRING_STYLES = re.compile(r'<link rel="stylesheet" href="[^"]*/_mkdocstrings\.css">\s*')
+_INLINE_CODE = re.compile(r"(?<!<span></span>)<code>[^<]*</code>")
+_OPTION = re.compile(r"(?<![\w-])--?\w[\w-]*")
+_PICTURE = re.compile(r"^(!\[[^\]]*\]\(docs/img/[\w-]+-)light\.svg\)$", re.MULTILINE)
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
 
@@ -54,12 +59,30 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     uri = page.file.src_uri
     if uri.startswith("reference/benchmarks"):
         markdown = add_plots(markdown)
+    if uri in _SOURCES:
+        markdown = add_dark_pictures(markdown)
     return convert_links(markdown, PurePosixPath(_SOURCES.get(uri, f"docs/{uri}")), PurePosixPath(uri))
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Make the empty corner of a table an ordinary cell: a heading without a text misleads screen readers."""
-    return re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
+    """Mend what screen readers and narrow screens show wrongly.
+
+    The empty corner of a table becomes an ordinary cell, because a heading without a text misleads screen readers. An
+    option such as `--plan` stays on one line: browsers break lines after a hyphen.
+    """
+    html = re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
+    return _INLINE_CODE.sub(lambda code: _OPTION.sub(r'<span class="option">\g<0></span>', code[0]), html)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Run scripts after the page is shown, and load the styles of docstrings only where there are any."""
+    output = output.replace("<script src=", "<script defer src=")
+    return output if "doc-object" in output else _DOCSTRING_STYLES.sub("", output)
+
+
+def add_dark_pictures(markdown: str) -> str:
+    """Show the dark variant of a picture in the dark theme. A page that GitHub shows names the light one only."""
+    return _PICTURE.sub(r"\1light.svg#only-light)\n\1dark.svg#only-dark)", markdown)
 
 
 def convert_links(markdown: str, source: PurePosixPath, page: PurePosixPath) -> str:

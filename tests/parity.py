@@ -52,17 +52,20 @@ class Table:
         if not isinstance(parity, Sequence) or not decisive:
             return
         group, transport = parity  # a list if it came from another process
-        cell = group, transport
-        if hasattr(report, "wasxfail") and report.skipped:
-            self.differ[cell] += 1
-        elif not report.skipped:
-            self.run[cell] += 1
-            self.passed[cell] += report.passed
+        differs = hasattr(report, "wasxfail") and report.skipped
+        if differs or not report.skipped:
+            self.count((group, transport), passed=report.passed, differs=differs)
 
-    def lines(self) -> list[str]:
-        seen = self.run | self.differ
-        transports = [*CHOSEN, *(each for each in DEPLOYED if any(transport == each for _, transport in seen))]
-        groups = sorted({group for group, _ in seen})
+    def count(self, cell: Cell, *, passed: bool, differs: bool) -> None:
+        if differs:
+            self.differ[cell] += 1
+        else:
+            self.run[cell] += 1
+            self.passed[cell] += passed
+
+    def lines(self, transports: Sequence[str]) -> list[str]:
+        """Return the lines of the table, with a column for each transport."""
+        groups = sorted({group for group, _ in self.run | self.differ})
         rows = [["group", *transports]]
         rows += [[group, *(self.cell(each, group) for each in transports)] for group in groups]
         rows.append(["all", *(self.cell(each) for each in transports)])
@@ -93,5 +96,6 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line("")
-    for line in TABLE.lines():
+    seen = {transport for _, transport in TABLE.run | TABLE.differ}
+    for line in TABLE.lines([*CHOSEN, *(each for each in DEPLOYED if each in seen)]):
         terminalreporter.write_line(line)

@@ -1,6 +1,8 @@
 """The sdist and the wheel: their files and metadata, and their installation as `docs/start/install.md` describes."""
 
+import hashlib
 import re
+import subprocess
 import tarfile
 import tomllib
 import zipfile
@@ -14,7 +16,8 @@ from uv import find_uv_bin
 
 from coworks_async.cli.requirement import LOCAL_NOTE, format_requirement
 from coworks_async.deploy.archive.staging import EXTRAS
-from tests.environments import ROOT, Built, VirtualEnvironment, built, create_environment
+from tests.environments import ROOT, Built, VirtualEnvironment, built, create_environment, make_dist
+from tests.tools import find_tool
 
 __all__ = ["built"]
 
@@ -25,6 +28,7 @@ PAGE = (ROOT / "docs" / "start/install.md").read_text()
 COMMANDS = re.findall(r"^\|.*\| `pip (install .*)` \|$", PAGE, re.MULTILINE)
 # Code that needs an extra.
 USES = {extra: f"import {module}" for module, extra in EXTRAS.items()}
+USES["sbom"] = "import cyclonedx"
 USES["standard"] = "import coworks_async.testing; from coworks_async.cli import main; main(['--version'])"
 
 
@@ -51,6 +55,8 @@ def test_the_wheel_contains_the_package_and_the_terraform_modules_only(built: Bu
     assert package >= {
         "coworks_async/py.typed",
         "coworks_async/cli/templates/common/.env.dev.tmpl",
+        "coworks_async/cli/templates/common/.github/workflows/test.yml.tmpl",
+        "coworks_async/cli/templates/common/.vscode/launch.json.tmpl",
         "coworks_async/cli/templates/crud/tech/app.py.tmpl",
         "coworks_async/terraform/modules/rest_api/main.tf",
     }
@@ -65,6 +71,20 @@ def test_the_sdist_contains_what_the_wheel_is_built_from(built: Built):
     sources |= list_files(built.checkout / "terraform" / "modules", "terraform/modules")
     assert names - sources == {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
     assert names > sources
+
+
+def test_the_same_commit_gives_the_same_files_in_another_folder(built: Built, tmp_path: Path):
+    checkout = tmp_path / "elsewhere" / "clone"
+    git = find_tool("git")
+    subprocess.run([git, "clone", "--quiet", str(built.checkout), str(checkout)], umask=0o077, check=True)
+    again = make_dist(checkout, umask=0o077)
+    date = subprocess.run([git, "log", "-1", "--format=%ct"], cwd=checkout, capture_output=True, check=True).stdout
+    with tarfile.open(again.sdist) as sdist:
+        assert {member.mtime for member in sdist} == {int(date)}
+    for first, second in ((built.sdist, again.sdist), (built.wheel, again.wheel)):
+        digest = hashlib.sha256(first.read_bytes()).hexdigest()
+        assert hashlib.sha256(second.read_bytes()).hexdigest() == digest
+        assert f"--hash=sha256:{digest}" in again.output
 
 
 # The metadata.

@@ -28,6 +28,7 @@ def clone(tmp_path: Path) -> Path:
     """A clone whose environment was installed by `make test`."""
     for name in ("Makefile", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "locks", tmp_path / "locks")
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
     (programs / "python").symlink_to(sys.executable)
@@ -62,11 +63,33 @@ def test_an_editable_install_is_kept(clone: Path, target: str, separators: tuple
 @pytest.mark.parametrize("target", ["run", "test"])
 def test_another_install_is_replaced_by_an_editable_one(clone: Path, target: str, origin: dict[str, Any] | None):
     record_origin(clone, None if origin is None else json.dumps(origin))
-    assert "install --quiet --editable '.[admin,profiler,standard,xray]'" in list_commands(clone, target)
+    assert "install --quiet --no-deps --no-build-isolation --editable ." in list_commands(clone, target)
 
 
 @requires_tool("make")
-def test_a_newer_pyproject_is_installed_again(clone: Path):
+def test_setup_installs_the_tools_and_adds_the_checks_to_git_commit(clone: Path):
     record_origin(clone, json.dumps(EDITABLE))
-    (clone / "pyproject.toml").touch()
+    assert list_commands(clone, "setup") == ".venv/bin/pre-commit install\n"
+    (clone / ".venv" / ".dev").unlink()
+    assert "--requirement locks/dev.txt" in list_commands(clone, "setup")
+
+
+@requires_tool("make")
+@pytest.mark.parametrize("name", ["pyproject.toml", "locks/run.txt"])
+def test_a_newer_pyproject_or_lock_is_installed_again(clone: Path, name: str):
+    record_origin(clone, json.dumps(EDITABLE))
+    (clone / name).touch()
     assert "--editable" in list_commands(clone, "run")
+
+
+@requires_tool("make")
+def test_every_package_is_installed_from_a_lock_with_hashes(clone: Path):
+    record_origin(clone, json.dumps(EDITABLE))
+    for name in ("run", "dev"):
+        (clone / "locks" / f"{name}.txt").touch()
+    commands = [line.partition(" install --quiet ")[2] for line in list_commands(clone, "test").splitlines()]
+    assert [command for command in commands if command] == [
+        "--require-hashes --requirement locks/run.txt",
+        "--no-deps --no-build-isolation --editable .",
+        "--require-hashes --requirement locks/dev.txt",
+    ]

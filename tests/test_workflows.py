@@ -52,10 +52,34 @@ def test_the_workflows_run_targets_of_the_makefile(name: str):
     assert find_targets(name) <= targets
 
 
-@workflow
-def test_actions_are_pinned_to_a_major_version_and_others_to_a_commit(name: str):
-    actions = [step["uses"] for step in iterate_steps(name) if "uses" in step]
-    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+|pypa/[a-z-]+@[0-9a-f]{40}", action) for action in actions), actions
+def find_uses() -> list[tuple[str, str]]:
+    """Return the file and the rest of each line `uses:` of the workflows, the documentation and the templates."""
+    folders = (".github", "docs", "samples", "coworks_async/cli/templates")
+    files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
+    lines = re.compile(r"^\s*(?:- )?uses:\s*(.*)$", re.MULTILINE)
+    texts = ((path, path.read_bytes().decode(errors="replace")) for path in files)
+    return [(path.relative_to(ROOT).as_posix(), line) for path, text in texts for line in lines.findall(text)]
+
+
+def test_each_action_is_pinned_to_a_commit_with_its_version():
+    found = find_uses()
+    assert {name for name, _ in found} >= {".github/workflows/check.yml", "docs/how-to/ci-cd.md"}
+    pinned = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+    assert [(name, line) for name, line in found if not pinned.fullmatch(line)] == []
+
+
+def test_an_action_has_one_commit_everywhere():
+    commits: dict[str, set[str]] = {}
+    for _, line in find_uses():
+        commits.setdefault(line.partition("@")[0], set()).add(line.partition("@")[2])
+    assert {name: used for name, used in commits.items() if len(used) > 1} == {}
+
+
+def test_dependabot_updates_the_actions_and_the_locks():
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    folders = {update["package-ecosystem"]: update["directory"] for update in updates}
+    assert folders == {"github-actions": "/", "pip": "/locks"}
+    assert sorted(path.name for path in (ROOT / "locks").iterdir()) == ["dev.txt", "run.txt"]
 
 
 def test_every_supported_python_is_tested():

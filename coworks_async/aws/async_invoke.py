@@ -2,7 +2,7 @@
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 
-The function invokes itself with an envelope: `{"coworks.background": {"marker": "<ARN> <stage>", "call": {…}}}`.
+The function invokes itself with an envelope: `{"coworks.background": {"signature": "…", "call": {…}}}`.
 """
 
 import importlib
@@ -17,8 +17,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from coworks_async._compat import get_route_path
-from coworks_async.aws.authorizer import create_marker
 from coworks_async.aws.event_formats.base import ENVELOPE
+from coworks_async.aws.signing import KEY_VARIABLE, Signer
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AsyncCallError
 from coworks_async.pipeline.async_calls import AsyncCall
@@ -29,22 +29,26 @@ FindEntry = Callable[[str, str], Entry | None]
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """The value of an envelope's only key: the marker of the function and stage that made the call, and the call."""
+    """The value of an envelope's only key: a call, and its signature by the function and stage that made it."""
 
-    marker: str
+    signature: str
     call: AsyncCall
 
 
 class AsyncInvoker:
     """Invokes this function again with the envelope of a call. Outside Lambda, the handler runs the `pending` ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, signer: Signer) -> None:
+        self.signer = signer
         self.pending: list[Event] = []
         self._client: Any = None
 
     async def __call__(self, encoded: bytes, scope: Scope) -> None:
         context = scope["aws.context"]
-        payload = msgspec.json.encode({ENVELOPE: {"marker": create_marker(context), "call": msgspec.Raw(encoded)}})
+        if not self.signer.has_key:
+            raise AsyncCallError(f"{KEY_VARIABLE} is not set. Asynchronous calls need it; 'cws deploy' sets it.")
+        signature = self.signer.sign("call", encoded, context)
+        payload = msgspec.json.encode({ENVELOPE: {"signature": signature, "call": msgspec.Raw(encoded)}})
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             await run_in_threadpool(self._invoke, context.invoked_function_arn, payload)
         else:
@@ -56,17 +60,19 @@ class AsyncInvoker:
         self._client.invoke(FunctionName=function, InvocationType="Event", Payload=io.BytesIO(payload))
 
 
-def accept_envelope(event: Event, context: Any, find_entry: FindEntry) -> tuple[AsyncCall, Entry]:
+def accept_envelope(event: Event, context: Any, find_entry: FindEntry, signer: Signer) -> tuple[AsyncCall, Entry]:
     """Return the call in an envelope and the entry to run; an envelope of another service is an `AsyncCallError`."""
     try:
         envelope = msgspec.convert(event[ENVELOPE], Envelope)
         call = envelope.call
         for text in (call.query_string, *(text for header in call.headers for text in header)):
             text.encode("latin-1")
+        # The same bytes as those that were signed: a call is encoded from JSON values.
+        encoded = msgspec.json.encode(call)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise AsyncCallError(f"The envelope contains no valid asynchronous call ({type(error).__name__}).") from None
-    if envelope.marker != create_marker(context):
-        raise AsyncCallError(f"Asynchronous call {call}: it is for another function or stage.")
+    if not signer.is_valid(envelope.signature, "call", encoded, context):
+        raise AsyncCallError(f"Asynchronous call {call}: its signature is not one of this function and stage.")
     entry = find_entry(call.method, get_route_path({"path": call.path, "root_path": call.root_path}))
     if entry is None or entry.endpoint != call.endpoint or not entry.background:
         raise AsyncCallError(f"Asynchronous call {call}: no such entry with background=True.")

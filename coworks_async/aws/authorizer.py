@@ -1,24 +1,31 @@
-"""Lambda authorizer: its events, its results, and the marker that proves that a result comes from this function.
+"""Lambda authorizer: its events, its results, and the signature that proves that a result comes from this function.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 """
 
+import time
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from coworks_async.aws.event_formats.base import encode_header_value
+from coworks_async.aws.signing import Signer
 from coworks_async.exceptions import AuthorizerError
 from coworks_async.pipeline.authorizer import has_expired
-from coworks_async.pipeline.request import current_stage
 from coworks_async.types import Event, Principal
 
-# Keys of the context in a result, which the gateway adds to requests.
-MARKER = "coworks"
+# Keys of the context in a result, which the gateway adds to requests. The signature follows the time of issue.
+SIGNATURE = "coworks"
 PRINCIPAL = "principal"
+
+MAX_AGE = 3600
+"""Seconds for which a result is trusted: the longest time for which a gateway caches one.
+
+https://docs.aws.amazon.com/apigateway/latest/api/API_Authorizer.html
+https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-authorizers-authorizerid.html
+"""
 
 
 def is_authorizer_event(event: Event) -> bool:
@@ -44,32 +51,29 @@ def get_token(event: Event, token_key: str) -> str:
     return ",".join([encode_header_value(value).decode("latin-1") for value in values])
 
 
-def create_marker(context: Any) -> str:
-    """Return the marker of this function, without its alias, and stage. It is empty if the function is unknown."""
-    arn = getattr(context, "invoked_function_arn", None)
-    return f"{_remove_qualifier(arn)} {current_stage()}" if arn else ""
-
-
-@lru_cache(maxsize=16)
-def _remove_qualifier(arn: str) -> str:
-    return ":".join(arn.split(":")[:7])
-
-
-def create_result(event: Event, context: Any, principal: Principal | None) -> dict[str, Any]:
-    """Return the result that allows a principal, or denies if it is None."""
-    result_context: dict[str, str] = {}
-    if principal is not None:
-        result_context = {MARKER: create_marker(context), PRINCIPAL: msgspec.json.encode(principal).decode()}
+def create_result(event: Event, result_context: dict[str, str] | None) -> dict[str, Any]:
+    """Return the result that allows a request and adds a context to it, or denies it if the context is None."""
+    is_allowed = result_context is not None
     if has_simple_result(event):
-        return {"isAuthorized": principal is not None, "context": result_context}
+        return {"isAuthorized": is_allowed, "context": result_context or {}}
     statement = {
         "Action": "execute-api:Invoke",
-        "Effect": "Deny" if principal is None else "Allow",
+        "Effect": "Allow" if is_allowed else "Deny",
         # The whole stage, because the gateway may use the result for all routes while it is cached.
         "Resource": _to_stage_arn(event.get("methodArn") or event["routeArn"]),
     }
     policy = {"Version": "2012-10-17", "Statement": [statement]}
-    return {"principalId": MARKER, "policyDocument": policy, "context": result_context}
+    return {"principalId": "coworks", "policyDocument": policy, "context": result_context or {}}
+
+
+def create_result_context(principal: Principal, context: Any, signer: Signer) -> dict[str, str]:
+    """Return a principal with its signature. Without a key there is no signature."""
+    encoded = msgspec.json.encode(principal).decode()
+    if not signer.has_key:
+        return {PRINCIPAL: encoded}
+    issued = str(int(time.time()))
+    signature = signer.sign("authorizer", _join(issued, encoded), context)
+    return {SIGNATURE: f"{issued} {signature}", PRINCIPAL: encoded}
 
 
 def create_rejection(event: Event, status: int) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def create_rejection(event: Event, status: int) -> dict[str, Any]:
     """
     if status == 401 and not has_simple_result(event):
         raise AuthorizerError("Unauthorized")
-    return create_result(event, None, None)
+    return create_result(event, None)
 
 
 def _to_stage_arn(arn: str) -> str:
@@ -91,23 +95,33 @@ def _to_stage_arn(arn: str) -> str:
     return f"{api}/{path.partition('/')[0]}/*"
 
 
-def get_trusted_principal(event: Event, context: Any) -> Principal | None:
+def get_trusted_principal(event: Event, context: Any, signer: Signer) -> Principal | None:
     """Return the principal that this function's authorizer has allowed on this stage, or None.
 
-    None if it has expired since, because the gateway has cached the result: the service then checks the token itself.
+    None if the signature is missing or invalid, or if the result or its principal has expired since: the service then
+    checks the token itself.
     """
     result = event["requestContext"].get("authorizer")
     if not result or not isinstance(result, dict):
         return None
     result = result.get("lambda", result)  # HTTP APIs nest it
-    # Without the exact marker, the service checks the token itself.
-    if not isinstance(result, dict) or not result.get(MARKER) or result[MARKER] != create_marker(context):
+    if not isinstance(result, dict):
         return None
-    try:
-        principal = msgspec.json.decode(result.get(PRINCIPAL) or "")
-        return principal if isinstance(principal, dict) and not has_expired(principal) else None
-    except (msgspec.DecodeError, TypeError, AuthorizerError):
+    signed, encoded = result.get(SIGNATURE), result.get(PRINCIPAL)
+    if not isinstance(signed, str) or not isinstance(encoded, str):
         return None
+    issued, _, signature = signed.partition(" ")
+    if not signer.is_valid(signature, "authorizer", _join(issued, encoded), context):
+        return None
+    if time.time() - int(issued) > MAX_AGE:
+        return None
+    principal: Principal = msgspec.json.decode(encoded)
+    return None if has_expired(principal) else principal
+
+
+def _join(issued: str, principal: str) -> bytes:
+    """Return the content that is signed. JSON may contain surrogates, which a strict encoder rejects."""
+    return f"{issued} {principal}".encode("utf-8", "surrogatepass")
 
 
 def has_several_tokens(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bool:

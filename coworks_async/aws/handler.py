@@ -16,11 +16,13 @@ from coworks_async.aws.event_formats.alb import AlbEvent
 from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_limit
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEvent
 from coworks_async.aws.event_formats.rest import RestEvent
+from coworks_async.aws.metrics import write_server_error
 from coworks_async.aws.runtime import Runtime
+from coworks_async.aws.signing import KEY_VARIABLE, Signer
 from coworks_async.entries.cors import CorsOption
 from coworks_async.entries.entry import Entry
-from coworks_async.exceptions import AuthorizerError, BadRequest, StartupError
-from coworks_async.pipeline.access_log import log_request
+from coworks_async.exceptions import AuthorizerError, BadRequest, EventTimeout, StartupError
+from coworks_async.pipeline.access_log import find_route, log_request
 from coworks_async.pipeline.authorizer import (
     AUTHORIZED,
     is_rejection,
@@ -31,10 +33,10 @@ from coworks_async.pipeline.authorizer import (
 from coworks_async.pipeline.collector import ResponseAborted, ResponseCollector
 from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.cors import CorsHeaders
-from coworks_async.pipeline.errors import problem_response, to_exception
+from coworks_async.pipeline.errors import problem_response, request_line, to_exception
 from coworks_async.pipeline.invocation import ASYNC_INVOKER
 from coworks_async.pipeline.routing import EntryRoute
-from coworks_async.types import Event, Receive, Scope, Send
+from coworks_async.types import Event, Principal, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from coworks_async.aws.async_invoke import AsyncInvoker
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 RequestEvent = RestEvent | HttpApiEvent | AlbEvent
 
 PROCESS_EXITS = (KeyboardInterrupt, SystemExit)
+
+TIMED_OUT = "The service took too long to respond."
 
 
 class Service(Protocol):
@@ -55,6 +59,9 @@ class Service(Protocol):
 
     @property
     def cors(self) -> CorsOption: ...
+
+    @property
+    def lambda_timeout_margin(self) -> float | None: ...
 
     logger: logging.Logger
 
@@ -84,7 +91,8 @@ class LambdaHandler:
         self.service = service
         self.logger = service.logger
         self._token_header = service.token_key.lower().encode("latin-1")
-        self.runtime = Runtime(service, service.logger)
+        self.runtime = Runtime(service, service.logger, service.lambda_timeout_margin)
+        self._signer = Signer()
         self.after_event: list[Callable[[Any], object]] = []
         self._is_cold = True
         self._has_warned_of_streams = False
@@ -105,7 +113,7 @@ class LambdaHandler:
         start = perf_counter()
         if isinstance(event, dict) and authorizer.is_authorizer_event(event):
             # It is not logged. The request that follows reports the cold start.
-            return self._run(lambda: self.authorize(event, context))
+            return self._run(lambda: self.authorize(event, context), "An authorizer event", context)
         cold, self._is_cold = self._is_cold, False
         event_class = infer_event_class(event)
         if event_class is not None:
@@ -114,8 +122,11 @@ class LambdaHandler:
                 self._run_pending_calls(self._async_invoker, context)
             return result
         if isinstance(event, dict) and event.keys() == {ENVELOPE}:
-            return self._run(lambda: self.run_async_call(event, context, start, cold))
-        return self._run(lambda: _to_coroutine(ensure_async(self.service.on_event)(event, context)))
+            return self._run(
+                lambda: self.run_async_call(event, context, start, cold), "The event of an asynchronous call", context
+            )
+        on_event = ensure_async(self.service.on_event)
+        return self._run(lambda: _to_coroutine(on_event(event, context)), "An event", context)
 
     def respond(self, request: RequestEvent, start: float, cold: bool) -> dict[str, Any]:
         scope: Scope = {}
@@ -129,6 +140,9 @@ class LambdaHandler:
                 self.logger.error(message, scope["method"], scope["path"], size, request.limit)
         except PROCESS_EXITS:
             raise
+        except EventTimeout as error:
+            problem = create_problem(504, TIMED_OUT)
+            self._log_timeout(f"{request_line(scope)} on route {find_route(scope, None)}", request.context, error)
         except BaseException as error:
             problem = create_problem(500)
             if isinstance(error, StartupError):
@@ -139,6 +153,8 @@ class LambdaHandler:
             self._add_cors_headers(problem, scope)
             result = request(problem)
         log_request(self.logger, scope, result["statusCode"], start=start, context=request.context, cold=cold)
+        if result["statusCode"] >= 500:
+            write_server_error(request.context)
         return result
 
     def _add_cors_headers(self, problem: MangumResponse, scope: Scope) -> None:
@@ -155,7 +171,7 @@ class LambdaHandler:
             body = request.body
         except BadRequest as error:
             return create_problem(error.status_code, error.detail)
-        principal = authorizer.get_trusted_principal(request.event, request.context)
+        principal = authorizer.get_trusted_principal(request.event, request.context, self._signer)
         if principal is not None and not authorizer.has_several_tokens(scope["headers"], self._token_header):
             scope[AUTHORIZED] = (self.service, principal)
         scope[ASYNC_INVOKER] = self._invoke_async
@@ -166,7 +182,7 @@ class LambdaHandler:
             return self.service(scope, collector.receive, collector.send)
 
         try:
-            self.runtime.run(call_service)
+            self.runtime.run(call_service, request.context)
         except Exception as error:
             if not collector.complete:
                 raise
@@ -197,19 +213,29 @@ class LambdaHandler:
             error.__traceback__ = None  # an instance that is raised again would collect frames
             status = error.status_code
         else:
-            return authorizer.create_result(event, context, principal)
+            return authorizer.create_result(event, self._create_result_context(principal, context))
         return authorizer.create_rejection(event, status)
+
+    def _create_result_context(self, principal: Principal, context: Any) -> dict[str, str]:
+        if not self._signer.has_key:
+            self.logger.warning(
+                "%s is not set, so the service checks the token of each request again. 'cws deploy' sets it.",
+                KEY_VARIABLE,
+            )
+        return authorizer.create_result_context(principal, context, self._signer)
 
     async def run_async_call(self, event: Event, context: Any, start: float, cold: bool) -> dict[str, Any]:
         # Lambda cold start: most functions run no asynchronous call.
         from coworks_async.aws.async_invoke import accept_envelope
         from coworks_async.pipeline.async_calls import run_call
 
-        call, entry = accept_envelope(event, context, self.service.entry_at)
+        call, entry = accept_envelope(event, context, self.service.entry_at, self._signer)
         extra_scope = {"aws.event": event, "aws.context": context, "state": self.runtime.state.copy()}
         status = await run_call(call, self.service, entry, extra_scope)
         scope = {"method": call.method, "path": call.path}
         log_request(self.logger, scope, status, start=start, context=context, cold=cold, route=entry.path)
+        if status >= 500:
+            write_server_error(context)
         return {"request_id": call.request_id, "status": status}
 
     async def _invoke_async(self, encoded: bytes, scope: Scope) -> None:
@@ -217,7 +243,7 @@ class LambdaHandler:
             # Lambda cold start: most functions make no asynchronous call.
             from coworks_async.aws.async_invoke import AsyncInvoker
 
-            self._async_invoker = AsyncInvoker()
+            self._async_invoker = AsyncInvoker(self._signer)
         await self._async_invoker(encoded, scope)
 
     def _run_pending_calls(self, invoker: "AsyncInvoker", context: Any) -> None:
@@ -228,9 +254,15 @@ class LambdaHandler:
             except Exception as error:
                 self.logger.error("An asynchronous call failed", exc_info=error)
 
-    def _run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    def _log_timeout(self, label: str, context: Any, error: EventTimeout) -> None:
+        self.logger.error("%s, request id %s: %s", label, getattr(context, "aws_request_id", None), error)
+
+    def _run(self, work: Callable[[], Coroutine[Any, Any, Any]], label: str, context: Any) -> Any:
         try:
-            return self.runtime.run(work)
+            return self.runtime.run(work, context)
+        except EventTimeout as error:
+            self._log_timeout(label, context, error)
+            raise
         except (Exception, *PROCESS_EXITS):
             raise
         except BaseException as error:

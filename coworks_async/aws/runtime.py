@@ -11,7 +11,8 @@ from contextvars import copy_context
 from types import FrameType
 from typing import Any, TypeVar
 
-from coworks_async.exceptions import StartupError
+from coworks_async.aws.deadline import Deadline
+from coworks_async.exceptions import EventTimeout, StartupError
 from coworks_async.pipeline.request import current
 from coworks_async.types import ASGIApp, Message
 
@@ -25,12 +26,14 @@ class Runtime:
     current event loop of a thread, so `asyncio.run` and other threads cannot interfere with it.
     """
 
-    def __init__(self, app: ASGIApp, logger: logging.Logger) -> None:
+    def __init__(self, app: ASGIApp, logger: logging.Logger, timeout_margin: float | None = None) -> None:
         self.app = app
         self.logger = logger
+        self.timeout_margin = timeout_margin
         self.lifespan: LifespanRunner | None = None
         self.is_busy = False
         self._runner: asyncio.Runner | None = None
+        self._deadline: Deadline | None = None
         self._lock = threading.Lock()
         self._sigterm: SigtermHandler | None = None
 
@@ -38,8 +41,11 @@ class Runtime:
     def state(self) -> dict[str, Any]:
         return self.lifespan.state if self.lifespan is not None else {}
 
-    def run(self, work: Callable[[], Coroutine[Any, Any, T]], *, starts: bool = True) -> T:
-        """Run the coroutine that `work` creates. With `starts`, the lifespan is started first, unless it is running."""
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]], context: Any = None, *, starts: bool = True) -> T:
+        """Run the coroutine that `work` creates. With `starts`, the lifespan is started first, unless it is running.
+
+        With the `context` of an event, both are cancelled shortly before Lambda's timeout, with an `EventTimeout`.
+        """
         connection = current.get()
         if self.is_busy and connection is not None and connection[0].get("app") is self.app:
             raise RuntimeError("An entry called the handler of its own service, which would wait for that entry.")
@@ -48,19 +54,34 @@ class Runtime:
         with self._lock:
             self.is_busy = True
             try:
-                if self._runner is None:
-                    self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-                    atexit.register(self.close)
-                if starts and self.lifespan is None:
-                    self._runner.run(self._start(), context=copy_context())
-                # Not `Runner.run`: replacing the SIGINT handler for each event would take a third of the event's time.
-                loop = self._runner.get_loop()
-                return loop.run_until_complete(loop.create_task(work(), context=copy_context()))
+                return self._run(work, context, starts)
+            except asyncio.CancelledError as error:
+                if self._deadline is None or not self._deadline.has_passed:
+                    raise
+                reason = f"cancelled {self.timeout_margin:g} s before Lambda's timeout"
+                raise EventTimeout(f"{reason}. Shorten the work or raise the timeout.") from error
             finally:
                 self.is_busy = False
+                if self._deadline is not None:
+                    self._deadline.stop()
                 if self._sigterm is not None and self._sigterm.is_pending:
                     # Sent again, because signal handlers run in the main thread, and this may be another one.
                     os.kill(os.getpid(), signal.SIGTERM)
+
+    def _run(self, work: Callable[[], Coroutine[Any, Any, T]], context: Any, starts: bool) -> T:
+        if self._runner is None:
+            self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+            if self.timeout_margin is not None:
+                self._deadline = Deadline(self._runner.get_loop(), self.timeout_margin)
+            atexit.register(self.close)
+        if starts and self.lifespan is None:
+            self._runner.run(self._start(context), context=copy_context())
+        # Not `Runner.run`: replacing the SIGINT handler for each event would take a third of the event's time.
+        loop = self._runner.get_loop()
+        task = loop.create_task(work(), context=copy_context())
+        if context is not None and self._deadline is not None:
+            self._deadline.start(task, context)
+        return loop.run_until_complete(task)
 
     def close(self) -> None:
         """Stop the lifespan and close the loop; log a failure. During an event, do nothing."""
@@ -80,7 +101,9 @@ class Runtime:
         finally:
             runner.close()
 
-    async def _start(self) -> None:
+    async def _start(self, context: Any) -> None:
+        if (task := asyncio.current_task()) is not None and self._deadline is not None:
+            self._deadline.start(task, context)
         lifespan = LifespanRunner(self.app)
         await lifespan.start()
         self.lifespan = lifespan
@@ -139,7 +162,12 @@ class LifespanRunner:
     async def start(self) -> None:
         """Start the lifespan, or raise a `StartupError` with its exception as the cause."""
         self._task = asyncio.create_task(self._run())
-        if await self._exchange("startup") != "lifespan.startup.complete":
+        try:
+            answer = await self._exchange("startup")
+        except asyncio.CancelledError:
+            self._task.cancel()
+            raise
+        if answer != "lifespan.startup.complete":
             # The task is ending, and its exception is clearer than the `lifespan.startup.failed` message.
             [error] = await asyncio.gather(self._task, return_exceptions=True)
             reason = f"{type(error).__name__}: {error}" if error else "its lifespan ended early"

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 from click.exceptions import NoArgsIsHelpError
 
-from coworks_async.exceptions import CommandError, DeployError, DeployInterrupted
+from coworks_async.exceptions import CanaryError, CommandError, DeployError, DeployInterrupted
 
 LOCATIONS = "coworks_async.locations"
 """Key in a context's `meta`: the location in the config file of each parameter's value, by parameter name."""
@@ -62,6 +62,10 @@ class OneLineUsageError(OneLineError):
     exit_code = 2
 
 
+class OneLineCanaryError(OneLineError):
+    exit_code = 3
+
+
 class BrokenCommand(click.Command):
     """A command that cannot be loaded. The help lists it; the group raises `reason` when it is used."""
 
@@ -81,6 +85,8 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
         raise OneLineUsageError(_format_source(error) + error.format_message(), show_traceback=debug) from error
     except CommandError as error:
         raise OneLineUsageError(str(error), show_traceback=debug) from error
+    except CanaryError as error:
+        raise OneLineCanaryError(str(error), show_traceback=debug) from error
     except DeployError as error:
         raise OneLineError(str(error), show_traceback=debug, log=error.log) from error
     except (click.ClickException, click.Abort, click.exceptions.Exit):

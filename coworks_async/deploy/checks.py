@@ -9,9 +9,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from coworks_async.aws.references import list_reference_variables
+from coworks_async.aws.signing import KEY_VARIABLE, check_signing_key
+from coworks_async.deploy.aws.signing_key import create_signing_key
 from coworks_async.deploy.stack import Stack
 from coworks_async.entries.entry import Entry
-from coworks_async.exceptions import CommandError
+from coworks_async.exceptions import CommandError, SigningKeyError
 from coworks_async.gateway.routes import GatewayRoute, covers, parse_entry, parse_shape
 
 # Resources of a REST API, or routes of an HTTP API. AWS raises both quotas on request:
@@ -116,7 +119,9 @@ def check_variables(variables: Mapping[str, str], stack: Stack) -> None:
             f"Lambda does not accept the variable name {', '.join(map(repr, invalid))}. Use a letter followed by "
             "letters, digits and '_', at least two characters."
         )
-    size = _json_size({**variables, **stack.built_in_variables})
+    key = variables.get(KEY_VARIABLE) or create_signing_key()
+    _check_signing_key(key)
+    size = _json_size({**variables, KEY_VARIABLE: key, **stack.built_in_variables})
     if size > _MAX_VARIABLES_SIZE:
         largest = sorted(variables, key=lambda name: _json_size({name: variables[name]}), reverse=True)[:3]
         raise CommandError(
@@ -124,6 +129,16 @@ def check_variables(variables: Mapping[str, str], stack: Stack) -> None:
             f"{_MAX_VARIABLES_SIZE}. The largest are {', '.join(largest)}. Store long values in the archive, SSM or "
             "Secrets Manager."
         )
+
+
+def _check_signing_key(key: str) -> None:
+    # The value of a reference is checked when the function starts.
+    if list_reference_variables({KEY_VARIABLE: key}):
+        return
+    try:
+        check_signing_key(key)
+    except SigningKeyError as error:
+        raise CommandError(str(error)) from None
 
 
 def _json_size(variables: Mapping[str, str]) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from coworks_async.deploy.archive.build import Archive, ArchiveOptions, build_archive, format_size
 from coworks_async.deploy.aws.account import check_account, check_certificate, find_stages, open_session
+from coworks_async.deploy.aws.canary import check_alarms, release_canary
 from coworks_async.deploy.aws.imports import find_orphans, find_untracked_resources, format_import_blocks
 from coworks_async.deploy.aws.lock import lock_stage
 from coworks_async.deploy.aws.s3 import (
@@ -19,12 +20,15 @@ from coworks_async.deploy.aws.s3 import (
     delete_created_bucket,
     upload_archive,
 )
+from coworks_async.deploy.aws.signing_key import add_signing_key
 from coworks_async.deploy.aws.versions import describe_version, read_versions, release_version
+from coworks_async.deploy.canary import DEFAULT_BAKE, Canary
 from coworks_async.deploy.checks import check_quotas, check_variables
 from coworks_async.deploy.commit import read_commit
 from coworks_async.deploy.emulator import check_emulator, create_override
 from coworks_async.deploy.options import DeployOptions
 from coworks_async.deploy.plan import DeployPlan, create_plan
+from coworks_async.deploy.smoke import create_smoke_events
 from coworks_async.deploy.stack import create_stack, function_prefix
 from coworks_async.deploy.terraform.output import EventListener, Notice, ignore_events
 from coworks_async.deploy.terraform.root_module import ROUTES_TARGET, encode_variables, list_resources, output_name
@@ -140,6 +144,7 @@ class Deployer:
         outcome = [NO_CHANGES]
         try:
             self._check_account(session)
+            check_alarms(session, self.stack.options.alarm)
             if self.target.emulator_url is not None:
                 create_bucket(session, self.stack.options.bucket)
             with self._lock(session, self.stack.options.bucket, "cws deploy"):
@@ -152,7 +157,7 @@ class Deployer:
         """Deploy the stage, and append to `outcome` what was done."""
         has_changed, commit = False, read_commit(archive_options.directory)
         with TemporaryDirectory(prefix="cws-") as work:
-            archive, terraform = self._build(archive_options, Path(work))
+            archive, terraform = self._build(archive_options, Path(work), session)
             self._upload(archive, session)
         terraform.init()
         with private_directory(terraform.directory) as private:
@@ -164,7 +169,7 @@ class Deployer:
                         outcome.append(done)
                         has_changed = True
         outcome.append(NOT_RELEASED)
-        has_changed |= self._release(session, commit)
+        has_changed |= self._release(session, terraform, commit)
         outcome.append("All changes were made. Run the same command again to see the outputs.")
         return self._read_deployment(terraform, has_changed)
 
@@ -172,9 +177,9 @@ class Deployer:
         """Return what a deploy would change, and change nothing."""
         self._check_service()
         session = self.target.open_session()
-        with TemporaryDirectory(prefix="cws-") as work:
-            _, terraform = self._build(archive_options, Path(work))
         self._check_account(session)
+        with TemporaryDirectory(prefix="cws-") as work:
+            _, terraform = self._build(archive_options, Path(work), session)
         terraform.init()
         with private_directory(terraform.directory) as private:
             plan = self._plan(terraform, session, private / "plan")
@@ -273,8 +278,8 @@ class Deployer:
         else:
             check_certificate(session, self.stack)
 
-    def _build(self, options: ArchiveOptions, work: Path) -> tuple[Archive, Terraform]:
-        """Build the archive and write the root module that refers to it."""
+    def _build(self, options: ArchiveOptions, work: Path, session: Any = None) -> tuple[Archive, Terraform]:
+        """Build the archive and write the root module that refers to it. Only a plan needs a session."""
         program = self._find_program()
         # The archive is temporary; the log of a failed build is not.
         log = self.stage_directory / "archive.log"
@@ -287,6 +292,8 @@ class Deployer:
         self.stack = replace(self.stack, archive_hash=archive.content_hash)
         self._write_root()
         variables = self.target.variables
+        if session is not None:
+            variables = add_signing_key(session, self.stack.function_name, variables)
         environment, secrets = encode_variables(variables), tuple(variables.values())
         return archive, Terraform(program, self.stage_directory, environment, self._terraform_log, secrets)
 
@@ -326,10 +333,17 @@ class Deployer:
             # The saved plan contains them.
             imports.unlink()
 
-    def _release(self, session: Any, commit: str | None) -> bool:
+    def _release(self, session: Any, terraform: Terraform, commit: str | None) -> bool:
         """Make the version with the deployed code and configuration live, and return whether it was not."""
-        description = describe_version(self.stack.archive_hash, commit)
-        release = release_version(session, self.stack.function_name, description, self.stack.options.keep)
+        description, options = describe_version(self.stack.archive_hash, commit), self.stack.options
+        details = session, self.stack.function_name, description, options.keep
+        if options.canary is None:
+            release = release_version(*details)
+        else:
+            canary = Canary(options.canary, options.bake or DEFAULT_BAKE, options.alarm)
+            url = terraform.outputs()[output_name(self.stack, "url")]
+            events = create_smoke_events(self.target.service.entries, options.gateway, self.stack.stage, url)
+            release = release_canary(*details, canary, events, self._listener.message)
         if line := release.describe():
             self._listener.message(line)
         return release.has_moved

@@ -24,6 +24,8 @@ _RANGES = {
     "authorizer_ttl": (0, 3600),
     "reserved_concurrency": (0, 100_000),
     "keep": (1, 1000),
+    "canary": (1, 99),
+    "bake": (1, 86_400),
     # 0 would reject all requests.
     "rate": (1, 1_000_000),
     "burst": (1, 1_000_000),
@@ -75,6 +77,9 @@ _PATTERNS = {
     "security_groups": (re.compile(r"sg-[0-9a-f]+"), "a security group id such as sg-0123abcd"),
 }
 
+# Options without an effect unless another one is set.
+_REQUIRED = {"alarm": "canary", "bake": "canary", "certificate": "domain", "workspace": "terraform_cloud"}
+
 # https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
 _WITHOUT_SNAP_START = ("3.11",)
 
@@ -112,6 +117,9 @@ class DeployOptions:
     log_retention: int = 30  # Days.
     ttl: int | None = None  # Seconds from now on, after which `cws prune` may destroy the stage.
     keep: int = 5  # Newest versions of the function that a deploy does not delete.
+    canary: int | None = None  # Percentage of the requests that a new version gets before it is live.
+    bake: int | None = None  # Seconds of the canary.
+    alarm: Sequence[str] = ()  # CloudWatch alarms that end the canary.
     authorizer_ttl: int = AUTHORIZER_TTL  # Seconds for which the gateway caches an authorizer result.
     domain: str | None = None  # `api.example.com` or, with a base path, `api.example.com/v1`.
     certificate: str | None = None  # ARN; by default the newest certificate issued for the domain.
@@ -148,12 +156,11 @@ def check_options(options: DeployOptions) -> None:
 
 
 def _check_combinations(options: DeployOptions) -> None:
+    for name, required in _REQUIRED.items():
+        if getattr(options, name) and getattr(options, required) is None:
+            raise CommandError(f"{_flag(name)} requires {_flag(required)}.")
     if bool(options.subnets) != bool(options.security_groups):
         raise CommandError("--subnets and --security-groups must be used together: a function in a VPC needs both.")
-    if options.certificate is not None and options.domain is None:
-        raise CommandError("--certificate requires --domain.")
-    if options.workspace is not None and options.terraform_cloud is None:
-        raise CommandError("--workspace requires --terraform-cloud.")
     if options.tf_bucket and options.terraform_cloud:
         raise CommandError("--tf-bucket and --terraform-cloud cannot be combined: there is only one state.")
     if options.disable_execute_api_endpoint and options.domain is None:

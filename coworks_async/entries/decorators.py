@@ -42,6 +42,7 @@ class EntryOptions(Struct, frozen=True):
     stages: frozenset[str] | None = None
     binary_headers: tuple[tuple[str, str], ...] = ()
     background: bool = False
+    smoke: bool = False
     scopes: frozenset[str] = frozenset()
     include_in_schema: bool = True
     tags: tuple[str, ...] | None = None
@@ -65,6 +66,7 @@ def entry(
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
+    smoke: bool = False,
     scopes: str | Iterable[str] | None = None,
     include_in_schema: bool = True,
     tags: str | Iterable[str] | None = None,
@@ -84,6 +86,7 @@ def entry(
     stage: str | Iterable[str] | None = None,
     binary_headers: Mapping[str, str] | None = None,
     background: bool = False,
+    smoke: bool = False,
     scopes: str | Iterable[str] | None = None,
     include_in_schema: bool = True,
     tags: str | Iterable[str] | None = None,
@@ -102,12 +105,14 @@ def entry(
         stage: the stage or stages on which the entry exists; all by default.
         binary_headers: headers of each response, unless the entry sets them itself.
         background: accept asynchronous calls.
+        smoke: `cws deploy --canary` invokes the entry before the new version gets requests.
         scopes: the scope or scopes that the principal must have; otherwise the response is a 403.
         include_in_schema: `False` leaves the entry out of the OpenAPI document.
         tags: tags in the OpenAPI document; by default the name of the blueprint.
         deprecated: mark the entry as deprecated in the OpenAPI document.
         responses: more responses in the OpenAPI document, by status: a description, the type of the body, a `Problem`
             or several.
+        **unknown: a misspelt option, which is an error.
 
     Returns:
         The method itself.
@@ -137,6 +142,7 @@ def entry(
         no_auth=no_auth,
         no_cors=no_cors,
         background=background,
+        smoke=smoke,
         include_in_schema=include_in_schema,
         deprecated=deprecated,
     )
@@ -153,6 +159,7 @@ def entry(
         stages=_read_stages(stage),
         binary_headers=_read_headers(binary_headers),
         background=background,
+        smoke=smoke,
         scopes=_read_scopes(scopes),
         include_in_schema=include_in_schema,
         tags=_read_tags(tags),
@@ -161,6 +168,8 @@ def entry(
     )
     if no_auth and options.scopes:
         raise DeclarationError("@entry(scopes=...) requires a token. Remove no_auth=True.")
+    if smoke and not no_auth:
+        raise DeclarationError("@entry(smoke=True): a deploy has no token. Add no_auth=True.")
 
     def decorate(method: F) -> F:
         _set_entry_options(method, options)

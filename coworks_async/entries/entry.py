@@ -43,18 +43,22 @@ class Entry(Struct, frozen=True, dict=True):
 
     @property
     def no_auth(self) -> bool:
+        """Whether the entry requires no token."""
         return self.options.no_auth
 
     @property
     def scopes(self) -> frozenset[str]:
+        """The scopes that the principal must have."""
         return self.options.scopes
 
     @property
     def no_cors(self) -> bool:
+        """Whether the entry has no policy for pages of other origins."""
         return self.cors is None
 
     @property
     def background(self) -> bool:
+        """Whether the entry accepts asynchronous calls."""
         return self.options.background
 
     @cached_property
@@ -81,6 +85,8 @@ def build_entries(
     """
     for declaration in iter_declarations(type(owner), base):
         signature = read_signature(declaration)
+        if declaration.options.smoke:
+            _check_smoke(declaration, signature)
         stages = declaration.options.stages
         # An instance removes an entry like a subclass does: by setting it to None.
         is_removed = getattr(owner, declaration.name) is None
@@ -98,6 +104,20 @@ def build_entries(
             blueprint=blueprint,
             cors=_find_policy(declaration.options, cors),
         )
+
+
+def _check_smoke(declaration: Declaration, signature: Signature) -> None:
+    """Check that a deploy can call a smoke entry: with GET, and without any parameter."""
+    if declaration.method != "GET":
+        raise DeclarationError(f"{declaration.qualname}: smoke=True requires a GET entry, not {declaration.method}.")
+    path = (ParameterKind.PATH, ParameterKind.PATH_REST)
+    optional = (ParameterKind.REQUEST, ParameterKind.EXTRA)
+    for parameter in signature.parameters:
+        if parameter.kind in path or (parameter.required and parameter.kind not in optional):
+            raise DeclarationError(
+                f"{declaration.qualname}: smoke=True allows no required parameter or path parameter, such as "
+                f"{parameter.name!r}. Remove it, or give it a default."
+            )
 
 
 def _find_policy(options: EntryOptions, inherited: CORS | None) -> CORS | None:

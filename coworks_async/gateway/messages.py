@@ -11,6 +11,9 @@ ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 API = "local00api"
 
+FUNCTION_TIMEOUT = 30.0
+"""Seconds that an event may take, as long as a gateway waits."""
+
 Via = Literal["rest", "http", "http-stage", "alb", "url"]
 """A gateway: REST API, HTTP API with stage `$default` or a named one, load balancer, function URL."""
 
@@ -84,8 +87,7 @@ class LambdaContext:
     log_stream_name: str = "local"
     identity: None = None
     client_context: None = None
-    # Of `time.monotonic()`; a gateway waits for 30 seconds.
-    deadline: float = field(default_factory=lambda: time.monotonic() + 30)
+    deadline: float = field(default_factory=lambda: time.monotonic() + FUNCTION_TIMEOUT)  # of `time.monotonic()`
 
     @property
     def invoked_function_arn(self) -> str:

@@ -24,7 +24,15 @@ from coworks_async.entries.paths import split_path
 from coworks_async.exceptions import ContentTooLarge, CoWorksError
 from coworks_async.gateway.authorizer import AuthorizerClient, GatewayRejection
 from coworks_async.gateway.events import alb_event, http_event, rest_event, url_event
-from coworks_async.gateway.messages import VIAS, HttpRequest, HttpResponse, LambdaContext, RouteMatch, Via
+from coworks_async.gateway.messages import (
+    FUNCTION_TIMEOUT,
+    VIAS,
+    HttpRequest,
+    HttpResponse,
+    LambdaContext,
+    RouteMatch,
+    Via,
+)
 from coworks_async.gateway.responses import MalformedResult, gateway_response, message_response, to_http_response
 from coworks_async.gateway.routes import ANY, DEFAULT, GatewayDescription, GatewayRoute, describe_gateway
 from coworks_async.pipeline.body import ALB_PAYLOAD_LIMIT, LAMBDA_PAYLOAD_LIMIT, Limits, read_body
@@ -48,12 +56,14 @@ class Gateway:
         *,
         base_path: str = "",  # of a custom domain, `/shop`; on the API's default host, paths start with the stage
         clock: Callable[[], float] = time.monotonic,  # for the authorizer's cache
+        lambda_timeout: float = FUNCTION_TIMEOUT,
     ) -> None:
         if via not in VIAS:
             raise ValueError(f"via must be one of {', '.join(VIAS)}, not {via!r}")
         self.app = app
         self.via = via
         self.base_path = base_path.rstrip("/")
+        self.lambda_timeout = lambda_timeout
         self.body_limit = {"alb": ALB_PAYLOAD_LIMIT, "url": LAMBDA_PAYLOAD_LIMIT}.get(via, API_PAYLOAD_LIMIT)
         self.description: GatewayDescription | None = None
         if via in ("rest", "http", "http-stage"):
@@ -67,7 +77,7 @@ class Gateway:
 
     def invoke(self, event: Event, request_id: str) -> Any:
         """Call the handler as Lambda does: event and result are converted to JSON and back."""
-        context = LambdaContext(self.app.name, request_id)
+        context = LambdaContext(self.app.name, request_id, deadline=time.monotonic() + self.lambda_timeout)
         return json.loads(json.dumps(self.app.lambda_handler(json.loads(json.dumps(event)), context)))
 
     def _respond_by_route(self, description: GatewayDescription, request: HttpRequest) -> HttpResponse:
@@ -161,9 +171,16 @@ class GatewayApp:
     run one at a time. It closes with the server's lifespan.
     """
 
-    def __init__(self, app: TechMicroService, via: Via = "rest", *, base_path: str = "") -> None:
+    def __init__(
+        self,
+        app: TechMicroService,
+        via: Via = "rest",
+        *,
+        base_path: str = "",
+        lambda_timeout: float = FUNCTION_TIMEOUT,
+    ) -> None:
         self.app = app
-        self.gateway = Gateway(app, via, base_path=base_path)
+        self.gateway = Gateway(app, via, base_path=base_path, lambda_timeout=lambda_timeout)
         self._executor = ThreadPoolExecutor(1, "lambda")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -130,6 +130,14 @@ class Service(Protocol):
 
 async def run_call(call: AsyncCall, service: Service, entry: Entry, scope_extras: Mapping[str, Any]) -> int:
     """Run a call, store its response and return the status. Only failures of `store_response` are raised."""
+    try:
+        return await _run_and_store(call, service, entry, scope_extras)
+    except asyncio.CancelledError:
+        service.logger.error("Asynchronous call %s was cancelled", call)
+        raise
+
+
+async def _run_and_store(call: AsyncCall, service: Service, entry: Entry, scope_extras: Mapping[str, Any]) -> int:
     scope = {**create_scope(call), **scope_extras, RUNNING_ENTRY: entry}
     if call.principal is not None:
         scope[AUTHORIZED] = (service, call.principal)
@@ -180,13 +188,9 @@ class AsyncCallTasks:
         self.release()
 
     async def _run(self, call: AsyncCall, service: Service, entry: Entry, state: Mapping[str, Any] | None) -> None:
-        try:
-            with suppress(Exception):  # logged by run_call; there is no retry here
-                extras = {} if state is None else {"state": dict(state)}
-                await run_call(call, service, entry, {**extras, CALL_REQUEST_ID: call.request_id})
-        except asyncio.CancelledError:
-            service.logger.error("Asynchronous call %s was cancelled", call)
-            raise
+        with suppress(Exception):  # logged by run_call; there is no retry here
+            extras = {} if state is None else {"state": dict(state)}
+            await run_call(call, service, entry, {**extras, CALL_REQUEST_ID: call.request_id})
 
     async def end(self, deadline: float | None) -> None:
         """Wait until the calls have ended. Those that run after `deadline` seconds are cancelled, which is logged."""

@@ -91,6 +91,14 @@ def check_async_limits(class_name: str, max_calls: int | None, shutdown_timeout:
         )
 
 
+def check_timeout_margin(class_name: str, margin: float | None) -> None:
+    if margin is not None and (not isinstance(margin, int | float) or isinstance(margin, bool) or not margin > 0):
+        raise DeclarationError(
+            f"{class_name}.lambda_timeout_margin is {margin!r}. It must be a number of seconds over 0, or None to let "
+            "Lambda end the process at its timeout."
+        )
+
+
 def check_store_in(class_name: str, store_in: StoreIn) -> None:
     if not isinstance(store_in, Mapping) or not all(
         isinstance(bucket, str)

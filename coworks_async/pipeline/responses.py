@@ -309,7 +309,7 @@ async def close_generator(generator: Any) -> None:
     with anyio.CancelScope(shield=True):
         if isasyncgen(generator):
             await generator.aclose()
-        else:
+        elif not generator.gi_running:  # if a thread still runs it, it is closed when it is dropped
             await run_in_threadpool(generator.close)
 
 

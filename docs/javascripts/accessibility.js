@@ -1,7 +1,7 @@
 // What assistive technologies need and the theme leaves out.
 
 function makeScrollableRegionsFocusable() {
-  for (const region of document.querySelectorAll(".md-typeset pre > code, .md-typeset__scrollwrap")) {
+  for (const region of document.querySelectorAll(".md-typeset pre > code, .md-typeset__scrollwrap, .plots")) {
     if (region.scrollWidth > region.clientWidth) region.tabIndex = 0;
     else region.removeAttribute("tabindex");
   }

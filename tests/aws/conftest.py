@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from coworks_async import TechMicroService
-from tests.aws.events import ClientResponse, Context, Event, Invoke, SendEvent
+from tests.aws.events import SIGNING_KEY, ClientResponse, Context, Event, Invoke, SendEvent
+
+
+@pytest.fixture
+def signing_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the signing key of `tests.aws.events`, as a deploy sets one."""
+    monkeypatch.setenv("CWS_SIGNING_KEY", SIGNING_KEY)
 
 
 @pytest.fixture

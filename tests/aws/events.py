@@ -1,7 +1,10 @@
 """Gateway events as AWS documents them, written by hand, and the results of the handler as a client sees them."""
 
 import base64
+import hashlib
+import hmac
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +17,7 @@ Headers = Sequence[tuple[str, str]]
 HOST = "abcdef123.execute-api.eu-west-1.amazonaws.com"
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:shop"
 METHOD_ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdef123/dev/GET/items/3"
-MARKER = f"{FUNCTION_ARN} dev"
+SIGNING_KEY = "the signing key of the stage dev"
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,19 @@ class Context:
     invoked_function_arn: str = FUNCTION_ARN
     aws_request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
     function_name: str = "shop"
+
+
+def sign(purpose: str, content: str, *, arn: str = FUNCTION_ARN, stage: str = "dev", key: str = SIGNING_KEY) -> str:
+    """Return the signature of a function's stage, computed independently of the service."""
+    message = f"{purpose} {arn} {stage} {content}".encode("utf-8", "surrogatepass")
+    return hmac.new(key.encode(), message, hashlib.sha256).hexdigest()
+
+
+def signed_context(principal: str = "{}", *, age: int = 0, purpose: str = "authorizer", **options: str) -> Event:
+    """Return the context of an authorizer's result for a principal, issued some seconds ago."""
+    issued = int(time.time()) - age
+    signature = sign(purpose, f"{issued} {principal}", **options)
+    return {"coworks": f"{issued} {signature}", "principal": principal}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,17 @@ import pytest
 
 from coworks_async import TechMicroService, entry, request
 from coworks_async.exceptions import AsyncCallError, Problem, UnknownEvent
-from tests.aws.events import FUNCTION_ARN, MARKER, Context, Event, Invoke, SendEvent, events_in_all_formats, rest_event
+from tests.aws.events import (
+    FUNCTION_ARN,
+    SIGNING_KEY,
+    Context,
+    Event,
+    Invoke,
+    SendEvent,
+    events_in_all_formats,
+    rest_event,
+    sign,
+)
 from tests.aws.fake_aws import FakeAws, fake_aws
 
 ENVELOPE = "coworks.background"
@@ -64,6 +74,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
             "AWS_MAX_ATTEMPTS": "1",
             "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
             "AWS_LAMBDA_FUNCTION_NAME": "shop",
+            "CWS_SIGNING_KEY": SIGNING_KEY,
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
@@ -79,6 +90,13 @@ def get_envelope(aws: FakeAws) -> Event:
     [invocation] = [received for received in aws.requests if received.method == "POST"]
     envelope: Event = json.loads(invocation.body)
     return envelope
+
+
+def sign_again(event: Event, **options: str) -> Event:
+    """Sign a changed envelope, to test what does not depend on the signature."""
+    call = json.dumps(event[ENVELOPE]["call"], ensure_ascii=False, separators=(",", ":"))
+    event[ENVELOPE]["signature"] = sign("call", call, **options)
+    return event
 
 
 def test_the_first_invocation_returns_202_and_invokes_the_function_again(aws: FakeAws, send_event: SendEvent):
@@ -152,10 +170,9 @@ def test_the_second_invocation_needs_no_token_and_makes_no_further_call(
 ):
     send_event(Shop(), jobs_event())
     event = get_envelope(aws)
-    # As if written by somebody who may invoke the function.
     event[ENVELOPE]["call"]["headers"].append(["invocationtype", "Event"])
     app = Shop()
-    assert invoke(app, event)["status"] == 200
+    assert invoke(app, sign_again(event))["status"] == 200
     assert len(app.ran) == 1
     assert len(aws.requests) == 1
 
@@ -167,10 +184,8 @@ def change(**members: Any) -> Callable[[Event], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda event: event[ENVELOPE].update(marker=MARKER.replace("shop", "other")), "for another function or stage"),
-        (lambda event: event[ENVELOPE].update(marker=MARKER.replace(" dev", " v1")), "for another function or stage"),
-        (lambda event: event[ENVELOPE].pop("marker"), r"no valid asynchronous call \(ValidationError\)"),
-        (lambda event: event.update({ENVELOPE: "s3cr3t"}), r"no valid asynchronous call \(ValidationError\)"),
+        (lambda event: event[ENVELOPE].pop("signature"), r"no valid asynchronous call \(ValidationError\)"),
+        (lambda event: event[ENVELOPE].pop("call"), r"no valid asynchronous call \(ValidationError\)"),
         (change(headers=[["x-mine", "€"]]), r"no valid asynchronous call \(UnicodeEncodeError\)"),
         (change(endpoint="post_items"), "no such entry with background=True"),
         (change(endpoint="post_items", path="/items/7"), "no such entry with background=True"),
@@ -180,17 +195,85 @@ def change(**members: Any) -> Callable[[Event], None]:
         (change(method="GET"), "no such entry with background=True"),
     ],
 )
-def test_an_envelope_for_another_function_stage_or_entry_fails_and_runs_nothing(
+def test_an_envelope_for_another_entry_fails_and_runs_nothing(
     aws: FakeAws, send_event: SendEvent, invoke: Invoke, change: Callable[[Event], Any], message: str
 ):
     send_event(Shop(), jobs_event())
     event = get_envelope(aws)
     change(event)
+    if event[ENVELOPE].keys() == {"signature", "call"}:
+        sign_again(event)
     app = Shop()
     with pytest.raises(AsyncCallError, match=message) as failed:
         invoke(app, event)
     assert "s3cr3t" not in str(failed.value)
     assert app.ran == []
+
+
+def test_an_envelope_that_is_not_a_mapping_fails(aws: FakeAws, invoke: Invoke):
+    with pytest.raises(AsyncCallError, match=r"no valid asynchronous call \(ValidationError\)"):
+        invoke(Shop(), {ENVELOPE: "s3cr3t"})
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        change(principal={"name": "bob"}),
+        change(principal=ANN | {"exp": 9999999999}),
+        change(body=""),
+        change(headers=[]),
+        change(path="/dev/jobs/8"),
+        lambda event: event[ENVELOPE].update(signature=""),
+        lambda event: event[ENVELOPE].update(signature=f"{FUNCTION_ARN} dev"),
+        lambda event: event[ENVELOPE].update(signature="\ud800"),
+        lambda event: sign_again(event, stage="v1"),
+        lambda event: sign_again(event, arn=FUNCTION_ARN.replace("shop", "other")),
+        lambda event: sign_again(event, key="another signing key of this length"),
+        lambda event: sign_again(event, key=""),
+    ],
+)
+def test_an_envelope_that_this_function_and_stage_did_not_sign_runs_nothing(
+    aws: FakeAws, send_event: SendEvent, invoke: Invoke, forge: Callable[[Event], Any]
+):
+    send_event(Shop(), jobs_event())
+    event = get_envelope(aws)
+    app = Shop()
+    assert invoke(app, sign_again(event))["status"] == 200
+    forge(event)
+    with pytest.raises(AsyncCallError, match="its signature is not one of this function and stage"):
+        invoke(app, event)
+    assert len(app.ran) == 1
+
+
+def test_a_principal_of_every_json_type_keeps_its_signature(
+    aws: FakeAws, send_event: SendEvent, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+):
+    principal = {
+        "big": 2**70,
+        "float": 1e16,
+        "small": -1e-7,
+        "whole": 5.0,
+        "text": "\u00e9\u2028\x7f/\\",
+        "list": [[], {}, None],
+    }
+
+    async def authorize(token: str) -> Any:
+        return principal
+
+    app = Shop()
+    monkeypatch.setattr(app, "token_authorizer", authorize)
+    send_event(app, jobs_event())
+    assert invoke(app, get_envelope(aws))["status"] == 200
+    assert repr(app.ran[0]["auth"]) == repr(principal)
+
+
+def test_in_lambda_without_a_key_an_asynchronous_call_is_a_logged_500(
+    aws: FakeAws, send_event: SendEvent, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.delenv("CWS_SIGNING_KEY")
+    assert send_event(Shop(), jobs_event()).status == 500
+    assert "CWS_SIGNING_KEY is not set. Asynchronous calls need it; 'cws deploy' sets it." in caplog.text
+    assert aws.requests == []
 
 
 def test_an_entry_of_another_stage_is_not_run(
@@ -206,9 +289,8 @@ def test_an_entry_of_another_stage_is_not_run(
     event = get_envelope(aws)
     assert invoke(Staged(), event)["status"] == 200
     monkeypatch.setenv("CWS_STAGE", "dev")
-    event[ENVELOPE]["marker"] = MARKER
-    with pytest.raises(AsyncCallError):
-        invoke(Staged(), event)
+    with pytest.raises(AsyncCallError, match="no such entry"):
+        invoke(Staged(), sign_again(event))
 
 
 def test_an_envelope_without_a_principal_does_not_run_a_protected_entry(
@@ -218,7 +300,7 @@ def test_an_envelope_without_a_principal_does_not_run_a_protected_entry(
     event = get_envelope(aws)
     event[ENVELOPE]["call"]["principal"] = None
     app = Shop()
-    assert invoke(app, event)["status"] == 401
+    assert invoke(app, sign_again(event))["status"] == 401
     assert app.ran == []
 
 
@@ -297,7 +379,7 @@ def test_an_envelope_cannot_store_outside_store_in(aws: FakeAws, send_event: Sen
     event = create_storing_envelope(aws, send_event, "/jobs/7")
     event[ENVELOPE]["call"]["headers"] = [["x-cws-s3bucket", "results"], ["x-cws-s3key", "secrets"]]
     with pytest.raises(Problem, match="X-CWS-S3Key"):
-        invoke(Shop(), event)
+        invoke(Shop(), sign_again(event))
     assert aws.requests == []
 
 

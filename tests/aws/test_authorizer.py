@@ -1,6 +1,7 @@
 """Authorizer events: policies for the whole stage, tokens, failing authorizers."""
 
 import logging
+import time
 from asyncio import CancelledError
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from coworks_async import Problem, RequestContextError, TechMicroService, request
 from coworks_async.exceptions import AuthorizerError
 from tests.aws.authorizer_events import TokenService, http_authorizer_event, service_with_results, token_event
-from tests.aws.events import FUNCTION_ARN, MARKER, METHOD_ARN, Event, Invoke, rest_event
+from tests.aws.events import METHOD_ARN, Event, Invoke, rest_event, sign
 
 STAGE_ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdef123/dev/*"
 
@@ -29,14 +30,23 @@ def http_1_event(token: str) -> Event:
 # --- results
 
 
-def test_the_result_of_a_token_event_is_as_documented_by_aws(invoke: Invoke):
-    assert invoke(TokenService(), token_event("token")) == {
+def check_context(context: Event, principal: str = "{}", stage: str = "dev") -> None:
+    """Check a result's context: the principal, and the time of issue with a signature of both."""
+    issued, signature = context["coworks"].split(" ")
+    assert abs(int(issued) - time.time()) < 60
+    assert context == {"coworks": f"{issued} {signature}", "principal": principal}
+    assert signature == sign("authorizer", f"{issued} {principal}", stage=stage)
+
+
+def test_the_result_of_a_token_event_is_as_documented_by_aws(invoke: Invoke, signing_key: None):
+    result = invoke(TokenService(), token_event("token"))
+    check_context(result.pop("context"))
+    assert result == {
         "principalId": "coworks",
         "policyDocument": {
             "Version": "2012-10-17",
             "Statement": [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": STAGE_ARN}],
         },
-        "context": {"coworks": MARKER, "principal": "{}"},
     }
 
 
@@ -50,11 +60,10 @@ def test_a_denied_token_is_a_deny_for_the_whole_stage(invoke: Invoke, create_eve
     assert (statement["Effect"], statement["Resource"]) == ("Allow", STAGE_ARN)
 
 
-def test_an_http_api_gets_a_simple_result(invoke: Invoke):
-    assert invoke(TokenService(), http_authorizer_event("token")) == {
-        "isAuthorized": True,
-        "context": {"coworks": MARKER, "principal": "{}"},
-    }
+def test_an_http_api_gets_a_simple_result(invoke: Invoke, signing_key: None):
+    result = invoke(TokenService(), http_authorizer_event("ann"))
+    check_context(result.pop("context"), '{"name":"ann","rights":{"read":[1,2.5,null]}}')
+    assert result == {"isAuthorized": True}
     assert invoke(TokenService(), http_authorizer_event("no")) == {"isAuthorized": False, "context": {}}
 
 
@@ -127,12 +136,11 @@ def test_a_sync_authorizer_is_called(invoke: Invoke):
     assert "Allow" in str(invoke(Sync(), token_event("token")))
 
 
-def test_a_stage_name_allows_on_that_stage(invoke: Invoke, monkeypatch: pytest.MonkeyPatch):
+def test_a_stage_name_allows_on_that_stage(invoke: Invoke, monkeypatch: pytest.MonkeyPatch, signing_key: None):
     app = service_with_results({"token": "v1"})
     assert "Deny" in str(invoke(app, token_event("token")))
     monkeypatch.setenv("CWS_STAGE", "v1")
-    result = invoke(app, token_event("token"))
-    assert result["context"] == {"coworks": f"{FUNCTION_ARN} v1", "principal": "{}"}
+    check_context(invoke(app, token_event("token"))["context"], stage="v1")
 
 
 def test_request_raises_inside_the_authorizer(invoke: Invoke):

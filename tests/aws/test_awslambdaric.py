@@ -15,7 +15,16 @@ from typing import Any
 
 import pytest
 
-from tests.aws.events import FUNCTION_ARN, METHOD_ARN, ClientResponse, alb_event, http_event, rest_event, url_event
+from tests.aws.events import (
+    METHOD_ARN,
+    SIGNING_KEY,
+    ClientResponse,
+    alb_event,
+    http_event,
+    rest_event,
+    sign,
+    url_event,
+)
 from tests.aws.runtime_api import Result, RuntimeApi, runtime_api
 from tests.tools import PATIENCE
 
@@ -43,6 +52,7 @@ async def lifespan(app):
 
 
 class Shop(TechMicroService):
+    lambda_timeout_margin = float(os.environ.get("MARGIN", "0.5"))
     count = 0
 
     async def token_authorizer(self, token):
@@ -55,6 +65,8 @@ class Shop(TechMicroService):
             return {"pinged": context.aws_request_id}
         if event.get("source") == "shop.fails":
             raise LookupError("no such thing")
+        if event.get("source") == "shop.waits":
+            await asyncio.Event().wait()
         return await super().on_event(event, context)
 
     @entry
@@ -66,6 +78,10 @@ class Shop(TechMicroService):
     @entry(no_auth=True)
     async def post(self, *, data: bytes):
         return data[::-1]
+
+    @entry(no_auth=True)
+    async def get_waiting(self):
+        await asyncio.Event().wait()
 
 
 app = Shop(lifespan=lifespan)
@@ -132,13 +148,15 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Runtime]]:
 
 
 def test_one_execution_environment_handles_events_of_every_kind(start: Callable[..., Runtime]):
-    runtime = start()
+    runtime = start(CWS_SIGNING_KEY=SIGNING_KEY)
     token = [("authorization", "ann")]
     assert runtime.request(rest_event(headers=token)).json == {"auth": {"name": "ann"}, "count": 1, "pooled": 1}
     request = runtime.request
     policy = runtime.api.invoke({"type": "TOKEN", "authorizationToken": "ann", "methodArn": METHOD_ARN}).body
     assert policy["policyDocument"]["Statement"][0]["Resource"].endswith(":abcdef123/dev/*")
-    assert policy["context"] == {"coworks": f"{FUNCTION_ARN} dev", "principal": '{"name":"ann"}'}
+    issued, signature = policy["context"]["coworks"].split(" ")
+    assert policy["context"]["principal"] == '{"name":"ann"}'
+    assert signature == sign("authorizer", f'{issued} {{"name":"ann"}}')
     assert request(rest_event(authorizer=policy["context"])).json == {"auth": {"name": "ann"}, "count": 2, "pooled": 2}
     authorizer_event = {**http_event(headers=token), "type": "REQUEST", "routeArn": METHOD_ARN}
     simple = runtime.api.invoke(authorizer_event).body
@@ -228,3 +246,19 @@ def test_a_failing_startup_is_a_500_and_one_log_line(start: Callable[..., Runtim
     [error] = [line for line in map(json.loads, lines) if line["level"] == "ERROR" and "logger" in line]
     assert (error["errorType"], error["errorMessage"]) == ("ConnectionError", "no database")
     assert "The next event tries again" in error["message"]
+
+
+def test_events_are_cancelled_before_the_timeout_and_the_next_one_succeeds(start: Callable[..., Runtime]):
+    runtime = start(MARGIN="29.8")  # of 30 seconds
+    response = runtime.request(rest_event(path="/waiting"))
+    assert (response.status, response.json["title"]) == (504, "Gateway Timeout")
+    assert runtime.fail({"source": "shop.waits"}).body["errorType"] == "EventTimeout"
+    assert runtime.api.invoke({"source": "aws.events"}).body == {"pinged": "request-3"}
+    _, lines = runtime.stop()
+    errors = [
+        line for line in map(json.loads, lines[1:-1]) if line.get("logger") == "shop" and line["level"] == "ERROR"
+    ]
+    assert [line["message"].partition(": cancelled 29.8 s before")[0] for line in errors] == [
+        "GET '/dev/waiting' on route /waiting, request id request-1",
+        "An event, request id request-2",
+    ]

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,14 +121,16 @@ def run_cws(*arguments: str, cwd: Path, **environment: str) -> subprocess.Comple
 
 
 @contextmanager
-def start_server(*arguments: str, cwd: Path, until_started: bool = True, **environment: str) -> Iterator[ServerProcess]:
+def start_server(
+    *arguments: str, cwd: Path, until_started: bool = True, program: Sequence[str] = (CWS,), **environment: str
+) -> Iterator[ServerProcess]:
     """Start `cws run`, wait for its banner, and stop it at the end if it still runs."""
     with TemporaryDirectory() as logs:
         # Outside of the project, where `--reload` would see them change.
         out, err = Path(logs, "out"), Path(logs, "err")
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
-                [CWS, *arguments],
+                [*program, *arguments],
                 cwd=cwd,
                 env=os.environ | environment,
                 stdout=stdout,

@@ -10,7 +10,7 @@ from click.exceptions import Exit
 from click.testing import CliRunner, Result
 
 from coworks_async.cli.errors import format_unknown_name, one_line_errors
-from coworks_async.exceptions import CommandError, DeployError
+from coworks_async.exceptions import CanaryError, CommandError, DeployError
 
 
 def run(error: BaseException, *, debug: bool = False) -> Result:
@@ -31,6 +31,7 @@ def run(error: BaseException, *, debug: bool = False) -> Result:
         (click.UsageError("Wrong."), 2, "Error: Wrong.\n"),
         (click.BadParameter("Wrong."), 2, "Error: Invalid value: Wrong.\n"),
         (DeployError("Failed."), 1, "Error: Failed.\n"),
+        (CanaryError("Taken back."), 3, "Error: Taken back.\n"),
         (DeployError("Failed.", log=Path("apply.log")), 1, "Error: Failed.\nLog: apply.log\n"),
         (click.ClickException("Failed."), 1, "Error: Failed.\n"),
         (click.Abort(), 1, "Aborted!\n"),

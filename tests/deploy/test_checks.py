@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse
 
 from coworks_async import Blueprint, TechMicroService, entry
 from coworks_async.deploy import checks
+from coworks_async.deploy.aws.signing_key import create_signing_key
 from coworks_async.deploy.checks import RESERVED_NAMES, check_quotas, check_variables
 from coworks_async.exceptions import CommandError
 from coworks_async.gateway.routes import GatewayKind
@@ -203,11 +204,22 @@ def test_an_invalid_name_is_named(name: str):
     assert repr(name) in check_variables_error({name: "s3cr3t"})
 
 
-def test_the_maximum_is_4096_bytes_of_json_with_the_built_in_variables():
-    available = 4096 - len('{"CWS_STAGE":"dev","TOKEN":""}')
+def test_the_maximum_is_4096_bytes_of_json_with_the_variables_of_the_deploy():
+    key = f'"CWS_SIGNING_KEY":"{create_signing_key()}"'
+    available = 4096 - len(f'{{"CWS_STAGE":"dev",{key},"TOKEN":""}}')
     check_variables({"TOKEN": "x" * available}, stack())
     message = check_variables_error({"TOKEN": "x" * (available + 1)})
     assert "take 4097 bytes; Lambda's maximum is 4096. The largest are TOKEN." in message
+
+
+@pytest.mark.parametrize("key", ["", "ssm:/shop/key", "secret:key", "k" * 32])
+def test_a_signing_key_may_be_a_reference_or_long(key: str):
+    check_variables({"CWS_SIGNING_KEY": key}, stack())
+
+
+def test_a_short_signing_key_is_rejected():
+    message = check_variables_error({"CWS_SIGNING_KEY": "s3cr3t" * 5})
+    assert message.startswith("CWS_SIGNING_KEY has 30 characters, and needs at least 32.")
 
 
 def test_bytes_are_counted_not_characters():

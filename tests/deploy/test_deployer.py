@@ -1,5 +1,6 @@
 """The deployer, with a real Terraform and an emulator: what interrupted steps did, what a plan and `destroy` report."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -143,6 +144,12 @@ def read_alias(stage: Stage) -> tuple[str, int]:
     return alias["FunctionVersion"], live["MemorySize"]
 
 
+def read_signing_key(stage: Stage) -> str:
+    client = stage.deployer(Small, RecordingListener()).target.open_session().client("lambda")
+    configuration = client.get_function_configuration(FunctionName=f"{NAME}-dev")
+    return str(configuration["Environment"]["Variables"]["CWS_SIGNING_KEY"])
+
+
 def test_a_version_that_is_not_live_after_a_kill_is_planned_and_live_after_the_next_deploy(
     stage: Stage, toolchain: Toolchain
 ):
@@ -151,7 +158,8 @@ def test_a_version_that_is_not_live_after_a_kill_is_planned_and_live_after_the_n
     large = stage.deployer(Small, listener := RecordingListener(), memory_size=512)
     assert large.plan(stage.archive).describe() == ["update   aws_lambda_function.service"]
     # The deploy is killed after Terraform has ended.
-    environment = toolchain.environment(stage.url, os.environ["AWS_ACCESS_KEY_ID"]) | {"TF_VAR_environment": "{}"}
+    variables = json.dumps({"CWS_SIGNING_KEY": read_signing_key(stage)})
+    environment = toolchain.environment(stage.url, os.environ["AWS_ACCESS_KEY_ID"]) | {"TF_VAR_environment": variables}
     toolchain.run(large.stage_directory, "apply", "-auto-approve", environment=environment)
     assert read_alias(stage) == ("1", 128)
     pending = large.plan(stage.archive)

@@ -15,11 +15,12 @@ def make_wheel(
     tag: str = "py3-none-any",
     requires: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
+    fields: str = "",
 ) -> Path:
-    """Write a wheel, by default with one module named like the distribution."""
+    """Write a wheel, by default with one module named like the distribution. `fields` are lines of its metadata."""
     module = name.replace("-", "_")
     info = f"{module}-{version}.dist-info"
-    needs = "".join(f"Requires-Dist: {each}\n" for each in requires)
+    needs = (f"{fields}\n" if fields else "") + "".join(f"Requires-Dist: {each}\n" for each in requires)
     extras = "".join(f"Provides-Extra: {each.split('==')[1].strip()[1:-1]}\n" for each in requires if "extra" in each)
     members = {
         **(files if files is not None else {f"{module}.py": f"version = {version!r}\n"}),

@@ -1,6 +1,5 @@
 """Fixtures of deployed services: the contract's service behind each gateway, and in this process."""
 
-import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +13,7 @@ from tests.clients import in_process
 from tests.deploy.conftest import cached, toolchain
 from tests.deploy.deployed_project import GATEWAYS, Deployment, Project, deploy
 from tests.deploy.toolchain import Toolchain
+from tests.deployed.responses import load_app
 from tests.samples.projects import ignore_created
 
 __all__ = ["toolchain"]
@@ -58,10 +58,5 @@ def remote_client() -> Iterator[httpx2.Client]:
 @pytest.fixture(scope="session")
 def local_client() -> Iterator[httpx2.Client]:
     """A client of the contract's service in this process."""
-    spec = importlib.util.spec_from_file_location("contract", SOURCE / "contract.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with in_process(module.app) as client:
+    with in_process(load_app(SOURCE / "contract.py")) as client:
         yield client

@@ -1,13 +1,16 @@
 """The life of a stage behind each gateway: deployed, changed, recovered without its state, destroyed."""
 
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
+from tests.aws.events import rest_event
 from tests.deploy.deployed_project import Deployment, Project, create_project, curl, deploy
 from tests.deployed.conftest import CopyProject
 
@@ -46,6 +49,8 @@ class Lifecycle:
     archive: bytes = b""
     files: dict[str, bytes] = field(default_factory=dict)
     function_timeout: int = 0
+    signing_keys: dict[str, str] = field(default_factory=dict)
+    signed_statuses: dict[str, int] = field(default_factory=dict)
 
     def observe(self, step: str, output: str) -> None:
         project = self.first.project
@@ -79,6 +84,7 @@ def live(project: Project) -> Lifecycle:
     life.observe("first", life.first.output)
     observe_service(life, "first")
     observe_files(life)
+    observe_signatures(life)
     life.uploads.append(upload_date(project))
     life.observe("again", project.deploy())
     life.uploads.append(upload_date(project))
@@ -96,6 +102,7 @@ def live(project: Project) -> Lifecycle:
     assert completed.returncode == 1
     life.observe("destroyed without its state", completed.stderr)
     life.observe("recovered", project.deploy())
+    observe_service(life, "recovered")
     project.write("terraform/note.tf", 'output "note" {\n  value = "new"\n}\n')
     life.observe("new output, planned", project.deploy("--plan"))
 
@@ -109,6 +116,29 @@ def observe_service(life: Lifecycle, step: str) -> None:
     life.routes[step] = served_routes(life.first)
     configuration = life.first.project.client("lambda").get_function_configuration(FunctionName="shop-dev")
     life.function_timeout = configuration["Timeout"]
+    life.signing_keys[step] = configuration["Environment"]["Variables"]["CWS_SIGNING_KEY"]
+
+
+def observe_signatures(life: Lifecycle) -> None:
+    """Invoke the function as somebody with `lambda:InvokeFunction` may, without a token."""
+    arn = f"arn:aws:execute-api:eu-west-1:000000000000:{life.first.api_id}/dev/GET/"
+    authorizer = {"type": "TOKEN", "methodArn": arn, "authorizationToken": "s3cr3t-token"}
+    signed = invoke(life.first.project, authorizer)["context"]
+    function = life.first.project.client("lambda").get_function_configuration(FunctionName="shop-dev")["FunctionArn"]
+    contexts = {
+        "signed": signed,
+        "another principal": signed | {"principal": '{"admin":true}'},
+        "derivable": {"coworks": f"{function} dev", "principal": "{}"},
+        "foreign": {"principalId": "user", "principal": "{}"},
+    }
+    for name, context in contexts.items():
+        event = rest_event(authorizer=context)
+        life.signed_statuses[name] = invoke(life.first.project, event)["statusCode"]
+
+
+def invoke(project: Project, event: dict[str, Any]) -> Any:
+    response = project.client("lambda").invoke(FunctionName="shop-dev", Qualifier="live", Payload=json.dumps(event))
+    return json.load(response["Payload"])
 
 
 def observe_files(life: Lifecycle) -> None:
@@ -162,7 +192,7 @@ def test_a_second_deploy_changes_and_uploads_nothing(life: Lifecycle):
 
 
 def test_environment_values_are_only_in_the_state(life: Lifecycle):
-    secrets = (b"s3cr3t-token", b"s3cr3t-label")
+    secrets = (b"s3cr3t-token", b"s3cr3t-label", life.signing_keys["first"].encode())
     containing = {name for name, content in life.files.items() if any(secret in content for secret in secrets)}
     assert "terraform.tfstate" in containing
     assert containing <= {"terraform.tfstate", "terraform.tfstate.backup"}
@@ -198,12 +228,21 @@ def test_a_new_entry_is_planned_with_its_own_resources_and_those_that_follow(lif
 
 
 def test_a_removed_entry_no_longer_responds(life: Lifecycle):
-    assert life.statuses == {"first": "200", "one less": "404"}
+    assert life.statuses == {"first": "200", "one less": "404", "recovered": "404"}
+
+
+def test_every_deploy_keeps_the_signing_key(life: Lifecycle):
+    [key] = set(life.signing_keys.values())
+    assert (len(life.signing_keys), len(key)) == (3, 43)
+
+
+def test_the_function_trusts_its_signed_results_and_no_other(life: Lifecycle):
+    assert life.signed_statuses == {"signed": 200, "another principal": 401, "derivable": 401, "foreign": 401}
 
 
 def test_the_gateway_no_longer_contains_a_removed_entry(life: Lifecycle):
     kept = {"GET /", "GET /label"}
-    assert life.routes == {"first": kept | {"GET /parts/{id}"}, "one less": kept}
+    assert life.routes == {"first": kept | {"GET /parts/{id}"}, "one less": kept, "recovered": kept}
 
 
 def test_a_stage_without_its_state_is_not_destroyed_but_named(life: Lifecycle):

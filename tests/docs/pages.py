@@ -62,6 +62,8 @@ def list_pages() -> list[Path]:
     return [
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
+        ROOT / "SECURITY.md",
+        ROOT / "CODE_OF_CONDUCT.md",
         *sorted(set(DOCS.rglob("*.md")) - {TUTORIAL}),
         *sorted(ROOT.glob("samples/*/README.md")),
         *sorted(ROOT.glob("terraform/modules/*/README.md")),

@@ -1,8 +1,17 @@
-"""The examples in docstrings run: each in an empty namespace, as a reader who copies it."""
+"""Public names have docstrings, whose examples run: each in an empty namespace, as a reader who copies it.
+
+Ruff checks the form of docstrings.
+"""
 
 import doctest
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +26,27 @@ WITH_EXAMPLES = sorted(
 )
 
 
+PUBLIC = re.findall(r"^::: (\S+)$", (ROOT / "docs/reference/api.md").read_text(), re.MULTILINE)
+"""The names that the page about the Python API documents."""
+
+
+def iter_undocumented(name: str, value: Any) -> Iterator[str]:
+    """Yield a name and the public attributes of its class or module, each if it has no docstring."""
+    if not value.__doc__:
+        yield name
+    if not inspect.isclass(value) and not inspect.ismodule(value):
+        return
+    for attribute, content in vars(value).items():
+        is_own = getattr(content, "__module__", value.__name__) == value.__name__ or inspect.isclass(value)
+        if attribute.startswith("_") or not is_own:
+            continue
+        if isinstance(content, property | cached_property):
+            content = content.fget if isinstance(content, property) else content.func
+        content = getattr(content, "__func__", content)
+        if (inspect.isfunction(content) or inspect.isclass(content)) and not content.__doc__:
+            yield f"{name}.{attribute}"
+
+
 def list_examples(module: str) -> list[doctest.DocTest]:
     return [test for test in doctest.DocTestFinder().find(import_module(module)) if test.examples]
 
@@ -27,6 +57,27 @@ def run_example(test: doctest.DocTest) -> str:
     test.globs = {"__name__": "example"}
     doctest.DocTestRunner(verbose=False).run(test, out=report.append)
     return "".join(report)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_have_docstrings(name: str):
+    assert list(iter_undocumented(name, pkgutil.resolve_name(name))) == []
+
+
+def test_every_exported_name_is_on_the_page_about_the_python_api():
+    exported = {f"coworks_async.{name}" for name in coworks_async.__all__}
+    exceptions = {f"coworks_async.{name}" for name in vars(import_module("coworks_async.exceptions"))}
+    # `request` is a `Request`.
+    assert exported - exceptions - set(PUBLIC) == {"coworks_async.request"}
+
+
+def test_a_name_without_a_docstring_is_found():
+    class Undocumented:
+        @property
+        def value(self):
+            return 1
+
+    assert list(iter_undocumented("example", Undocumented)) == ["example", "example.value"]
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES)

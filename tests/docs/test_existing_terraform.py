@@ -23,6 +23,7 @@ __all__ = ["emulator", "toolchain"]
 PAGE = DOCS / "how-to" / "existing-terraform.md"
 MODULE = re.compile(r'^module "api" \{.*?^\}$', re.MULTILINE | re.DOTALL)
 ROUTES = ("routes", "gateway_responses")
+SIGNING_KEY = "0123456789abcdef" * 4
 
 
 @pytest.mark.parametrize("kind", ["http", pytest.param("rest", marks=pytest.mark.exhaustive)])
@@ -38,7 +39,7 @@ def test_the_root_module_creates_a_service(
     toolchain.run(run.folder, "fmt", "-check", "main.tf")
     function = {"aws_lambda_function": {"shop": {"runtime": "python3.8"}}}  # the newest of the emulator's old provider
     Path("emulator_override.tf.json").write_text(json.dumps(create_override(emulator) | {"resource": function}))
-    environment = toolchain.environment(emulator) | {"TF_VAR_token": "my-token"}
+    environment = toolchain.environment(emulator) | {"TF_VAR_token": "my-token", "TF_VAR_signing_key": SIGNING_KEY}
     toolchain.run(run.folder, "init", environment=environment)
     if kind == "rest":
         toolchain.run(run.folder, "apply", "-auto-approve", STEP_ONE, environment=environment)

@@ -67,7 +67,7 @@ def url(site: Path) -> Iterator[str]:
 def test_a_broken_link_and_a_missing_anchor_fail_the_build(tmp_path: Path):
     for name in ("coworks_async", "docs", "scripts", "samples", "benchmarks", "terraform"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", ".venv"))
-    for name in ("mkdocs.yml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+    for name in ("mkdocs.yml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"):
         shutil.copy(ROOT / name, tmp_path)
     with (tmp_path / "docs" / "index.md").open("a") as index:
         index.write("\n[one](missing.md) [two](start/install.md#missing)\n")
@@ -84,6 +84,24 @@ def test_each_page_has_a_copy_in_markdown_that_llms_txt_lists(site: Path):
         text = (site / page / "index.md").read_text()
         assert text.startswith("#")
     assert "@entry" in (site / "start" / "tutorial" / "index.md").read_text()
+
+
+def test_scripts_run_after_the_page_is_shown(site: Path):
+    for page in PAGES:
+        text = (site / page / "index.html").read_text()
+        assert "<script defer src=" in text
+        assert "<script src=" not in text
+
+
+def test_the_styles_of_docstrings_are_loaded_only_where_there_are_any(site: Path):
+    loading = [page for page in PAGES if "_mkdocstrings.css" in (site / page / "index.html").read_text()]
+    assert loading == ["reference/api/"]
+
+
+def test_an_option_is_not_broken_into_two_lines(url: str, browser: "Browser"):
+    browser.open(f"{url}/how-to/deploy/", width=390)
+    option = browser.find_text(".md-typeset td .option", "--plan")
+    assert browser.driver.execute_script("return arguments[0].getClientRects().length", option) == 1
 
 
 def test_no_page_loads_anything_from_another_host(site: Path, url: str, browser: "Browser"):

@@ -5,6 +5,7 @@ import operator
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from coworks_async import Blueprint, DeclarationError, Problem, TechMicroService, entry
 from tests.clients import Connect
@@ -330,3 +331,45 @@ def test_an_invalid_scope_is_a_declaration_error(scopes: Any):
 def test_an_open_entry_cannot_require_scopes():
     with pytest.raises(DeclarationError, match=r"^@entry\(scopes=...\) requires a token. Remove no_auth=True.$"):
         entry(scopes="a", no_auth=True)
+
+
+def test_a_smoke_entry_is_an_open_get_that_needs_no_value(connect: Connect):
+    class Service(TechMicroService):
+        @entry(no_auth=True, smoke=True)
+        async def get_health(self, received: Request, deep: bool = False, *, since: int = 0, **more):
+            return [deep, since, more, received.method]
+
+    [health] = Service().entries
+    assert health.options.smoke
+    assert connect(Service()).get("/health").json() == [False, 0, {}, "GET"]
+
+
+def test_a_smoke_entry_requires_no_token():
+    message = declaration_error(lambda: entry(smoke=True))
+    assert message == "@entry(smoke=True): a deploy has no token. Add no_auth=True."
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "problem"),
+    [
+        ("post_health", lambda self: 1, "smoke=True requires a GET entry, not POST."),
+        (
+            "get_health",
+            lambda self, number: 1,
+            "smoke=True allows no required parameter or path parameter, such as 'number'. ",
+        ),
+        (
+            "get_health",
+            lambda self, *path: 1,
+            "smoke=True allows no required parameter or path parameter, such as 'path'. ",
+        ),
+        (
+            "get_health",
+            lambda self, *, since: 1,
+            "smoke=True allows no required parameter or path parameter, such as 'since'. ",
+        ),
+    ],
+)
+def test_a_smoke_entry_that_a_deploy_cannot_call_is_a_declaration_error(name: str, method: Any, problem: str):
+    service = type("Service", (TechMicroService,), {name: entry(no_auth=True, smoke=True)(method)})
+    assert declaration_error(service).startswith(f"Service.{name}: {problem}")

@@ -1,5 +1,6 @@
 """Each difference between the transports in `docs/concepts/gateway-differences.md`, shown once."""
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,11 @@ class Shop(TechMicroService):
     @entry(no_auth=True)
     async def get_lambda(self):
         return request.in_lambda_context
+
+    @entry(no_auth=True)
+    async def get_slow(self):
+        await asyncio.sleep(0.7)
+        return "slow"
 
     @entry(no_auth=True)
     async def get_broken(self):
@@ -308,6 +314,13 @@ def test_an_aborted_response_is_a_500(via: Via):
         assert (local.get("/broken").status_code, local.get("/broken").text) == (200, "begun")
         assert client.get("/broken").status_code == 500
         assert "begun" not in client.get("/broken").text
+
+
+# timeout
+@pytest.mark.parametrize("via", EVENTS)
+def test_a_request_that_runs_until_the_timeout_is_a_504(via: Via):
+    with TestClient(Shop(), lambda_timeout=0.6) as local, TestClient(Shop(), via=via, lambda_timeout=0.6) as client:
+        assert [client.get("/slow").status_code for client in (local, client)] == [200, 504]
 
 
 # in-lambda

@@ -218,6 +218,15 @@ class Ids(TechMicroService):
         return format_values(len(x_ids))
 
     @entry(no_auth=True)
+    async def get_headers(
+        self,
+        x_ids: Annotated[set[int], Header()],
+        y_ids: Annotated[set[int], Header()],
+        numbers: set[int] | None = None,
+    ):
+        return format_values(len(x_ids) + len(y_ids) + len(numbers or ()))
+
+    @entry(no_auth=True)
     async def get_counts(self, counts__: dict[int, int] | None = None):
         return format_values(counts__)
 
@@ -234,6 +243,14 @@ def test_hash_keys_are_limited_in_queries_forms_and_headers(connect: Connect):
     assert_bound(client.get("/header", headers={"x-ids": "1,2,3"}), 3)
     assert_too_large(client.get("/header", headers={"x-ids": "1,2,3,4"}), SMALL_HASHED)
     assert_too_large(client.get("/counts?" + "&".join(f"counts[{n}]=1" for n in range(4))), SMALL_HASHED)
+
+
+def test_each_header_is_counted_apart_from_path_query_and_body(connect: Connect):
+    client = connect(Ids())
+    headers = {"x-ids": "1,2,3", "y-ids": "1"}
+    for query, count in (("", 4), ("?numbers=1&numbers=2&numbers=3", 7)):  # fast and full binding
+        assert_bound(client.get(f"/headers{query}", headers=headers), count)
+        assert_too_large(client.get(f"/headers{query}", headers={**headers, "x-ids": "1,2,3,4"}), SMALL_HASHED)
 
 
 def test_16_000_uuids_of_one_hash_are_rejected_at_once(connect: Connect):

@@ -10,8 +10,9 @@ import pytest
 from tests.aws.emulator import CREDENTIALS
 from tests.cli.processes import CWS, start_server, until
 from tests.deploy.conftest import emulator
+from tests.docs.shell import matches
 from tests.samples.projects import ASYNC_JOB
-from tests.samples.transcripts import COMMAND
+from tests.samples.transcripts import read_session
 from tests.tools import PATIENCE, requires_tool
 
 __all__ = ["emulator"]
@@ -22,24 +23,14 @@ REPLACEMENTS = {"1000000": "600000", "78498": "49098"}
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
-def read_commands() -> list[tuple[str, str]]:
+def read_job() -> list[tuple[str, str]]:
     """Return the commands of the README that create and poll a job, each with the output shown."""
-    text = (ASYNC_JOB / "README.md").read_text()
-    text = text.partition("In a third one")[2].partition("\n## ")[0]
-    for old, new in REPLACEMENTS.items():
-        assert old in text
-        text = text.replace(old, new)
-    blocks = re.findall(r"^```console\n(\$ .*?)^```$", text, re.MULTILINE | re.DOTALL)
-    commands = [(command, shown.strip()) for block in blocks for command, shown in COMMAND.findall(block)]
+    readme = ASYNC_JOB / "README.md"
+    blocks = [read_session(readme, start) for start in (". .venv/bin/activate", "ID=", "URL=")]
+    commands = [(command.text, command.output) for block in blocks for command in block]
     assert len(commands) == 10
-    # These set variables, which the test does itself.
+    # The others set variables, which the test does itself.
     return [each for each in commands if not each[0].startswith((". .venv", "set -a", "ID=", "URL="))]
-
-
-def is_shown(output: str, shown: str) -> bool:
-    """Return whether an output is the one shown, in which `…` is any text, and each UUID is any other."""
-    pattern = re.sub(UUID, UUID.replace("\\", r"\\"), re.escape(shown).replace("…", ".*").replace(r"\-", "-"))
-    return re.fullmatch(pattern, output.strip()) is not None
 
 
 @requires_tool("curl")
@@ -48,7 +39,9 @@ def test_the_commands_of_the_readme_print_what_it_shows(emulator: str, monkeypat
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", f"{Path(CWS).parent}{os.pathsep}{os.environ['PATH']}")
     with start_server("run", "--port", "0", cwd=ASYNC_JOB) as served:
-        for command, shown in read_commands():
+        for command, shown in read_job():
+            for old, new in REPLACEMENTS.items():
+                command, shown = command.replace(old, new), shown.replace(old, new)
             # The state of a job changes, so the client asks again until it is the one shown.
             output = repeat_until_shown(
                 command.replace("http://127.0.0.1:5000", served.url), shown.replace("http://127.0.0.1:4566", emulator)
@@ -63,13 +56,13 @@ def repeat_until_shown(command: str, shown: str) -> str:
     """Run a command, again if it is a GET of a job, until its output is the one shown; return the output."""
     outputs: list[str] = []
 
-    def matches() -> bool:
+    def is_shown() -> bool:
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=True)
         outputs.append(done.stdout)
-        return is_shown(done.stdout, shown)
+        return matches(done.stdout, shown)
 
     if "/jobs/$ID -H" in command:
-        until(matches)
+        until(is_shown)
     else:
-        assert matches(), outputs
+        assert is_shown(), outputs
     return outputs[-1]

@@ -1,19 +1,22 @@
 """Run the commands of a README and compare their output with what it shows."""
 
-import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.docs.pages import read_blocks
+from tests.docs.shell import Command, matches, read_commands
 from tests.tools import PATIENCE
 
-COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+
+def read_session(readme: Path, start: str) -> list[Command]:
+    """Return the commands of the block whose first command begins with `start`."""
+    [block] = [block for block in read_blocks(readme) if block.source.startswith(f"$ {start}")]
+    return read_commands(block.source, block.line)
 
 
 def check_session(readme: Path, start: str, replacements: Mapping[str, str], *, cwd: Path | None = None) -> int:
-    """Run the commands of the block that begins with `start`. Each must print the lines that the block shows.
-
-    `...` and empty lines stand for any lines.
+    """Run the commands of the block that begins with `start`. Each must print what the block shows.
 
     Args:
         start: the beginning of the first command.
@@ -22,18 +25,14 @@ def check_session(readme: Path, start: str, replacements: Mapping[str, str], *, 
     Returns:
         The number of commands.
     """
-    pattern = rf"^```console\n(\$ {re.escape(start)}.*?)^```$"
-    [session] = re.findall(pattern, readme.read_text(), re.MULTILINE | re.DOTALL)
-    commands, shown = zip(*COMMAND.findall(session), strict=True)
-    script = "; echo; echo ----; ".join(commands)
+    commands = read_session(readme, start)
+    script = "; echo; echo ----; ".join(command.text for command in commands)
     for old, new in replacements.items():
         assert old in script
         script = script.replace(old, new)
     printed = subprocess.run(
         ["sh", "-c", script], cwd=cwd, capture_output=True, text=True, timeout=PATIENCE, check=True
     )
-    outputs = printed.stdout.split("----\n")
-    for command, output, expected in zip(commands, outputs, shown, strict=True):
-        lines = [line for line in expected.splitlines() if line not in ("", "...")]
-        assert set(lines) <= set(output.splitlines()), (command, output)
+    for command, output in zip(commands, printed.stdout.split("----\n"), strict=True):
+        assert matches(output, command.output), (command, output)
     return len(commands)

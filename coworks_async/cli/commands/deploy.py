@@ -71,6 +71,11 @@ _NOT_IN_DEPLOY_OPTIONS = ("allow_secret", "arch", "ignore", "layer_provides", "m
 @click.option(
     "--keep", type=int, metavar="N", default=5, show_default=True, help="Newest versions that are kept for a rollback."
 )
+@click.option(
+    "--canary", type=int, metavar="PERCENT", help="Share of the requests for a new version before it is live."
+)
+@click.option("--bake", type=Duration(), metavar="DURATION", help="Time of the canary.  [default: 5m]")
+@click.option("--alarm", type=TEXT, metavar="NAME", multiple=True, help="Alarm that ends the canary; repeatable.")
 @click.option("--tracing", is_flag=True, help="Trace API and function with X-Ray.")
 @click.option("--access-logs/--no-access-logs", default=True, show_default=True, help="Log each request of the API.")
 @click.option("--log-source-ip", is_flag=True, help="Log the client's address too.")
@@ -131,8 +136,7 @@ def deploy(
     elif plan:
         _print_plan(deployer.plan(archive), as_json=as_json)
     else:
-        has_authorizer = any(route.authorized for route in deployer.stack.gateway.routes)
-        _report(deployer.deploy(archive), target.service, has_authorizer)
+        _report(deployer.deploy(archive), target.service)
 
 
 def _check_plan_options(*, dry: bool, plan: bool, as_json: bool) -> None:
@@ -156,14 +160,14 @@ def _print_plan(plan: DeployPlan, *, as_json: bool) -> None:
     click.echo(json.dumps(plan.to_json(), indent=2) if as_json else "\n".join(plan.describe()) or "No changes.")
 
 
-def _report(deployment: Deployment, service: TechMicroService, has_authorizer: bool) -> None:
+def _report(deployment: Deployment, service: TechMicroService) -> None:
     if not deployment.has_changed:
         click.echo("No changes.")
     click.echo("terraform output :")
     for name, value in sorted(deployment.outputs.items()):
         click.echo(f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {value}")
     click.echo(f"\nSee its logs:\n  {create_logs_command(click.get_current_context())}")
-    click.echo(f"\nTry it{' with your token' if has_authorizer else ''}:\n  {create_curl(service, deployment.url)}")
+    click.echo(f"\n{create_example(service, deployment.url)}")
 
 
 def create_logs_command(context: click.Context) -> str:
@@ -188,12 +192,13 @@ def _typed_options(context: click.Context) -> list[str]:
     return words
 
 
-def create_curl(service: TechMicroService, url: str) -> str:
-    """Return a curl command for the root entry, or for the first GET entry without path parameters."""
+def create_example(service: TechMicroService, url: str) -> str:
+    """Return a curl command for the root entry, or for the first GET entry without path parameters, below a title."""
     gets = [entry for entry in service.entries if entry.method == "GET" and "{" not in entry.path]
     entry = min(gets, key=lambda each: (each.path != "/", each.path), default=None)
     if entry is None:
-        return f"curl -i {url}/"
+        return f"Try it:\n  curl -i {url}/"
+    if entry.no_auth:
+        return f"Try it:\n  curl {url}{entry.path}"
     scheme = f"{service.auth_scheme} " if service.auth_scheme is not None else ""
-    header = "" if entry.no_auth else f'-H "{service.token_key}:{scheme}token" '
-    return f"curl {header}{url}{entry.path}"
+    return f'Try it with your token:\n  curl -H "{service.token_key}:{scheme}token" {url}{entry.path}'

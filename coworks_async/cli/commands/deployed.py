@@ -44,6 +44,7 @@ def _describe(stage: DeployedStage, target: StageTarget, session: Any) -> dict[s
         "deployed": stage.modified,
         "archive": stage.archive,
         "expires": stage.expires,
+        "canary": found.alias.canary if found is not None and found.alias is not None else None,
         "versions": _describe_versions(found) if found is not None else [],
     }
 
@@ -67,7 +68,8 @@ def _format(stage: dict[str, Any]) -> list[str]:
     if stage["function"] is None:
         return [first, *apis, "  no function"]
     function = [f"  {stage['function']}, deployed {stage['deployed']}", f"  archive {stage['archive']}"]
-    return [first, *apis, *function, *map(_format_version, stage["versions"])]
+    canary = [f"  a canary of version {stage['canary']} is under way, or was interrupted"] if stage["canary"] else []
+    return [first, *apis, *function, *map(_format_version, stage["versions"]), *canary]
 
 
 def _format_version(version: dict[str, Any]) -> str:

@@ -22,6 +22,9 @@ from coworks_async.exceptions import CommandError
 from coworks_async.gateway import VIAS, Gateway, Via, print_error, to_http_response
 from coworks_async.gateway.messages import HttpRequest, HttpResponse
 
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
+LONGEST_TIMEOUT = 900.0
+
 # Characters that a path may contain unencoded (RFC 3986, section 3.3), and `%`: it may be encoded already.
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
 
@@ -84,7 +87,7 @@ def invoke(
         configure_service_log(service)
         try:
             with closing(service.lambda_handler):
-                gateway = Gateway(service, via)
+                gateway = Gateway(service, via, lambda_timeout=LONGEST_TIMEOUT)
                 result, response = (
                     _send_request(gateway, request) if request is not None else _send_event(gateway, payload)
                 )

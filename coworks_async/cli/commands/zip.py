@@ -26,7 +26,10 @@ from coworks_async.deploy.archive.build import (
 from coworks_async.deploy.archive.staging import find_used_modules
 from coworks_async.deploy.stack import slug
 from coworks_async.exceptions import CommandError
+from coworks_async.extras import require
 from coworks_async.service import TechMicroService
+
+SBOM_SUFFIX = ".cdx.json"
 
 
 @click.command("zip")
@@ -38,10 +41,18 @@ from coworks_async.service import TechMicroService
 )
 @archive_options
 @click.option("--list", "list_members", is_flag=True, help="List the files in the archive.")
+@click.option(
+    "--sbom",
+    type=NonEmptyPath(dir_okay=False),
+    metavar="FILE",
+    help="Also write the packages in the archive to this file, in CycloneDX's JSON format.",
+)
 @click.pass_obj
 @on_interrupt("No archive was written.")
-def zip_(project: Project, /, output: Path | None, list_members: bool, **options: Any) -> None:
+def zip_(project: Project, /, output: Path | None, list_members: bool, sbom: Path | None, **options: Any) -> None:
     """Build the archive that a deploy uploads, and print its size: `cws -A simple zip --list`."""
+    if sbom is not None:
+        _check_sbom(sbom)
     if output is not None:
         _check_writable(output)
     # The report must not contain what the service prints when it is imported.
@@ -53,6 +64,12 @@ def zip_(project: Project, /, output: Path | None, list_members: bool, **options
     content = create_archive_options(project, location, service, options)
     archive = build_archive(content, output)
     click.echo("\n".join(_format_report(archive, content, list_members)))
+    if sbom is not None:
+        # Only here: its library is in an optional extra.
+        from coworks_async.deploy.archive.sbom import write_sbom
+
+        write_sbom(archive, service.name, sbom)
+        click.echo(f"SBOM {sbom}: {len(archive.packages)} packages")
 
 
 def create_archive_options(
@@ -89,6 +106,18 @@ def create_archive_options(
     )
 
 
+def _check_sbom(path: Path) -> None:
+    """Fail before the build if the list of packages cannot be written."""
+    try:
+        require("--sbom", "cyclonedx", "sbom")
+    except ImportError as error:
+        raise CommandError(f"{error}.") from error
+    if not path.name.endswith(SBOM_SUFFIX):
+        # Archives do not contain files with this suffix, and no source file is replaced.
+        raise CommandError(f"--sbom: the name of {str(path)!r} must end with {SBOM_SUFFIX}.")
+    _check_folder(path, "SBOM")
+
+
 def _check_writable(output: Path) -> None:
     """Fail before the build, which takes a while, if the archive cannot be written."""
     if output.is_dir():
@@ -96,12 +125,16 @@ def _check_writable(output: Path) -> None:
     if output.is_file() and output.stat().st_size and not is_zipfile(output):
         # It may be a source file of the service.
         raise CommandError(f"The archive '{output}' would replace a file that is no zip file. Choose another with -o.")
+    _check_folder(output, "archive")
+
+
+def _check_folder(path: Path, content: str) -> None:
     try:
         # Permission bits are not enough: even root cannot write to a read-only file system.
-        with TemporaryFile(dir=output.parent):
+        with TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise CommandError(f"The archive '{output}' cannot be written: {error.strerror}.") from error
+        raise CommandError(f"The {content} '{path}' cannot be written: {error.strerror}.") from error
 
 
 def _format_report(archive: Archive, options: ArchiveOptions, list_members: bool) -> Iterator[str]:

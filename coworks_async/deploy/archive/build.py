@@ -9,12 +9,13 @@ import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from coworks_async.deploy.archive.bytecode import compile_modules
 from coworks_async.deploy.archive.dependencies import Installer, find_requirements
+from coworks_async.deploy.archive.packages import Package, read_packages
 from coworks_async.deploy.archive.secret_files import check_private_keys
 from coworks_async.deploy.archive.source_files import file_errors, find_project_files
 from coworks_async.deploy.archive.staging import (
@@ -23,6 +24,7 @@ from coworks_async.deploy.archive.staging import (
     find_extras,
     find_missing_packages,
     remove_unused_files,
+    remove_unused_packages,
     write_entry_module,
 )
 from coworks_async.deploy.options import Architecture
@@ -77,6 +79,7 @@ class Archive:
     size: int
     unpacked: int
     members: tuple[Member, ...]  # Sorted by path.
+    packages: tuple[Package, ...] = ()  # Sorted by name.
     notes: tuple[str, ...] = ()
 
 
@@ -93,7 +96,10 @@ def build_archive(options: ArchiveOptions, output: Path, log: Path | None = None
         log = log or output.with_suffix(".log")
         installer = Installer(options.python, options.architecture, requirements, work, log)
         installer.install(tree, options.layer_provides, find_extras(options.used_modules))
+        packages = read_packages(tree)
         remove_unused_files(tree)
+        if not options.layer_provides:  # a layer may contain any package
+            remove_unused_packages(tree, options.used_modules)
         copied: dict[str, Path] = {}
         for name in options.module_names:
             copied |= copy_module(name, tree)
@@ -105,14 +111,13 @@ def build_archive(options: ArchiveOptions, output: Path, log: Path | None = None
                 shutil.copyfile(source, tree / path)
                 shutil.copymode(source, tree / path)
         write_entry_module(tree, options.module, options.attribute, options.is_factory, options.import_folder)
-        # A layer may contain any package.
         missing = () if options.layer_provides else find_missing_packages(tree, options.used_modules)
         notes = [
             f"The service uses {name}, which is not in the archive: add it to the project's requirements."
             for name in missing
         ]
         notes += compile_modules(tree, options.python) if options.compiled else []
-        return _pack(tree, work / "archive.zip", output, notes)
+        return replace(_pack(tree, work / "archive.zip", output, notes), packages=packages)
 
 
 def _pack(tree: Path, temporary: Path, output: Path, notes: Sequence[str]) -> Archive:
@@ -127,7 +132,7 @@ def _pack(tree: Path, temporary: Path, output: Path, notes: Sequence[str]) -> Ar
         shutil.move(temporary, output)
     except OSError as error:
         raise DeployError(f"The archive {output} cannot be written: {error.strerror}.") from error
-    return Archive(output, _hash_content(members), size, unpacked, members, tuple(notes))
+    return Archive(output, hash_content(members), size, unpacked, members, notes=tuple(notes))
 
 
 def _read_members(tree: Path) -> Iterator[Member]:
@@ -153,7 +158,7 @@ def _write_zip(tree: Path, members: Iterable[Member], path: Path) -> None:
                 shutil.copyfileobj(source, destination)
 
 
-def _hash_content(members: Iterable[Member]) -> str:
+def hash_content(members: Iterable[Member]) -> str:
     """Hash path, mode and content of each member.
 
     Only the path of a `.pyc` file is hashed: its content follows from its source and the Python version in its name,

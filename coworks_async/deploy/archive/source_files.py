@@ -38,6 +38,8 @@ DEFAULTS = (
     ".ruff_cache/",
     ".tox/",
     "node_modules/",
+    # Written by `cws zip --sbom`.
+    "*.cdx.json",
     # Files of the development environment.
     ".DS_Store",
     ".cwsignore",

@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from coworks_async.deploy.aws.account import aws_errors
@@ -59,6 +60,11 @@ class LiveAlias:
     rolled_back_from: int | None
     revision: str
 
+    @property
+    def canary(self) -> int | None:
+        """The version of a canary that is under way or was interrupted."""
+        return max(self.weights, default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionVersions:
@@ -71,13 +77,13 @@ class FunctionVersions:
 
     @property
     def is_release_pending(self) -> bool:
-        """Whether a deploy was killed before its version was live."""
+        """Whether a deploy was killed before its version was live, perhaps during its canary."""
         alias = self.alias
         if alias is None:
             return False
-        if self.has_unpublished_changes:
+        if self.has_unpublished_changes or alias.weights:
             return True
-        return self.versions[0].number not in (alias.version, *alias.weights, alias.rolled_back_from)
+        return self.versions[0].number not in (alias.version, alias.rolled_back_from)
 
     def get_traffic(self, version: Version) -> float:
         """Return the percentage of the requests that a version handles."""
@@ -99,12 +105,15 @@ class Release:
     has_moved: bool
     # Whether the newest version is not live because of a rollback.
     is_held: bool = False
+    # The version whose canary this has ended, which was interrupted or is under way in another process.
+    ended_canary: int | None = None
 
     def describe(self) -> str | None:
         """Return a line about the live version, or None if a deploy has left the newest one live."""
         if self.has_moved:
             previous = f" instead of {self.previous}" if self.previous not in (None, self.live) else ""
-            return f"Version {self.live} is live{previous}."
+            ended = f" The canary of version {self.ended_canary} has ended." if self.ended_canary is not None else ""
+            return f"Version {self.live} is live{previous}.{ended}"
         if self.is_held:
             return (
                 f"Version {self.live} stays live, because version {self.newest} was rolled back. "
@@ -135,17 +144,22 @@ def release_version(session: Any, function: str, description: str, keep: int) ->
     of a rollback, it stays so.
     """
     client = session.client("lambda")
+    newest, alias = publish_version(client, function, description)
+    has_moved = newest not in (alias.version, alias.rolled_back_from) or bool(alias.weights)
+    if has_moved:
+        move_alias(client, function, alias, newest, "")
+    delete_old_versions(client, function, keep)
+    is_held = newest == alias.rolled_back_from and newest != alias.version
+    live = newest if has_moved else alias.version
+    return Release(live, alias.version, newest, has_moved, is_held, alias.canary)
+
+
+def publish_version(client: Any, function: str, description: str) -> tuple[int, LiveAlias]:
+    """Publish a version if something has changed, and return the number of the newest one and the alias."""
     with aws_errors(f"Cannot publish a version of {function}", _REMEDIES):
         client.get_waiter("function_updated_v2").wait(FunctionName=function)
         newest = int(client.publish_version(FunctionName=function, Description=description)["Version"])
-        alias = _parse_alias(client.get_alias(FunctionName=function, Name=ALIAS))
-    has_moved = newest not in (alias.version, *alias.weights, alias.rolled_back_from)
-    if has_moved:
-        _move_alias(client, function, alias, newest, "")
-    with aws_errors(f"Cannot delete old versions of {function}"):
-        _delete_old_versions(client, function, keep)
-    is_held = newest == alias.rolled_back_from and newest != alias.version
-    return Release(newest if has_moved else alias.version, alias.version, newest, has_moved, is_held)
+        return newest, get_alias(client, function)
 
 
 def roll_back(session: Any, function: str, to: int | None = None) -> Release:
@@ -162,8 +176,8 @@ def roll_back(session: Any, function: str, to: int | None = None) -> Release:
     target, newest = _choose_target(found.versions, alias, to), found.versions[0].number
     has_moved = target != alias.version or bool(alias.weights)
     if has_moved:
-        _move_alias(client, function, alias, target, "" if target == newest else f"Rolled back from version {newest}.")
-    return Release(target, alias.version, newest, has_moved)
+        move_alias(client, function, alias, target, "" if target == newest else note_rollback(newest))
+    return Release(target, alias.version, newest, has_moved, ended_canary=alias.canary)
 
 
 def _choose_target(versions: Sequence[Version], alias: LiveAlias, to: int | None) -> int:
@@ -183,29 +197,65 @@ def _choose_target(versions: Sequence[Version], alias: LiveAlias, to: int | None
     return older[0]
 
 
-def _move_alias(client: Any, function: str, alias: LiveAlias, version: int, description: str) -> None:
-    with aws_errors(f"Cannot make version {version} of {function} live", _REMEDIES):
+def move_alias(client: Any, function: str, alias: LiveAlias, version: int, description: str) -> None:
+    """Send all requests to a version, once Lambda can start it."""
+    wait_until_active(client, function, version)
+    update_alias(client, function, alias, version, description)
+
+
+def wait_until_active(client: Any, function: str, version: int) -> None:
+    """Wait until Lambda can start a version: one with SnapStart is pending until its snapshot exists."""
+    with aws_errors(_cannot_make_live(function, version), _REMEDIES):
         state = client.get_function_configuration(FunctionName=function, Qualifier=str(version)).get("State")
-        # A version with SnapStart is pending until its snapshot exists.
         if state in ("Pending", "Failed"):
             client.get_waiter("published_version_active").wait(FunctionName=function, Qualifier=str(version))
-        client.update_alias(
+
+
+def update_alias(
+    client: Any,
+    function: str,
+    alias: LiveAlias,
+    version: int,
+    description: str,
+    weights: Mapping[int, float] = MappingProxyType({}),
+) -> LiveAlias:
+    """Set the version of the alias and the weights of others, unless the alias has changed meanwhile."""
+    with aws_errors(_cannot_make_live(function, version), _REMEDIES):
+        updated = client.update_alias(
             FunctionName=function,
             Name=ALIAS,
             FunctionVersion=str(version),
             Description=description,
-            RoutingConfig={"AdditionalVersionWeights": {}},
+            RoutingConfig={"AdditionalVersionWeights": {str(number): weight for number, weight in weights.items()}},
             RevisionId=alias.revision,
         )
+    return _parse_alias(updated)
 
 
-def _delete_old_versions(client: Any, function: str, keep: int) -> None:
-    pages = client.get_paginator("list_aliases").paginate(FunctionName=function)
-    aliases = [_parse_alias(alias) for page in pages for alias in page["Aliases"]]
-    named = {number for alias in aliases for number in (alias.version, *alias.weights)}
-    for version in _read_versions(client, function).versions[keep:]:
-        if version.number not in named:
-            client.delete_function(FunctionName=function, Qualifier=str(version.number))
+def get_alias(client: Any, function: str) -> LiveAlias:
+    """Return the alias of a function, which must exist."""
+    with aws_errors(f"Cannot read the alias of {function}"):
+        return _parse_alias(client.get_alias(FunctionName=function, Name=ALIAS))
+
+
+def note_rollback(version: int) -> str:
+    """Return the description of an alias after a rollback from a version."""
+    return f"Rolled back from version {version}."
+
+
+def delete_old_versions(client: Any, function: str, keep: int) -> None:
+    """Delete all but the newest versions and those that an alias names."""
+    with aws_errors(f"Cannot delete old versions of {function}"):
+        pages = client.get_paginator("list_aliases").paginate(FunctionName=function)
+        aliases = [_parse_alias(alias) for page in pages for alias in page["Aliases"]]
+        named = {number for alias in aliases for number in (alias.version, *alias.weights)}
+        for version in _read_versions(client, function).versions[keep:]:
+            if version.number not in named:
+                client.delete_function(FunctionName=function, Qualifier=str(version.number))
+
+
+def _cannot_make_live(function: str, version: int) -> str:
+    return f"Cannot make version {version} of {function} live"
 
 
 def _read_versions(client: Any, function: str) -> FunctionVersions:

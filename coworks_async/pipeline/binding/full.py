@@ -99,6 +99,7 @@ class RequestBinding:
             where: ErrorLocation = "header" if slot.kind is ParameterKind.HEADER else "cookie"
             values = read_values(slot, scope)
             if values is not None:
+                self.hashed_items = 0  # as in fast binding, each of these parameters is counted on its own
                 self.values[slot.name] = self._convert(slot, where, slot.alias, slot.converter.from_strings, values)
             elif slot.required:
                 self.errors.append(FieldError(where, slot.alias, slot.expected, "Missing"))

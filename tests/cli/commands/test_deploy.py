@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coworks_async import TechMicroService, entry
-from coworks_async.cli.commands.deploy import create_curl, create_logs_command, deploy
+from coworks_async.cli.commands.deploy import create_example, create_logs_command, deploy
 from coworks_async.cli.main import cws
 from tests.deploy.accounts import create_session, create_tags, make_role
 from tests.deploy.deployed_project import QUICK, Project, create_offline_project, create_project, deploy_error
@@ -155,16 +155,18 @@ class Links(TechMicroService):
 
 
 @pytest.mark.parametrize(
-    ("service", "command"),
+    ("service", "example"),
     [
-        (News, "curl http://api/dev/"),
-        (Links, 'curl -H "Authorization:Bearer token" http://api/dev/'),
-        (Items, 'curl -H "X-Token:token" http://api/dev/items'),
-        (Jobs, "curl -i http://api/dev/"),
+        (News, "Try it:\n  curl http://api/dev/"),
+        (Links, 'Try it with your token:\n  curl -H "Authorization:Bearer token" http://api/dev/'),
+        (Items, 'Try it with your token:\n  curl -H "X-Token:token" http://api/dev/items'),
+        (Jobs, "Try it:\n  curl -i http://api/dev/"),
     ],
 )
-def test_the_curl_command_is_for_the_first_get_entry_without_parameters(service: type[TechMicroService], command: str):
-    assert create_curl(service(), "http://api/dev") == command
+def test_the_example_is_for_the_first_get_entry_without_parameters_and_has_a_token_if_the_entry_requires_one(
+    service: type[TechMicroService], example: str
+):
+    assert create_example(service(), "http://api/dev") == example
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,10 @@ def test_the_versions_of_a_stage_are_listed_with_their_traffic(
     make_function(session, dev)
     second, first = make_versions(session, dev.function_name)
     lines = shop.run("deployed", "--local", shop.url).splitlines()
-    assert lines[-2:] == [
+    assert lines[-3:] == [
         f"  version 2       25 %  {second}  archive 0f3a0f3a0f3a  commit 4b1c2d3e5f60-dirty",
         f"  version 1       75 %  {first}",
+        "  a canary of version 2 is under way, or was interrupted",
     ]
 
 
@@ -91,6 +92,7 @@ def test_stages_are_printed_as_json(shop: Project, monkeypatch: pytest.MonkeyPat
             "deployed": modified,
             "archive": "0f3a",
             "expires": "2026-11-28T21:00:00Z",
+            "canary": 2,
             "versions": [
                 {"version": 2, "traffic": 25.0, "published": second, "archive": "0f3a" * 16, "commit": commit},
                 {"version": 1, "traffic": 75.0, "published": first, "archive": None, "commit": None},
@@ -103,6 +105,7 @@ def test_stages_are_printed_as_json(shop: Project, monkeypatch: pytest.MonkeyPat
             "deployed": None,
             "archive": None,
             "expires": None,
+            "canary": None,
             "versions": [],
         },
     ]

@@ -1,6 +1,7 @@
 """`cws new`: the directory and the name of a project, its files, and existing files."""
 
 import ast
+import json
 import os
 import pty
 import re
@@ -18,23 +19,30 @@ from coworks_async.cli.app_loader import load_app, locate_app
 from coworks_async.cli.commands.new import TEMPLATES, create_service_name, render_project
 from coworks_async.cli.main import cws
 from coworks_async.cli.requirement import format_requirement
+from coworks_async.deploy.archive.source_files import find_project_files
 from coworks_async.deploy.options import DeployOptions
 from coworks_async.deploy.stack import create_stack
 from coworks_async.exceptions import CommandError
 from coworks_async.service import TechMicroService
 from coworks_async.testing import TestClient
 from tests.cli.processes import CWS
+from tests.docs.pages import DOCS, read_blocks
 from tests.tools import requires_tool
 
 FILES = {
     ".env.dev",
+    ".github/workflows/test.yml",
     ".gitignore",
+    ".pre-commit-config.yaml",
+    ".vscode/launch.json",
+    ".vscode/settings.json",
     "Makefile",
     "README.md",
     "project.cws.yml",
     "pytest.ini",
     "requirements-dev.txt",
     "requirements.txt",
+    "ruff.toml",
     "tech/app.py",
     "tests/test_app.py",
 }
@@ -157,7 +165,7 @@ def test_git_ignores_the_environment_files(folder: Path):
 
 def test_without_a_name_and_a_terminal_the_current_directory_is_used_if_it_is_empty(folder: Path):
     (folder / ".git").mkdir()
-    assert create().stdout == "Created service current (10 files). Next steps:\n  make test\n  cws run\n"
+    assert create().stdout == "Created service current (15 files). Next steps:\n  make test\n  cws run\n"
     assert list_files(folder) == FILES
 
 
@@ -172,7 +180,7 @@ def test_without_a_name_and_a_terminal_nothing_is_written_into_a_directory_that_
 @pytest.mark.parametrize("arguments", [["."], ["--force"]])
 def test_a_project_is_created_beside_other_files_on_request(folder: Path, arguments: list[str]):
     (folder / "LICENSE").write_text("mine")
-    assert create(*arguments).stdout.startswith("Created service current (10 files). ")
+    assert create(*arguments).stdout.startswith("Created service current (15 files). ")
     assert list_files(folder) == {*FILES, "LICENSE"}
     assert (folder / "LICENSE").read_text() == "mine"
 
@@ -201,7 +209,7 @@ def test_force_replaces_existing_files_and_lists_them(folder: Path):
     assert create("shop", "--force").stdout.splitlines()[:3] == [
         "Replaced Makefile",
         "Replaced README.md",
-        "Created service shop (10 files). Next steps:",
+        "Created service shop (15 files). Next steps:",
     ]
     assert (folder / "shop" / "README.md").read_text().startswith("# shop\n")
     assert (folder / "shop" / "notes").read_text() == (folder / "elsewhere").read_text() == "mine"
@@ -273,6 +281,21 @@ def test_the_service_accepts_the_token_of_the_environment_file(folder: Path, mon
     with TestClient(load_app(locate_app("app", folder / "shop" / "tech"))) as client:
         assert client.get("/hello/ann", headers={"Authorization": token}).text == "Hello ann.\n"
         assert client.get("/hello/ann", headers={"Authorization": "token"}).status_code == 403
+
+
+def test_the_archive_contains_no_settings_of_development_tools(folder: Path):
+    create("shop")
+    assert list(find_project_files(folder / "shop" / "tech")) == ["app.py"]
+    # Also with `-p .`.
+    files = find_project_files(folder / "shop")
+    assert set(files) == {"Makefile", "README.md", "pytest.ini", "ruff.toml", "tech/app.py"}
+
+
+def test_the_guide_to_debugging_contains_the_configurations_of_a_project():
+    generated = json.loads(render_project("hello", "shop")[".vscode/launch.json"])
+    [block] = [each for each in read_blocks(DOCS / "how-to" / "debugging.md") if each.title == ".vscode/launch.json"]
+    shown = json.loads(block.source)["configurations"]
+    assert [each for each in shown if each in generated["configurations"]] == generated["configurations"]
 
 
 def create_on_terminal(*arguments: str, typed: str) -> str:

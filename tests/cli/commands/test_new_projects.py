@@ -1,17 +1,23 @@
 """A project created by `cws new` passes its own tests, runs, and can be deployed."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+import yaml
 from click.testing import CliRunner
 from dotenv import dotenv_values
 
 from coworks_async.cli.commands.new import TEMPLATES
 from coworks_async.cli.main import cws
+from coworks_async.deploy.options import DeployOptions
+from tests.actionlint import lint_workflow
 from tests.cli.processes import CWS, start_server
 from tests.deploy.conftest import toolchain
 from tests.deploy.toolchain import Toolchain
@@ -25,6 +31,12 @@ exhaustive = pytest.mark.exhaustive
 OTHERS = [name for name in TEMPLATES if name != "crud"]
 # `tests/samples/test_sample_projects.py` runs the tests of these files.
 IN_SAMPLES = ("website", "assistant")
+HOOK = re.compile(r"^(ruff \w+)\.+(Passed|Failed)$", re.MULTILINE)
+AUTHOR = {
+    f"GIT_{role}_{key}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for key, value in (("NAME", "Ann"), ("EMAIL", "ann@example.com"))
+}
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +46,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+def start_module(configuration: dict[str, Any]) -> list[str]:
+    """Return the command by which a debugger starts a configuration of VS Code, without its arguments."""
+    return [sys.executable, "-m", configuration["module"]]
 
 
 def create(*arguments: str) -> None:
@@ -52,6 +69,8 @@ def clean_environment() -> dict[str, str]:
 )
 def test_a_project_passes_its_own_tests(template: str, folder: Path):
     create("shop", "--template", template)
+    # Not in git, so not in CI.
+    (folder / "shop" / ".env.dev").unlink()
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
     done = subprocess.run(
         command, cwd=folder / "shop", env=clean_environment(), capture_output=True, text=True, check=False
@@ -63,11 +82,60 @@ def test_a_project_passes_its_own_tests(template: str, folder: Path):
 @template
 def test_a_project_passes_ruff(template: str, folder: Path):
     create("shop", "--template", template)
-    for words in (["check", "--isolated", "--select", "E,F,I,UP,B"], ["format", "--isolated", "--check"]):
-        options = ["--config", "src = ['tech']", "--line-length", "120", "--no-cache"]
-        command = [sys.executable, "-m", "ruff", *words, *options, "."]
+    for words in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *words, "--no-cache", "."]
         done = subprocess.run(command, cwd=folder / "shop", capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@requires_tool("git")
+def test_pre_commit_rejects_a_commit_that_ruff_rejects(folder: Path):
+    create("shop")
+    shop = folder / "shop"
+    environment = clean_environment() | AUTHOR | {"PRE_COMMIT_HOME": str(folder / "cache")}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+
+    def run(*command: str, returncode: int = 0) -> str:
+        done = subprocess.run(command, cwd=shop, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == returncode, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    run("git", "init", "--quiet")
+    assert run("pre-commit", "install") == "pre-commit installed at .git/hooks/pre-commit\n"
+    run("git", "add", "--all")
+    committed = run("git", "commit", "--message", "Create the service")
+    assert HOOK.findall(committed) == [("ruff check", "Passed"), ("ruff format", "Passed")]
+    with (shop / "tech" / "app.py").open("a") as app:
+        app.write("import os\n")
+    rejected = run("git", "commit", "--all", "--message", "Import os", returncode=1)
+    assert HOOK.findall(rejected) == [("ruff check", "Failed"), ("ruff format", "Passed")]
+    assert "F401" in rejected
+
+
+@requires_tool("node", "npm")
+def test_the_workflow_runs_the_tests_and_the_checks(folder: Path):
+    create("shop")
+    text = (folder / "shop" / ".github" / "workflows" / "test.yml").read_text()
+    assert lint_workflow(text) == ""
+    _, python, *commands = yaml.safe_load(text)["jobs"]["test"]["steps"]
+    assert python["with"]["python-version"] == DeployOptions("archives").python
+    assert [step["run"].partition(" --")[0] for step in commands] == ["make test", "pre-commit run"]
+    required = (folder / "shop" / "requirements-dev.txt").read_text().splitlines()
+    assert {"pre-commit", "pytest", "ruff"} <= set(required)
+
+
+@pytest.mark.end_to_end
+def test_a_debugger_can_start_the_configurations_of_vs_code(folder: Path):
+    create("shop")
+    shop = folder / "shop"
+    serve, test = json.loads((shop / ".vscode" / "launch.json").read_text())["configurations"]
+    with start_server(*serve["args"], "--port", "0", cwd=shop, program=start_module(serve)) as server:
+        assert httpx.get(server.url).text == "Hello world.\n"
+    done = subprocess.run(
+        start_module(test), cwd=shop, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "9 passed" in done.stdout
 
 
 @pytest.mark.exhaustive

@@ -1,5 +1,6 @@
 """`cws zip`: the archive and its report."""
 
+import json
 import os
 import re
 import signal
@@ -246,3 +247,39 @@ def test_failures_exit_with_1_and_invalid_options_with_2(write: Write):
     )
     assert run_zip("--ignore", "!").exit_code == 2
     assert CliRunner().invoke(cws, ["-A", "orders", "zip", "--python", "2.7"]).exit_code == 2
+
+
+@pytest.mark.usefixtures("service")
+def test_sbom_writes_the_packages_to_a_file_that_is_not_archived(project: Path):
+    for _ in range(2):
+        done = run_zip("-o", "x.zip", "--sbom", "x.cdx.json")
+        assert done.stdout.splitlines()[-1] == "SBOM x.cdx.json: 0 packages"
+    content = json.loads((project / "x.cdx.json").read_text())
+    assert (content["bomFormat"], content["metadata"]["component"]["name"]) == ("CycloneDX", "my orders")
+    with zipfile.ZipFile(project / "x.zip") as archive:
+        assert "x.cdx.json" not in archive.namelist()
+
+
+@pytest.mark.usefixtures("service")
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("orders.py", "--sbom: the name of 'orders.py' must end with .cdx.json."),
+        ("none/x.cdx.json", "The SBOM 'none/x.cdx.json' cannot be written: No such file or directory."),
+    ],
+)
+def test_a_wrong_file_for_the_packages_is_an_error_before_the_build(project: Path, path: str, message: str):
+    done = run_zip("-o", "x.zip", "--sbom", path)
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (2, f"Error: {message}")
+    assert not (project / "x.zip").exists()
+
+
+@pytest.mark.usefixtures("service")
+def test_sbom_without_its_library_names_the_extra(project: Path):
+    code = "import sys; sys.modules['cyclonedx'] = None; from coworks_async.cli import main; main()"
+    command = [sys.executable, "-c", code, "-A", "orders", "zip", "-o", "x.zip", "--sbom", "x.cdx.json"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "Error: --sbom needs cyclonedx: pip install 'coworks-async[sbom]'.\n",
+    )

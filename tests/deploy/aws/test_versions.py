@@ -184,18 +184,11 @@ def test_a_rollback_of_a_canary_gives_its_requests_to_the_main_version(session: 
     start_canary(function, main=1, canary=2)
     found = read(session)
     assert [found.get_traffic(version) for version in found.versions] == [10.0, 90.0]
-    assert not found.is_release_pending
-    assert roll_back(session, NAME).describe() == "Version 1 is live."
+    assert found.is_release_pending
+    assert roll_back(session, NAME).describe() == "Version 1 is live. The canary of version 2 has ended."
     assert read_alias(function) == ("1", "Rolled back from version 2.", {})
     found = read(session)
     assert [found.get_traffic(version) for version in found.versions] == [0.0, 100.0]
-
-
-def test_a_release_without_changes_leaves_a_canary_as_it_is(session: Any, function: Any):
-    release_changes(session, 2)
-    start_canary(function, main=1, canary=2)
-    assert release(session).describe() is None
-    assert read_alias(function) == ("1", "", {"2": 0.1})
 
 
 def test_before_the_first_release_a_rollback_chooses_the_newest_version(session: Any, function: Any):
