@@ -1,4 +1,4 @@
-"""Kill deploys, rollbacks and destroys at random moments, and check the stage after each.
+"""Kill deploys, canaries, rollbacks and destroys at random moments, and check the stage after each.
 
 The same seed makes the same choices. How far a command has got at its moment also depends on the machine.
 """
@@ -21,7 +21,7 @@ WITH_TERRAFORM = "SIGKILL with Terraform"
 WAYS = ("SIGINT", "SIGTERM", "SIGKILL", WITH_TERRAFORM)
 
 # Seconds that each command takes, until one has been measured.
-DURATIONS = {"first deploy": 25.0, "deploy": 20.0, "rollback": 4.0, "destroy": 15.0}
+DURATIONS = {"first deploy": 25.0, "deploy": 20.0, "canary": 26.0, "rollback": 4.0, "destroy": 15.0}
 
 HEADER = f"{'command':<12} {'killed by':<22}  moment  share code   {'found afterwards':<34} next command"
 
@@ -73,11 +73,11 @@ class Killer:
         moment = share * self.durations[command]
         code = self.run_and_kill(words, moment, way)
         found = self.check(way)
-        follower = command
-        if command.endswith("deploy") and self.choices.random() < 0.25:
-            follower = "destroy"
+        follower = self.choose_next(command)
+        if follower != command:
+            words = self.words(follower)
         start = time.monotonic()
-        output = self.finish(self.words(follower) if follower != command else words)
+        output = self.finish(words)
         seconds = time.monotonic() - start
         if follower == command:
             self.durations[command] = seconds
@@ -85,10 +85,19 @@ class Killer:
         return Kill(command, way, moment, share, code, found, follower, seconds)
 
     def choose(self) -> str:
+        """Return a command. A rollback and a canary need an earlier version."""
         versions = self.versions()
         if not versions:
             return "first deploy"
-        return self.choices.choice(["deploy", "deploy", "destroy", *["rollback"] * 2 * (len(versions) > 1)])
+        commands = ["deploy", "deploy", "destroy"] + ["canary"] * 2 + ["rollback"] * 2 * (len(versions) > 1)
+        return self.choices.choice(commands)
+
+    def choose_next(self, command: str) -> str:
+        """Return the command after a kill: the same again, or another one after some deploys."""
+        if command.endswith("deploy") and self.choices.random() < 0.25:
+            return "destroy"
+        # The same canary would be held, because its version may have been taken back.
+        return "deploy" if command == "canary" else command
 
     def words(self, command: str) -> tuple[str, ...]:
         """Return the words of a command. A deploy with other memory publishes a version."""
@@ -96,9 +105,10 @@ class Killer:
         if command == "destroy":
             return "destroy", *local, "--gateway", self.project.gateway, "--yes"
         if command == "rollback":
-            live = self.live_version()
+            live = self.read_alias()[0]
             return "rollback", *local, "--to", str(self.choices.choice([v for v in self.versions() if v != live]))
-        return "deploy", *self.project.target, *QUICK, "--memory-size", str(next(self.memory))
+        canary = ("--canary", "50", "--bake", "5s") if command == "canary" else ()
+        return "deploy", *self.project.target, *QUICK, *canary, "--memory-size", str(next(self.memory))
 
     def run_and_kill(self, words: tuple[str, ...], moment: float, way: str) -> int:
         """Run a command, kill it at a moment, and return its exit code once Terraform has ended too."""
@@ -122,11 +132,13 @@ class Killer:
         if state.exists() and state.read_text():
             resources = len(json.loads(state.read_text())["resources"])
         assert len(self.project.api_ids()) <= 1, "There are two APIs."
-        live, versions = self.live_version(), self.versions()
-        assert live in (None, "$LATEST", *versions), f"The alias names {live}, the versions are {versions}."
+        (live, weights), versions = self.read_alias(), self.versions()
+        assert {live, *weights} <= {None, "$LATEST", *versions}, f"alias {live} {weights}, versions {versions}"
+        assert not weights or way.startswith("SIGKILL"), f"{way} leaves a canary."
         is_locked = self.is_locked()
         assert not is_locked or way.startswith("SIGKILL"), f"{way} leaves the lock."
-        return f"state {resources}, alias {live}{', locked' if is_locked else ''}"
+        canary = "".join(f" and {version}" for version in weights)
+        return f"state {resources}, alias {live}{canary}{', locked' if is_locked else ''}"
 
     def finish(self, words: tuple[str, ...]) -> str:
         """Run a command to its end. A lock that a killed command has left is broken."""
@@ -139,8 +151,10 @@ class Killer:
             assert self.project.resources() == [], output
             return
         client, function = self.project.client("lambda"), f"{self.project.name}-dev"
+        live, weights = self.read_alias()
+        assert not weights, weights
         if command == "rollback":
-            assert self.live_version() == words[-1]
+            assert live == words[-1]
         else:
             configuration = client.get_function_configuration(FunctionName=function, Qualifier="live")
             assert configuration["MemorySize"] == int(words[-1]), configuration
@@ -158,14 +172,14 @@ class Killer:
             return []
         return [each["Version"] for each in found if each["Version"] != "$LATEST"]
 
-    def live_version(self) -> str | None:
+    def read_alias(self) -> tuple[str | None, dict[str, float]]:
+        """Return the version that is live, and the shares of others; None without an alias."""
         client = self.project.client("lambda")
         try:
             alias = client.get_alias(FunctionName=f"{self.project.name}-dev", Name="live")
         except client.exceptions.ResourceNotFoundException:
-            return None
-        assert not alias.get("RoutingConfig", {}).get("AdditionalVersionWeights"), alias
-        return str(alias["FunctionVersion"])
+            return None, {}
+        return str(alias["FunctionVersion"]), alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
 
     def is_locked(self) -> bool:
         names = [each["Name"] for each in self.project.client("s3").list_buckets()["Buckets"]]
