@@ -94,9 +94,11 @@ def test_the_container_has_the_python_of_make_check_and_the_recommended_extensio
 
 
 @requires_tool("git")
-def test_git_ignores_none_of_these_settings():
+def test_git_ignores_none_of_these_settings(tmp_path: Path):
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     names = [".devcontainer/devcontainer.json", ".pre-commit-config.yaml", ".vscode/launch.json"]
-    assert subprocess.run(["git", "check-ignore", *names], cwd=ROOT, check=False).returncode == 1
+    assert subprocess.run(["git", "check-ignore", *names], cwd=tmp_path, check=False).returncode == 1
 
 
 def test_the_hooks_run_the_programs_of_the_environment():

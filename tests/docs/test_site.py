@@ -104,6 +104,13 @@ def test_an_option_is_not_broken_into_two_lines(url: str, browser: "Browser"):
     assert browser.driver.execute_script("return arguments[0].getClientRects().length", option) == 1
 
 
+def test_a_page_from_the_root_has_the_dark_variant_of_its_picture(site: Path):
+    page = (site / "reference" / "contributing" / "index.html").read_text()
+    for theme in ("light", "dark"):
+        assert f'src="../../img/layers-{theme}.svg#only-{theme}"' in page
+        assert (site / "img" / f"layers-{theme}.svg").is_file()
+
+
 def test_no_page_loads_anything_from_another_host(site: Path, url: str, browser: "Browser"):
     for page in PAGES:
         browser.open(f"{url}/{page}")

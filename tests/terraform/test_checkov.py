@@ -15,11 +15,14 @@ DOCS = ROOT / "docs" / "concepts" / "security.md"
 
 ACCOUNT = "200000000001"
 
-# Required variables of each module's example.
+DOMAIN = "api.shop.example"
+
+# Required variables of each example.
 VALUES = {
-    "rest_api": {"bucket": "my-bucket"},
-    "http_api": {"bucket": "my-bucket"},
-    "custom_domain": {"domain_name": "api.shop.example", "zone_id": "Z0123456789ABC", "api_id": "a1b2c3d4e5"},
+    "rest_api/examples/complete": {"bucket": "my-bucket"},
+    "rest_api/examples/account": {},
+    "http_api/examples/complete": {"bucket": "my-bucket"},
+    "custom_domain/examples/complete": {"domain_name": DOMAIN, "zone_id": "Z0123456789ABC", "api_id": "a1b2c3d4e5"},
 }
 
 
@@ -29,34 +32,39 @@ def read_skips(folder: Path) -> set[tuple[str, str]]:
     return {match for text in texts for match in re.findall(r"checkov:skip=(\w+):(.*)", text)}
 
 
-@pytest.fixture(scope="module", params=VALUES)
-def scanned(
-    request: pytest.FixtureRequest,
-    toolchain: Toolchain,
-    emulator: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    checkov: Path,
-) -> tuple[str, Findings]:
-    """The name of a module, and the findings on the plan of its example."""
-    kind: str = request.param
+@pytest.fixture(scope="module")
+def findings(
+    toolchain: Toolchain, emulator: str, tmp_path_factory: pytest.TempPathFactory, checkov: Path
+) -> dict[str, Findings]:
+    """The findings on the plan of each example."""
+    create_client(emulator, ACCOUNT, "acm").request_certificate(DomainName=DOMAIN)
     environment = toolchain.environment(emulator, ACCOUNT)
-    domain = VALUES["custom_domain"]["domain_name"]
-    create_client(emulator, ACCOUNT, "acm").request_certificate(DomainName=domain)
-    module = copy_modules(tmp_path_factory.mktemp(kind), emulator) / kind
-    directory = module / "examples" / "complete"
-    words = [word for name, value in VALUES[kind].items() for word in ("-var", f"{name}={value}")]
-    toolchain.run(directory, "init", environment=environment)
-    toolchain.run(directory, "plan", "-out=plan", *words, environment=environment)
-    plan = directory / "plan.json"
-    plan.write_text(toolchain.run(directory, "show", "-json", "plan", environment=environment).stdout)
-    return kind, scan(checkov, plan, module)
+    found = {}
+    for example, values in VALUES.items():
+        modules = copy_modules(tmp_path_factory.mktemp("modules"), emulator)
+        directory = modules / example
+        words = [word for name, value in values.items() for word in ("-var", f"{name}={value}")]
+        toolchain.run(directory, "init", environment=environment)
+        toolchain.run(directory, "plan", "-out=plan", *words, environment=environment)
+        plan = directory / "plan.json"
+        plan.write_text(toolchain.run(directory, "show", "-json", "plan", environment=environment).stdout)
+        # Resources of different modules have the same addresses.
+        found[example] = scan(checkov, plan, modules / example.partition("/")[0])
+    return found
+
+
+def test_every_example_is_scanned():
+    assert sorted(VALUES) == sorted(path.relative_to(MODULES).as_posix() for path in MODULES.glob("*/examples/*"))
 
 
 @pytest.mark.exhaustive
-def test_each_finding_is_explained_beside_its_resource(scanned: tuple[str, Findings]):
-    kind, findings = scanned
-    assert findings.failed == set()
-    assert findings.skipped == read_skips(MODULES / kind)
+def test_each_finding_is_explained_beside_its_resource(findings: dict[str, Findings]):
+    assert {example: found.failed for example, found in findings.items() if found.failed} == {}
+
+
+@pytest.mark.exhaustive
+def test_each_explanation_belongs_to_a_finding(findings: dict[str, Findings]):
+    assert read_skips(MODULES) == {skip for found in findings.values() for skip in found.skipped}
 
 
 def test_each_skipped_rule_has_a_reason_and_is_in_the_docs():
