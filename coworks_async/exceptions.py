@@ -14,6 +14,7 @@
     │   ├── StartupError            the lifespan did not start
     │   └── UnknownEvent            no handler for the event
     ├── DeployError                 a deploy failed
+    │   ├── DeployInterrupted       Ctrl-C or SIGTERM ended it
     │   └── CanaryError             the new version was taken back
     └── CommandError                a command is used incorrectly
 
@@ -127,6 +128,10 @@ class DeployError(CoWorksError):
     def __init__(self, message: str, log: "Path | None" = None) -> None:
         super().__init__(message)
         self.log = log
+
+
+class DeployInterrupted(DeployError):
+    """Ctrl-C or SIGTERM ended a deploy. The message reports what was and was not done."""
 
 
 class CanaryError(DeployError):

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from functools import partial
 
 import click
 
@@ -26,6 +27,12 @@ class ConsoleListener:
     message = staticmethod(click.echo)
     terraform_step = staticmethod(terraform_progress)
     upload = staticmethod(upload_progress)
+
+
+class ErrorStreamListener(ConsoleListener):
+    """A listener whose messages go to the standard error, for a command that prints JSON."""
+
+    message = staticmethod(partial(click.echo, err=True))
 
 
 def open_target(

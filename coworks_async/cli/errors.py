@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 from click.exceptions import NoArgsIsHelpError
 
-from coworks_async.exceptions import CanaryError, CommandError, DeployError
+from coworks_async.exceptions import CanaryError, CommandError, DeployError, DeployInterrupted
 
 LOCATIONS = "coworks_async.locations"
 """Key in a context's `meta`: the location in the config file of each parameter's value, by parameter name."""
@@ -109,7 +109,7 @@ def on_interrupt(outcome: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        raise DeployError(f"Interrupted. {outcome}") from error
+        raise DeployInterrupted(f"Interrupted. {outcome}") from error
     finally:
         signal.signal(signal.SIGTERM, previous)
 

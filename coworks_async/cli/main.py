@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "invoke": ("coworks_async.cli.commands.invoke:invoke", "Call the Lambda handler with one request."),
     "logs": ("coworks_async.cli.commands.logs:logs", "Show the log lines of a deployed stage."),
     "new": ("coworks_async.cli.commands.new:new", "Create a project."),
+    "prune": ("coworks_async.cli.commands.prune:prune", "Destroy the stages whose time has passed."),
     "rollback": ("coworks_async.cli.commands.rollback:rollback", "Make an earlier version of a stage live."),
     "routes": ("coworks_async.cli.commands.routes:routes", "List the entries of the service."),
     "run": ("coworks_async.cli.commands.run:run", "Serve the service with uvicorn."),

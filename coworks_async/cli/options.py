@@ -146,8 +146,9 @@ account_options = _share(
     ),
 )
 
-# Options of Terraform and its state.
-terraform_options = _share(
+# Options of Terraform and its state. One workspace contains the state of one stage.
+_workspace = click.option("--workspace", type=TEXT, help="Workspace in Terraform Cloud.  [default: <service>-<stage>]")
+_terraform = (
     click.option("--terraform", type=click.Choice(["terraform", "tofu"]), help="Program to run."),
     click.option(
         "--terraform-dir",
@@ -158,10 +159,11 @@ terraform_options = _share(
     click.option(
         "--terraform-cloud", type=TEXT, metavar="ORGANIZATION", help="Store Terraform's state in Terraform Cloud."
     ),
-    click.option("--workspace", type=TEXT, help="Workspace in Terraform Cloud.  [default: <service>-<stage>]"),
     click.option("--break-lock", is_flag=True, help="Replace the lock that a killed deploy has left."),
     click.option("--gateway", type=click.Choice(["rest", "http"]), default="rest", show_default=True, help="API type."),
 )
+terraform_options = _share(*_terraform[:4], _workspace, *_terraform[4:])
+terraform_options_of_stages = _share(*_terraform)
 
 # Options that determine the content of an archive.
 archive_options = _share(

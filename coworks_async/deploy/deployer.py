@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from coworks_async.deploy.archive.build import Archive, ArchiveOptions, build_archive, format_size
 from coworks_async.deploy.aws.account import check_account, check_certificate, find_stages, open_session
 from coworks_async.deploy.aws.canary import check_alarms, release_canary
-from coworks_async.deploy.aws.imports import find_untracked_resources, format_import_blocks
+from coworks_async.deploy.aws.imports import find_orphans, find_untracked_resources, format_import_blocks
 from coworks_async.deploy.aws.lock import lock_stage
 from coworks_async.deploy.aws.s3 import (
     bucket_exists,
@@ -27,8 +27,9 @@ from coworks_async.deploy.checks import check_quotas, check_variables
 from coworks_async.deploy.commit import read_commit
 from coworks_async.deploy.emulator import check_emulator, create_override
 from coworks_async.deploy.options import DeployOptions
+from coworks_async.deploy.plan import DeployPlan, create_plan
 from coworks_async.deploy.smoke import create_smoke_events
-from coworks_async.deploy.stack import ALIAS, create_stack, function_prefix
+from coworks_async.deploy.stack import create_stack, function_prefix
 from coworks_async.deploy.terraform.output import EventListener, Notice, ignore_events
 from coworks_async.deploy.terraform.root_module import ROUTES_TARGET, encode_variables, list_resources, output_name
 from coworks_async.deploy.terraform.runner import (
@@ -49,7 +50,7 @@ from coworks_async.deploy.terraform.workdir import (
     stage_directory,
     write_root,
 )
-from coworks_async.exceptions import DeployError
+from coworks_async.exceptions import DeployError, DeployInterrupted
 from coworks_async.service import TechMicroService
 
 NO_CHANGES = "No changes were made."
@@ -150,7 +151,7 @@ class Deployer:
                 return self._deploy(archive_options, session, outcome)
         except KeyboardInterrupt as error:
             # While Terraform runs, an interruption is a DeployError already.
-            raise DeployError(f"Interrupted. {outcome[-1]}") from error
+            raise DeployInterrupted(f"Interrupted. {outcome[-1]}") from error
 
     def _deploy(self, archive_options: ArchiveOptions, session: Any, outcome: list[str]) -> Deployment:
         """Deploy the stage, and append to `outcome` what was done."""
@@ -172,8 +173,8 @@ class Deployer:
         outcome.append("All changes were made. Run the same command again to see the outputs.")
         return self._read_deployment(terraform, has_changed)
 
-    def plan(self, archive_options: ArchiveOptions) -> list[str]:
-        """Return what a deploy would change, one line for each resource, and change nothing."""
+    def plan(self, archive_options: ArchiveOptions) -> DeployPlan:
+        """Return what a deploy would change, and change nothing."""
         self._check_service()
         session = self.target.open_session()
         self._check_account(session)
@@ -182,12 +183,9 @@ class Deployer:
         terraform.init()
         with private_directory(terraform.directory) as private:
             plan = self._plan(terraform, session, private / "plan")
-        # A plan may change only outputs.
-        changes = plan.describe() or ([] if plan.is_empty else ["update   outputs"])
+            details = terraform.show(plan)
         versions = read_versions(session, self.stack.function_name)
-        if versions is not None and versions.is_release_pending:
-            changes.append(f"update   aws_lambda_alias.{ALIAS}")
-        return changes
+        return create_plan(self.stack, plan.changes, details, versions)
 
     def validate(self, archive_options: ArchiveOptions) -> list[str]:
         """Return a report of what a deploy would create. Needs no credentials."""
@@ -215,7 +213,7 @@ class Deployer:
             if has_changed and bucket is not None and delete_created_bucket(session, bucket):
                 self._listener.message(f"Deleted s3://{bucket}")
         except KeyboardInterrupt as error:
-            raise DeployError(f"Interrupted. {outcome[-1]}") from error
+            raise DeployInterrupted(f"Interrupted. {outcome[-1]}") from error
         return has_changed
 
     def _destroy(
@@ -227,6 +225,8 @@ class Deployer:
         terraform.init()
         with private_directory(terraform.directory) as private:
             plan = terraform.plan(private / "plan", destroy=True)
+            if plan.changes and self._import_orphans(terraform, session, plan):
+                plan = terraform.plan(private / "plan", destroy=True)
             if plan.changes:
                 confirm(plan.describe())
                 title = f"Terraform destroy (Delete API and Lambda of the {self.stack.stage} stage)"
@@ -239,6 +239,18 @@ class Deployer:
         if plan.changes:
             self._remove_archives(session)
         return bool(plan.changes)
+
+    def _import_orphans(self, terraform: Terraform, session: Any, plan: SavedPlan) -> bool:
+        """Import what a killed deploy has left outside the state, to delete it too, and return whether there is any.
+
+        Terraform ignores `import` blocks if it plans to delete everything.
+        """
+        found = find_orphans(session, self.stack, plan.changes)
+        if found:
+            self._listener.message(f"Importing {len(found)} resources of a killed deploy that are not in the state")
+        for address, id_ in found.items():
+            terraform.import_resource(address, id_)
+        return bool(found)
 
     def _lock(self, session: Any, bucket: str, command: str) -> AbstractContextManager[None]:
         """Return the lock of the stage for a command."""
@@ -356,10 +368,14 @@ class Deployer:
             self._listener.message(f"Deleted {name}")
 
     def _check_not_deployed(self, session: Any) -> None:
-        for deployed in find_stages(session, self.stack.service, function_prefix(self.stack.service)):
-            if deployed.stage == self.stack.stage:
-                found = [*(f"API {api}" for api in deployed.api_ids), *filter(None, [deployed.function])]
-                raise DeployError(
-                    f"The stage {deployed.stage!r} is in AWS ({', '.join(found)}) but not in this state. Name its "
-                    "state with --tf-bucket or --terraform-cloud, or import it with a deploy from here first."
-                )
+        stages = find_stages(session, self.stack.service, function_prefix(self.stack.service))
+        deployed = [stage for stage in stages if stage.stage == self.stack.stage]
+        found = [f"API {api}" for stage in deployed for api in stage.api_ids]
+        found += [stage.function for stage in deployed if stage.function is not None]
+        # A killed deploy may have left only a role or a log group.
+        found = found or list(find_orphans(session, self.stack, ()))
+        if found:
+            raise DeployError(
+                f"The stage {self.stack.stage!r} is in AWS ({', '.join(found)}) but not in this state. Name its state "
+                "with --tf-bucket or --terraform-cloud, or import it with a deploy from here first."
+            )

@@ -31,6 +31,8 @@ _RANGES = {
     "burst": (1, 1_000_000),
 }
 
+_MAX_TTL = 365 * 86_400
+
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 _RETENTIONS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -113,6 +115,7 @@ class DeployOptions:
     log_source_ip: bool = False
     access_logs: bool = True
     log_retention: int = 30  # Days.
+    ttl: int | None = None  # Seconds from now on, after which `cws prune` may destroy the stage.
     keep: int = 5  # Newest versions of the function that a deploy does not delete.
     canary: int | None = None  # Percentage of the requests that a new version gets before it is live.
     bake: int | None = None  # Seconds of the canary.
@@ -132,6 +135,8 @@ def check_options(options: DeployOptions) -> None:
         value = getattr(options, name)
         if value is not None and not low <= value <= high:
             raise CommandError(f"{_flag(name)}: {value} is out of range ({low} to {high}).")
+    if options.ttl is not None and not 1 <= options.ttl <= _MAX_TTL:
+        raise CommandError(f"--ttl: {options.ttl} seconds is out of range (1s to 365d).")
     for name, (pattern, expected) in _PATTERNS.items():
         value = getattr(options, name)
         for each in [value] if isinstance(value, str) else value or ():

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from coworks_async.aws.references import Reference, find_references
 from coworks_async.deploy.options import TAG, TAG_CHARACTERS, DeployOptions, check_options
@@ -20,6 +21,7 @@ ALIAS = "live"
 SERVICE_TAG = "coworks:service"
 STAGE_TAG = "coworks:stage"
 ARCHIVE_TAG = "coworks:archive"
+EXPIRES_TAG = "coworks:expires"
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 _MAX_FUNCTION_NAME = 64
@@ -77,6 +79,8 @@ class Stack:
     domain: Domain | None
     # The parameters and secrets that the function reads when it starts.
     references: tuple[Reference, ...] = ()
+    # When `cws prune` may destroy the stage, in UTC; None for never.
+    expires: str | None = None
     # Content hash of the archive; empty before it is built.
     archive_hash: str = ""
 
@@ -147,6 +151,7 @@ def create_stack(
         store_in=tuple((name, tuple(app.store_in[name])) for name in sorted(app.store_in)) if is_background else (),
         domain=_parse_domain(options),
         references=_find_references(variables or {}),
+        expires=format_time(datetime.now(UTC) + timedelta(seconds=options.ttl)) if options.ttl is not None else None,
     )
     name = stack.function_name
     if len(name) > _MAX_FUNCTION_NAME:
@@ -155,6 +160,11 @@ def create_stack(
             'Shorten the service name, TechMicroService(name="…"), or the stage.'
         )
     return stack
+
+
+def format_time(time: datetime) -> str:
+    """Return a UTC time as the tag of an expiry contains it: `2026-11-28T21:00:00Z`. Such texts sort as times do."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _find_references(variables: Mapping[str, str]) -> tuple[Reference, ...]:

@@ -65,9 +65,9 @@ def make_rest_api(session: Any, stack: Stack) -> str:
     return str(client.create_rest_api(name=stack.function_name, tags=create_tags(stack))["id"])
 
 
-def make_http_api(session: Any, stack: Stack) -> str:
-    client = session.client("apigatewayv2")
-    return str(client.create_api(Name=stack.function_name, ProtocolType="HTTP", Tags=create_tags(stack))["ApiId"])
+def make_http_api(session: Any, stack: Stack, tags: dict[str, str] | None = None) -> str:
+    client, tags = session.client("apigatewayv2"), create_tags(stack) if tags is None else tags
+    return str(client.create_api(Name=stack.function_name, ProtocolType="HTTP", Tags=tags)["ApiId"])
 
 
 def make_staged_api(session: Any, stack: Stack) -> str:

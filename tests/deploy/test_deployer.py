@@ -115,7 +115,7 @@ def test_a_stage_is_deployed_interrupted_continued_and_destroyed(stage: Stage):
     assert large.deploy(stage.archive).has_changed
     assert stage.deployed(Small) == ({"GET /", "GET /more"}, 512)
     (stage.directory / "terraform" / "note.tf").write_text('output "note" {\n  value = "new"\n}\n')
-    assert large.plan(stage.archive) == ["update   outputs"]
+    assert large.plan(stage.archive).describe() == ["update   outputs"]
     assert stage.plan_directories() == []
 
     resources: list[list[str]] = []
@@ -153,20 +153,21 @@ def read_signing_key(stage: Stage) -> str:
 def test_a_version_that_is_not_live_after_a_kill_is_planned_and_live_after_the_next_deploy(
     stage: Stage, toolchain: Toolchain
 ):
-    assert stage.deployer(Small, RecordingListener()).plan(stage.archive)
+    assert stage.deployer(Small, RecordingListener()).plan(stage.archive).publishes_version
     stage.deployer(Small, RecordingListener()).deploy(stage.archive)
     large = stage.deployer(Small, listener := RecordingListener(), memory_size=512)
-    assert large.plan(stage.archive) == ["update   aws_lambda_function.service"]
+    assert large.plan(stage.archive).describe() == ["update   aws_lambda_function.service"]
     # The deploy is killed after Terraform has ended.
     variables = json.dumps({"CWS_SIGNING_KEY": read_signing_key(stage)})
     environment = toolchain.environment(stage.url, os.environ["AWS_ACCESS_KEY_ID"]) | {"TF_VAR_environment": variables}
     toolchain.run(large.stage_directory, "apply", "-auto-approve", environment=environment)
     assert read_alias(stage) == ("1", 128)
-    assert large.plan(stage.archive) == ["update   aws_lambda_alias.live"]
+    pending = large.plan(stage.archive)
+    assert (pending.describe(), pending.publishes_version) == (["update   aws_lambda_alias.live"], True)
     assert large.deploy(stage.archive).has_changed
     assert listener.lines[-1] == "Version 2 is live instead of 1."
     assert read_alias(stage) == ("2", 512)
-    assert large.plan(stage.archive) == []
+    assert large.plan(stage.archive).describe() == []
     assert large.destroy(lambda lines: None)
 
 

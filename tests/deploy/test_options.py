@@ -27,6 +27,8 @@ def test_valid_options_pass(options: DeployOptions):
         ("timeout", 901, "--timeout: 901 is out of range (1 to 900)."),
         ("authorizer_ttl", 3601, "--authorizer-ttl: 3601 is out of range (0 to 3600)."),
         ("reserved_concurrency", -1, "--reserved-concurrency: -1 is out of range (0 to 100000)."),
+        ("ttl", 0, "--ttl: 0 seconds is out of range (1s to 365d)."),
+        ("ttl", 366 * 86_400, "--ttl: 31622400 seconds is out of range (1s to 365d)."),
         ("keep", 0, "--keep: 0 is out of range (1 to 1000)."),
         ("canary", 100, "--canary: 100 is out of range (1 to 99)."),
         ("bake", 0, "--bake: 0 is out of range (1 to 86400)."),

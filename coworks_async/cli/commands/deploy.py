@@ -1,5 +1,6 @@
 """`cws deploy`: deploy a stage of the service."""
 
+import json
 import platform
 import shlex
 import sys
@@ -10,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from coworks_async.cli.commands.zip import create_archive_options
-from coworks_async.cli.deploy_options import ConsoleListener, open_target
+from coworks_async.cli.deploy_options import ConsoleListener, ErrorStreamListener, open_target
 from coworks_async.cli.errors import on_interrupt
 from coworks_async.cli.options import (
     EMULATOR_URL,
@@ -25,6 +26,7 @@ from coworks_async.cli.project import Project, terraform_directory
 from coworks_async.cli.service_warnings import warn_missing_token
 from coworks_async.deploy.deployer import NO_CHANGES, Deployer, Deployment
 from coworks_async.deploy.options import DeployOptions
+from coworks_async.deploy.plan import DeployPlan
 from coworks_async.exceptions import CommandError
 from coworks_async.service import TechMicroService
 
@@ -89,10 +91,14 @@ _NOT_IN_DEPLOY_OPTIONS = ("allow_secret", "arch", "ignore", "layer_provides", "m
 @click.option("--domain", type=TEXT, metavar="NAME[/PATH]", help="Custom domain; its certificate must be in ACM.")
 @click.option("--certificate", type=TEXT, metavar="ARN", help="Certificate of the domain.  [default: the newest]")
 @click.option("--disable-execute-api-endpoint", is_flag=True, help="Serve the API on its domain only.")
+@click.option(
+    "--ttl", type=Duration(), metavar="DURATION", help="Let 'cws prune' destroy the stage after this time, such as 2d."
+)
 @click.option("--tags", type=NameValue(), metavar="NAME=VALUE", multiple=True, help="Tag of all resources; repeatable.")
 @archive_options
 @click.option("--dry", is_flag=True, help="Build and validate without credentials; upload and change nothing.")
 @click.option("--plan", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, without values.")
 @click.pass_obj
 @on_interrupt(NO_CHANGES)
 def deploy(
@@ -107,14 +113,14 @@ def deploy(
     break_lock: bool,
     dry: bool,
     plan: bool,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Deploy a stage of the service: `cws -s prod deploy --bucket my-archives`.
 
     Only what has changed is updated. Prints Terraform's outputs, the command for the logs, and a curl command to try.
     """
-    if dry and plan:
-        raise CommandError("--dry and --plan cannot be combined: --plan connects to AWS, --dry does not.")
+    _check_plan_options(dry=dry, plan=plan, as_json=as_json)
     if local is not None:
         options |= _local_defaults(click.get_current_context())
     target, location = open_target(project, profile_name, region, local, env, deploys=True)
@@ -122,14 +128,22 @@ def deploy(
     directory = terraform_directory(project, terraform_dir)
     stack_options = {name: value for name, value in options.items() if name not in _NOT_IN_DEPLOY_OPTIONS}
     deploy_options = DeployOptions(architecture=options["arch"], region=target.region, **stack_options)
-    deployer = Deployer(target, deploy_options, directory, ConsoleListener(), terraform, break_lock=break_lock)
+    listener = ErrorStreamListener() if as_json else ConsoleListener()
+    deployer = Deployer(target, deploy_options, directory, listener, terraform, break_lock=break_lock)
     archive = create_archive_options(project, location, target.service, options, directory)
     if dry:
         click.echo("\n".join(deployer.validate(archive)))
     elif plan:
-        click.echo("\n".join(deployer.plan(archive)) or "No changes.")
+        _print_plan(deployer.plan(archive), as_json=as_json)
     else:
         _report(deployer.deploy(archive), target.service)
+
+
+def _check_plan_options(*, dry: bool, plan: bool, as_json: bool) -> None:
+    if dry and plan:
+        raise CommandError("--dry and --plan cannot be combined: --plan connects to AWS, --dry does not.")
+    if as_json and not plan:
+        raise CommandError("--json requires --plan.")
 
 
 def _local_defaults(context: click.Context) -> dict[str, str]:
@@ -140,6 +154,10 @@ def _local_defaults(context: click.Context) -> dict[str, str]:
     }
     is_default = ParameterSource.DEFAULT
     return {name: value for name, value in defaults.items() if context.get_parameter_source(name) is is_default}
+
+
+def _print_plan(plan: DeployPlan, *, as_json: bool) -> None:
+    click.echo(json.dumps(plan.to_json(), indent=2) if as_json else "\n".join(plan.describe()) or "No changes.")
 
 
 def _report(deployment: Deployment, service: TechMicroService) -> None:

@@ -43,6 +43,7 @@ def _describe(stage: DeployedStage, target: StageTarget, session: Any) -> dict[s
         "function": stage.function,
         "deployed": stage.modified,
         "archive": stage.archive,
+        "expires": stage.expires,
         "canary": found.alias.canary if found is not None and found.alias is not None else None,
         "versions": _describe_versions(found) if found is not None else [],
     }
@@ -63,11 +64,12 @@ def _describe_versions(found: FunctionVersions) -> list[dict[str, Any]]:
 
 def _format(stage: dict[str, Any]) -> list[str]:
     apis = [f"  {api['url']}  (API {api['id']})" for api in stage["apis"]] or ["  no API"]
+    first = stage["stage"] if stage["expires"] is None else f"{stage['stage']}, expires {stage['expires']}"
     if stage["function"] is None:
-        return [stage["stage"], *apis, "  no function"]
+        return [first, *apis, "  no function"]
     function = [f"  {stage['function']}, deployed {stage['deployed']}", f"  archive {stage['archive']}"]
     canary = [f"  a canary of version {stage['canary']} is under way, or was interrupted"] if stage["canary"] else []
-    return [stage["stage"], *apis, *function, *map(_format_version, stage["versions"]), *canary]
+    return [first, *apis, *function, *map(_format_version, stage["versions"]), *canary]
 
 
 def _format_version(version: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Read an AWS account: sessions, checks before a deploy, and the deployed stages of a service."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,12 @@ import boto3
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
-from coworks_async.deploy.stack import ARCHIVE_TAG, SERVICE_TAG, STAGE_TAG, Stack
+from coworks_async.deploy.stack import ARCHIVE_TAG, EXPIRES_TAG, SERVICE_TAG, STAGE_TAG, Stack
 from coworks_async.exceptions import CommandError, DeployError
 from coworks_async.gateway.routes import GatewayKind
+
+# As `format_time` writes it.
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 _EXPIRED = "the credentials have expired: get new ones"
 _SSO_EXPIRED = "the SSO session has expired: run 'aws sso login'"
@@ -42,6 +46,7 @@ class DeployedApi:
     id: str
     kind: GatewayKind
     stage: str
+    expires: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,12 @@ class DeployedStage:
     function: str | None = None
     modified: str | None = None
     archive: str | None = None
+    # When `cws prune` may destroy the stage, in UTC; None for never.
+    expires: str | None = None
+
+    def has_expired(self, now: str) -> bool:
+        """Return whether the stage may be destroyed at a time. One without a valid time never expires."""
+        return self.expires is not None and _TIME.fullmatch(self.expires) is not None and self.expires <= now
 
 
 @contextmanager
@@ -115,7 +126,7 @@ def find_apis(session: Any, service: str) -> tuple[DeployedApi, ...]:
         found = [("rest", api["id"], api.get("tags", {})) for page in rest for api in page.get("items", ())]
         found += [("http", api["ApiId"], api.get("Tags", {})) for page in http for api in page.get("Items", ())]
     return tuple(
-        DeployedApi(name, "rest" if kind == "rest" else "http", tags[STAGE_TAG])
+        DeployedApi(name, "rest" if kind == "rest" else "http", tags[STAGE_TAG], tags.get(EXPIRES_TAG))
         for kind, name, tags in found
         if tags.get(SERVICE_TAG) == service and STAGE_TAG in tags
     )
@@ -129,12 +140,20 @@ def find_stages(session: Any, service: str, prefix: str) -> tuple[DeployedStage,
     domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     stages = []
     for stage in sorted({*functions, *(api.stage for api in apis)}):
-        ids = tuple(api.id for api in apis if api.stage == stage)
+        own = [api for api in apis if api.stage == stage]
+        ids = tuple(api.id for api in own)
         urls = tuple(f"https://{name}.execute-api.{region}.{domain}/{stage}" for name in ids)
         function, tags = functions.get(stage, ({}, {}))
         details = function.get("FunctionName"), function.get("LastModified"), tags.get(ARCHIVE_TAG)
-        stages.append(DeployedStage(stage, ids, urls, *details))
+        times = [api.expires for api in own] + [tags.get(EXPIRES_TAG)] * bool(function)
+        stages.append(DeployedStage(stage, ids, urls, *details, expires=_latest(times)))
     return tuple(stages)
+
+
+def _latest(times: Sequence[str | None]) -> str | None:
+    """Return the latest time, or None if one is None: a deploy that was killed has set or removed some of them."""
+    known = [time for time in times if time is not None]
+    return max(known) if len(known) == len(times) else None
 
 
 def _find_functions(session: Any, service: str, prefix: str) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:

@@ -36,6 +36,13 @@ _API_ADDRESSES = {
 _PARAMETER = re.compile(r"\{\w+")
 
 
+# The resources that contain the others: deleting these deletes all.
+_OWNERS = (
+    *("aws_iam_role.service", "aws_lambda_function.service", *_API_ADDRESSES.values()),
+    *("aws_cloudwatch_log_group.service", f"{API_PREFIX}aws_cloudwatch_log_group.access[0]"),
+)
+
+
 def find_untracked_resources(session: Any, stack: Stack, changes: Iterable[PlannedChange]) -> dict[str, str]:
     """Return the ids of existing resources that Terraform plans to create, by address.
 
@@ -45,6 +52,19 @@ def find_untracked_resources(session: Any, stack: Stack, changes: Iterable[Plann
     planned = {change.address: change.action for change in changes}
     if "create" not in planned.values():
         return {}
+    found = _find_ids(session, stack, planned)
+    return {address: id_ for address, id_ in sorted(found.items()) if planned.get(address) == "create"}
+
+
+def find_orphans(session: Any, stack: Stack, changes: Iterable[PlannedChange]) -> dict[str, str]:
+    """Return the ids of existing resources that a plan to delete the stage does not contain, by address."""
+    planned = {change.address: change.action for change in changes}
+    found = _find_ids(session, stack, planned)
+    return {address: found[address] for address in _OWNERS if address in found and address not in planned}
+
+
+def _find_ids(session: Any, stack: Stack, planned: Mapping[str, str]) -> dict[str, str]:
+    """Return the ids of the resources of a stage that exist, by address."""
     with aws_errors("Cannot look for resources of an earlier deploy"):
         found = dict(_find_function_ids(session, stack))
         api = _find_api(session, stack, planned)
@@ -53,7 +73,7 @@ def find_untracked_resources(session: Any, stack: Stack, changes: Iterable[Plann
             found.update(find_api_ids(session, api, stack))
         if stack.domain is not None:
             found.update(_find_domain_ids(session, api, stack, stack.domain))
-    return {address: id_ for address, id_ in sorted(found.items()) if planned.get(address) == "create"}
+    return found
 
 
 def format_import_blocks(ids: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from coworks_async.deploy.stack import (
     ALIAS,
     ARCHIVE_TAG,
     ENTRY_MODULE,
+    EXPIRES_TAG,
     SERVICE_TAG,
     STAGE_TAG,
     CloudBackend,
@@ -66,6 +67,8 @@ def create_root(stack: Stack) -> Block:
     The routes refer to no attribute of the function, so they can be created first.
     """
     tags = dict(stack.options.tags) | {SERVICE_TAG: stack.service, STAGE_TAG: stack.stage}
+    if stack.expires is not None:
+        tags[EXPIRES_TAG] = stack.expires
     blocks: Block = {
         "terraform": _terraform(stack),
         "provider": {"aws": _omit_none({"region": stack.options.region, "default_tags": {"tags": tags}})},
@@ -203,6 +206,8 @@ def _resources(stack: Stack) -> Block:
             "name": name,
             "description": f"Permissions of the function {name}.",
             "assume_role_policy": Template("${jsonencode(local.trust)}"),
+            # A killed deploy may have left its policy outside the state.
+            "force_detach_policies": True,
         },
         "aws_iam_role_policy": {
             "name": name,

@@ -29,7 +29,7 @@ from coworks_async.deploy.terraform.output import (
 from coworks_async.deploy.terraform.process import run_logged
 from coworks_async.deploy.terraform.root_module import PROVIDER_MAJOR
 from coworks_async.deploy.terraform.workdir import OVERRIDE_FILE, ROOT_FILE
-from coworks_async.exceptions import DeployError
+from coworks_async.exceptions import DeployError, DeployInterrupted
 
 MIN_VERSION = (1, 10)
 """The first version of both programs that locks a state in S3 without a database."""
@@ -208,6 +208,10 @@ class Terraform:
         changes = (event for event in output.events if isinstance(event, PlannedChange))
         return SavedPlan(file, summary, tuple(sorted(changes, key=lambda each: each.address)), is_empty=code == 0)
 
+    def show(self, plan: SavedPlan) -> Any:
+        """Return the content of a plan, which includes its secrets: `format_version`, `resource_changes` and others."""
+        return self.query("show", "-json", str(plan.file))
+
     def apply(self, plan: SavedPlan, on_event: EventListener = ignore_events, all_done: str = ALL_DONE) -> None:
         """Apply a plan. If that fails or is interrupted, the error includes how many changes were made.
 
@@ -216,6 +220,10 @@ class Terraform:
         on_event(plan.summary)
         words = ("apply", "-json", "-input=false", str(plan.file))
         self._run(*words, on_event=on_event, planned=plan.summary.total, all_done=all_done)
+
+    def import_resource(self, address: str, id_: str) -> None:
+        """Add a resource that exists to the state."""
+        self._run("import", "-input=false", address, id_)
 
     def outputs(self) -> dict[str, Any]:
         """Return the outputs of the root module, except the sensitive ones."""
@@ -256,7 +264,7 @@ class Terraform:
         self._redactor.redact_file(self.log)
         if handler.interrupted:
             text = output.describe_interruption(planned, killed=handler.killed, all_done=all_done)
-            raise DeployError(text, self.log)
+            raise DeployInterrupted(text, self.log)
         if code not in success:
             raise self._error(output.diagnostics(), output.summary(planned))
         return code, output

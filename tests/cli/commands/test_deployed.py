@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.accounts import create_session, make_function, make_http_api, make_rest_api
+from tests.deploy.accounts import create_session, create_tags, make_function, make_http_api, make_rest_api
 from tests.deploy.deployed_project import Project, create_project
 from tests.deploy.stacks import Shop, stack
 from tests.deploy.toolchain import Toolchain
@@ -67,11 +67,19 @@ def test_the_versions_of_a_stage_are_listed_with_their_traffic(
     ]
 
 
+def test_the_time_after_which_a_stage_expires_is_beside_its_name(
+    shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    session, dev = create_session(shop.url, shop.account, monkeypatch, tmp_path), stack(Shop(name=shop.name))
+    make_function(session, dev, create_tags(dev) | {"coworks:expires": "2026-11-28T21:00:00Z"})
+    assert shop.run("deployed", "--local", shop.url).startswith("dev, expires 2026-11-28T21:00:00Z\n")
+
+
 def test_stages_are_printed_as_json(shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assert json.loads(shop.run("deployed", "--json", "--local", shop.url)) == []
     session = create_session(shop.url, shop.account, monkeypatch, tmp_path)
     dev, prod = (stack(Shop(name=shop.name), stage=stage) for stage in ("dev", "prod"))
-    make_function(session, dev)
+    make_function(session, dev, create_tags(dev) | {"coworks:expires": "2026-11-28T21:00:00Z"})
     second, first = make_versions(session, dev.function_name)
     api = make_http_api(session, prod)
     modified = session.client("lambda").get_function_configuration(FunctionName=dev.function_name)["LastModified"]
@@ -83,6 +91,7 @@ def test_stages_are_printed_as_json(shop: Project, monkeypatch: pytest.MonkeyPat
             "function": dev.function_name,
             "deployed": modified,
             "archive": "0f3a",
+            "expires": "2026-11-28T21:00:00Z",
             "canary": 2,
             "versions": [
                 {"version": 2, "traffic": 25.0, "published": second, "archive": "0f3a" * 16, "commit": commit},
@@ -95,6 +104,7 @@ def test_stages_are_printed_as_json(shop: Project, monkeypatch: pytest.MonkeyPat
             "function": None,
             "deployed": None,
             "archive": None,
+            "expires": None,
             "canary": None,
             "versions": [],
         },

@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.deploy.accounts import create_session, make_function, make_rest_api
-from tests.deploy.deployed_project import QUICK, Project, create_project
+from tests.deploy.deployed_project import GATEWAYS, QUICK, Project, create_project
 from tests.deploy.stacks import Shop, stack
 from tests.deploy.toolchain import Toolchain
 
@@ -110,6 +111,37 @@ def test_a_stage_with_a_local_state_is_destroyed_and_deployed_again(shop: Projec
     assert not list(shop.stage_directory().glob("terraform.tfstate*"))
     # With nothing deployed from here, the option is accepted.
     assert shop.destroy("--tf-bucket", bucket) == nothing_deleted(shop)
+
+
+def forget(project: Project, *addresses: str) -> None:
+    """Remove resources from the state, as if a killed deploy had not recorded them."""
+    environment = project.toolchain.environment(project.url, project.account) | {"TF_VAR_environment": "{}"}
+    project.toolchain.run(project.stage_directory(), "state", "rm", *addresses, environment=environment)
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_resources_that_a_killed_deploy_left_outside_the_state_are_destroyed_too(shop: Project, gateway: str):
+    project = replace(shop, gateway=gateway)
+    project.deploy(*QUICK)
+    forget(project, "aws_lambda_function.service", "aws_iam_role_policy.service", "aws_iam_role.service")
+    forget(project, "module.api", "aws_cloudwatch_log_group.service")
+    output = project.destroy()
+    assert "Importing 5 resources of a killed deploy that are not in the state\n" in output
+    assert project.resources() == []
+
+
+def test_a_role_outside_of_an_empty_state_is_named_and_a_deploy_imports_it(shop: Project):
+    shop.deploy(*QUICK)
+    tags = shop.client("iam").list_role_tags(RoleName=f"{shop.name}-dev")["Tags"]
+    shop.destroy()
+    trust = '{"Version": "2012-10-17", "Statement": []}'
+    shop.client("iam").create_role(RoleName=f"{shop.name}-dev", AssumeRolePolicyDocument=trust, Tags=tags)
+    completed = shop.cws("destroy", "--local", shop.url, "--gateway", "http", "--yes")
+    assert completed.returncode == 1
+    assert completed.stderr.startswith("Error: The stage 'dev' is in AWS (aws_iam_role.service) but not in this state.")
+    shop.deploy(*QUICK)
+    shop.destroy()
+    assert shop.resources() == []
 
 
 def test_a_stage_whose_archive_bucket_is_gone_is_destroyed(shop: Project):

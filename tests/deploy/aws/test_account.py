@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from coworks_async.deploy.aws.account import (
     DeployedApi,
+    DeployedStage,
     aws_errors,
     check_account,
     find_apis,
@@ -22,6 +23,7 @@ from tests.deploy.accounts import (
     EXPIRED,
     REGION,
     create_session,
+    create_tags,
     make_function,
     make_http_api,
     make_rest_api,
@@ -135,6 +137,51 @@ def test_stages_are_found_by_apis_and_by_functions_sorted_by_name(session: Any):
     assert dev.modified.startswith("20")
     assert (alone.stage, alone.api_ids, alone.function, alone.modified) == ("only-api", (gateway,), None, None)
     assert (function.stage, function.api_ids, function.function) == ("only-function", (), "shop-only-function")
+
+
+NOW = "2026-11-26T21:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("of_function", "of_api", "expires"),
+    [
+        ("2026-11-26T20:00:00Z", "2026-11-26T20:00:00Z", "2026-11-26T20:00:00Z"),
+        # A deploy that renews the stage was killed.
+        ("2026-11-26T20:00:00Z", "2026-11-28T20:00:00Z", "2026-11-28T20:00:00Z"),
+        # A deploy that sets or removes the time was killed.
+        ("2026-11-26T20:00:00Z", None, None),
+        (None, "2026-11-26T20:00:00Z", None),
+        (None, None, None),
+    ],
+)
+def test_a_stage_expires_at_the_latest_time_that_all_its_resources_have(
+    session: Any, of_function: str | None, of_api: str | None, expires: str | None
+):
+    for make, time in ((make_function, of_function), (make_http_api, of_api)):
+        make(session, stack(), create_tags(stack()) | ({"coworks:expires": time} if time is not None else {}))
+    (stage,) = find_stages(session, "shop", "shop-")
+    assert stage.expires == expires
+
+
+def test_a_stage_without_a_function_expires_with_its_api(session: Any):
+    make_http_api(session, stack(), create_tags(stack()) | {"coworks:expires": NOW})
+    (stage,) = find_stages(session, "shop", "shop-")
+    assert stage.expires == NOW
+
+
+@pytest.mark.parametrize(
+    ("expires", "has_expired"),
+    [
+        (None, False),
+        ("2026-11-26T20:59:59Z", True),
+        (NOW, True),
+        ("2026-11-26T21:00:01Z", False),
+        ("1 May 2026", False),
+        ("", False),
+    ],
+)
+def test_a_stage_has_expired_once_its_time_has_passed(expires: str | None, has_expired: bool):
+    assert DeployedStage("dev", (), (), expires=expires).has_expired(NOW) is has_expired
 
 
 def test_functions_with_another_prefix_are_ignored(session: Any):

@@ -225,6 +225,12 @@ def test_resources_have_the_tags_of_service_and_stage_and_the_users():
     assert root["resource"]["aws_lambda_function"]["service"]["tags"] == {"coworks:archive": "0f3a"}
 
 
+def test_resources_have_a_tag_with_the_expiry_of_the_stage():
+    expiring = stack(ttl=2 * 86_400)
+    tags = create_root(expiring)["provider"]["aws"]["default_tags"]["tags"]
+    assert tags == {"coworks:service": "shop", "coworks:stage": "dev", "coworks:expires": expiring.expires}
+
+
 def test_the_state_is_local_or_in_s3_with_a_lock_file_or_in_terraform_cloud():
     assert not {"backend", "cloud"} & set(create_root(stack())["terraform"])
     in_s3 = create_root(stack(TechMicroService(name="my shop"), tf_bucket="states", region="eu-west-1"))
