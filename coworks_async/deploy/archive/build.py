@@ -24,7 +24,6 @@ from coworks_async.deploy.archive.staging import (
     find_extras,
     find_missing_packages,
     remove_unused_files,
-    remove_unused_packages,
     write_entry_module,
 )
 from coworks_async.deploy.options import Architecture
@@ -98,8 +97,6 @@ def build_archive(options: ArchiveOptions, output: Path, log: Path | None = None
         installer.install(tree, options.layer_provides, find_extras(options.used_modules))
         packages = read_packages(tree)
         remove_unused_files(tree)
-        if not options.layer_provides:  # a layer may contain any package
-            remove_unused_packages(tree, options.used_modules)
         copied: dict[str, Path] = {}
         for name in options.module_names:
             copied |= copy_module(name, tree)
@@ -111,6 +108,7 @@ def build_archive(options: ArchiveOptions, output: Path, log: Path | None = None
                 shutil.copyfile(source, tree / path)
                 shutil.copymode(source, tree / path)
         write_entry_module(tree, options.module, options.attribute, options.is_factory, options.import_folder)
+        # A layer may contain any package.
         missing = () if options.layer_provides else find_missing_packages(tree, options.used_modules)
         notes = [
             f"The service uses {name}, which is not in the archive: add it to the project's requirements."

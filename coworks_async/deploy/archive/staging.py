@@ -25,17 +25,9 @@ from coworks_async.exceptions import CommandError, DeployError
 from coworks_async.service import TechMicroService
 
 COWORKS = "coworks-async"
-COWORKS_PACKAGE = "coworks_async"
 
 EXCLUDED = frozenset({"cli", "deploy", "gateway", "terraform", "testing.py", "__pycache__"})
 """Folders and modules of CoWorks that are never in an archive."""
-
-OPTIONAL_PACKAGES = {
-    "blueprints": {"markdown_it", "nh3", "pyinstrument"},
-    "extensions": {"aws_xray_sdk", "jwt", "opentelemetry"},
-    "openapi": {"docstring_parser"},
-}
-"""Packages of CoWorks that do not work without any of these other packages."""
 
 EXTRAS = {
     "coworks_async.blueprints.admin": "admin",
@@ -147,17 +139,6 @@ def _is_unused(path: Path) -> bool:
     if path.parent.name.endswith(".dist-info"):
         return path.name in _INSTALLER_FILES
     return path.suffix in _UNUSED_SUFFIXES or path.name == "py.typed"
-
-
-def remove_unused_packages(tree: Path, used_modules: Iterable[str]) -> None:
-    """Remove the optional packages of CoWorks that the service does not use, if what they need is not installed."""
-    installed = {get_import_name(path.name) for path in tree.iterdir()}
-    used = tuple(used_modules)
-    for name, needed in OPTIONAL_PACKAGES.items():
-        folder = tree / COWORKS_PACKAGE / name
-        is_used = any(module.startswith(f"{COWORKS_PACKAGE}.{name}") for module in used)
-        if folder.is_dir() and not is_used and installed.isdisjoint(needed):
-            shutil.rmtree(folder)
 
 
 def copy_module(name: str, tree: Path) -> dict[str, Path]:

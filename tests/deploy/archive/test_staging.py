@@ -20,7 +20,6 @@ from coworks_async.deploy.archive.staging import (
     find_missing_packages,
     find_used_modules,
     remove_unused_files,
-    remove_unused_packages,
     write_entry_module,
 )
 from coworks_async.exceptions import CommandError, DeployError
@@ -45,31 +44,6 @@ def test_installed_packages_keep_importable_files_and_licences(tmp_path: Path):
     removed += [f"a-1.dist-info/{name}" for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")]
     remove_unused_files(make_files(tmp_path, *kept, *removed))
     assert list_files(tmp_path) == sorted(kept)
-
-
-@pytest.mark.parametrize(
-    ("installed", "used", "kept"),
-    [
-        ("starlette", {"starlette.routing", "coworks_async.pipeline.request"}, set()),
-        ("jwt", set(), {"extensions"}),
-        ("pyinstrument", set(), {"blueprints"}),
-        ("docstring_parser", set(), {"openapi"}),
-        ("starlette", {"coworks_async.extensions.jwt"}, {"extensions"}),
-        ("starlette", {"coworks_async.blueprints.profiler", "coworks_async.openapi"}, {"blueprints", "openapi"}),
-    ],
-)
-def test_optional_packages_are_kept_if_the_service_uses_them_or_their_requirements_are_installed(
-    tmp_path: Path, installed: str, used: set[str], kept: set[str]
-):
-    files = [f"coworks_async/{name}/__init__.py" for name in ("blueprints", "extensions", "openapi")]
-    others = ["coworks_async/service.py", f"{installed}/__init__.py"]
-    remove_unused_packages(make_files(tmp_path, *files, *others), used)
-    assert list_files(tmp_path) == sorted([*others, *(f"coworks_async/{name}/__init__.py" for name in kept)])
-
-
-def test_an_archive_without_coworks_has_no_optional_packages(tmp_path: Path):
-    remove_unused_packages(make_files(tmp_path, "orders.py"), ())
-    assert list_files(tmp_path) == ["orders.py"]
 
 
 # `--module-name`.
