@@ -8,7 +8,7 @@ import pytest
 
 from coworks_async import TechMicroService, entry
 from coworks_async.testing import TestClient
-from tests.aws.events import Context, Invoke, SendEvent, events_in_all_formats, rest_event
+from tests.aws.events import SIGNING_KEY, Context, Invoke, SendEvent, events_in_all_formats, rest_event
 from tests.aws.fake_aws import fake_aws
 
 
@@ -82,6 +82,7 @@ def test_an_asynchronous_call_that_fails_is_a_metric(
             ("AWS_DEFAULT_REGION", "eu-west-1"),
             ("AWS_ENDPOINT_URL", aws.url),
             ("AWS_LAMBDA_FUNCTION_NAME", "shop"),
+            ("CWS_SIGNING_KEY", SIGNING_KEY),
         ):
             monkeypatch.setenv(name, value)
         event = rest_event("POST", "/jobs", headers=[("InvocationType", "Event")])

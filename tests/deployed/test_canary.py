@@ -24,7 +24,6 @@ pytestmark = pytest.mark.end_to_end
 
 # Neither Terraform nor OpenTofu is here.
 PATH_WITHOUT_TERRAFORM = "/usr/bin:/bin"
-MAX_SECONDS = 5.0
 
 SERVICE = """
 from coworks_async import TechMicroService, entry
@@ -87,7 +86,8 @@ class Canaries:
         counted: the responses during each command.
         after: the responses to requests after each command.
         aliases: version, description and weights of the alias after each command.
-        seconds: that the rollback took.
+        canary_of_killed: the version whose canary `cws deployed --json` lists after a kill.
+        left: the resources after `cws destroy`.
     """
 
     deployed: Deployment
@@ -95,7 +95,6 @@ class Canaries:
     counted: dict[str, Counter[str]] = field(default_factory=dict)
     after: dict[str, Counter[str]] = field(default_factory=dict)
     aliases: dict[str, tuple[str, str, dict[str, float]]] = field(default_factory=dict)
-    seconds: float = 0.0
     canary_of_killed: Any = None
     left: list[str] = field(default_factory=list)
 
@@ -158,9 +157,7 @@ def observe(project: Project) -> Canaries:
     observed.run("listed", "deployed", "--local", project.url)
     [stage] = json.loads(project.run("deployed", "--json", "--local", project.url))
     observed.canary_of_killed = stage["canary"]
-    start = time.monotonic()
     project.run("rollback", "--local", project.url, PATH=PATH_WITHOUT_TERRAFORM)
-    observed.seconds = time.monotonic() - start
     observed.deploy("planned after rollback", "--plan")
 
     observed.replace('return "four"', 'return "five"')
@@ -209,8 +206,7 @@ def test_a_killed_canary_is_listed(canaries: Canaries):
     assert set(canaries.counted["listed"]) <= {"three", "four"}
 
 
-def test_a_rollback_ends_a_killed_canary_within_seconds_and_without_terraform(canaries: Canaries):
-    assert canaries.seconds < MAX_SECONDS
+def test_a_rollback_ends_a_killed_canary_without_terraform(canaries: Canaries):
     assert canaries.aliases["planned after rollback"] == ("3", "Rolled back from version 4.", {})
     assert canaries.after["planned after rollback"] == {"three": 50}
 
