@@ -8,46 +8,43 @@ from typing import Any
 class Deadline:
     """Cancels the task of the current event `margin` seconds before Lambda's timeout.
 
-    One timer serves all events of the loop. Most events end long before it is due, so it is not set for each of them:
-    once due, it is set again for the event that runs then.
+    Most events end long before, so most cost neither a timer nor a look at their remaining time. One timer is set for
+    the first event, and once it is due, for the event that runs then. It is never late for an event, because all events
+    of a function have the same timeout.
+
+    Attributes:
+        current: the task of the current event and the context of Lambda; None between events.
+        timer: None until `set_timer` is called, and again once it is due without an event.
     """
 
-    has_passed = False  # for the current task, which is then cancelled
-    _task: Task[Any] | None = None
-    _time = 0.0  # of the loop's clock, at which the current task is cancelled
-    _timer: TimerHandle | None = None
-    _timer_time = math.inf
+    current: tuple[Task[Any], Any] | None = None
+    timer: TimerHandle | None = None
+    _cancelled: tuple[Task[Any], Any] | None = None
 
     def __init__(self, loop: AbstractEventLoop, margin: float) -> None:
         self._loop = loop
         self._margin = margin
 
-    def start(self, task: Task[Any], context: Any) -> None:
-        """Watch a task until `stop`. A context without a remaining time, as in a test, has no deadline."""
-        get_remaining_time = getattr(context, "get_remaining_time_in_millis", None)
-        if get_remaining_time is None:
-            return
-        self._task = task
-        self._time = self._loop.time() + get_remaining_time() / 1000 - self._margin
-        if self._time < self._timer_time:
-            self._set_timer()
+    @property
+    def has_passed(self) -> bool:
+        """Whether the current task was cancelled."""
+        return self.current is not None and self.current is self._cancelled
 
-    def stop(self) -> None:
-        self._task = None
-        self.has_passed = False
+    def set_timer(self) -> None:
+        """Set the timer for the current event. A context without a remaining time, as in a test, has no deadline."""
+        seconds = self._get_seconds()
+        self.timer = self._loop.call_later(seconds, self._check) if seconds < math.inf else None
 
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_time = self._time
-        self._timer = self._loop.call_at(self._time, self._check)
+    def _get_seconds(self) -> float:
+        """Return the time until the current event is cancelled; infinity without an event."""
+        context: Any = self.current[1] if self.current is not None else None
+        if not hasattr(context, "get_remaining_time_in_millis"):
+            return math.inf
+        return float(context.get_remaining_time_in_millis() / 1000 - self._margin)
 
     def _check(self) -> None:
-        self._timer, self._timer_time = None, math.inf
-        if self._task is None:
-            return
-        if self._loop.time() < self._time:
-            self._set_timer()
+        if self.current is None or self._get_seconds() > 0:
+            self.set_timer()
         else:
-            self.has_passed = True
-            self._task.cancel()
+            self.timer, self._cancelled = None, self.current
+            self.current[0].cancel()

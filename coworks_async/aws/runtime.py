@@ -54,7 +54,17 @@ class Runtime:
         with self._lock:
             self.is_busy = True
             try:
-                return self._run(work, context, starts)
+                runner = self._runner or self._create_runner()
+                if starts and self.lifespan is None:
+                    runner.run(self._start(context), context=copy_context())
+                # Not `Runner.run`: replacing the SIGINT handler for each event would take a third of the event's time.
+                loop = runner.get_loop()
+                task = loop.create_task(work(), context=copy_context())
+                if self._deadline is not None:
+                    self._deadline.current = task, context
+                    if self._deadline.timer is None:
+                        self._deadline.set_timer()
+                return loop.run_until_complete(task)
             except asyncio.CancelledError as error:
                 if self._deadline is None or not self._deadline.has_passed:
                     raise
@@ -63,25 +73,17 @@ class Runtime:
             finally:
                 self.is_busy = False
                 if self._deadline is not None:
-                    self._deadline.stop()
+                    self._deadline.current = None
                 if self._sigterm is not None and self._sigterm.is_pending:
                     # Sent again, because signal handlers run in the main thread, and this may be another one.
                     os.kill(os.getpid(), signal.SIGTERM)
 
-    def _run(self, work: Callable[[], Coroutine[Any, Any, T]], context: Any, starts: bool) -> T:
-        if self._runner is None:
-            self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-            if self.timeout_margin is not None:
-                self._deadline = Deadline(self._runner.get_loop(), self.timeout_margin)
-            atexit.register(self.close)
-        if starts and self.lifespan is None:
-            self._runner.run(self._start(context), context=copy_context())
-        # Not `Runner.run`: replacing the SIGINT handler for each event would take a third of the event's time.
-        loop = self._runner.get_loop()
-        task = loop.create_task(work(), context=copy_context())
-        if context is not None and self._deadline is not None:
-            self._deadline.start(task, context)
-        return loop.run_until_complete(task)
+    def _create_runner(self) -> asyncio.Runner:
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        if self.timeout_margin is not None:
+            self._deadline = Deadline(self._runner.get_loop(), self.timeout_margin)
+        atexit.register(self.close)
+        return self._runner
 
     def close(self) -> None:
         """Stop the lifespan and close the loop; log a failure. During an event, do nothing."""
@@ -103,7 +105,8 @@ class Runtime:
 
     async def _start(self, context: Any) -> None:
         if (task := asyncio.current_task()) is not None and self._deadline is not None:
-            self._deadline.start(task, context)
+            self._deadline.current = task, context
+            self._deadline.set_timer()
         lifespan = LifespanRunner(self.app)
         await lifespan.start()
         self.lifespan = lifespan

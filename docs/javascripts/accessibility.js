@@ -1,10 +1,13 @@
 // What assistive technologies need and the theme leaves out.
 
 function makeScrollableRegionsFocusable() {
-  for (const region of document.querySelectorAll(".md-typeset pre > code, .md-typeset__scrollwrap, .plots")) {
-    if (region.scrollWidth > region.clientWidth) region.tabIndex = 0;
+  const regions = [...document.querySelectorAll(".md-typeset pre > code, .md-typeset__scrollwrap, .plots")];
+  // Measure all before the first change: a change makes the next measurement lay out the page again.
+  const scrollable = regions.map((region) => region.scrollWidth > region.clientWidth);
+  regions.forEach((region, index) => {
+    if (scrollable[index]) region.tabIndex = 0;
     else region.removeAttribute("tabindex");
-  }
+  });
 }
 
 function nameRegions() {
@@ -22,6 +25,7 @@ function nameRegions() {
 
 addEventListener("load", () => {
   nameRegions();
-  makeScrollableRegionsFocusable();
+  // After the next frame, which lays out the page anyway.
+  requestAnimationFrame(() => setTimeout(makeScrollableRegionsFocusable));
 });
 addEventListener("resize", makeScrollableRegionsFocusable);

@@ -14,7 +14,7 @@ import pytest
 from coworks_async import TechMicroService, entry
 from coworks_async.testing import TestClient
 from tests.aws.emulator import CREDENTIALS, emulator, install_program
-from tests.aws.events import ClientResponse, rest_event
+from tests.aws.events import SIGNING_KEY, ClientResponse, rest_event
 from tests.cli.processes import until
 from tests.pipeline.async_services import assert_accepted
 
@@ -54,6 +54,7 @@ class Aws:
         self.s3.create_bucket(Bucket="results", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         # The function imports the packages of this environment.
         packages = [str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
+        variables = {"PYTHONPATH": ":".join(packages), "AWS_ENDPOINT_URL": url, "CWS_SIGNING_KEY": SIGNING_KEY}
         self.function.create_function(
             FunctionName="shop",
             Runtime="python3.11",
@@ -61,7 +62,7 @@ class Aws:
             Handler="shop.lambda_handler",
             Code={"ZipFile": create_zip("shop.py", SERVICE)},
             Timeout=30,
-            Environment={"Variables": {"PYTHONPATH": ":".join(packages), "AWS_ENDPOINT_URL": url}},
+            Environment={"Variables": variables},
         )
 
     def send(self, path: str, **headers: str) -> ClientResponse:

@@ -258,8 +258,8 @@ def test_each_event_has_its_own_deadline(send_event: SendEvent):
 
     assert status(0, Short(seconds=0.02)) == 200  # its deadline passes during `after_event`
     assert status(1, Short(seconds=0.2)) == 200
-    assert status(300, Short(seconds=PATIENCE)) == 200  # past the deadline of the event before
-    assert status(PATIENCE * 1000, Short(seconds=0.1)) == 504  # before the deadline of the event before
+    assert status(300, Short(seconds=0.5)) == 200  # past the deadline of the event before
+    assert status(PATIENCE * 1000, Short(seconds=0.5)) == 504
     assert status(1, Context()) == 200
 
 

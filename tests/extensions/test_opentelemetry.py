@@ -243,8 +243,11 @@ def test_a_function_with_little_time_left_returns_its_response_first(in_lambda: 
         def get_remaining_time_in_millis(self) -> int:
             return 250
 
+    class Punctual(Shop):
+        lambda_timeout_margin = 0.1
+
     slow = Slow()
-    app = Shop(name="shop")
+    app = Punctual(name="shop")
     OpenTelemetry(app, slow)
     assert app.lambda_handler(rest_event(), Late())["statusCode"] == 200
     assert get_warnings(caplog)[0].startswith("OpenTelemetry did not send everything within 0.05 s")

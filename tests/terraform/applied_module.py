@@ -15,6 +15,7 @@ import httpx
 
 from coworks_async.gateway.routes import GatewayDescription, GatewayRoute
 from tests.aws.emulator import CREDENTIALS
+from tests.aws.events import SIGNING_KEY
 from tests.deploy.toolchain import Toolchain
 from tests.tools import PATIENCE
 
@@ -186,6 +187,7 @@ def create_zip(**files: str) -> bytes:
 def create_function(url: str, account: str, name: str, source: str) -> None:
     """Create a Lambda function from the text of a module, with the packages of this test run."""
     packages = [str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
+    variables = {"PYTHONPATH": ":".join(packages), "CWS_STAGE": "dev", "CWS_SIGNING_KEY": SIGNING_KEY}
     create_client(url, account, "lambda").create_function(
         FunctionName=name,
         Runtime="python3.11",
@@ -193,7 +195,7 @@ def create_function(url: str, account: str, name: str, source: str) -> None:
         Handler="service.lambda_handler",
         Code={"ZipFile": create_zip(service=source)},
         Timeout=int(PATIENCE),
-        Environment={"Variables": {"PYTHONPATH": ":".join(packages), "CWS_STAGE": "dev"}},
+        Environment={"Variables": variables},
     )
 
 
