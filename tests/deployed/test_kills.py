@@ -20,5 +20,5 @@ def test_after_kills_the_stage_is_consistent_and_destroy_leaves_nothing(
         project = create_project(empty.directory, "shop", empty.toolchain, empty.url, gateway="http")
         # Every inconsistency is an AssertionError.
         kills = list(kill_commands(project, KILLS, SEED))
-        assert len(kills) == KILLS
+        assert sum(kill.was_running for kill in kills) == KILLS
         assert project.resources() == []
