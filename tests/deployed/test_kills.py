@@ -9,7 +9,8 @@ from tests.deployed.kills import kill_commands
 pytestmark = [pytest.mark.end_to_end, pytest.mark.exhaustive]
 
 KILLS = 3
-SEED = 5
+# A first deploy killed with Terraform, a canary killed, and a destroy interrupted.
+SEED = 25828
 
 
 def test_after_kills_the_stage_is_consistent_and_destroy_leaves_nothing(
@@ -19,5 +20,5 @@ def test_after_kills_the_stage_is_consistent_and_destroy_leaves_nothing(
         project = create_project(empty.directory, "shop", empty.toolchain, empty.url, gateway="http")
         # Every inconsistency is an AssertionError.
         kills = list(kill_commands(project, KILLS, SEED))
-        assert len(kills) == KILLS
+        assert sum(kill.was_running for kill in kills) == KILLS
         assert project.resources() == []

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.accounts import create_session, create_tags
-from tests.deploy.deploy_processes import wait_until
 from tests.deploy.deployed_project import PATIENCE, QUICK, Project, create_project
 from tests.deploy.stacks import Shop, stack
 from tests.deploy.toolchain import Toolchain
@@ -121,7 +120,9 @@ def test_ctrl_c_ends_all_and_names_the_stage(shop: Project):
     time.sleep(1.1)
     log = shop.stage_directory("pr-1+local") / "terraform.log"
     with shop.start("prune", "--yes", "--local", shop.url) as process:
-        wait_until(lambda: "apply" in log.read_text())
+        while "-destroy" not in log.read_text() or "apply_start" not in log.read_text():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.005)
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
