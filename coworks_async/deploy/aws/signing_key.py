@@ -10,6 +10,7 @@ from typing import Any
 from coworks_async.aws.references import list_reference_variables
 from coworks_async.aws.signing import KEY_VARIABLE
 from coworks_async.deploy.aws.account import aws_errors
+from coworks_async.exceptions import DeployError
 
 
 def add_signing_key(session: Any, function: str, variables: Mapping[str, str]) -> dict[str, str]:
@@ -23,9 +24,9 @@ def create_signing_key() -> str:
 
 
 def _read_signing_key(session: Any, function: str) -> str | None:
-    """Return the key of a function, or None without one. A reference is not kept, because the function may not read it.
+    """Return the key of a function, or None without one.
 
-    A new key replaces one that is encrypted with a KMS key that this account may not use.
+    A reference is not kept, because the function may not read it.
     """
     client = session.client("lambda")
     with aws_errors(f"Cannot read the configuration of {function}"):
@@ -33,5 +34,12 @@ def _read_signing_key(session: Any, function: str) -> str | None:
             configuration = client.get_function_configuration(FunctionName=function)
         except client.exceptions.ResourceNotFoundException:
             return None
-    key: str | None = configuration.get("Environment", {}).get("Variables", {}).get(KEY_VARIABLE)
+    environment = configuration.get("Environment", {})
+    if "Error" in environment:
+        # A new key would let asynchronous calls fail that the deployed version has signed.
+        raise DeployError(
+            f"Cannot read the signing key of {function}, which must be kept: {environment['Error']['ErrorCode']}. "
+            f"Allow kms:Decrypt for these credentials, or set {KEY_VARIABLE} in an environment file."
+        )
+    key: str | None = environment.get("Variables", {}).get(KEY_VARIABLE)
     return None if key is None or list_reference_variables({KEY_VARIABLE: key}) else key

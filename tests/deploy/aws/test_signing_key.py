@@ -43,6 +43,22 @@ def test_the_key_of_an_environment_file_counts(session: Any, key: str):
     assert add_signing_key(session, NAME, {"CWS_SIGNING_KEY": key}) == {"CWS_SIGNING_KEY": key}
 
 
+def test_a_key_that_cannot_be_decrypted_is_not_replaced(session: Any):
+    deploy_function(session, {"CWS_SIGNING_KEY": KEY})
+
+    def deny(parsed: dict[str, Any], **details: object) -> None:
+        parsed["Environment"] = {"Error": {"ErrorCode": "AccessDeniedException", "Message": "KMS access was denied."}}
+
+    session.events.register("after-call.lambda.GetFunctionConfiguration", deny)
+    assert add_signing_key(session, NAME, {"CWS_SIGNING_KEY": KEY}) == {"CWS_SIGNING_KEY": KEY}
+    with pytest.raises(DeployError) as caught:
+        add_signing_key(session, NAME, {})
+    assert str(caught.value) == (
+        "Cannot read the signing key of shop-dev, which must be kept: AccessDeniedException. Allow kms:Decrypt for "
+        "these credentials, or set CWS_SIGNING_KEY in an environment file."
+    )
+
+
 def test_a_configuration_that_cannot_be_read_is_an_error_in_one_line(session: Any):
     reject_operation(session, "lambda.GetFunctionConfiguration", 403, "AccessDeniedException", "You may not.")
     with pytest.raises(DeployError, match=r"^Cannot read the configuration of shop-dev: You may not\.$"):
