@@ -115,11 +115,16 @@ class Release:
             ended = f" The canary of version {self.ended_canary} has ended." if self.ended_canary is not None else ""
             return f"Version {self.live} is live{previous}.{ended}"
         if self.is_held:
-            return (
-                f"Version {self.live} stays live, because version {self.newest} was rolled back. "
-                f"'cws rollback --to {self.newest}' makes it live again."
-            )
+            return describe_held_version(self.live, self.newest)
         return None
+
+
+def describe_held_version(live: int | None, newest: int) -> str:
+    """Return why the newest version is not live, and how to make it live."""
+    return (
+        f"Version {live} stays live, because version {newest} was rolled back. 'cws rollback --to {newest}' makes it "
+        "live again."
+    )
 
 
 def describe_version(archive: str, commit: str | None) -> str:
@@ -245,7 +250,7 @@ def note_rollback(version: int) -> str:
 
 def delete_old_versions(client: Any, function: str, keep: int) -> None:
     """Delete all but the newest versions and those that an alias names."""
-    with aws_errors(f"Cannot delete old versions of {function}"):
+    with aws_errors(f"The deploy is complete, but old versions of {function} cannot be deleted"):
         pages = client.get_paginator("list_aliases").paginate(FunctionName=function)
         aliases = [_parse_alias(alias) for page in pages for alias in page["Aliases"]]
         named = {number for alias in aliases for number in (alias.version, *alias.weights)}
@@ -267,8 +272,13 @@ def _read_versions(client: Any, function: str) -> FunctionVersions:
         alias = _parse_alias(client.get_alias(FunctionName=function, Name=ALIAS))
     except client.exceptions.ResourceNotFoundException:
         alias = None
-    is_equal = bool(published) and all(latest.get(name) == published[0].get(name) for name in _CONFIGURATION)
+    is_equal = bool(published) and _select_configuration(latest) == _select_configuration(published[0])
     return FunctionVersions(tuple(map(_parse_version, published)), alias, not is_equal)
+
+
+def _select_configuration(function: Mapping[str, Any]) -> list[Any]:
+    # The rest of SnapStart is the state of a version's snapshot.
+    return [*map(function.get, _CONFIGURATION), function.get("SnapStart", {}).get("ApplyOn")]
 
 
 def _parse_version(configuration: Mapping[str, Any]) -> Version:

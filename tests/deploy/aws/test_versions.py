@@ -254,6 +254,14 @@ def test_an_error_of_lambda_is_one_line(session: Any, function: Any):
         release(session)
 
 
+def test_an_old_version_that_cannot_be_deleted_does_not_hide_that_the_new_one_is_live(session: Any, function: Any):
+    reject_operation(session, "lambda.ListAliases", 403, "AccessDeniedException", "Not allowed.")
+    with pytest.raises(DeployError) as caught:
+        release(session)
+    assert str(caught.value) == ("The deploy is complete, but old versions of shop-dev cannot be deleted: Not allowed.")
+    assert read_alias(function)[0] == "1"
+
+
 MakeSnapshots = Callable[[str], None]
 
 
@@ -286,6 +294,12 @@ def test_a_version_with_snap_start_is_live_once_its_snapshot_exists(session: Any
     version = session.client("lambda").get_function_configuration(FunctionName=NAME, Qualifier="live")
     assert (version["State"], version["SnapStart"]["OptimizationStatus"]) == ("Active", "On")
     assert not read(session).is_release_pending
+
+
+def test_snap_start_is_a_change_that_is_not_published(session: Any, function: Any):
+    release(session)
+    function.update_function_configuration(FunctionName=NAME, SnapStart={"ApplyOn": "PublishedVersions"})
+    assert read(session).is_release_pending
 
 
 def test_a_version_that_cannot_start_is_not_made_live(session: Any, with_snap_start: MakeSnapshots):
