@@ -10,14 +10,16 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from coworks_async.aws.metrics import NAMESPACE, SERVER_ERRORS
 from coworks_async.deploy.aws.account import aws_errors
 from coworks_async.deploy.aws.versions import (
+    LATEST,
     LiveAlias,
     Release,
     delete_old_versions,
+    describe_held_version,
     get_alias,
     note_rollback,
     publish_version,
@@ -26,7 +28,7 @@ from coworks_async.deploy.aws.versions import (
 )
 from coworks_async.deploy.canary import Canary, Decision, Traffic, combine_percentiles, decide
 from coworks_async.deploy.stack import ALIAS
-from coworks_async.exceptions import CanaryError, CommandError, DeployError
+from coworks_async.exceptions import CanaryError, CommandError, DeployError, DeployInterrupted
 from coworks_async.types import Event
 
 # Seconds between two decisions.
@@ -44,8 +46,8 @@ def check_alarms(session: Any, names: Sequence[str]) -> None:
     for name in names:
         if name not in states:
             raise CommandError(f"--alarm: {name!r} does not exist in {session.region_name}. Create the alarm first.")
-    if ringing := _list_ringing(states):
-        raise DeployError(f"The alarm {ringing[0]} is in the state ALARM already. Wait until it is OK.")
+    if active := _list_active(states):
+        raise DeployError(f"The alarm {active[0]} is in the state ALARM already. Wait until it is OK.")
 
 
 def release_canary(
@@ -65,10 +67,10 @@ def release_canary(
     client = session.client("lambda")
     newest, alias = publish_version(client, function, description)
     if newest == alias.version and not alias.weights:
+        delete_old_versions(client, function, keep)
         return Release(newest, newest, newest, False)
     if newest == alias.rolled_back_from:
-        held = Release(alias.version, alias.version, newest, False, is_held=True)
-        raise CanaryError(str(held.describe()))
+        raise CanaryError(describe_held_version(alias.version, newest))
     if alias.canary is not None:
         on_message(f"The canary of version {alias.canary} was interrupted.")
     wait_until_active(client, function, newest)
@@ -77,7 +79,7 @@ def release_canary(
         on_message("There is no live version to compare with, so there is no canary.")
         update_alias(client, function, alias, newest, "")
     else:
-        _run(session, function, alias, newest, canary, on_message)
+        _run(session, function, alias, alias.version, newest, canary, on_message)
     delete_old_versions(client, function, keep)
     return Release(newest, alias.version, newest, True)
 
@@ -89,8 +91,12 @@ def _check_smoke(
     for path, event in events.items():
         fault = _find_smoke_fault(client, function, version, event)
         if fault is not None:
-            if alias.version is not None:
-                update_alias(client, function, alias, alias.version, note_rollback(version))
+            if alias.version is None:
+                raise CanaryError(
+                    f"Version {version} is not live: GET {path} {fault}. There is no version before it, so requests "
+                    f"get {LATEST}, which is the same code. Correct the code and deploy again."
+                )
+            update_alias(client, function, alias, alias.version, note_rollback(version))
             raise CanaryError(f"Version {version} did not get any requests: GET {path} {fault}.")
         on_message(f"Version {version}: GET {path} succeeded.")
 
@@ -107,9 +113,11 @@ def _find_smoke_fault(client: Any, function: str, version: int, event: Event) ->
     return f"returned {status}" if status >= 400 else None
 
 
-def _run(session: Any, function: str, alias: LiveAlias, new: int, canary: Canary, on_message: Messages) -> None:
+def _run(
+    session: Any, function: str, alias: LiveAlias, live: int, new: int, canary: Canary, on_message: Messages
+) -> None:
     """Shift requests to a version, and make it live if it is good. Any other end takes it back."""
-    client, live = session.client("lambda"), cast(int, alias.version)
+    client = session.client("lambda")
     try:
         alias = update_alias(client, function, alias, live, "", {new: canary.percent / 100})
         on_message(f"Version {new} gets {canary.percent} % of the requests for {canary.bake} s.")
@@ -119,7 +127,7 @@ def _run(session: Any, function: str, alias: LiveAlias, new: int, canary: Canary
     except BaseException as error:
         outcome = _take_back(client, function, new)
         if isinstance(error, KeyboardInterrupt):
-            raise DeployError(f"Interrupted. {outcome}") from error
+            raise DeployInterrupted(f"Interrupted. {outcome}") from error
         on_message(outcome)
         raise
     if not decision.is_promoted:
@@ -128,9 +136,16 @@ def _run(session: Any, function: str, alias: LiveAlias, new: int, canary: Canary
 
 def _take_back(client: Any, function: str, new: int) -> str:
     """Send all requests to the live version, unless another command has ended the canary."""
-    alias = get_alias(client, function)
-    if alias.version is not None and new in alias.weights:
-        update_alias(client, function, alias, alias.version, note_rollback(new))
+    try:
+        alias = get_alias(client, function)
+        is_running = alias.version is not None and new in alias.weights
+        if alias.version is not None and is_running:
+            update_alias(client, function, alias, alias.version, note_rollback(new))
+    except DeployError as error:
+        raise DeployError(
+            f"Version {new} may still get requests. End its canary with 'cws rollback'. {error}"
+        ) from error
+    if is_running:
         return f"Version {new} was taken back. Version {alias.version} gets all requests."
     return f"The canary of version {new} has ended already. Version {alias.version} gets all requests."
 
@@ -141,7 +156,7 @@ def _bake(session: Any, function: str, live: int, new: int, canary: Canary, on_m
     while True:
         is_over = time.monotonic() >= end
         traffic = {version: read_traffic(metrics, function, version, start) for version in (new, live)}
-        alarms = _list_ringing(_read_alarms(metrics, canary.alarms))
+        alarms = _list_active(_read_alarms(metrics, canary.alarms))
         decision = decide(traffic[new], traffic[live], alarms, is_over=is_over)
         if decision is not None:
             for version, observed in traffic.items():
@@ -192,5 +207,5 @@ def _read_alarms(client: Any, names: Sequence[str]) -> dict[str, str]:
     return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
 
 
-def _list_ringing(states: Mapping[str, str]) -> list[str]:
+def _list_active(states: Mapping[str, str]) -> list[str]:
     return sorted(name for name, state in states.items() if state == "ALARM")
