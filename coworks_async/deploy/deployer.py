@@ -336,14 +336,15 @@ class Deployer:
     def _release(self, session: Any, terraform: Terraform, commit: str | None) -> bool:
         """Make the version with the deployed code and configuration live, and return whether it was not."""
         description, options = describe_version(self.stack.archive_hash, commit), self.stack.options
-        details = session, self.stack.function_name, description, options.keep
+        function, keep = self.stack.function_name, options.keep
         if options.canary is None:
-            release = release_version(*details)
+            release = release_version(session, function, description, keep)
         else:
             canary = Canary(options.canary, options.bake or DEFAULT_BAKE, options.alarm)
             url = terraform.outputs()[output_name(self.stack, "url")]
             events = create_smoke_events(self.target.service.entries, options.gateway, self.stack.stage, url)
-            release = release_canary(*details, canary, events, self._listener.message)
+            on_message = self._listener.message
+            release = release_canary(session, function, description, keep, canary, events, on_message)
         if line := release.describe():
             self._listener.message(line)
         return release.has_moved

@@ -46,8 +46,9 @@ class DeployPlan:
 
     def describe(self) -> list[str]:
         """Return one line for each resource: the action and the address. Outputs are listed if only they change."""
-        lines = [f"{change.action:<8} {change.address}" for change in self.resources]
-        return lines or ["update   outputs"] * bool(self.outputs)
+        if self.outputs and not self.resources:
+            return ["update   outputs"]
+        return [f"{change.action:<8} {change.address}" for change in self.resources]
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as `cws deploy --plan --json` prints it."""

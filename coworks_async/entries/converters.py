@@ -58,15 +58,15 @@ class Converter:
         self.accepts_bytes = _contains(members, mi.BytesType)
         self.accepts_file = any(_is_file(inner) for inner in nested)
         self._accepts_any = _contains(members, mi.AnyType)
-        self._accepts_array = _contains(members, *ARRAY_TYPES)
-        self.accepts_array = self._accepts_array or self._accepts_any
-        self.requires_array = self._accepts_array and all(
+        self._has_array_type = _contains(members, *ARRAY_TYPES)
+        self.accepts_array = self._has_array_type or self._accepts_any
+        self.requires_array = self._has_array_type and all(
             isinstance(member, (*ARRAY_TYPES, mi.NoneType)) for member in members
         )
         self._contains_set = _contains(nested, *_SET_TYPES)
         self._fill_defaults = compile_defaults(nested)
         # Whether that decoder rejects unknown keys itself.
-        self.is_decoded_alone = not any(map(ignores_keys, nested))
+        self.rejects_unknown_keys = not any(map(ignores_keys, nested))
         self._needs_no_coercion = all(isinstance(inner, _UNCOERCED_TYPES) for inner in nested)
         self._coerce = compile_coercer(info)
 
@@ -96,8 +96,8 @@ class Converter:
     def unwrap_single(self, values: Sequence[Any]) -> Any:
         """Return the only value of a name, or the list of its values where the type takes an array."""
         if len(values) == 1 and not self.requires_array:
-            return list(values) if self._accepts_array and not self._accepts(values[0]) else values[0]
-        if not self._accepts_array and not self._accepts_any:
+            return list(values) if self._has_array_type and not self._accepts(values[0]) else values[0]
+        if not self._has_array_type and not self._accepts_any:
             raise ValidationError("Given more than once")
         return list(values)
 

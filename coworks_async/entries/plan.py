@@ -196,7 +196,7 @@ def _add_array_decoder(slots: Sequence[Slot], decode_object: JsonDecoder) -> Jso
 
 
 def _create_decoder(annotation: Any, slots: Sequence[Slot]) -> Callable[[bytes], Any]:
-    if all(slot.converter.is_decoded_alone for slot in slots):
+    if all(slot.converter.rejects_unknown_keys for slot in slots):
         return msgspec.json.Decoder(annotation).decode
     from coworks_async.entries.json_decoder import create_json_decoder  # Lambda cold start: as above
 

@@ -58,7 +58,7 @@ class PydanticConverter:
         self.expected = format_type(annotation)
         self._models = [member for member in union_members(annotation) if is_pydantic_model(member)]
         self._adapter = _pydantic().TypeAdapter(annotation)
-        # Lambda cold start: most services have no models.
+        # Late, because that module imports this one.
         from coworks_async.entries.hashed import compile_hashed_counter
 
         self.count_hashed = compile_hashed_counter(annotation)

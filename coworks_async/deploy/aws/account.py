@@ -145,7 +145,9 @@ def find_stages(session: Any, service: str, prefix: str) -> tuple[DeployedStage,
         urls = tuple(f"https://{name}.execute-api.{region}.{domain}/{stage}" for name in ids)
         function, tags = functions.get(stage, ({}, {}))
         details = function.get("FunctionName"), function.get("LastModified"), tags.get(ARCHIVE_TAG)
-        times = [api.expires for api in own] + [tags.get(EXPIRES_TAG)] * bool(function)
+        times = [api.expires for api in own]
+        if function:
+            times.append(tags.get(EXPIRES_TAG))
         stages.append(DeployedStage(stage, ids, urls, *details, expires=_latest(times)))
     return tuple(stages)
 
