@@ -138,16 +138,14 @@ def _take_back(client: Any, function: str, new: int) -> str:
     """Send all requests to the live version, unless another command has ended the canary."""
     try:
         alias = get_alias(client, function)
-        is_running = alias.version is not None and new in alias.weights
-        if alias.version is not None and is_running:
-            update_alias(client, function, alias, alias.version, note_rollback(new))
+        if alias.version is None or new not in alias.weights:
+            return f"The canary of version {new} has ended already. Version {alias.version} gets all requests."
+        update_alias(client, function, alias, alias.version, note_rollback(new))
     except DeployError as error:
         raise DeployError(
             f"Version {new} may still get requests. End its canary with 'cws rollback'. {error}"
         ) from error
-    if is_running:
-        return f"Version {new} was taken back. Version {alias.version} gets all requests."
-    return f"The canary of version {new} has ended already. Version {alias.version} gets all requests."
+    return f"Version {new} was taken back. Version {alias.version} gets all requests."
 
 
 def _bake(session: Any, function: str, live: int, new: int, canary: Canary, on_message: Messages) -> Decision:
