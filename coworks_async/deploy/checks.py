@@ -34,6 +34,9 @@ _REDUCE = "Use greedy paths or a mount, split the service, or request a higher q
 
 _MAX_VARIABLES_SIZE = 4096
 
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
+_DEFAULT_TIMEOUT = 3
+
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 # Other variables listed there may be set: `PATH`, `TZ`, `AWS_XRAY_CONTEXT_MISSING`…
 RESERVED_NAMES = frozenset(
@@ -106,6 +109,16 @@ def _largest(routes: Iterable[GatewayRoute]) -> str:
     paths = {route.path for route in routes if route.path.startswith("/")}
     counts = Counter(path.split("/")[1] for path in sorted(paths))
     return ", ".join(f"/{segment} ({count})" for segment, count in counts.most_common(3))
+
+
+def check_timeout_margin(margin: float | None, stack: Stack) -> None:
+    """Check that the function's timeout is longer than `lambda_timeout_margin`, so that events have time."""
+    timeout = stack.options.timeout or _DEFAULT_TIMEOUT
+    if margin is not None and margin >= timeout:
+        raise CommandError(
+            f"lambda_timeout_margin is {margin:g} seconds, but the function's timeout is {timeout}, so every event "
+            "would be cancelled at once. Use a longer --timeout or a shorter margin."
+        )
 
 
 def check_variables(variables: Mapping[str, str], stack: Stack) -> None:

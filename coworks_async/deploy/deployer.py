@@ -23,7 +23,7 @@ from coworks_async.deploy.aws.s3 import (
 from coworks_async.deploy.aws.signing_key import add_signing_key
 from coworks_async.deploy.aws.versions import describe_version, read_versions, release_version
 from coworks_async.deploy.canary import DEFAULT_BAKE, Canary
-from coworks_async.deploy.checks import check_quotas, check_variables
+from coworks_async.deploy.checks import check_quotas, check_timeout_margin, check_variables
 from coworks_async.deploy.commit import read_commit
 from coworks_async.deploy.emulator import check_emulator, create_override
 from coworks_async.deploy.options import DeployOptions
@@ -270,6 +270,7 @@ class Deployer:
 
     def _check_service(self) -> None:
         check_quotas(self.stack, self.target.service.entries)
+        check_timeout_margin(self.target.service.lambda_timeout_margin, self.stack)
         check_variables(self.target.variables, self.stack)
 
     def _check_account(self, session: Any) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 from coworks_async import Blueprint, TechMicroService, entry
 from coworks_async.deploy import checks
 from coworks_async.deploy.aws.signing_key import create_signing_key
-from coworks_async.deploy.checks import RESERVED_NAMES, check_quotas, check_variables
+from coworks_async.deploy.checks import RESERVED_NAMES, check_quotas, check_timeout_margin, check_variables
 from coworks_async.exceptions import CommandError
 from coworks_async.gateway.routes import GatewayKind
 from tests.deploy.stacks import Shop, service_with_entries, stack
@@ -180,6 +180,21 @@ def test_routes_follow_the_rules_of_api_gateway(kind: GatewayKind):
 
 
 # Environment variables.
+
+
+@pytest.mark.parametrize(("margin", "timeout"), [(None, None), (0.5, None), (0.5, 1), (10, 20)])
+def test_a_timeout_over_the_margin_passes(margin: float | None, timeout: int | None):
+    check_timeout_margin(margin, stack(timeout=timeout))
+
+
+@pytest.mark.parametrize(("margin", "timeout", "length"), [(3, None, 3), (4.5, None, 3), (20, 20, 20)])
+def test_a_timeout_that_leaves_no_time_before_the_margin_is_rejected(margin: float, timeout: int | None, length: int):
+    with pytest.raises(CommandError) as caught:
+        check_timeout_margin(margin, stack(timeout=timeout))
+    assert str(caught.value) == (
+        f"lambda_timeout_margin is {margin:g} seconds, but the function's timeout is {length}, so every event would be "
+        "cancelled at once. Use a longer --timeout or a shorter margin."
+    )
 
 
 def check_variables_error(variables: dict[str, str]) -> str:
