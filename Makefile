@@ -7,6 +7,8 @@ APP ?= first
 PORT ?= 4566
 # Test processes; 0 runs the tests in one process.
 WORKERS ?= auto
+# Those of the end-to-end tests, which mostly wait for other programs.
+END_TO_END_WORKERS ?= 4
 # Further arguments for pytest: `make test ARGS="-k binding"`; of `make lock` for uv: `make lock ARGS=--upgrade`.
 ARGS ?=
 
@@ -64,7 +66,7 @@ coverage: tools $(VENV)/.dev ## run all tests once; every line and branch of cow
 	@$(BIN)/coverage erase
 	$(BIN)/coverage run -m $(PYTEST)
 	@# A file stays in one process, so that its tests share what they deploy.
-	$(BIN)/coverage run -m $(PYTEST) -m "end_to_end and not exhaustive" --dist loadfile
+	$(BIN)/coverage run -m pytest -n $(END_TO_END_WORKERS) $(ARGS) -m "end_to_end and not exhaustive" --dist loadfile
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -79,7 +79,6 @@ def test_the_report_of_a_sample_has_its_size_and_largest_parts(tmp_path: Path):
     assert lines[0].endswith(" unpacked, for Python 3.13 on arm64")
     assert {line.split()[2] for line in lines[1:6]} > {"starlette", "coworks_async"}
     assert lines[6].startswith("Content hash ")
-    assert output.stat().st_size < 2_000_000
 
 
 @pytest.mark.end_to_end
