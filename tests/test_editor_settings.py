@@ -128,7 +128,7 @@ def test_pre_commit_rejects_what_a_hook_rejects(text: str, failed: list[str], tm
     # The folders that mypy checks.
     for folder in ("coworks_async", "tests", "samples/docs/tech", "benchmarks"):
         (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "module.py").write_text(text)
+        (tmp_path / folder / "module.py").write_text(f'"""A module."""\n\n{text}')
     environment = os.environ | {"PRE_COMMIT_HOME": str(tmp_path / "cache")}
     for command in (["git", "init", "--quiet"], ["git", "add", "benchmarks", "coworks_async", "samples", "tests"]):
         subprocess.run(command, cwd=tmp_path, env=environment, check=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.deployed_project import GATEWAYS, PATIENCE, Deployment, Project, deploy
+from tests.deploy.deployed_project import PATIENCE, Deployment, Project, deploy
 from tests.deployed.conftest import CopyProject
 
 pytestmark = pytest.mark.end_to_end
@@ -133,7 +133,7 @@ class Canaries:
         service.write_text(service.read_text().replace(old, new))
 
 
-@pytest.fixture(scope="module", params=GATEWAYS)
+@pytest.fixture(scope="module", params=[pytest.param("rest", marks=pytest.mark.exhaustive), "http"])
 def canaries(
     request: pytest.FixtureRequest, copy_project: CopyProject, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Canaries]:

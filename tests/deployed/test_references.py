@@ -134,4 +134,4 @@ def test_only_references_are_in_the_function_the_plan_the_state_and_the_files(se
 
 def test_a_named_variable_of_the_shell_is_deployed_and_the_file_of_the_machine_is_not(seen: Observations):
     assert (seen.body["FROM_SHELL"], seen.body["FOR_THE_LAPTOP"]) == ("ci", None)
-    assert seen.variables.keys() == {"TOKEN", "DATABASE", "FROM_SHELL", "CWS_STAGE"}
+    assert seen.variables.keys() == {"TOKEN", "DATABASE", "FROM_SHELL", "CWS_STAGE", "CWS_SIGNING_KEY"}

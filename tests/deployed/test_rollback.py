@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.deployed_project import GATEWAYS, Deployment, Project, create_project, curl, deploy
+from tests.deploy.deployed_project import Deployment, Project, create_project, curl, deploy
 from tests.deployed.conftest import CopyProject
 from tests.tools import find_tool, requires_tool
 
@@ -60,7 +60,7 @@ class Rollback:
         return {version["version"]: version["traffic"] for version in self.listed[step]}
 
 
-@pytest.fixture(scope="module", params=GATEWAYS)
+@pytest.fixture(scope="module", params=["rest", pytest.param("http", marks=pytest.mark.exhaustive)])
 def rollback(
     request: pytest.FixtureRequest, copy_project: CopyProject, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Rollback]:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.deployed_project import GATEWAYS, QUICK, Project, create_project
+from tests.deploy.deployed_project import QUICK, Project, create_project
 from tests.deploy.toolchain import Toolchain
 
 pytestmark = pytest.mark.end_to_end
 
-GATEWAY = pytest.mark.parametrize("gateway", GATEWAYS)
+GATEWAY = pytest.mark.parametrize("gateway", ["rest", pytest.param("http", marks=pytest.mark.exhaustive)])
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.accounts import create_session, make_function, make_rest_api
-from tests.deploy.deployed_project import GATEWAYS, QUICK, Project, create_project
+from tests.deploy.deployed_project import QUICK, Project, create_project
 from tests.deploy.stacks import Shop, stack
 from tests.deploy.toolchain import Toolchain
 
@@ -119,7 +119,7 @@ def forget(project: Project, *addresses: str) -> None:
     project.toolchain.run(project.stage_directory(), "state", "rm", *addresses, environment=environment)
 
 
-@pytest.mark.parametrize("gateway", GATEWAYS)
+@pytest.mark.parametrize("gateway", ["rest", pytest.param("http", marks=pytest.mark.exhaustive)])
 def test_resources_that_a_killed_deploy_left_outside_the_state_are_destroyed_too(shop: Project, gateway: str):
     project = replace(shop, gateway=gateway)
     project.deploy(*QUICK)
