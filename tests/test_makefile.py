@@ -19,7 +19,8 @@ EDITABLE: dict[str, Any] = {"url": "file:///clone", "dir_info": {"editable": Tru
 
 def list_commands(clone: Path, target: str) -> str:
     """Return the commands that `make` would run."""
-    command = [find_tool("make"), "--dry-run", target]
+    # `make check` runs the tests, and its child would print the directory.
+    command = [find_tool("make"), "--no-print-directory", "--dry-run", target]
     return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=True).stdout
 
 

@@ -134,7 +134,7 @@ class Abortable:
 
     def exit(self, code: int) -> NoReturn:
         """End this process, unless another thread is aborting it: doing both at once can crash the interpreter."""
-        if self.aborted:
+        if self.aborted:  # pragma: no cover - the other thread may be faster
             threading.Event().wait()
         sys.exit(code)
 
