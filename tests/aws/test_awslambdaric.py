@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.aws.events import FUNCTION_ARN, METHOD_ARN, ClientResponse, alb_event, http_event, rest_event, url_event
-from tests.aws.runtime_api import Result, RuntimeApi, runtime_api
+from tests.aws.runtime_api import Result, RuntimeApiThread, runtime_api
 from tests.tools import PATIENCE
 
 pytestmark = pytest.mark.skipif(
@@ -77,7 +77,7 @@ lambda_handler = app.lambda_handler
 class Runtime:
     """A running runtime client."""
 
-    api: RuntimeApi
+    api: RuntimeApiThread
     process: "subprocess.Popen[str]"
 
     def request(self, event: Any) -> ClientResponse:
@@ -92,7 +92,7 @@ class Runtime:
 
     def stop(self) -> tuple[int, list[str]]:
         """Send SIGTERM. Return the exit code and the lines of the log."""
-        assert self.api.waiting.wait(PATIENCE)
+        self.api.wait_until_polling()
         self.process.send_signal(signal.SIGTERM)
         out, _ = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, out.splitlines()
