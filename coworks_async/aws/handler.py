@@ -2,7 +2,7 @@
 
 import logging
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +16,8 @@ from coworks_async.aws.event_formats.alb import AlbEvent
 from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_limit
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEvent
 from coworks_async.aws.event_formats.rest import RestEvent
-from coworks_async.aws.runtime import Runtime
+from coworks_async.aws.event_loop import EventLoop
+from coworks_async.aws.lifespan import Lifespan
 from coworks_async.entries.cors import CorsOption
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AuthorizerError, BadRequest, StartupError
@@ -84,7 +85,8 @@ class LambdaHandler:
         self.service = service
         self.logger = service.logger
         self._token_header = service.token_key.lower().encode("latin-1")
-        self.runtime = Runtime(service, service.logger)
+        self.lifespan = Lifespan(service)
+        self.event_loop = EventLoop(self.lifespan, service.logger)
         self.after_event: list[Callable[[Any], object]] = []
         self._is_cold = True
         self._has_warned_of_streams = False
@@ -99,47 +101,77 @@ class LambdaHandler:
 
     def close(self) -> None:
         """Stop the lifespan and close the event loop. The next event starts both again."""
-        self.runtime.close()
+        self.event_loop.close()
 
     def handle(self, event: Any, context: Any) -> Any:
-        start = perf_counter()
-        if isinstance(event, dict) and authorizer.is_authorizer_event(event):
-            # It is not logged. The request that follows reports the cold start.
-            return self._run(lambda: self.authorize(event, context))
-        cold, self._is_cold = self._is_cold, False
-        event_class = infer_event_class(event)
-        if event_class is not None:
-            result = self.respond(event_class(event, context, CONFIG), start, cold)
-            if self._async_invoker is not None:
-                self._run_pending_calls(self._async_invoker, context)
-            return result
-        if isinstance(event, dict) and event.keys() == {ENVELOPE}:
-            return self._run(lambda: self.run_async_call(event, context, start, cold))
-        return self._run(lambda: _to_coroutine(ensure_async(self.service.on_event)(event, context)))
-
-    def respond(self, request: RequestEvent, start: float, cold: bool) -> dict[str, Any]:
-        scope: Scope = {}
-        problem: MangumResponse | None = None
         try:
-            scope = request.scope
-            result = request(self._run_cycle(request, scope))
-            if size := size_over_limit(result, request.limit):
-                problem = create_problem(500, f"The response is over the limit of {request.limit} bytes.")
-                message = "The response to %s %r has %d bytes, over the gateway's limit of %d"
-                self.logger.error(message, scope["method"], scope["path"], size, request.limit)
+            result = self.event_loop.run(lambda: self.dispatch(event, context))
         except PROCESS_EXITS:
             raise
         except BaseException as error:
-            problem = create_problem(500)
-            if isinstance(error, StartupError):
-                self.logger.error("A request failed: %s", error, exc_info=error.__cause__)
-            elif not isinstance(error, ResponseAborted):
-                self.logger.error("A request failed without a response", exc_info=error)
-        if problem is not None:
-            self._add_cors_headers(problem, scope)
-            result = request(problem)
+            result = self.recover(error, event, context)
+        if self._async_invoker is not None:
+            self._run_pending_calls(self._async_invoker, context)
+        return result
+
+    async def dispatch(self, event: Any, context: Any) -> Any:
+        """Return the result of an event. If this raises, the caller passes the exception to `recover`."""
+        start = perf_counter()
+        if isinstance(event, dict) and authorizer.is_authorizer_event(event):
+            # It is not logged. The request that follows reports the cold start.
+            await self.lifespan.start()
+            return await self.authorize(event, context)
+        cold, self._is_cold = self._is_cold, False
+        event_class = infer_event_class(event)
+        if event_class is not None:
+            return await self.respond(event_class(event, context, CONFIG), start, cold)
+        await self.lifespan.start()
+        if isinstance(event, dict) and event.keys() == {ENVELOPE}:
+            return await self.run_async_call(event, context, start, cold)
+        return await ensure_async(self.service.on_event)(event, context)
+
+    def recover(self, error: BaseException, event: Any, context: Any) -> Any:
+        """Return the 500 for a request whose dispatch was cancelled or could not run; raise for another event."""
+        is_authorizer = isinstance(event, dict) and authorizer.is_authorizer_event(event)
+        event_class = None if is_authorizer else infer_event_class(event)
+        if event_class is not None:
+            request = event_class(event, context, CONFIG)
+            return self._respond_to_failure(error, request, request.scope, perf_counter(), cold=False)
+        if isinstance(error, Exception):
+            raise error
+        # Lambda's runtime client would end the process.
+        raise RuntimeError(f"The event failed with {type(error).__name__}") from error
+
+    async def respond(self, request: RequestEvent, start: float, cold: bool) -> dict[str, Any]:
+        scope: Scope = {}
+        try:
+            scope = request.scope
+            result = request(await self._run_cycle(request, scope))
+            size = size_over_limit(result, request.limit)
+        except Exception as error:
+            return self._respond_to_failure(error, request, scope, start, cold)
+        if size:
+            message = "The response to %s %r has %d bytes, over the gateway's limit of %d"
+            self.logger.error(message, scope["method"], scope["path"], size, request.limit)
+            problem = create_problem(500, f"The response is over the limit of {request.limit} bytes.")
+            result = self._format_problem(problem, request, scope)
         log_request(self.logger, scope, result["statusCode"], start=start, context=request.context, cold=cold)
         return result
+
+    def _respond_to_failure(
+        self, error: BaseException, request: RequestEvent, scope: Scope, start: float, cold: bool
+    ) -> dict[str, Any]:
+        if isinstance(error, StartupError):
+            self.logger.error("A request failed: %s", error, exc_info=error.__cause__)
+        elif not isinstance(error, ResponseAborted):
+            self.logger.error("A request failed without a response", exc_info=error)
+        result = self._format_problem(create_problem(500), request, scope)
+        log_request(self.logger, scope, 500, start=start, context=request.context, cold=cold)
+        return result
+
+    def _format_problem(self, problem: MangumResponse, request: RequestEvent, scope: Scope) -> dict[str, Any]:
+        self._add_cors_headers(problem, scope)
+        return request(problem)
 
     def _add_cors_headers(self, problem: MangumResponse, scope: Scope) -> None:
         """Add the headers that the entry's own response would have had."""
@@ -150,7 +182,7 @@ class LambdaHandler:
             headers = CorsHeaders(cors).add(scope, headers)
             problem["headers"] = headers
 
-    def _run_cycle(self, request: RequestEvent, scope: Scope) -> MangumResponse:
+    async def _run_cycle(self, request: RequestEvent, scope: Scope) -> MangumResponse:
         try:
             body = request.body
         except BadRequest as error:
@@ -160,13 +192,11 @@ class LambdaHandler:
             scope[AUTHORIZED] = (self.service, principal)
         scope[ASYNC_INVOKER] = self._invoke_async
         collector = ResponseCollector(scope, body)
-
-        def call_service() -> Coroutine[Any, Any, None]:
-            scope["state"] = self.runtime.state.copy()
-            return self.service(scope, collector.receive, collector.send)
-
+        if not self.lifespan.is_running:
+            await self.lifespan.start()
+        scope["state"] = self.lifespan.state.copy()
         try:
-            self.runtime.run(call_service)
+            await self.service(scope, collector.receive, collector.send)
         except Exception as error:
             if not collector.complete:
                 raise
@@ -206,7 +236,7 @@ class LambdaHandler:
         from coworks_async.pipeline.async_calls import run_call
 
         call, entry = accept_envelope(event, context, self.service.entry_at)
-        extra_scope = {"aws.event": event, "aws.context": context, "state": self.runtime.state.copy()}
+        extra_scope = {"aws.event": event, "aws.context": context, "state": self.lifespan.state.copy()}
         status = await run_call(call, self.service, entry, extra_scope)
         scope = {"method": call.method, "path": call.path}
         log_request(self.logger, scope, status, start=start, context=context, cold=cold, route=entry.path)
@@ -228,20 +258,11 @@ class LambdaHandler:
             except Exception as error:
                 self.logger.error("An asynchronous call failed", exc_info=error)
 
-    def _run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        try:
-            return self.runtime.run(work)
-        except (Exception, *PROCESS_EXITS):
-            raise
-        except BaseException as error:
-            # Lambda's runtime client would end the process.
-            raise RuntimeError(f"The event failed with {type(error).__name__}") from error
-
     def _run_after_event(self, function: Callable[[Any], object], context: Any) -> None:
         try:
             returned = function(context)
             if isawaitable(returned):
-                self.runtime.run(lambda: _to_coroutine(returned), starts=False)
+                self.event_loop.run(lambda: _to_coroutine(returned))
         except PROCESS_EXITS:
             raise
         except BaseException as error:
