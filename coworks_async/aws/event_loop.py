@@ -27,7 +27,7 @@ class EventLoop:
     def __init__(self, lifespan: Lifespan, logger: logging.Logger) -> None:
         self.lifespan = lifespan
         self.logger = logger
-        lifespan.on_start = self._install_sigterm_handler
+        lifespan.on_start.append(self._install_sigterm_handler)
         self.is_busy = False
         self._runner: asyncio.Runner | None = None
         self._lock = threading.Lock()

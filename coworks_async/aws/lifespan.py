@@ -14,14 +14,14 @@ class Lifespan:
     Attributes:
         is_running: whether it has started and not stopped.
         state: what the lifespan yielded, if it is running.
-        on_start: called in the event loop after each start.
+        on_start: functions that are called in the event loop after each start.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.is_running = False
         self.state: dict[str, Any] = {}
-        self.on_start: Callable[[], object] | None = None
+        self.on_start: list[Callable[[], object]] = []
         self._runner: LifespanRunner | None = None
         self._lock = asyncio.Lock()
 
@@ -34,8 +34,8 @@ class Lifespan:
             runner = LifespanRunner(self.app)
             await runner.start()
             self._runner, self.state, self.is_running = runner, runner.state, True
-            if self.on_start is not None:
-                self.on_start()
+            for function in self.on_start:
+                function()
 
     async def stop(self) -> None:
         """Stop the lifespan if it is running."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from coworks_async.extensions.tracing import RequestOutcome, report_failures
 from coworks_async.extras import require
 from coworks_async.pipeline.request import current_stage
+from coworks_async.pipeline.trace import get_trace_header
 from coworks_async.service import TechMicroService
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -228,7 +229,7 @@ def get_span_name(method: str) -> str:
 def get_trace_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
     """Return a request's headers, with Lambda's segment as the parent if it is sampled."""
     headers: list[tuple[bytes, bytes]] = scope["headers"]
-    segment = os.environ.get("_X_AMZN_TRACE_ID", "")
+    segment = get_trace_header()
     # If it is not sampled, X-Ray is probably disabled, which must not disable OpenTelemetry.
     if "aws.event" not in scope or "Sampled=1" not in segment:
         return headers
