@@ -1,6 +1,7 @@
 """The Lambda handler: dispatches events by kind."""
 
 import logging
+import os
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
@@ -18,6 +19,7 @@ from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEv
 from coworks_async.aws.event_formats.rest import RestEvent
 from coworks_async.aws.event_loop import EventLoop
 from coworks_async.aws.lifespan import Lifespan
+from coworks_async.aws.snapshot import SnapshotHooks, is_snap_start, register_with_aws
 from coworks_async.entries.cors import CorsOption
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AuthorizerError, BadRequest, StartupError
@@ -57,6 +59,9 @@ class Service(Protocol):
     @property
     def cors(self) -> CorsOption: ...
 
+    @property
+    def snapshot_hooks(self) -> SnapshotHooks: ...
+
     logger: logging.Logger
 
     def token_authorizer(self, token: str) -> Any: ...
@@ -88,6 +93,11 @@ class LambdaHandler:
         self.lifespan = Lifespan(service)
         self.event_loop = EventLoop(self.lifespan, service.logger)
         self.after_event: list[Callable[[Any], object]] = []
+        if is_snap_start(os.environ):
+            hooks = service.snapshot_hooks
+            register_with_aws(
+                lambda: self.event_loop.run(hooks.run_before), lambda: self.event_loop.run(hooks.run_after)
+            )
         self._is_cold = True
         self._has_warned_of_streams = False
         self._async_invoker: AsyncInvoker | None = None

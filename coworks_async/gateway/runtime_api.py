@@ -128,6 +128,7 @@ class RuntimeApi:
         address: the value of `AWS_LAMBDA_RUNTIME_API`.
         init_errors: the errors that runtimes posted to `/init/error` or `/restore/error`, in order.
         polling: the number of runtimes that wait for an event.
+        restoring: the number of runtimes that have asked for `/restore/next`.
     """
 
     def __init__(self, function_name: str = "local", timeout: float = 30.0) -> None:
@@ -136,6 +137,7 @@ class RuntimeApi:
         self.address = ""
         self.init_errors: list[InvocationResult] = []
         self.polling = 0
+        self.restoring = 0
         self._events: asyncio.Queue[Invocation] = asyncio.Queue()
         self._running: dict[str, Invocation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -199,6 +201,7 @@ class RuntimeApi:
                 self.init_errors.append(InvocationResult("error", head.headers, (body,)))
                 writer.write(_accepted())
             case "GET", ["restore", "next"]:
+                self.restoring += 1
                 await self._restored.wait()
                 writer.write(encode_response(200, JSON_HEADERS, b""))
             case _:

@@ -17,10 +17,13 @@ from coworks_async.aws.runtime.context import FunctionInfo
 from coworks_async.aws.runtime.errors import ERROR_TYPE, describe_error
 from coworks_async.aws.runtime.loader import load_handler
 from coworks_async.aws.runtime.poller import Poller
+from coworks_async.aws.snapshot import SnapshotHooks, is_snap_start
 from coworks_async.exceptions import RuntimeApiError, StartupError
 
 INIT_FAILED = 1
 API_FAILED = 1
+BEFORE_SNAPSHOT_FAILED = 64
+AFTER_RESTORE_FAILED = 65
 
 
 class Program:
@@ -35,6 +38,7 @@ class Program:
         self.address = variables["AWS_LAMBDA_RUNTIME_API"]
         self.concurrency = int(variables.get("AWS_LAMBDA_MAX_CONCURRENCY") or 1)
         self.function = FunctionInfo.read(variables)
+        self.is_snap_start = is_snap_start(variables)
         self.log_error = partial(logs.log_error, as_json=logs.is_json(variables))
 
     def run(self) -> int:
@@ -48,14 +52,37 @@ class Program:
         return asyncio.run(self._serve(handler))
 
     async def _report_init_error(self, error: Exception) -> None:
-        described = describe_error(error)
-        self.log_error(described)
         client = RuntimeClient(self.address)
-        headers = {"Content-Type": "application/json", ERROR_TYPE: described["errorType"]}
-        await client.post("/init/error", json.dumps(described).encode(), **headers)
+        await self._report(client, "/init/error", error)
         client.close()
 
+    async def _report(self, client: RuntimeClient, path: str, error: Exception, kind: str | None = None) -> None:
+        described = describe_error(error)
+        self.log_error(described)
+        headers = {"Content-Type": "application/json", ERROR_TYPE: kind or described["errorType"]}
+        await client.post(path, json.dumps(described).encode(), **headers)
+
+    async def _take_snapshot(self, hooks: SnapshotHooks) -> int | None:
+        """Run the hooks around the snapshot. After a failure, return the exit code of AWS's Python runtime."""
+        client = RuntimeClient(self.address)
+        try:
+            await hooks.run_before()
+            await client.restore_next()
+        except Exception as error:
+            await self._report(client, "/init/error", error, "Runtime.BeforeSnapshotError")
+            return BEFORE_SNAPSHOT_FAILED
+        try:
+            await hooks.run_after()
+        except Exception as error:
+            await self._report(client, "/restore/error", error, "Runtime.AfterRestoreError")
+            return AFTER_RESTORE_FAILED
+        finally:
+            client.close()
+        return None
+
     async def _serve(self, handler: LambdaHandler) -> int:
+        if self.is_snap_start and (code := await self._take_snapshot(handler.service.snapshot_hooks)) is not None:
+            return code
         try:
             # In the initialization Lambda gives a function more processor time.
             await handler.lifespan.start()
