@@ -10,9 +10,7 @@
     │   ├── AuthorizerError         `token_authorizer` failed, or its principal is invalid
     │   ├── AsyncCallError          an asynchronous call is invalid
     │   ├── StartupError            the lifespan did not start
-    │   ├── UnknownEvent            no handler for the event
-    │   ├── RuntimeInitError        the native runtime cannot load the handler
-    │   └── RuntimeApiError         the native runtime cannot reach Lambda's Runtime API
+    │   └── UnknownEvent            no handler for the event
     ├── DeployError                 a deploy failed
     └── CommandError                a command is used incorrectly
 
@@ -106,19 +104,6 @@ def unknown_event_error(event: object) -> UnknownEvent:
     source = f" from {event['source']}" if isinstance(event.get("source"), str) else ""
     keys = f"with the keys {', '.join(sorted(map(str, event)))}" if event else "without keys"
     return UnknownEvent(f"An event{source} {keys} is not a request. Override on_event to handle it.")
-
-
-class RuntimeInitError(LambdaError):
-    """The native runtime cannot load the handler. `kind` is the error type by which AWS's runtime reports it."""
-
-    def __init__(self, kind: str, message: str, trace: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.trace = list(trace)
-
-
-class RuntimeApiError(LambdaError):
-    """Lambda's Runtime API cannot be reached, or refuses to send an event."""
 
 
 class DeployError(CoWorksError):

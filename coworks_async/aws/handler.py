@@ -31,7 +31,7 @@ from coworks_async.pipeline.authorizer import (
     principal_from_result,
     strip_scheme,
 )
-from coworks_async.pipeline.collector import ResponseAborted, ResponseCollector
+from coworks_async.pipeline.collector import OnComplete, ResponseAborted, ResponseCollector
 from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.cors import CorsHeaders
 from coworks_async.pipeline.errors import problem_response, to_exception
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from coworks_async.aws.async_invoke import AsyncInvoker
 
 RequestEvent = RestEvent | HttpApiEvent | AlbEvent
+
+Post = Callable[[Any], Awaitable[None]]
+"""Sends the result of an event to its caller."""
 
 PROCESS_EXITS = (KeyboardInterrupt, SystemExit)
 
@@ -124,8 +127,12 @@ class LambdaHandler:
             self._run_pending_calls(self._async_invoker, context)
         return result
 
-    async def dispatch(self, event: Any, context: Any) -> Any:
-        """Return the result of an event. If this raises, the caller passes the exception to `recover`."""
+    async def dispatch(self, event: Any, context: Any, post: Post | None = None) -> Any:
+        """Return the result of an event. If this raises, the caller passes the exception to `recover`.
+
+        With `post`, the result of a request is passed to it once the response is complete, instead of being returned.
+        Work that follows the response, such as background tasks, continues then.
+        """
         start = perf_counter()
         if isinstance(event, dict) and authorizer.is_authorizer_event(event):
             # It is not logged. The request that follows reports the cold start.
@@ -134,7 +141,10 @@ class LambdaHandler:
         cold, self._is_cold = self._is_cold, False
         event_class = infer_event_class(event)
         if event_class is not None:
-            return await self.respond(event_class(event, context, CONFIG), start, cold)
+            request = event_class(event, context, CONFIG)
+            if post is not None:
+                return await self.respond_early(request, start, cold, post)
+            return await self.respond(request, start, cold)
         await self.lifespan.start()
         if isinstance(event, dict) and event.keys() == {ENVELOPE}:
             return await self.run_async_call(event, context, start, cold)
@@ -156,11 +166,33 @@ class LambdaHandler:
         scope: Scope = {}
         try:
             scope = request.scope
-            result = request(await self._run_cycle(request, scope))
-            size = size_over_limit(result, request.limit)
+            return self._format_response(await self._run_cycle(request, scope), request, scope, start, cold)
         except Exception as error:
             return self._respond_to_failure(error, request, scope, start, cold)
-        if size:
+
+    async def respond_early(self, request: RequestEvent, start: float, cold: bool, post: Post) -> None:
+        """Pass the result to `post` once the response is complete. Work that follows the response continues then."""
+        scope: Scope = {}
+
+        async def post_response(collector: ResponseCollector) -> None:
+            try:
+                response = self._read_response(collector)
+                result = self._format_response(response, request, scope, start, cold)
+            except Exception as error:
+                result = self._respond_to_failure(error, request, scope, start, cold)
+            await post(result)
+
+        try:
+            scope = request.scope
+            await self._run_cycle(request, scope, post_response)
+        except Exception as error:
+            await post(self._respond_to_failure(error, request, scope, start, cold))
+
+    def _format_response(
+        self, response: MangumResponse, request: RequestEvent, scope: Scope, start: float, cold: bool
+    ) -> dict[str, Any]:
+        result = request(response)
+        if size := size_over_limit(result, request.limit):
             message = "The response to %s %r has %d bytes, over the gateway's limit of %d"
             self.logger.error(message, scope["method"], scope["path"], size, request.limit)
             problem = create_problem(500, f"The response is over the limit of {request.limit} bytes.")
@@ -171,12 +203,15 @@ class LambdaHandler:
     def _respond_to_failure(
         self, error: BaseException, request: RequestEvent, scope: Scope, start: float, cold: bool
     ) -> dict[str, Any]:
-        if isinstance(error, StartupError):
+        problem = create_problem(500)
+        if isinstance(error, BadRequest):  # the body of the event
+            problem = create_problem(error.status_code, error.detail)
+        elif isinstance(error, StartupError):
             self.logger.error("A request failed: %s", error, exc_info=error.__cause__)
         elif not isinstance(error, ResponseAborted):
             self.logger.error("A request failed without a response", exc_info=error)
-        result = self._format_problem(create_problem(500), request, scope)
-        log_request(self.logger, scope, 500, start=start, context=request.context, cold=cold)
+        result = self._format_problem(problem, request, scope)
+        log_request(self.logger, scope, result["statusCode"], start=start, context=request.context, cold=cold)
         return result
 
     def _format_problem(self, problem: MangumResponse, request: RequestEvent, scope: Scope) -> dict[str, Any]:
@@ -192,16 +227,15 @@ class LambdaHandler:
             headers = CorsHeaders(cors).add(scope, headers)
             problem["headers"] = headers
 
-    async def _run_cycle(self, request: RequestEvent, scope: Scope) -> MangumResponse:
-        try:
-            body = request.body
-        except BadRequest as error:
-            return create_problem(error.status_code, error.detail)
+    async def _run_cycle(
+        self, request: RequestEvent, scope: Scope, on_complete: OnComplete | None = None
+    ) -> MangumResponse:
+        body = request.body
         principal = authorizer.get_trusted_principal(request.event, request.context)
         if principal is not None and not authorizer.has_several_tokens(scope["headers"], self._token_header):
             scope[AUTHORIZED] = (self.service, principal)
         scope[ASYNC_INVOKER] = self._invoke_async
-        collector = ResponseCollector(scope, body)
+        collector = ResponseCollector(scope, body, on_complete)
         if not self.lifespan.is_running:
             await self.lifespan.start()
         scope["state"] = self.lifespan.state.copy()
@@ -211,6 +245,9 @@ class LambdaHandler:
             if not collector.complete:
                 raise
             self.logger.error("The service failed after its response", exc_info=error)
+        return self._read_response(collector)
+
+    def _read_response(self, collector: ResponseCollector) -> MangumResponse:
         headers: Any  # Mangum's type has lists instead of tuples
         status, headers, content = collector.response()
         if collector.streamed and not self._has_warned_of_streams:

@@ -9,7 +9,6 @@ import platform
 from typing import cast
 
 from coworks_async.aws.runtime.http_parser import ApiResponse, ProtocolError, ResponseParser
-from coworks_async.exceptions import RuntimeApiError
 
 PREFIX = "/2018-06-01/runtime"
 
@@ -18,6 +17,10 @@ MAX_ATTEMPTS = 5
 FIRST_DELAY = 0.1  # seconds before the second attempt; doubled for each other one
 
 logger = logging.getLogger("coworks_async.runtime")
+
+
+class RuntimeApiError(Exception):
+    """The Runtime API cannot be reached, or refuses to send an event."""
 
 
 class Connection(asyncio.Protocol):

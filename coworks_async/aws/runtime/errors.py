@@ -2,10 +2,9 @@
 
 import os
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from coworks_async.exceptions import RuntimeInitError
 
 ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 XRAY_CAUSE = "Lambda-Runtime-Function-XRay-Error-Cause"
@@ -14,6 +13,15 @@ XRAY_CAUSE = "Lambda-Runtime-Function-XRay-Error-Cause"
 MAX_CAUSE_SIZE = 1024 * 1024
 
 _OWN_FOLDER = str(Path(__file__).parent.parent)
+
+
+class RuntimeInitError(Exception):
+    """The handler cannot be loaded. `kind` is the error type by which AWS's runtime reports it."""
+
+    def __init__(self, kind: str, message: str, trace: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.trace = list(trace)
 
 
 def describe_error(error: BaseException, request_id: str | None = None) -> dict[str, Any]:

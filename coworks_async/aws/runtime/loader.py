@@ -4,7 +4,7 @@ import importlib
 import traceback
 
 from coworks_async.aws.handler import LambdaHandler
-from coworks_async.exceptions import RuntimeInitError
+from coworks_async.aws.runtime.errors import RuntimeInitError
 
 
 def load_handler(name: str) -> LambdaHandler:

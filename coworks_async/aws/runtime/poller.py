@@ -75,24 +75,30 @@ class Poller:
         """Run an event and post its result."""
         self._set_trace(response.headers.get("lambda-runtime-trace-id"))
         request_id = response.headers["lambda-runtime-aws-request-id"]
+        reply = Reply(self.client, request_id)
         context = None
         try:
             context = LambdaContext(response.headers, self.function)
             current_context.set(context)
-            body = encode_result(await self._dispatch(decode_event(response.body), context))
+            result = await self._dispatch(decode_event(response.body), context, reply)
+            if not reply.is_posted:
+                await reply.post(result)
         except Exception as error:
-            await self._post_error(request_id, error)
-        else:
-            await self.client.post(f"/invocation/{request_id}/response", body, **{"Content-Type": "application/json"})
-        await self._run_after_event(context)
+            described = describe_error(error, request_id)
+            self.log_error(described)
+            await reply.post_error(error, described)
+        if context is not None:
+            await self._run_after_event(context)
 
-    async def _dispatch(self, event: Any, context: LambdaContext) -> Any:
+    async def _dispatch(self, event: Any, context: LambdaContext, reply: "Reply") -> Any:
         try:
-            return await self.handler.dispatch(event, context)
+            return await self.handler.dispatch(event, context, reply.post)
         except PROCESS_EXITS:
             raise
         except BaseException as error:
-            return self.handler.recover(error, event, context)
+            if not reply.is_posted:
+                return self.handler.recover(error, event, context)
+            self.handler.logger.error("The service failed after its response", exc_info=error)
 
     def _set_trace(self, header: str | None) -> None:
         trace_header.set(header or "")
@@ -103,24 +109,38 @@ class Poller:
         else:
             os.environ.pop(TRACE_VARIABLE, None)
 
-    async def _post_error(self, request_id: str, error: Exception) -> None:
-        described = describe_error(error, request_id)
-        self.log_error(described)
-        headers = {"Content-Type": "application/json", ERROR_TYPE: described["errorType"]}
-        cause = json.dumps(describe_xray_cause(error))
-        if len(cause) < MAX_CAUSE_SIZE:
-            headers[XRAY_CAUSE] = cause
-        await self.client.post(f"/invocation/{request_id}/error", json.dumps(described).encode(), **headers)
-
-    async def _run_after_event(self, context: LambdaContext | None) -> None:
+    async def _run_after_event(self, context: LambdaContext) -> None:
         """Run the functions in `after_event`. The caller has its response; Lambda waits for the next poll."""
-        for function in self.handler.after_event if context is not None else ():
+        for function in self.handler.after_event:
             try:
                 await ensure_async(function)(context)
             except PROCESS_EXITS:
                 raise
             except BaseException as error:
                 self.handler.logger.error("A function in after_event failed", exc_info=error)
+
+
+class Reply:
+    """The result of one event, which is posted once."""
+
+    def __init__(self, client: RuntimeClient, request_id: str) -> None:
+        self.is_posted = False
+        self._client = client
+        self._request_id = request_id
+
+    async def post(self, result: Any) -> None:
+        body = encode_result(result)
+        self.is_posted = True
+        path = f"/invocation/{self._request_id}/response"
+        await self._client.post(path, body, **{"Content-Type": "application/json"})
+
+    async def post_error(self, error: Exception, described: dict[str, Any]) -> None:
+        headers = {"Content-Type": "application/json", ERROR_TYPE: described["errorType"]}
+        cause = json.dumps(describe_xray_cause(error))
+        if len(cause) < MAX_CAUSE_SIZE:
+            headers[XRAY_CAUSE] = cause
+        self.is_posted = True
+        await self._client.post(f"/invocation/{self._request_id}/error", json.dumps(described).encode(), **headers)
 
 
 def decode_event(body: bytes) -> Any:

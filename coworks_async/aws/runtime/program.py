@@ -12,13 +12,13 @@ from functools import partial
 
 from coworks_async.aws.handler import LambdaHandler
 from coworks_async.aws.runtime import logs
-from coworks_async.aws.runtime.client import RuntimeClient
+from coworks_async.aws.runtime.client import RuntimeApiError, RuntimeClient
 from coworks_async.aws.runtime.context import FunctionInfo
 from coworks_async.aws.runtime.errors import ERROR_TYPE, describe_error
 from coworks_async.aws.runtime.loader import load_handler
 from coworks_async.aws.runtime.poller import Poller
 from coworks_async.aws.snapshot import SnapshotHooks, is_snap_start
-from coworks_async.exceptions import RuntimeApiError, StartupError
+from coworks_async.exceptions import StartupError
 
 INIT_FAILED = 1
 API_FAILED = 1

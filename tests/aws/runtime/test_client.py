@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from coworks_async.aws.runtime import client as client_module
-from coworks_async.aws.runtime.client import MAX_ATTEMPTS, Connection, RuntimeClient
-from coworks_async.exceptions import RuntimeApiError
+from coworks_async.aws.runtime.client import MAX_ATTEMPTS, Connection, RuntimeApiError, RuntimeClient
 from coworks_async.gateway.http_wire import encode_response, read_body, read_head
 from coworks_async.gateway.runtime_api import RuntimeApi
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from coworks_async.aws.runtime.errors import describe_error
+from coworks_async.aws.runtime.errors import RuntimeInitError, describe_error
 from coworks_async.aws.runtime.loader import load_handler
-from coworks_async.exceptions import RuntimeInitError
 
 MODULES = {
     "loaded_shop.py": "from coworks_async import TechMicroService\nhandler = TechMicroService().lambda_handler\n",

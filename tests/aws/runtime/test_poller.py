@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from starlette.background import BackgroundTask
+from starlette.responses import JSONResponse
 
 from coworks_async import TechMicroService, entry, request
 from coworks_async.aws.runtime.client import RuntimeClient
@@ -266,6 +268,89 @@ async def test_functions_in_after_event_run_after_the_response_and_before_the_ne
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == [
         "A function in after_event failed"
     ] * 2
+
+
+async def test_work_after_the_response_runs_before_the_next_event_and_the_client_does_not_wait():
+    log: list[str] = []
+    go = asyncio.Event()
+
+    async def work() -> None:
+        await go.wait()
+        log.append("work")
+
+    class Working(Shop):
+        @entry(no_auth=True)
+        async def post(self):
+            return JSONResponse("accepted", background=BackgroundTask(work))
+
+        @entry(no_auth=True)
+        async def get_next(self):
+            log.append("next event")
+            return "next"
+
+    app = Working()
+    app.teardown_request(lambda error=None: log.append("teardown"))
+    async with native(app) as runtime:
+        assert (await runtime.request("POST")).json == "accepted"
+        assert log == []
+        next_event = runtime.api.submit(rest_event(path="/next"))
+        await asyncio.sleep(0.01)
+        go.set()
+        await next_event.result()
+    assert log == ["work", "teardown", "next event", "teardown"]
+
+
+@pytest.mark.parametrize("error", [LookupError("no mail server"), asyncio.CancelledError()])
+async def test_a_failure_after_the_response_is_logged_and_the_next_event_runs(
+    caplog: pytest.LogCaptureFixture, error: BaseException
+):
+    class Failing(Shop):
+        async def __call__(self, scope, receive, send):
+            await super().__call__(scope, receive, send)
+            if scope["type"] == "http" and scope["method"] == "POST":
+                raise error
+
+        @entry(no_auth=True)
+        async def post(self):
+            return "accepted"
+
+    async with native(Failing()) as runtime:
+        response = await runtime.request("POST")
+        assert (response.status, response.body) == (200, b"accepted")
+        assert (await runtime.request()).status == 200
+    [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert record.getMessage() == "The service failed after its response"
+
+
+async def test_a_failing_background_task_is_logged(caplog: pytest.LogCaptureFixture):
+    async def fail() -> None:
+        raise LookupError("no mail server")
+
+    class Failing(Shop):
+        @entry(no_auth=True)
+        async def post(self):
+            return JSONResponse("accepted", background=BackgroundTask(fail))
+
+    async with native(Failing()) as runtime:
+        assert (await runtime.request("POST")).json == "accepted"
+        assert (await runtime.request()).status == 200
+    [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert record.exc_info is not None
+    assert record.exc_info[0] is LookupError
+
+
+async def test_a_response_that_the_gateway_would_refuse_is_a_500(caplog: pytest.LogCaptureFixture):
+    class Breaking(Shop):
+        async def __call__(self, scope, receive, send):
+            if scope["type"] == "lifespan":
+                return await super().__call__(scope, receive, send)
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"x-name", b"a\r\nb")]})
+            await send({"type": "http.response.body", "body": b"whole"})
+
+    async with native(Breaking()) as runtime:
+        assert (await runtime.request()).status == 500
+    [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert record.getMessage() == "A request failed without a response"
 
 
 async def test_a_response_over_the_limit_of_lambda_is_logged_and_the_next_event_runs(
