@@ -75,7 +75,7 @@ class Poller:
         """Run an event and post its result."""
         self._set_trace(response.headers.get("lambda-runtime-trace-id"))
         request_id = response.headers["lambda-runtime-aws-request-id"]
-        reply = Reply(self.client, request_id)
+        reply = Reply(self.client, request_id, response.headers.get("lambda-runtime-invocation-id"))
         context = None
         try:
             context = LambdaContext(response.headers, self.function)
@@ -123,24 +123,27 @@ class Poller:
 class Reply:
     """The result of one event, which is posted once."""
 
-    def __init__(self, client: RuntimeClient, request_id: str) -> None:
+    def __init__(self, client: RuntimeClient, request_id: str, invocation_id: str | None) -> None:
         self.is_posted = False
         self._client = client
-        self._request_id = request_id
+        self._path = f"/invocation/{request_id}"
+        self._headers = {"Content-Type": "application/json"}
+        if invocation_id is not None:
+            # AWS's clients return it as they receive it.
+            self._headers["Lambda-Runtime-Invocation-Id"] = invocation_id
 
     async def post(self, result: Any) -> None:
         body = encode_result(result)
         self.is_posted = True
-        path = f"/invocation/{self._request_id}/response"
-        await self._client.post(path, body, **{"Content-Type": "application/json"})
+        await self._client.post(f"{self._path}/response", body, **self._headers)
 
     async def post_error(self, error: Exception, described: dict[str, Any]) -> None:
-        headers = {"Content-Type": "application/json", ERROR_TYPE: described["errorType"]}
+        headers = self._headers | {ERROR_TYPE: described["errorType"]}
         cause = json.dumps(describe_xray_cause(error))
         if len(cause) < MAX_CAUSE_SIZE:
             headers[XRAY_CAUSE] = cause
         self.is_posted = True
-        await self._client.post(f"/invocation/{self._request_id}/error", json.dumps(described).encode(), **headers)
+        await self._client.post(f"{self._path}/error", json.dumps(described).encode(), **headers)
 
 
 def decode_event(body: bytes) -> Any:

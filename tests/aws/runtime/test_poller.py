@@ -219,6 +219,14 @@ async def test_a_result_that_is_not_json_fails_the_event():
         assert error["stackTrace"]
 
 
+@pytest.mark.parametrize("value", ["result", LookupError("no such thing")])
+async def test_the_invocation_id_is_returned_if_lambda_sends_one(value: Any):
+    async with native(Shop(value)) as runtime:
+        result = await runtime.api.submit({}, headers={"Lambda-Runtime-Invocation-Id": "once"}).result()
+        assert result.value("Lambda-Runtime-Invocation-Id") == "once"
+        assert (await runtime.api.submit({}).result()).value("Lambda-Runtime-Invocation-Id") == ""
+
+
 async def test_a_context_that_cannot_be_read_fails_the_event():
     async with native(Shop()) as runtime:
         result = await runtime.api.submit({}, headers={"Lambda-Runtime-Client-Context": "{"}).result()
