@@ -17,6 +17,7 @@ from coworks_async.aws.runtime.context import FunctionInfo
 from coworks_async.aws.runtime.errors import ERROR_TYPE, describe_error
 from coworks_async.aws.runtime.loader import load_handler
 from coworks_async.aws.runtime.poller import Poller
+from coworks_async.aws.runtime.watchdog import create_watchdog
 from coworks_async.aws.snapshot import SnapshotHooks, is_snap_start
 from coworks_async.exceptions import StartupError
 
@@ -34,6 +35,7 @@ class Program:
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
+        self.variables = variables
         self.handler_name = variables["_HANDLER"]
         self.address = variables["AWS_LAMBDA_RUNTIME_API"]
         self.concurrency = int(variables.get("AWS_LAMBDA_MAX_CONCURRENCY") or 1)
@@ -46,6 +48,7 @@ class Program:
         try:
             # Not in the event loop: a module may call `asyncio.run`.
             handler = load_handler(self.handler_name)
+            self.watchdog = create_watchdog(self.variables)
         except Exception as error:
             asyncio.run(self._report_init_error(error))
             return INIT_FAILED
@@ -89,6 +92,19 @@ class Program:
         except StartupError as error:
             # The first event tries again, and logs the traceback.
             handler.logger.warning("%s", error)
+        if self.watchdog is not None:
+            self.watchdog.start()
+        code = await self._run_pollers(handler)
+        try:
+            await handler.lifespan.stop()
+        except Exception as error:
+            handler.logger.error("The service failed to shut down", exc_info=error)
+        if self.watchdog is not None:
+            self.watchdog.stop()
+        return code
+
+    async def _run_pollers(self, handler: LambdaHandler) -> int:
+        """Run events until SIGTERM, or until one poller cannot reach the Runtime API any more."""
         pollers = [self._create_poller(handler) for _ in range(self.concurrency)]
 
         def stop() -> None:
@@ -98,14 +114,9 @@ class Program:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
         tasks = [asyncio.create_task(poller.run()) for poller in pollers]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        # One cannot reach the API any more: the others finish their events.
+        # The other pollers finish their events.
         stop()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        try:
-            await handler.lifespan.stop()
-        except Exception as error:
-            handler.logger.error("The service failed to shut down", exc_info=error)
-        return self._exit_code(handler, results)
+        return self._exit_code(handler, await asyncio.gather(*tasks, return_exceptions=True))
 
     def _create_poller(self, handler: LambdaHandler) -> Poller:
         client = RuntimeClient(self.address)

@@ -13,7 +13,7 @@ from tests.aws.runtime_process import Runtime, running
 from tests.tools import PATIENCE
 
 SERVICE = """
-import asyncio, os, sys
+import asyncio, os, sys, time
 from contextlib import asynccontextmanager
 from coworks_async import TechMicroService, entry, request
 
@@ -42,6 +42,11 @@ class Shop(TechMicroService):
         print("slow", flush=True)
         await asyncio.sleep(0.5)
         return "slow"
+
+    @entry(no_auth=True)
+    async def get_blocking(self):
+        time.sleep(0.5)
+        return "blocked"
 
     @entry(no_auth=True)
     async def get_together(self):
@@ -140,6 +145,21 @@ def test_a_runtime_api_that_is_gone_ends_the_process_after_the_retries(start: St
     assert code == 1
     assert "failed 5 times: GET /2018-06-01/runtime/invocation/next (ConnectionRefusedError" in out
     assert "stopped" in out
+
+
+def test_the_watchdog_logs_code_that_blocks_the_event_loop(start: Start):
+    runtime = start(CWS_WATCHDOG="0.05", AWS_LAMBDA_LOG_FORMAT="Text")
+    assert runtime.request(rest_event(path="/blocking")).body == b"blocked"
+    code, lines = runtime.stop()
+    assert code == 0
+    assert any("The event loop has been blocked for 0.05 s" in line for line in lines)
+    assert any("in get_blocking" in line for line in lines)
+
+
+def test_an_invalid_setting_of_the_watchdog_is_an_init_error(start: Start):
+    code, out = wait(start(CWS_WATCHDOG="soon"))
+    assert code == 1
+    assert "CWS_WATCHDOG: 'soon' is not a number of seconds between 0 and 900." in out
 
 
 def test_system_exit_ends_the_process(start: Start):
