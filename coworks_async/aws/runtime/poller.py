@@ -20,6 +20,9 @@ from coworks_async.pipeline.trace import trace_header
 
 TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 
+CUT_SECONDS = 0.1
+"""Seconds before the deadline at which work after the response is logged: Lambda ends the process at the deadline."""
+
 
 class Poller:
     """Runs the events that one connection to the Runtime API receives.
@@ -76,10 +79,12 @@ class Poller:
         self._set_trace(response.headers.get("lambda-runtime-trace-id"))
         request_id = response.headers["lambda-runtime-aws-request-id"]
         reply = Reply(self.client, request_id, response.headers.get("lambda-runtime-invocation-id"))
-        context = None
+        context = cut = None
         try:
             context = LambdaContext(response.headers, self.function)
             current_context.set(context)
+            seconds = context.get_remaining_time_in_millis() / 1000 - CUT_SECONDS
+            cut = asyncio.get_running_loop().call_later(seconds, self._log_cut, reply)
             result = await self._dispatch(decode_event(response.body), context, reply)
             if not reply.is_posted:
                 await reply.post(result)
@@ -87,8 +92,9 @@ class Poller:
             described = describe_error(error, request_id)
             self.log_error(described)
             await reply.post_error(error, described)
-        if context is not None:
+        if context is not None and cut is not None:
             await self._run_after_event(context)
+            cut.cancel()
 
     async def _dispatch(self, event: Any, context: LambdaContext, reply: "Reply") -> Any:
         try:
@@ -99,6 +105,10 @@ class Poller:
             if not reply.is_posted:
                 return self.handler.recover(error, event, context)
             self.handler.logger.error("The service failed after its response", exc_info=error)
+
+    def _log_cut(self, reply: "Reply") -> None:
+        if reply.is_posted:
+            self.handler.logger.error("The work after the response is cut: it does not end before the deadline.")
 
     def _set_trace(self, header: str | None) -> None:
         trace_header.set(header or "")

@@ -60,9 +60,9 @@ class Native:
 
 
 @asynccontextmanager
-async def native(app: TechMicroService, concurrency: int = 1) -> AsyncIterator[Native]:
-    """Run a service under the native runtime, in this process."""
-    async with RuntimeApi("shop") as api:
+async def native(app: TechMicroService, concurrency: int = 1, seconds: float = 30) -> AsyncIterator[Native]:
+    """Run a service under the native runtime, in this process. `seconds` is the timeout of the function."""
+    async with RuntimeApi("shop", seconds) as api:
         running = Native(api, [], [])
         for _ in range(concurrency):
             client = RuntimeClient(api.address)
@@ -328,6 +328,39 @@ async def test_a_failure_after_the_response_is_logged_and_the_next_event_runs(
         assert (await runtime.request()).status == 200
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert record.getMessage() == "The service failed after its response"
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+async def test_work_after_the_response_that_does_not_end_before_the_deadline_is_logged(
+    caplog: pytest.LogCaptureFixture, is_early: bool
+):
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        await asyncio.sleep(0 if is_early else 0.8)
+        ended.set()
+
+    class Working(Shop):
+        @entry(no_auth=True)
+        async def post(self):
+            return JSONResponse("accepted", background=BackgroundTask(work))
+
+    async with native(Working(), seconds=0.5) as runtime:
+        assert (await runtime.request("POST")).json == "accepted"
+        await ended.wait()
+        await asyncio.sleep(0.5 if is_early else 0)
+    cut = "The work after the response is cut: it does not end before the deadline."
+    assert [record.getMessage() for record in caplog.records] == ([] if is_early else [cut])
+
+
+async def test_an_event_without_a_response_at_the_deadline_is_left_to_lambda(caplog: pytest.LogCaptureFixture):
+    class Slow(Shop):
+        async def on_event(self, event: Any, context: Any) -> Any:
+            await asyncio.sleep(0.4)
+
+    async with native(Slow(), seconds=0.2) as runtime:
+        assert (await runtime.result({}))["errorType"] == "Sandbox.Timedout"
+    assert "is cut" not in caplog.text
 
 
 async def test_a_failing_background_task_is_logged(caplog: pytest.LogCaptureFixture):
