@@ -14,7 +14,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, Lifespan
 
-from coworks_async.entries.blueprints import Blueprint, HookRegistry, HooksMixin
+from coworks_async.aws.snapshot import SnapshotHooks
+from coworks_async.entries.blueprints import Blueprint, F, HookRegistry, HooksMixin
 from coworks_async.entries.cors import CorsOption, check_cors, resolve_cors
 from coworks_async.entries.decorators import read_responses
 from coworks_async.entries.entry import Entry, build_entries, reject_token_header
@@ -110,7 +111,7 @@ class TechMicroService(HooksMixin, Starlette):
 
     instance_attributes: ClassVar[frozenset[str]] = frozenset(
         {"debug", "exception_handlers", "extensions", "has_json_log", "hooks", "limits", "logger", "max_body_size"}
-        | {"middleware_stack", "name", "router", "state", "user_middleware"}
+        | {"middleware_stack", "name", "router", "snapshot_hooks", "state", "user_middleware"}
     )
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -135,6 +136,7 @@ class TechMicroService(HooksMixin, Starlette):
         self.logger = logging.getLogger(self.name)
         self.extensions: dict[str, Any] = {}
         self.hooks = HookRegistry()
+        self.snapshot_hooks = SnapshotHooks()
         self.limits = Limits(max_body_size, self.max_fields, self.max_files, self.max_items, self.max_hashed_items)
         self._in_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
         if debug and self._in_lambda:
@@ -209,6 +211,28 @@ class TechMicroService(HooksMixin, Starlette):
         from coworks_async.aws.async_invoke import store_in_s3
 
         await store_in_s3(response, headers, self.store_in)
+
+    def before_snapshot(self, function: F) -> F:
+        """Run a function, sync or async, before Lambda takes a snapshot of the process (SnapStart).
+
+        The last registered function is the first to run. A failure fails the publication of the version.
+
+        Example:
+            @app.before_snapshot
+            def load_prices(): ...
+        """
+        self.snapshot_hooks.before.append(function)
+        return function
+
+    def after_restore(self, function: F) -> F:
+        """Run a function, sync or async, after Lambda has restored the process from a snapshot (SnapStart).
+
+        Example:
+            @app.after_restore
+            def seed_random(): ...
+        """
+        self.snapshot_hooks.after.append(function)
+        return function
 
     @cached_property
     def lambda_handler(self) -> "LambdaHandler":

@@ -1,50 +1,28 @@
 """Cancel an event shortly before Lambda's timeout, at which the whole process would end without a response."""
 
-import math
-from asyncio import AbstractEventLoop, Task, TimerHandle
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from coworks_async.exceptions import EventTimeout
 
-class Deadline:
-    """Cancels the task of the current event `margin` seconds before Lambda's timeout.
 
-    Most events end long before, so most cost neither a timer nor a look at their remaining time. One timer is set for
-    the first event, and once it is due, for the event that runs then. It is never late for an event, because all events
-    of a function have the same timeout.
+@asynccontextmanager
+async def deadline(context: Any, margin: float | None) -> AsyncIterator[None]:
+    """Cancel the code inside `margin` seconds before Lambda's timeout; raise `EventTimeout` then.
 
-    Attributes:
-        current: the task of the current event and the context of Lambda; None between events.
-        timer: None until `set_timer` is called, and again once it is due without an event.
+    A context without a remaining time, as in a test, has no deadline.
     """
-
-    current: tuple[Task[Any], Any] | None = None
-    timer: TimerHandle | None = None
-    _cancelled: tuple[Task[Any], Any] | None = None
-
-    def __init__(self, loop: AbstractEventLoop, margin: float) -> None:
-        self._loop = loop
-        self._margin = margin
-
-    @property
-    def has_passed(self) -> bool:
-        """Whether the current task was cancelled."""
-        return self.current is not None and self.current is self._cancelled
-
-    def set_timer(self) -> None:
-        """Set the timer for the current event. A context without a remaining time, as in a test, has no deadline."""
-        seconds = self._get_seconds()
-        self.timer = self._loop.call_later(seconds, self._check) if seconds < math.inf else None
-
-    def _get_seconds(self) -> float:
-        """Return the time until the current event is cancelled; infinity without an event."""
-        context: Any = self.current[1] if self.current is not None else None
-        if not hasattr(context, "get_remaining_time_in_millis"):
-            return math.inf
-        return float(context.get_remaining_time_in_millis() / 1000 - self._margin)
-
-    def _check(self) -> None:
-        if self.current is None or self._get_seconds() > 0:
-            self.set_timer()
-        else:
-            self.timer, self._cancelled = None, self.current
-            self.current[0].cancel()
+    if margin is None or not hasattr(context, "get_remaining_time_in_millis"):
+        yield
+        return
+    timeout = asyncio.timeout(context.get_remaining_time_in_millis() / 1000 - margin)
+    try:
+        async with timeout:
+            yield
+    except TimeoutError as error:
+        if not timeout.expired():
+            raise
+        reason = f"cancelled {margin:g} s before Lambda's timeout"
+        raise EventTimeout(f"{reason}. Shorten the work or raise the timeout.") from error

@@ -1,8 +1,9 @@
 """The Lambda handler: dispatches events by kind."""
 
 import logging
+import os
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,13 +13,16 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from coworks_async.aws import authorizer
+from coworks_async.aws.deadline import deadline
 from coworks_async.aws.event_formats.alb import AlbEvent
 from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_limit
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEvent
 from coworks_async.aws.event_formats.rest import RestEvent
+from coworks_async.aws.event_loop import EventLoop
+from coworks_async.aws.lifespan import Lifespan
 from coworks_async.aws.metrics import write_server_error
-from coworks_async.aws.runtime import Runtime
 from coworks_async.aws.signing import KEY_VARIABLE, Signer
+from coworks_async.aws.snapshot import SnapshotHooks, is_snap_start, register_with_aws
 from coworks_async.entries.cors import CorsOption
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import AuthorizerError, BadRequest, EventTimeout, StartupError
@@ -30,7 +34,7 @@ from coworks_async.pipeline.authorizer import (
     principal_from_result,
     strip_scheme,
 )
-from coworks_async.pipeline.collector import ResponseAborted, ResponseCollector
+from coworks_async.pipeline.collector import OnComplete, ResponseAborted, ResponseCollector
 from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.cors import CorsHeaders
 from coworks_async.pipeline.errors import problem_response, request_line, to_exception
@@ -42,6 +46,9 @@ if TYPE_CHECKING:
     from coworks_async.aws.async_invoke import AsyncInvoker
 
 RequestEvent = RestEvent | HttpApiEvent | AlbEvent
+
+Post = Callable[[Any], Awaitable[None]]
+"""Sends the result of an event to its caller."""
 
 PROCESS_EXITS = (KeyboardInterrupt, SystemExit)
 
@@ -62,6 +69,9 @@ class Service(Protocol):
 
     @property
     def lambda_timeout_margin(self) -> float | None: ...
+
+    @property
+    def snapshot_hooks(self) -> SnapshotHooks: ...
 
     logger: logging.Logger
 
@@ -91,9 +101,16 @@ class LambdaHandler:
         self.service = service
         self.logger = service.logger
         self._token_header = service.token_key.lower().encode("latin-1")
-        self.runtime = Runtime(service, service.logger, service.lambda_timeout_margin)
+        self.lifespan = Lifespan(service)
+        self.event_loop = EventLoop(self.lifespan, service.logger)
         self._signer = Signer()
+        self._timeout_margin = service.lambda_timeout_margin
         self.after_event: list[Callable[[Any], object]] = []
+        if is_snap_start(os.environ):
+            hooks = service.snapshot_hooks
+            register_with_aws(
+                lambda: self.event_loop.run(hooks.run_before), lambda: self.event_loop.run(hooks.run_after)
+            )
         self._is_cold = True
         self._has_warned_of_streams = False
         self._async_invoker: AsyncInvoker | None = None
@@ -107,55 +124,131 @@ class LambdaHandler:
 
     def close(self) -> None:
         """Stop the lifespan and close the event loop. The next event starts both again."""
-        self.runtime.close()
+        self.event_loop.close()
 
     def handle(self, event: Any, context: Any) -> Any:
+        try:
+            result = self.event_loop.run(lambda: self.dispatch(event, context))
+        except PROCESS_EXITS:
+            raise
+        except BaseException as error:
+            result = self.recover(error, event, context)
+        if self._async_invoker is not None:
+            self._run_pending_calls(self._async_invoker, context)
+        return result
+
+    async def dispatch(self, event: Any, context: Any, post: Post | None = None) -> Any:
+        """Return the result of an event. If this raises, the caller passes the exception to `recover`.
+
+        With `post`, the result of a request is passed to it once the response is complete, instead of being returned.
+        Work that follows the response, such as background tasks, continues then.
+        """
         start = perf_counter()
         if isinstance(event, dict) and authorizer.is_authorizer_event(event):
             # It is not logged. The request that follows reports the cold start.
-            return self._run(lambda: self.authorize(event, context), "An authorizer event", context)
+            return await self._run("An authorizer event", context, lambda: self.authorize(event, context))
         cold, self._is_cold = self._is_cold, False
         event_class = infer_event_class(event)
         if event_class is not None:
-            result = self.respond(event_class(event, context, CONFIG), start, cold)
-            if self._async_invoker is not None:
-                self._run_pending_calls(self._async_invoker, context)
-            return result
+            request = event_class(event, context, CONFIG)
+            if post is not None:
+                return await self.respond_early(request, start, cold, post)
+            return await self.respond(request, start, cold)
         if isinstance(event, dict) and event.keys() == {ENVELOPE}:
-            return self._run(
-                lambda: self.run_async_call(event, context, start, cold), "The event of an asynchronous call", context
-            )
+            label = "The event of an asynchronous call"
+            return await self._run(label, context, lambda: self.run_async_call(event, context, start, cold))
         on_event = ensure_async(self.service.on_event)
-        return self._run(lambda: _to_coroutine(on_event(event, context)), "An event", context)
+        return await self._run("An event", context, lambda: on_event(event, context))
 
-    def respond(self, request: RequestEvent, start: float, cold: bool) -> dict[str, Any]:
+    async def _run(self, label: str, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            async with deadline(context, self._timeout_margin):
+                await self.lifespan.start()
+                return await work()
+        except EventTimeout as error:
+            self._log_timeout(label, context, error)
+            raise
+
+    def recover(self, error: BaseException, event: Any, context: Any) -> Any:
+        """Return the 500 for a request whose dispatch was cancelled or could not run; raise for another event."""
+        is_authorizer = isinstance(event, dict) and authorizer.is_authorizer_event(event)
+        event_class = None if is_authorizer else infer_event_class(event)
+        if event_class is not None:
+            request = event_class(event, context, CONFIG)
+            return self._respond_to_failure(error, request, request.scope, perf_counter(), cold=False)
+        if isinstance(error, Exception):
+            raise error
+        # Lambda's runtime client would end the process.
+        raise RuntimeError(f"The event failed with {type(error).__name__}") from error
+
+    async def respond(self, request: RequestEvent, start: float, cold: bool) -> dict[str, Any]:
         scope: Scope = {}
-        problem: MangumResponse | None = None
         try:
             scope = request.scope
-            result = request(self._run_cycle(request, scope))
-            if size := size_over_limit(result, request.limit):
-                problem = create_problem(500, f"The response is over the limit of {request.limit} bytes.")
-                message = "The response to %s %r has %d bytes, over the gateway's limit of %d"
-                self.logger.error(message, scope["method"], scope["path"], size, request.limit)
-        except PROCESS_EXITS:
-            raise
-        except EventTimeout as error:
+            collector = await self._run_cycle(request, scope)
+            response = self._read_response(collector)
+            return self._format_response(response, request, scope, start, cold)
+        except Exception as error:
+            return self._respond_to_failure(error, request, scope, start, cold)
+
+    async def respond_early(self, request: RequestEvent, start: float, cold: bool, post: Post) -> None:
+        """Pass the result to `post` once the response is complete. Work that follows the response continues then."""
+        scope: Scope = {}
+
+        async def post_response(collector: ResponseCollector) -> None:
+            try:
+                response = self._read_response(collector)
+                result = self._format_response(response, request, scope, start, cold)
+            except Exception as error:
+                result = self._respond_to_failure(error, request, scope, start, cold)
+            await post(result)
+
+        try:
+            scope = request.scope
+            collector = await self._run_cycle(request, scope, post_response)
+            collector.check_complete()
+        except Exception as error:
+            await post(self._respond_to_failure(error, request, scope, start, cold))
+
+    def _format_response(
+        self, response: MangumResponse, request: RequestEvent, scope: Scope, start: float, cold: bool
+    ) -> dict[str, Any]:
+        result = request(response)
+        if size := size_over_limit(result, request.limit):
+            message = "The response to %s %r has %d bytes, over the gateway's limit of %d"
+            self.logger.error(message, scope["method"], scope["path"], size, request.limit)
+            problem = create_problem(500, f"The response is over the limit of {request.limit} bytes.")
+            result = self._format_problem(problem, request, scope)
+        self._log_result(result, request, scope, start, cold)
+        return result
+
+    def _respond_to_failure(
+        self, error: BaseException, request: RequestEvent, scope: Scope, start: float, cold: bool
+    ) -> dict[str, Any]:
+        problem = create_problem(500)
+        if isinstance(error, BadRequest):  # the body of the event
+            problem = create_problem(error.status_code, error.detail)
+        elif isinstance(error, EventTimeout):
             problem = create_problem(504, TIMED_OUT)
             self._log_timeout(f"{request_line(scope)} on route {find_route(scope, None)}", request.context, error)
-        except BaseException as error:
-            problem = create_problem(500)
-            if isinstance(error, StartupError):
-                self.logger.error("A request failed: %s", error, exc_info=error.__cause__)
-            elif not isinstance(error, ResponseAborted):
-                self.logger.error("A request failed without a response", exc_info=error)
-        if problem is not None:
-            self._add_cors_headers(problem, scope)
-            result = request(problem)
+        elif isinstance(error, StartupError):
+            self.logger.error("A request failed: %s", error, exc_info=error.__cause__)
+        elif not isinstance(error, ResponseAborted):
+            self.logger.error("A request failed without a response", exc_info=error)
+        result = self._format_problem(problem, request, scope)
+        self._log_result(result, request, scope, start, cold)
+        return result
+
+    def _log_result(
+        self, result: dict[str, Any], request: RequestEvent, scope: Scope, start: float, cold: bool
+    ) -> None:
         log_request(self.logger, scope, result["statusCode"], start=start, context=request.context, cold=cold)
         if result["statusCode"] >= 500:
             write_server_error(request.context)
-        return result
+
+    def _format_problem(self, problem: MangumResponse, request: RequestEvent, scope: Scope) -> dict[str, Any]:
+        self._add_cors_headers(problem, scope)
+        return request(problem)
 
     def _add_cors_headers(self, problem: MangumResponse, scope: Scope) -> None:
         """Add the headers that the entry's own response would have had."""
@@ -166,27 +259,28 @@ class LambdaHandler:
             headers = CorsHeaders(cors).add(scope, headers)
             problem["headers"] = headers
 
-    def _run_cycle(self, request: RequestEvent, scope: Scope) -> MangumResponse:
-        try:
-            body = request.body
-        except BadRequest as error:
-            return create_problem(error.status_code, error.detail)
+    async def _run_cycle(
+        self, request: RequestEvent, scope: Scope, on_complete: OnComplete | None = None
+    ) -> ResponseCollector:
+        body = request.body
         principal = authorizer.get_trusted_principal(request.event, request.context, self._signer)
         if principal is not None and not authorizer.has_several_tokens(scope["headers"], self._token_header):
             scope[AUTHORIZED] = (self.service, principal)
         scope[ASYNC_INVOKER] = self._invoke_async
-        collector = ResponseCollector(scope, body)
-
-        def call_service() -> Coroutine[Any, Any, None]:
-            scope["state"] = self.runtime.state.copy()
-            return self.service(scope, collector.receive, collector.send)
-
+        collector = ResponseCollector(scope, body, on_complete)
         try:
-            self.runtime.run(call_service, request.context)
+            async with deadline(request.context, self._timeout_margin):
+                if not self.lifespan.is_running:
+                    await self.lifespan.start()
+                scope["state"] = self.lifespan.state.copy()
+                await self.service(scope, collector.receive, collector.send)
         except Exception as error:
             if not collector.complete:
                 raise
             self.logger.error("The service failed after its response", exc_info=error)
+        return collector
+
+    def _read_response(self, collector: ResponseCollector) -> MangumResponse:
         headers: Any  # Mangum's type has lists instead of tuples
         status, headers, content = collector.response()
         if collector.streamed and not self._has_warned_of_streams:
@@ -230,7 +324,7 @@ class LambdaHandler:
         from coworks_async.pipeline.async_calls import run_call
 
         call, entry = accept_envelope(event, context, self.service.entry_at, self._signer)
-        extra_scope = {"aws.event": event, "aws.context": context, "state": self.runtime.state.copy()}
+        extra_scope = {"aws.event": event, "aws.context": context, "state": self.lifespan.state.copy()}
         status = await run_call(call, self.service, entry, extra_scope)
         scope = {"method": call.method, "path": call.path}
         log_request(self.logger, scope, status, start=start, context=context, cold=cold, route=entry.path)
@@ -257,23 +351,11 @@ class LambdaHandler:
     def _log_timeout(self, label: str, context: Any, error: EventTimeout) -> None:
         self.logger.error("%s, request id %s: %s", label, getattr(context, "aws_request_id", None), error)
 
-    def _run(self, work: Callable[[], Coroutine[Any, Any, Any]], label: str, context: Any) -> Any:
-        try:
-            return self.runtime.run(work, context)
-        except EventTimeout as error:
-            self._log_timeout(label, context, error)
-            raise
-        except (Exception, *PROCESS_EXITS):
-            raise
-        except BaseException as error:
-            # Lambda's runtime client would end the process.
-            raise RuntimeError(f"The event failed with {type(error).__name__}") from error
-
     def _run_after_event(self, function: Callable[[Any], object], context: Any) -> None:
         try:
             returned = function(context)
             if isawaitable(returned):
-                self.runtime.run(lambda: _to_coroutine(returned), starts=False)
+                self.event_loop.run(lambda: _to_coroutine(returned))
         except PROCESS_EXITS:
             raise
         except BaseException as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from coworks_async.extensions.tracing import RequestOutcome, report_failures
 from coworks_async.extras import require
 from coworks_async.pipeline.request import current_stage
+from coworks_async.pipeline.trace import get_trace_header
 from coworks_async.service import TechMicroService
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -73,6 +74,7 @@ class OpenTelemetry:
         self.meter_provider = meter_provider
         self.enabled = self.tracer_provider is not None
         self._flushing: threading.Thread | None = None
+        self._flush_lock = threading.Lock()
         if not self.enabled:
             return
         add_xray_propagator()
@@ -92,19 +94,28 @@ class OpenTelemetry:
             remaining = context.get_remaining_time_in_millis() / 1000 - RESPONSE_SECONDS
             seconds = max(min(seconds, remaining), 0.0)
         end = monotonic() + seconds
-        if self._flushing is not None:
+        earlier = self._flushing
+        if earlier is not None:
             # An earlier event did not wait for its end.
-            self._flushing.join(seconds)
-        if self._flushing is None or not self._flushing.is_alive():
-            self._flushing = threading.Thread(target=self._flush, name="opentelemetry-flush", daemon=True)
-            self._flushing.start()
-            self._flushing.join(max(end - monotonic(), 0.0))
-        if self._flushing.is_alive():
+            earlier.join(seconds)
+        flushing = self._start_flush(earlier)
+        flushing.join(max(end - monotonic(), 0.0))
+        if flushing.is_alive():
             self.service.logger.warning(
                 "OpenTelemetry did not send everything within %.3g s; it continues with the next event. "
                 "Check that the collector is reachable.",
                 seconds,
             )
+
+    def _start_flush(self, earlier: threading.Thread | None) -> threading.Thread:
+        """Return the thread that sends: the earlier one if it still runs, or one that has started since."""
+        with self._flush_lock:  # the native runtime runs several events at once
+            flushing = self._flushing
+            if flushing is None or (flushing is earlier and not flushing.is_alive()):
+                flushing = threading.Thread(target=self._flush, name="opentelemetry-flush", daemon=True)
+                flushing.start()
+                self._flushing = flushing
+            return flushing
 
     def _flush(self) -> None:
         from opentelemetry import metrics
@@ -228,7 +239,7 @@ def get_span_name(method: str) -> str:
 def get_trace_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
     """Return a request's headers, with Lambda's segment as the parent if it is sampled."""
     headers: list[tuple[bytes, bytes]] = scope["headers"]
-    segment = os.environ.get("_X_AMZN_TRACE_ID", "")
+    segment = get_trace_header()
     # If it is not sampled, X-Ray is probably disabled, which must not disable OpenTelemetry.
     if "aws.event" not in scope or "Sampled=1" not in segment:
         return headers

@@ -1,6 +1,5 @@
 """The segment of each request. Its classes extend the SDK's, so this is imported only if X-Ray is enabled."""
 
-import os
 import traceback
 from contextvars import ContextVar
 from typing import Any
@@ -17,6 +16,7 @@ from starlette.datastructures import URL, Headers
 
 from coworks_async.extensions.tracing import RequestOutcome
 from coworks_async.pipeline.request import current_stage
+from coworks_async.pipeline.trace import get_trace_header
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
 XRAY = "coworks.xray"
@@ -79,7 +79,7 @@ class LambdaTraceContext(TraceContext):
 
     def get_trace_entity(self) -> Any:
         entities = _entities.get()
-        header = TraceHeader.from_header_str(os.environ.get("_X_AMZN_TRACE_ID"))
+        header = TraceHeader.from_header_str(get_trace_header())
         # A trace that reaches the function twice has the same root and another parent.
         is_current = bool(entities) and (entities[0].trace_id, entities[0].id) == (header.root, header.parent)
         if not entities or (len(entities) == 1 and header.root is not None and not is_current):

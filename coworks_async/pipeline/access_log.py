@@ -13,6 +13,7 @@ from starlette.routing import Mount
 
 from coworks_async.exceptions import DeclarationError
 from coworks_async.pipeline.routing import EntryRoute
+from coworks_async.pipeline.trace import get_trace_header
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
 LOG_FORMAT_VARIABLE = "CWS_LOG_FORMAT"
@@ -94,8 +95,8 @@ def find_trace_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     found = {name: value for name, value in headers if name in (b"traceparent", b"x-amzn-trace-id")}
     if match := _TRACEPARENT.fullmatch(found.get(b"traceparent", b"")):
         return match[1].decode()
-    # Lambda sets the variable for each event, with its own segment of the header's trace.
-    xray = os.environ.get("_X_AMZN_TRACE_ID", "").encode() or found.get(b"x-amzn-trace-id", b"")
+    # Lambda passes one with each event, with its own segment of the header's trace.
+    xray = get_trace_header().encode() or found.get(b"x-amzn-trace-id", b"")
     match = _XRAY_ROOT.search(xray)
     return match[1].decode() if match else None
 

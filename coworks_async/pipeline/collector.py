@@ -1,7 +1,7 @@
 """Collect the ASGI messages of one response."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from coworks_async.pipeline.errors import RESPONSE_ABORTED
@@ -14,15 +14,21 @@ class ResponseAborted(Exception):
 
 
 class ResponseCollector:
-    """Feeds one request to an app and collects its response; `receive` and `send` are ASGI callables."""
+    """Feeds one request to an app and collects its response; `receive` and `send` are ASGI callables.
+
+    `on_complete` is called within `send` with the collector, once the response is complete.
+    """
 
     complete = False
     streamed = False  # the body was sent in several parts
     _status = 0
     _headers: Sequence[Any] = ()
     _completed: asyncio.Event | None = None
+    _on_complete: "OnComplete | None" = None
 
-    def __init__(self, scope: Scope, body: bytes) -> None:
+    def __init__(self, scope: Scope, body: bytes, on_complete: "OnComplete | None" = None) -> None:
+        if on_complete is not None:
+            self._on_complete = on_complete
         # A list, not a bound method: the scope must not refer to the collector, which refers to the scope.
         self._aborted: list[bool] = []
         scope[RESPONSE_ABORTED] = self._aborted
@@ -47,19 +53,29 @@ class ResponseCollector:
             self.complete = not message.get("more_body", False)
             if not self.complete:
                 self.streamed = True
-            elif self._completed is not None:
+                return
+            if self._completed is not None:
                 self._completed.set()
+            if self._on_complete is not None:
+                await self._on_complete(self)
         elif kind == "http.response.start" and not self._status:
             self._status = message["status"]
             self._headers = message.get("headers", ())
         else:
             raise RuntimeError(f"unexpected ASGI message {kind!r}")
 
-    def response(self) -> ResponseParts:
-        """Return status, headers and body, which is empty for HEAD (RFC 9110, section 9.3.2) and bodiless statuses."""
+    def check_complete(self) -> None:
+        """Raise if the app has returned without completing the response."""
         if not self.complete:
             if self._aborted:
                 raise ResponseAborted
             raise RuntimeError("the app returned without completing the response")
+
+    def response(self) -> ResponseParts:
+        """Return status, headers and body, which is empty for HEAD (RFC 9110, section 9.3.2) and bodiless statuses."""
+        self.check_complete()
         bodiless = self._status in BODILESS_STATUSES or self._scope["method"] == "HEAD"
         return self._status, list(self._headers), b"" if bodiless else b"".join(self._parts)
+
+
+OnComplete = Callable[[ResponseCollector], Awaitable[None]]

@@ -122,4 +122,4 @@ def configure_json_log() -> None:
 
 
 def _is_lambda_handler(handler: logging.Handler) -> bool:
-    return type(handler).__module__.partition(".")[0] == "awslambdaric"
+    return type(handler).__module__.startswith(("awslambdaric.", "coworks_async.aws.runtime."))

@@ -1,20 +1,18 @@
-"""A minimal Lambda Runtime API.
+"""The Runtime API simulator in a thread, for tests that start a runtime as a process."""
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
-"""
-
+import asyncio
 import json
-import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.aws.events import FUNCTION_ARN
-from tests.tools import PATIENCE, serve_in_thread
+from coworks_async.gateway.runtime_api import InvocationResult, RuntimeApi
+from tests.tools import PATIENCE
+
+HEADERS = {"Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0"}
 
 
 @dataclass(frozen=True)
@@ -26,66 +24,64 @@ class Result:
     body: Any
 
 
-class RuntimeApi(ThreadingHTTPServer):
-    """Serves events to a runtime one at a time, and receives its results."""
+class RuntimeApiThread:
+    """Calls the simulator, which runs on the event loop of another thread."""
 
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
-        self.results: queue.Queue[Result] = queue.Queue()
-        self.waiting = threading.Event()
+    def __init__(self, api: RuntimeApi, loop: asyncio.AbstractEventLoop) -> None:
+        self.api = api
+        self.loop = loop
         self.count = 0
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.server_address[1]}"
+        return self.api.address
+
+    def call(self, event: Any, **headers: str) -> tuple[str, InvocationResult]:
+        """Send an event to the runtime; return its request id and the result."""
+        self.count += 1
+        request_id = f"request-{self.count}"
+
+        async def invoke() -> InvocationResult:
+            return await self.api.submit(event, request_id=request_id, headers=HEADERS | headers).result()
+
+        return request_id, asyncio.run_coroutine_threadsafe(invoke(), self.loop).result(PATIENCE)
 
     def invoke(self, event: Any) -> Result:
-        """Send an event to the runtime and wait for the result."""
-        self.count += 1
-        self.events.put((f"request-{self.count}", event))
-        return self.results.get(timeout=PATIENCE)
+        """Send an event to the runtime and return the decoded result."""
+        request_id, result = self.call(event)
+        return Result(request_id, result.kind, json.loads(result.body))
+
+    def wait_until_polling(self, runtimes: int = 1) -> None:
+        """Wait until the runtime waits for events, on as many connections."""
+        wait_until(lambda: self.api.polling >= runtimes)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: RuntimeApi
-
-    def do_GET(self) -> None:
-        assert self.path == "/2018-06-01/runtime/invocation/next"
-        self.server.waiting.set()
-        request_id, event = self.server.events.get()
-        self.server.waiting.clear()
-        headers = {
-            "Lambda-Runtime-Aws-Request-Id": request_id,
-            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 30) * 1000)),
-            "Lambda-Runtime-Invoked-Function-Arn": FUNCTION_ARN,
-            "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0",
-        }
-        self.reply(200, json.dumps(event).encode(), headers)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        *_, request_id, call = self.path.split("/")
-        self.reply(202, b"{}", {})
-        self.server.results.put(Result(request_id, call, json.loads(body)))
-
-    def reply(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Type": "application/json", "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep the tests' output clean."""
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition is true; fail the test if it takes too long."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.005)
 
 
 @contextmanager
-def runtime_api() -> Iterator[RuntimeApi]:
+def runtime_api(timeout: float = 30) -> Iterator[RuntimeApiThread]:
     """Run the Runtime API on a free port."""
-    server = RuntimeApi()
-    with serve_in_thread(server):
-        yield server
+    api = RuntimeApi("shop", timeout)
+    loop = asyncio.new_event_loop()
+    started, stop = threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        async with api:
+            started.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert started.wait(PATIENCE)
+    try:
+        yield RuntimeApiThread(api, loop)
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()

@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-from coworks_async import TechMicroService, entry, request
+from coworks_async import CORS, TechMicroService, entry, request
 from tests.aws.events import (
     Context,
     Echo,
@@ -262,6 +262,15 @@ def test_a_body_that_is_not_valid_base64_is_a_400(
     assert (response.status, response.header("content-type")) == (400, "application/problem+json")
     assert response.json["detail"] == "The body is not valid base64."
     assert get_warnings(caplog) == []
+
+
+def test_the_400_for_invalid_base64_has_the_cors_headers_of_other_errors(send_event: SendEvent):
+    class Shared(Echo):
+        cors = CORS(origins="https://site.example")
+
+    event = rest_event("POST", headers=[("origin", "https://site.example")])
+    response = send_event(Shared(), {**event, "body": "no base64", "isBase64Encoded": True})
+    assert (response.status, response.header("access-control-allow-origin")) == (400, "https://site.example")
 
 
 def test_system_exit_is_raised(invoke: Invoke):

@@ -255,6 +255,34 @@ def test_a_function_with_little_time_left_returns_its_response_first(in_lambda: 
     app.lambda_handler.close()
 
 
+def test_events_that_end_at_once_may_flush_at_once():
+    class Fast(NoOpTracerProvider):
+        def force_flush(self, timeout_millis: int) -> bool:
+            return True
+
+    extension = OpenTelemetry(Shop(name="shop"), Fast())
+    errors: list[Exception] = []
+
+    def flush() -> None:
+        try:
+            for _ in range(20):
+                extension.flush()
+        except Exception as error:
+            errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=flush) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert errors == []
+
+
 def test_metrics_are_flushed_with_the_spans(in_lambda: None):
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader

@@ -17,7 +17,8 @@ import click
 import httpx2
 from starlette.datastructures import State
 
-from coworks_async.aws.runtime import LifespanRunner, has_running_loop
+from coworks_async.aws.event_loop import has_running_loop
+from coworks_async.aws.lifespan import LifespanRunner
 from coworks_async.cli.app_loader import load_project_app, user_code
 from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import Project

@@ -93,7 +93,7 @@ def at_line(number, path):
     where = []
 
     def trace(frame, event, argument):
-        if not frame.f_code.co_filename.endswith("aws/runtime.py") or log:
+        if not frame.f_code.co_filename.endswith("aws/event_loop.py") or log:
             return None
         if event == "line" and next(lines, None) == 0:
             where.append(frame.f_lineno)
@@ -117,7 +117,7 @@ for path in ("/", "/wait"):
 """
 
 
-def test_sigterm_at_any_line_of_the_runtime_neither_breaks_nor_blocks_an_event():
+def test_sigterm_at_any_line_of_the_event_loop_neither_breaks_nor_blocks_an_event():
     assert run(SIGTERM_AT_EACH_LINE) == (0, [])
 
 

@@ -1,4 +1,4 @@
-"""The runtime: one event loop and one lifespan per execution environment."""
+"""One event loop and one lifespan per execution environment."""
 
 import asyncio
 import logging

@@ -1,0 +1,167 @@
+"""A poller: receives events one after the other, runs them, and posts their results."""
+
+import asyncio
+import json
+import math
+import os
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from coworks_async.aws.handler import PROCESS_EXITS, LambdaHandler
+from coworks_async.aws.runtime.client import RuntimeClient
+from coworks_async.aws.runtime.context import FunctionInfo, LambdaContext, current_context
+from coworks_async.aws.runtime.errors import ERROR_TYPE, MAX_CAUSE_SIZE, XRAY_CAUSE, describe_error, describe_xray_cause
+from coworks_async.aws.runtime.http_parser import ApiResponse
+from coworks_async.pipeline.concurrency import ensure_async
+from coworks_async.pipeline.trace import trace_header
+
+TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
+
+
+class Poller:
+    """Runs the events that one connection to the Runtime API receives.
+
+    Args:
+        client: the connection.
+        handler: the handler of the service, which all pollers share.
+        function: the constant attributes of contexts.
+        log_error: writes the error object of a failed event.
+        is_alone: there is no other poller. Only then is `_X_AMZN_TRACE_ID` set, which some libraries read.
+    """
+
+    def __init__(
+        self,
+        client: RuntimeClient,
+        handler: LambdaHandler,
+        function: FunctionInfo,
+        log_error: Callable[[dict[str, Any]], None],
+        *,
+        is_alone: bool,
+    ) -> None:
+        self.client = client
+        self.handler = handler
+        self.function = function
+        self.log_error = log_error
+        self.is_alone = is_alone
+        self._is_stopping = False
+        self._waiting: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Handle events until `stop` is called."""
+        while not self._is_stopping:
+            self._waiting = asyncio.current_task()
+            try:
+                response = await self.client.next()
+            except asyncio.CancelledError:
+                if self._is_stopping:
+                    break
+                raise
+            finally:
+                self._waiting = None
+            # A task of its own: what the service sets in its context must not reach the next event.
+            await asyncio.create_task(self.handle(response))
+        self.client.close()
+
+    def stop(self) -> None:
+        """End the poller: now if it waits for an event, or else at the end of the event."""
+        self._is_stopping = True
+        if self._waiting is not None and not self.client.has_response:
+            self._waiting.cancel()
+
+    async def handle(self, response: ApiResponse) -> None:
+        """Run an event and post its result."""
+        self._set_trace(response.headers.get("lambda-runtime-trace-id"))
+        request_id = response.headers["lambda-runtime-aws-request-id"]
+        reply = Reply(self.client, request_id, response.headers.get("lambda-runtime-invocation-id"))
+        context = None
+        try:
+            context = LambdaContext(response.headers, self.function)
+            current_context.set(context)
+            result = await self._dispatch(decode_event(response.body), context, reply)
+            if not reply.is_posted:
+                await reply.post(result)
+        except Exception as error:
+            described = describe_error(error, request_id)
+            self.log_error(described)
+            await reply.post_error(error, described)
+        if context is not None:
+            await self._run_after_event(context)
+
+    async def _dispatch(self, event: Any, context: LambdaContext, reply: "Reply") -> Any:
+        try:
+            return await self.handler.dispatch(event, context, reply.post)
+        except PROCESS_EXITS:
+            raise
+        except BaseException as error:
+            if not reply.is_posted:
+                return self.handler.recover(error, event, context)
+            self.handler.logger.error("The service failed after its response", exc_info=error)
+
+    def _set_trace(self, header: str | None) -> None:
+        trace_header.set(header or "")
+        if not self.is_alone:
+            return
+        if header is not None:
+            os.environ[TRACE_VARIABLE] = header
+        else:
+            os.environ.pop(TRACE_VARIABLE, None)
+
+    async def _run_after_event(self, context: LambdaContext) -> None:
+        """Run the functions in `after_event`. The caller has its response; Lambda waits for the next poll."""
+        for function in self.handler.after_event:
+            try:
+                await ensure_async(function)(context)
+            except PROCESS_EXITS:
+                raise
+            except BaseException as error:
+                self.handler.logger.error("A function in after_event failed", exc_info=error)
+
+
+class Reply:
+    """The result of one event, which is posted once."""
+
+    def __init__(self, client: RuntimeClient, request_id: str, invocation_id: str | None) -> None:
+        self.is_posted = False
+        self._client = client
+        self._path = f"/invocation/{request_id}"
+        self._headers = {"Content-Type": "application/json"}
+        if invocation_id is not None:
+            # AWS's clients return it as they receive it.
+            self._headers["Lambda-Runtime-Invocation-Id"] = invocation_id
+
+    async def post(self, result: Any) -> None:
+        body = encode_result(result)
+        self.is_posted = True
+        await self._client.post(f"{self._path}/response", body, **self._headers)
+
+    async def post_error(self, error: Exception, described: dict[str, Any]) -> None:
+        headers = self._headers | {ERROR_TYPE: described["errorType"]}
+        cause = json.dumps(describe_xray_cause(error))
+        if len(cause) < MAX_CAUSE_SIZE:
+            headers[XRAY_CAUSE] = cause
+        self.is_posted = True
+        await self._client.post(f"{self._path}/error", json.dumps(described).encode(), **headers)
+
+
+def decode_event(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.MsgspecError:
+        # It accepts NaN, huge numbers and single surrogates, as AWS's runtime does.
+        return json.loads(body)
+
+
+def encode_result(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else _encode(value).encode()
+
+
+def _encode_other(value: object) -> int | float:
+    if isinstance(value, Decimal):
+        return math.nan if value.is_nan() else int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"Unable to marshal response: {type(value).__name__} is not JSON serializable")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=_encode_other).encode

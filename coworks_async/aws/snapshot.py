@@ -1,0 +1,48 @@
+"""Functions that run before Lambda takes a snapshot of a process, and after it restores one (SnapStart).
+
+https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
+from inspect import isawaitable
+from typing import Any
+
+from coworks_async.types import Function
+
+
+class SnapshotHooks:
+    """The functions of one service."""
+
+    def __init__(self) -> None:
+        self.before: list[Function] = []
+        self.after: list[Function] = []
+
+    async def run_before(self) -> None:
+        """Run the functions for a snapshot; the last registered one is the first."""
+        await _run(reversed(self.before))
+
+    async def run_after(self) -> None:
+        """Run the functions for a restore."""
+        await _run(self.after)
+
+
+async def _run(functions: Iterable[Function]) -> None:
+    for function in functions:
+        returned = function()
+        if isawaitable(returned):
+            await returned
+
+
+def is_snap_start(variables: Mapping[str, str]) -> bool:
+    return variables.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+
+
+def register_with_aws(before: Callable[[], Any], after: Callable[[], Any]) -> None:
+    """Let AWS's Python runtime call these functions. The native runtime has no such package, or does not use it."""
+    if find_spec("snapshot_restore_py") is not None:
+        # Lambda cold start: only functions with SnapStart need it.
+        from snapshot_restore_py import register_after_restore, register_before_snapshot
+
+        register_before_snapshot(before)
+        register_after_restore(after)

@@ -1,0 +1,110 @@
+"""The log of the native runtime."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from coworks_async.aws.runtime import logs
+from coworks_async.aws.runtime.context import FunctionInfo, LambdaContext, current_context
+
+JSON = {"AWS_LAMBDA_LOG_FORMAT": "JSON"}
+
+
+@pytest.fixture(autouse=True)
+def restored_root_logger() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers = []
+    yield
+    root.handlers, root.level = handlers, level
+
+
+@pytest.fixture
+def in_event() -> Iterator[None]:
+    headers = {"lambda-runtime-aws-request-id": "id-1", "lambda-runtime-aws-tenant-id": "acme"}
+    token = current_context.set(LambdaContext(headers, FunctionInfo.read({})))
+    yield
+    current_context.reset(token)
+
+
+def test_a_text_line_has_level_time_and_request_id(capsys: pytest.CaptureFixture[str], in_event: None):
+    logs.configure_log({})
+    logging.getLogger("shop").warning("low on %s", "pens")
+    level, time, request_id, message = capsys.readouterr().out.split("\t")
+    assert (level, request_id, message) == ("[WARNING]", "id-1", "low on pens\n")
+    assert time.endswith("Z")
+
+
+def test_a_line_outside_of_events_has_no_request_id(capsys: pytest.CaptureFixture[str]):
+    logs.configure_log(JSON)
+    logging.getLogger("shop").warning("starting")
+    line = json.loads(capsys.readouterr().out)
+    assert (line["message"], line["requestId"], "tenantId" in line) == ("starting", "", False)
+
+
+def test_a_json_line_has_the_members_of_aws_and_those_of_extra(capsys: pytest.CaptureFixture[str], in_event: None):
+    logs.configure_log(JSON)
+    logging.getLogger("shop").warning("café", extra={"shelf": 3, "level": "mine"})
+    line = json.loads(capsys.readouterr().out)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "level": "WARNING",
+        "message": "café",
+        "logger": "shop",
+        "requestId": "id-1",
+        "tenantId": "acme",
+        "shelf": 3,
+    }
+
+
+def test_a_message_that_is_a_mapping_stays_an_object(capsys: pytest.CaptureFixture[str]):
+    logs.configure_log(JSON)
+    logging.getLogger("shop").warning({"a": object})
+    assert json.loads(capsys.readouterr().out)["message"] == {"a": "<class 'object'>"}
+
+
+def test_an_exception_is_written_with_type_message_stack_and_location(capsys: pytest.CaptureFixture[str]):
+    logs.configure_log(JSON)
+    try:
+        raise LookupError("no pens")
+    except LookupError:
+        logging.getLogger("shop").exception("failed")
+    line = json.loads(capsys.readouterr().out)
+    assert (line["errorType"], line["errorMessage"]) == ("LookupError", "no pens")
+    assert "raise LookupError" in line["stackTrace"][0]
+    assert line["location"].split(":")[1].startswith("test_an_exception_is_written")
+
+
+@pytest.mark.parametrize(
+    ("variable", "level"),
+    [("debug", logging.DEBUG), ("TRACE", logging.DEBUG), ("FATAL", logging.CRITICAL), ("", 30), ("unknown", 30)],
+)
+def test_the_level_comes_from_the_setting_of_the_function(variable: str, level: int):
+    logging.getLogger().setLevel(logging.WARNING)
+    logs.configure_log({"AWS_LAMBDA_LOG_LEVEL": variable})
+    assert logging.getLogger().level == level
+
+
+def test_an_error_is_one_entry_of_text_with_its_indentation(capsys: pytest.CaptureFixture[str]):
+    error = {"errorType": "LookupError", "errorMessage": "no pens", "stackTrace": ['  File "a.py"\n    fail()\n']}
+    logs.log_error(error, as_json=False)
+    assert capsys.readouterr().out == (
+        "[ERROR] LookupError: no pens\rTraceback (most recent call last):\r"
+        '\u00a0\u00a0File "a.py"\r\u00a0\u00a0\u00a0\u00a0fail()\n'
+    )
+
+
+def test_an_error_is_one_line_of_json(capsys: pytest.CaptureFixture[str]):
+    logs.log_error({"errorType": "LookupError"}, as_json=True)
+    line = json.loads(capsys.readouterr().out)
+    assert (line["level"], line["errorType"]) == ("ERROR", "LookupError")
+
+
+def test_the_handler_writes_to_the_standard_output():
+    logs.configure_log({})
+    handler = logging.getLogger().handlers[-1]
+    assert isinstance(handler, logs.LambdaLogHandler)
+    assert handler.stream is sys.stdout

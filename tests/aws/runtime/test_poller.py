@@ -1,0 +1,463 @@
+"""Events under the native runtime, in this process with the Runtime API simulator."""
+
+import asyncio
+import json
+import logging
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from starlette.background import BackgroundTask
+from starlette.responses import JSONResponse
+
+from coworks_async import TechMicroService, entry, request
+from coworks_async.aws.runtime.client import RuntimeClient
+from coworks_async.aws.runtime.context import FunctionInfo, current_context
+from coworks_async.aws.runtime.errors import ERROR_TYPE, XRAY_CAUSE
+from coworks_async.aws.runtime.poller import TRACE_VARIABLE, Poller
+from coworks_async.gateway.runtime_api import RuntimeApi
+from coworks_async.pipeline.trace import get_trace_header
+from tests.aws.events import ClientResponse, rest_event
+from tests.tools import PATIENCE
+
+
+@pytest.fixture(autouse=True)
+def restored_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TRACE_VARIABLE, "")
+    monkeypatch.delenv(TRACE_VARIABLE)
+
+
+FUNCTION = FunctionInfo.read({"AWS_LAMBDA_FUNCTION_NAME": "shop"})
+
+
+@dataclass
+class Native:
+    """A service under the native runtime."""
+
+    api: RuntimeApi
+    pollers: list[Poller]
+    tasks: "list[asyncio.Task[None]]"
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+    async def request(self, *arguments: Any, **options: Any) -> ClientResponse:
+        result = await self.api.submit(rest_event(*arguments, **options)).result()
+        assert result.kind == "response", result
+        return ClientResponse(result.json())
+
+    async def result(self, event: Any) -> Any:
+        return (await self.api.submit(event).result()).json()
+
+    async def stop(self) -> None:
+        for poller in self.pollers:
+            poller.stop()
+        await asyncio.gather(*self.tasks)
+
+
+@asynccontextmanager
+async def native(app: TechMicroService, concurrency: int = 1, seconds: float = 30) -> AsyncIterator[Native]:
+    """Run a service under the native runtime, in this process. `seconds` is the timeout of the function."""
+    async with RuntimeApi("shop", seconds) as api:
+        running = Native(api, [], [])
+        for _ in range(concurrency):
+            client = RuntimeClient(api.address)
+            running.pollers.append(
+                Poller(client, app.lambda_handler, FUNCTION, running.errors.append, is_alone=concurrency == 1)
+            )
+        running.tasks = [asyncio.create_task(poller.run()) for poller in running.pollers]
+        try:
+            yield running
+        finally:
+            await running.stop()
+            await app.lambda_handler.lifespan.stop()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - these objects have no event for it
+            await asyncio.sleep(0)
+
+
+class Shop(TechMicroService):
+    """Has an entry, and returns or raises what an event asks for."""
+
+    def __init__(self, result: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.result = result
+
+    async def on_event(self, event: Any, context: Any) -> Any:
+        if isinstance(self.result, BaseException):
+            raise self.result
+        return self.result(event, context) if callable(self.result) else self.result
+
+    @entry(no_auth=True)
+    async def get(self):
+        return {"id": request.aws_context.aws_request_id}
+
+
+async def test_a_request_gets_its_response():
+    async with native(Shop()) as runtime:
+        response = await runtime.request()
+        assert (response.status, len(response.json["id"])) == (200, 36)
+
+
+async def test_events_of_all_pollers_run_at_once_in_one_lifespan_with_their_own_context():
+    starts: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(app):
+        starts.append("start")
+        yield {"barrier": asyncio.Barrier(16)}
+
+    class Waiting(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            await request.state.barrier.wait()
+            context = current_context.get()
+            assert context is not None
+            return {"ids": [context.aws_request_id, request.aws_context.aws_request_id], "trace": get_trace_header()}
+
+    async with native(Waiting(lifespan=lifespan), 16) as runtime:
+        invocations = [
+            runtime.api.submit(rest_event(), request_id=f"id-{n}", headers={"Lambda-Runtime-Trace-Id": f"Root={n}"})
+            for n in range(32)
+        ]
+        results = [ClientResponse((await invocation.result()).json()).json for invocation in invocations]
+    assert results == [{"ids": [f"id-{n}"] * 2, "trace": f"Root={n}"} for n in range(32)]
+    assert starts == ["start"]
+    assert TRACE_VARIABLE not in os.environ
+
+
+async def test_a_poller_that_is_alone_sets_the_trace_variable_for_libraries():
+    app = Shop(lambda event, context: [os.environ.get(TRACE_VARIABLE), get_trace_header()])
+    poller = Poller(RuntimeClient("127.0.0.1:1"), app.lambda_handler, FUNCTION, print, is_alone=True)
+    async with native(app) as runtime:
+        first = await runtime.api.submit({}, headers={"Lambda-Runtime-Trace-Id": "Root=1"}).result()
+        assert first.json() == ["Root=1", "Root=1"]
+    poller._set_trace(None)
+    assert (os.environ.get(TRACE_VARIABLE), get_trace_header()) == (None, "")
+
+
+async def test_context_variables_do_not_leak_into_the_next_event():
+    seen: ContextVar[str] = ContextVar("seen", default="nothing")
+
+    def set_it(event: Any, context: Any) -> str:
+        before = seen.get()
+        seen.set("this")
+        return before
+
+    async with native(Shop(set_it)) as runtime:
+        assert [await runtime.result({}) for _ in range(2)] == ["nothing"] * 2
+
+
+@pytest.mark.parametrize("value", [None, {"a": ["é", 1, 0.5, True]}, 1e400, Decimal(7), Decimal("0.25")])
+async def test_a_result_is_json(value: Any):
+    async with native(Shop(value)) as runtime:
+        assert await runtime.result({}) == value
+
+
+async def test_a_decimal_nan_is_nan_and_bytes_are_sent_as_they_are():
+    async with native(Shop(Decimal("NaN"))) as runtime:
+        assert str(await runtime.result({})) == "nan"
+    async with native(Shop(b"raw")) as runtime:
+        assert (await runtime.api.submit({}).result()).body == b"raw"
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', "NaN", "1e400", '{"a": 12345678901234567890123}'])
+async def test_an_event_may_be_any_json_that_python_reads(text: str):
+    received: list[Any] = []
+    async with native(Shop(lambda event, context: received.append(event))) as runtime:
+        await runtime.api.submit(json.loads(text)).result()
+    assert json.dumps(received) == json.dumps([json.loads(text)])
+
+
+async def test_an_exception_is_reported_with_type_message_stack_and_cause():
+    def fail(event: Any, context: Any) -> None:
+        raise LookupError("no such thing")
+
+    async with native(Shop(fail)) as runtime:
+        result = await runtime.api.submit({}, request_id="id-1").result()
+        assert (result.kind, result.value(ERROR_TYPE)) == ("error", "LookupError")
+        error = result.json()
+        assert (error["errorType"], error["errorMessage"], error["requestId"]) == (
+            "LookupError",
+            "no such thing",
+            "id-1",
+        )
+        # The runtime's own frames are left out.
+        assert "in on_event" in error["stackTrace"][0]
+        assert "raise LookupError" in error["stackTrace"][-1]
+        [cause] = json.loads(result.value(XRAY_CAUSE))["exceptions"]
+        assert (cause["type"], cause["message"], cause["stack"][-1]["label"]) == (
+            "LookupError",
+            "no such thing",
+            "fail",
+        )
+        assert runtime.errors == [error]
+        assert (await runtime.request()).status == 200
+
+
+async def test_a_cause_that_is_too_large_for_a_header_is_left_out():
+    async with native(Shop(LookupError("x" * 1024 * 1024))) as runtime:
+        result = await runtime.api.submit({}).result()
+        assert (result.json()["errorType"], result.value(XRAY_CAUSE)) == ("LookupError", "")
+
+
+async def test_a_result_that_is_not_json_fails_the_event():
+    async with native(Shop(object())) as runtime:
+        error = await runtime.result({})
+        assert (error["errorType"], error["errorMessage"]) == (
+            "TypeError",
+            "Unable to marshal response: object is not JSON serializable",
+        )
+        # An exception that was not raised by the service has the frames of the runtime.
+        assert error["stackTrace"]
+
+
+@pytest.mark.parametrize("value", ["result", LookupError("no such thing")])
+async def test_the_invocation_id_is_returned_if_lambda_sends_one(value: Any):
+    async with native(Shop(value)) as runtime:
+        result = await runtime.api.submit({}, headers={"Lambda-Runtime-Invocation-Id": "once"}).result()
+        assert result.value("Lambda-Runtime-Invocation-Id") == "once"
+        assert (await runtime.api.submit({}).result()).value("Lambda-Runtime-Invocation-Id") == ""
+
+
+async def test_a_context_that_cannot_be_read_fails_the_event():
+    async with native(Shop()) as runtime:
+        result = await runtime.api.submit({}, headers={"Lambda-Runtime-Client-Context": "{"}).result()
+        assert (result.kind, result.json()["errorType"]) == ("error", "JSONDecodeError")
+
+
+async def test_a_cancelled_request_is_a_500_and_another_cancelled_event_an_error():
+    class Cancelled(Shop):
+        @entry(no_auth=True)
+        async def get(self):
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(0)
+
+    async with native(Cancelled(asyncio.CancelledError())) as runtime:
+        assert (await runtime.request()).status == 500
+        assert (await runtime.result({}))["errorMessage"] == "The event failed with CancelledError"
+        assert (await runtime.request("GET", "/nothing")).status == 404
+
+
+async def test_functions_in_after_event_run_after_the_response_and_before_the_next_event(
+    caplog: pytest.LogCaptureFixture,
+):
+    log: list[Any] = []
+    answered = threading.Event()
+
+    async def later(context: Any) -> None:
+        await asyncio.sleep(0.01)
+        log.append(context.aws_request_id)
+
+    def in_thread(context: Any) -> None:
+        assert answered.wait(10)
+        log.append("sync")
+
+    def fail(context: Any) -> None:
+        raise LookupError("no collector")
+
+    app = Shop(lambda event, context: log.append(event))
+    app.lambda_handler.after_event += [in_thread, fail, later]
+    async with native(app) as runtime:
+        first, second = (runtime.api.submit(name, request_id=name) for name in ("one", "two"))
+        await first.result()
+        answered.set()
+        await second.result()
+    assert log == ["one", "sync", "one", "two", "sync", "two"]
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == [
+        "A function in after_event failed"
+    ] * 2
+
+
+async def test_work_after_the_response_runs_before_the_next_event_and_the_client_does_not_wait():
+    log: list[str] = []
+    go = asyncio.Event()
+
+    async def work() -> None:
+        await go.wait()
+        log.append("work")
+
+    class Working(Shop):
+        @entry(no_auth=True)
+        async def post(self):
+            return JSONResponse("accepted", background=BackgroundTask(work))
+
+        @entry(no_auth=True)
+        async def get_next(self):
+            log.append("next event")
+            return "next"
+
+    app = Working()
+    app.teardown_request(lambda error=None: log.append("teardown"))
+    async with native(app) as runtime:
+        assert (await runtime.request("POST")).json == "accepted"
+        assert log == []
+        next_event = runtime.api.submit(rest_event(path="/next"))
+        await asyncio.sleep(0.01)
+        go.set()
+        await next_event.result()
+    assert log == ["work", "teardown", "next event", "teardown"]
+
+
+@pytest.mark.parametrize("error", [LookupError("no mail server"), asyncio.CancelledError()])
+async def test_a_failure_after_the_response_is_logged_and_the_next_event_runs(
+    caplog: pytest.LogCaptureFixture, error: BaseException
+):
+    class Failing(Shop):
+        async def __call__(self, scope, receive, send):
+            await super().__call__(scope, receive, send)
+            if scope["type"] == "http" and scope["method"] == "POST":
+                raise error
+
+        @entry(no_auth=True)
+        async def post(self):
+            return "accepted"
+
+    async with native(Failing()) as runtime:
+        response = await runtime.request("POST")
+        assert (response.status, response.body) == (200, b"accepted")
+        assert (await runtime.request()).status == 200
+    [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert record.getMessage() == "The service failed after its response"
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+async def test_work_after_the_response_is_cancelled_before_the_deadline_and_logged(
+    caplog: pytest.LogCaptureFixture, is_early: bool
+):
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(0 if is_early else 60)
+        finally:
+            ended.set()
+
+    class Working(Shop):
+        lambda_timeout_margin = 0.2
+
+        @entry(no_auth=True)
+        async def post(self):
+            return JSONResponse("accepted", background=BackgroundTask(work))
+
+    async with native(Working(), seconds=0.5) as runtime:
+        assert (await runtime.request("POST")).json == "accepted"
+        await ended.wait()
+        assert (await runtime.request()).status == 200
+    records = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert [record.getMessage() for record in records] == (
+        [] if is_early else ["The service failed after its response"]
+    )
+    assert ("cancelled 0.2 s before Lambda's timeout" in caplog.text) is not is_early
+
+
+async def test_an_event_that_is_not_a_request_is_cancelled_before_the_deadline():
+    class Slow(Shop):
+        lambda_timeout_margin = 0.2
+
+        async def on_event(self, event: Any, context: Any) -> Any:
+            await asyncio.sleep(60)
+
+    async with native(Slow(), seconds=0.4) as runtime:
+        assert (await runtime.result({}))["errorType"] == "EventTimeout"
+
+
+async def test_without_a_margin_lambda_ends_an_event_at_the_deadline():
+    class Slow(Shop):
+        lambda_timeout_margin = None
+
+        async def on_event(self, event: Any, context: Any) -> Any:
+            await asyncio.sleep(0.4)
+
+    async with native(Slow(), seconds=0.2) as runtime:
+        assert (await runtime.result({}))["errorType"] == "Sandbox.Timedout"
+
+
+async def test_a_failing_background_task_is_logged(caplog: pytest.LogCaptureFixture):
+    async def fail() -> None:
+        raise LookupError("no mail server")
+
+    class Failing(Shop):
+        @entry(no_auth=True)
+        async def post(self):
+            return JSONResponse("accepted", background=BackgroundTask(fail))
+
+    async with native(Failing()) as runtime:
+        assert (await runtime.request("POST")).json == "accepted"
+        assert (await runtime.request()).status == 200
+    [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert record.exc_info is not None
+    assert record.exc_info[0] is LookupError
+
+
+async def test_a_response_that_the_gateway_would_refuse_is_a_500(caplog: pytest.LogCaptureFixture):
+    class Breaking(Shop):
+        async def __call__(self, scope, receive, send):
+            if scope["type"] == "lifespan":
+                return await super().__call__(scope, receive, send)
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"x-name", b"a\r\nb")]})
+            await send({"type": "http.response.body", "body": b"whole"})
+
+    async with native(Breaking()) as runtime:
+        assert (await runtime.request()).status == 500
+    [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert record.getMessage() == "A request failed without a response"
+
+
+async def test_a_response_over_the_limit_of_lambda_is_logged_and_the_next_event_runs(
+    caplog: pytest.LogCaptureFixture,
+):
+    async with native(Shop(b"x" * (6 * 1024 * 1024 + 1))) as runtime:
+        assert (await runtime.result({}))["errorType"] == "Function.ResponseSizeTooLarge"
+        assert (await runtime.request()).status == 200
+    [refusal] = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "with 6291457 bytes: 413" in refusal
+
+
+async def test_stop_ends_a_waiting_poller_and_lets_an_event_finish():
+    started, go = asyncio.Event(), asyncio.Event()
+
+    class Slow(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            started.set()
+            await go.wait()
+            return "done"
+
+    async with native(Slow(), 2) as runtime:
+        invocation = runtime.api.submit(rest_event())
+        await started.wait()
+        stopping = asyncio.create_task(runtime.stop())
+        await asyncio.sleep(0.01)
+        assert sorted(task.done() for task in runtime.tasks) == [False, True]
+        go.set()
+        await stopping
+        assert ClientResponse((await invocation.result()).json()).body == b"done"
+
+
+async def test_an_event_that_has_arrived_at_the_moment_of_the_stop_is_handled():
+    async with native(Shop("handled")) as runtime:
+        [poller] = runtime.pollers
+        await until(lambda: runtime.api.polling == 1)
+        invocation = runtime.api.submit({})
+        await until(lambda: poller.client.has_response)
+        poller.stop()
+        assert (await invocation.result()).json() == "handled"
+
+
+async def test_a_cancelled_poller_ends():
+    async with native(Shop()) as runtime:
+        await until(lambda: runtime.api.polling == 1)
+        runtime.tasks[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await runtime.tasks[0]
+        runtime.tasks.clear()
