@@ -10,6 +10,9 @@ from coworks_async.gateway.routes import AUTHORIZER_TTL, GatewayKind
 
 Architecture = Literal["arm64", "x86_64"]
 
+Runtime = Literal["buffered", "native"]
+"""The program that runs the function: AWS's Python runtime, or the native runtime of CoWorks."""
+
 MAX_LAYERS = 5
 
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html#id_tags_naming_best_practices
@@ -97,6 +100,7 @@ class DeployOptions:
     gateway: GatewayKind = "rest"
     python: str = "3.13"
     architecture: Architecture = "arm64"
+    runtime: Runtime = "buffered"
     memory_size: int | None = None  # MB.
     timeout: int | None = None  # Seconds.
     layers: Sequence[str] = ()  # ARNs; one without a version means the newest version.

@@ -15,6 +15,14 @@ from coworks_async.service import TechMicroService
 ENTRY_MODULE = "cws_lambda"
 """Module of the archive that exposes the handler to Lambda's runtime."""
 
+WRAPPER = "cws_native"
+"""Program of the archive that starts the native runtime instead of AWS's."""
+
+BOOTSTRAP = "bootstrap"
+"""The same program under the name that OS-only runtimes start."""
+
+WRAPPER_VARIABLE = "AWS_LAMBDA_EXEC_WRAPPER"
+
 ALIAS = "live"
 """Alias of the function that the gateway invokes. It names the version that is live."""
 
@@ -118,6 +126,8 @@ class Stack:
         # Events of a REST API contain the base path of a domain mapping; those of an HTTP API do not.
         if self.gateway.kind == "http" and self.domain is not None and self.domain.base_path:
             variables["CWS_BASE_PATH"] = self.domain.base_path
+        if self.options.runtime == "native":
+            variables[WRAPPER_VARIABLE] = f"/var/task/{WRAPPER}"
         return variables
 
     @property

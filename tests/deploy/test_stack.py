@@ -56,6 +56,11 @@ def test_built_in_variables_are_the_stage_and_the_base_path_of_an_http_api():
     }
 
 
+def test_the_native_runtime_is_started_by_a_program_of_the_archive():
+    variables = stack(runtime="native").built_in_variables
+    assert variables == {"CWS_STAGE": "dev", "AWS_LAMBDA_EXEC_WRAPPER": "/var/task/cws_native"}
+
+
 def test_a_variable_with_an_invalid_reference_is_rejected_without_its_value():
     with pytest.raises(CommandError, match=r"^The value of TOKEN starts with 'ssm:' or 'secret:'") as caught:
         create_stack(Shop(), "dev", DeployOptions("archives"), {"TOKEN": "ssm:s3cr3t"})
