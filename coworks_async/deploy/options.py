@@ -13,6 +13,9 @@ Architecture = Literal["arm64", "x86_64"]
 Runtime = Literal["buffered", "native"]
 """The program that runs the function: AWS's Python runtime, or the native runtime of CoWorks."""
 
+UrlAuthorization = Literal["none", "iam"]
+"""Whether a function URL accepts all requests, or those signed with AWS credentials only."""
+
 MAX_LAYERS = 5
 
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html#id_tags_naming_best_practices
@@ -101,6 +104,7 @@ class DeployOptions:
     python: str = "3.13"
     architecture: Architecture = "arm64"
     runtime: Runtime = "buffered"
+    function_url: UrlAuthorization | None = None  # None for no URL.
     memory_size: int | None = None  # MB.
     timeout: int | None = None  # Seconds.
     layers: Sequence[str] = ()  # ARNs; one without a version means the newest version.
@@ -177,6 +181,8 @@ def _check_combinations(options: DeployOptions) -> None:
         raise CommandError("--vpc-endpoints requires --gateway rest: an HTTP API cannot be private.")
     if options.vpc_endpoints and options.domain is not None:
         raise CommandError("--vpc-endpoints and --domain cannot be combined: the domain is public.")
+    if options.vpc_endpoints and options.function_url is not None:
+        raise CommandError("--vpc-endpoints and --function-url cannot be combined: the URL is public.")
     if options.snap_start and options.python in _WITHOUT_SNAP_START:
         raise CommandError(f"--snap-start requires Python 3.12 or later, not {options.python} (--python).")
 

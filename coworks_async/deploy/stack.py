@@ -150,6 +150,7 @@ def create_stack(
     check_options(options)
     if not app.name or not TAG.fullmatch(app.name):
         raise CommandError(f"The service name {app.name!r} is not a valid AWS tag. Use {TAG_CHARACTERS}")
+    _check_url_authorization(app, options)
     is_background = any(entry.background for entry in app.entries)
     stack = Stack(
         service=app.name,
@@ -170,6 +171,15 @@ def create_stack(
             'Shorten the service name, TechMicroService(name="…"), or the stage.'
         )
     return stack
+
+
+def _check_url_authorization(app: TechMicroService, options: DeployOptions) -> None:
+    requires_token = any(not entry.no_auth for entry in app.entries)
+    if options.function_url == "iam" and requires_token and app.token_key.lower() == "authorization":
+        raise CommandError(
+            "--function-url iam: the header Authorization contains AWS's signature, so it cannot contain the token. "
+            'Set another header in the service, token_key = "X-Token", or use --function-url none.'
+        )
 
 
 def format_time(time: datetime) -> str:

@@ -73,6 +73,8 @@ CASES = [
     ("DEPLOY --kms-key alias/shop", "--kms-key"),
     ("DEPLOY --waf firewall", "--waf"),
     ("DEPLOY --vpc-endpoints vpc-1", "--vpc-endpoints"),
+    ("DEPLOY --function-url public", "--function-url"),
+    ("DEPLOY --function-url --vpc-endpoints vpce-0", "--function-url"),
     ("DEPLOY --disable-execute-api-endpoint", "--domain"),
     ("DEPLOY --log-source-ip --no-access-logs", "--access-logs"),
     ("DEPLOY --gateway grpc", "--gateway"),
@@ -238,8 +240,8 @@ def test_a_missing_or_outdated_terraform_is_a_one_line_error(invalid_project: Pa
 def test_an_option_without_its_value_and_a_flag_with_a_value_are_one_line_errors():
     for command, option in options():
         for name in option.opts:
-            # `--local` has an optional value; a short flag cannot have one.
-            if option.name == "local" or (option.is_flag and not name.startswith("--")):
+            # The value of these two is optional; a short flag cannot have one.
+            if option.name in ("local", "function_url") or (option.is_flag and not name.startswith("--")):
                 continue
             typed = f"{name}=surely" if option.is_flag else name
             line = get_error_line([typed] if command == "" else [command, typed], 2)

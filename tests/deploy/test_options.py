@@ -94,6 +94,10 @@ def test_snap_start_requires_a_python_that_supports_it():
             {"vpc_endpoints": ("vpce-1",), "domain": "api.example.com"},
             "--vpc-endpoints and --domain cannot be combined: the domain is public.",
         ),
+        (
+            {"vpc_endpoints": ("vpce-1",), "function_url": "iam"},
+            "--vpc-endpoints and --function-url cannot be combined: the URL is public.",
+        ),
         ({"log_source_ip": True, "access_logs": False}, "--log-source-ip requires --access-logs."),
     ],
 )
