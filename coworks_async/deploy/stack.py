@@ -23,6 +23,9 @@ BOOTSTRAP = "bootstrap"
 
 WRAPPER_VARIABLE = "AWS_LAMBDA_EXEC_WRAPPER"
 
+STREAM_VARIABLE = "CWS_STREAM"
+"""Variable that lists the callers for which the native runtime streams every response."""
+
 ALIAS = "live"
 """Alias of the function that the gateway invokes. It names the version that is live."""
 
@@ -128,6 +131,9 @@ class Stack:
             variables["CWS_BASE_PATH"] = self.domain.base_path
         if self.options.runtime == "native":
             variables[WRAPPER_VARIABLE] = f"/var/task/{WRAPPER}"
+        if self.options.stream:
+            callers = {"rest": self.gateway.kind == "rest", "url": self.options.function_url is not None}
+            variables[STREAM_VARIABLE] = ",".join(name for name, streams in callers.items() if streams)
         return variables
 
     @property

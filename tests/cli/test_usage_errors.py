@@ -73,6 +73,7 @@ CASES = [
     ("DEPLOY --kms-key alias/shop", "--kms-key"),
     ("DEPLOY --waf firewall", "--waf"),
     ("DEPLOY --vpc-endpoints vpc-1", "--vpc-endpoints"),
+    ("DEPLOY --stream", "--runtime native"),
     ("DEPLOY --function-url public", "--function-url"),
     ("DEPLOY --function-url --vpc-endpoints vpce-0", "--function-url"),
     ("DEPLOY --disable-execute-api-endpoint", "--domain"),

@@ -63,6 +63,7 @@ _NOT_IN_DEPLOY_OPTIONS = ("allow_secret", "arch", "ignore", "layer_provides", "m
     multiple=True,
     help="Endpoint that may call a private REST API; repeatable.",
 )
+@click.option("--stream", is_flag=True, help="Send responses as they are produced; needs --runtime native.")
 @click.option(
     "--function-url",
     type=click.Choice(["none", "iam"]),

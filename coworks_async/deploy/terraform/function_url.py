@@ -16,9 +16,12 @@ _TARGET: Block = {
 }
 
 
-def create_function_url(authorization: UrlAuthorization) -> Block:
+def create_function_url(authorization: UrlAuthorization, *, stream: bool) -> Block:
     """Return the resources of a URL, by their type and name."""
-    url = {"authorization_type": "NONE" if authorization == "none" else "AWS_IAM", "invoke_mode": "BUFFERED"}
+    url = {
+        "authorization_type": "NONE" if authorization == "none" else "AWS_IAM",
+        "invoke_mode": "RESPONSE_STREAM" if stream else "BUFFERED",
+    }
     blocks: Block = {"aws_lambda_function_url": {"service": _TARGET | url}}
     if authorization == "none":
         blocks["aws_lambda_permission"] = create_public_permissions()

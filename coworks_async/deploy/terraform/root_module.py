@@ -120,7 +120,7 @@ def remove_lookups(root: Block) -> None:
 
 
 def _terraform(stack: Stack) -> Block:
-    minor = _NEW_PROVIDER_MINOR if stack.options.function_url is not None else 0
+    minor = _NEW_PROVIDER_MINOR if stack.options.function_url is not None or stack.options.stream else 0
     version = f">= {PROVIDER_MAJOR}.{minor}, < {PROVIDER_MAJOR + 1}.0"
     block: Block = {
         "required_version": TERRAFORM_VERSION,
@@ -203,7 +203,7 @@ def _resources(stack: Stack) -> Block:
     if stack.options.failure_destination is not None:
         blocks["aws_lambda_function_event_invoke_config"] = {"service": _failure_destination(stack)}
     if stack.options.function_url is not None:
-        blocks |= create_function_url(stack.options.function_url)
+        blocks |= create_function_url(stack.options.function_url, stream=stack.options.stream)
     return blocks
 
 
@@ -296,7 +296,8 @@ def _api(stack: Stack) -> Block:
         }
     )
     if gateway.kind == "rest":
-        block |= _omit_none({"web_acl_arn": options.waf})
+        # False is the module's default.
+        block |= _omit_none({"web_acl_arn": options.waf, "stream": options.stream or None})
         if options.vpc_endpoints:
             block |= {"endpoint_type": "PRIVATE", "vpc_endpoint_ids": list(options.vpc_endpoints)}
         block["gateway_responses"] = Template("${local.gateway_responses}")

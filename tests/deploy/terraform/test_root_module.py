@@ -136,6 +136,7 @@ def provider_version(**options: Any) -> str:
 
 def test_options_that_are_newer_than_the_provider_require_a_newer_one():
     assert provider_version() == ">= 6.0, < 7.0"
+    assert provider_version(stream=True, runtime="native") == ">= 6.29, < 7.0"
     assert provider_version(function_url="none") == ">= 6.29, < 7.0"
 
 
@@ -170,6 +171,30 @@ def test_a_url_for_signed_requests_gives_no_permission():
     resources = create_root(stack(Public(), function_url="iam"))["resource"]
     assert resources["aws_lambda_function_url"]["service"]["authorization_type"] == "AWS_IAM"
     assert "aws_lambda_permission" not in resources
+
+
+def test_a_stream_passes_the_rest_api_and_the_function_url():
+    root = create_root(stack(runtime="native", stream=True, function_url="none"))
+    assert root["module"]["api"]["stream"] is True
+    assert root["resource"]["aws_lambda_function_url"]["service"]["invoke_mode"] == "RESPONSE_STREAM"
+    assert root["locals"]["variables"] == {
+        "CWS_STAGE": "dev",
+        "AWS_LAMBDA_EXEC_WRAPPER": "/var/task/cws_native",
+        "CWS_STREAM": "rest,url",
+    }
+
+
+def test_an_http_api_beside_a_streaming_url_is_unchanged():
+    options: dict[str, Any] = {"gateway": "http", "function_url": "none"}
+    streaming, plain = create_root(stack(runtime="native", stream=True, **options)), create_root(stack(**options))
+    assert streaming["module"] == plain["module"]
+    assert streaming["locals"]["variables"]["CWS_STREAM"] == "url"
+
+
+def test_without_stream_the_rest_api_has_its_default():
+    root = create_root(stack(runtime="native"))
+    assert "stream" not in root["module"]["api"]
+    assert "CWS_STREAM" not in root["locals"]["variables"]
 
 
 def test_a_layer_without_a_version_is_looked_up():
