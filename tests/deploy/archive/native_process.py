@@ -1,14 +1,18 @@
 """A deployment archive, unpacked and started by its own programs, as Lambda does it."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.aws.runtime_api import RuntimeApiThread, runtime_api
+from tests.tools import PATIENCE
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -53,3 +57,35 @@ def started(task: Path, command: tuple[str, ...], **environment: str) -> Iterato
             # The program has become the runtime: SIGTERM reaches it and stops it cleanly.
             process.terminate()
             assert process.wait() == 0
+
+
+# A second in five parts, each with the moment at which it was produced.
+CLOCK = """
+    @entry(no_auth=True)
+    async def get_clock(self):
+        for _ in range(5):
+            yield f"{time.time()}\\n"
+            await asyncio.sleep(0.25)
+"""
+
+
+def stream(api: RuntimeApiThread, event: Any) -> list[tuple[float, bytes]]:
+    """Send an event, and return the chunks of its response with the moments of their arrival."""
+
+    async def receive() -> list[tuple[float, bytes]]:
+        return [(time.time(), chunk) async for chunk in api.api.submit(event).chunks()]
+
+    return asyncio.run_coroutine_threadsafe(receive(), api.loop).result(PATIENCE)
+
+
+def check_clock(chunks: list[tuple[float, bytes]]) -> None:
+    """Check that the parts of `CLOCK` arrived when they were produced."""
+    [(_, prelude), (_, separator), *parts] = chunks
+    assert b'"statusCode":200' in prelude
+    assert separator == bytes(8)
+    produced = [float(part) for _, part in parts]
+    assert len(produced) == 5
+    assert produced[-1] - produced[0] >= 1
+    delays = [arrival - moment for (arrival, _), moment in zip(parts, produced, strict=True)]
+    # Far less than the second that a response sent as a whole would take.
+    assert max(delays) < 0.2, delays

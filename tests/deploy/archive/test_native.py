@@ -11,11 +11,22 @@ import pytest
 from coworks_async.deploy.archive.build import Archive, ArchiveOptions, build_archive
 from coworks_async.exceptions import DeployError
 from tests.aws.events import rest_event
-from tests.deploy.archive.native_process import BOOTSTRAP, RUNNING, WRAPPER, started, unpack
+from tests.deploy.archive.native_process import (
+    BOOTSTRAP,
+    CLOCK,
+    RUNNING,
+    WRAPPER,
+    check_clock,
+    started,
+    stream,
+    unpack,
+)
 from tests.deploy.archive.test_build import HERE
 
-SHOP = """
+SHOP = f"""
+import asyncio
 import sys
+import time
 
 import coworks_async
 from coworks_async import TechMicroService, entry
@@ -24,8 +35,9 @@ from coworks_async import TechMicroService, entry
 class Shop(TechMicroService):
     @entry(no_auth=True)
     async def get(self):
-        return {"package": coworks_async.__file__, "path": sys.path}
+        return {{"package": coworks_async.__file__, "path": sys.path}}
 
+{CLOCK}
 
 app = Shop()
 """
@@ -80,6 +92,12 @@ def test_a_search_path_of_the_user_replaces_that_of_layers_as_in_awss_runtime(sh
     found = get_root(task, WRAPPER, PYTHONPATH="/mine", LAMBDA_RUNTIME_DIR="/run")
     assert [path for path in found["path"] if path in ("/mine", "/run")] == ["/mine", "/run"]
     assert "/opt/python" not in found["path"]
+
+
+def test_the_parts_of_a_stream_arrive_when_they_are_produced(shop: Archive, tmp_path: Path):
+    task = unpack(shop.path, tmp_path / "task")
+    with started(task, WRAPPER, CWS_STREAM="rest") as api:
+        check_clock(stream(api, rest_event("GET", "/clock", (), (), None)))
 
 
 def test_both_programs_are_executable_and_equal(options: ArchiveOptions, tmp_path: Path):
