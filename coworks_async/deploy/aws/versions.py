@@ -21,9 +21,9 @@ LATEST = "$LATEST"
 
 # What Terraform may change in `$LATEST`.
 _CONFIGURATION = (
-    *("Architectures", "CodeSha256", "DeadLetterConfig", "Environment", "EphemeralStorage", "FileSystemConfigs"),
-    *("Handler", "KMSKeyArn", "Layers", "LoggingConfig", "MemorySize", "Role", "Runtime", "Timeout"),
-    *("TracingConfig", "VpcConfig"),
+    *("Architectures", "CapacityProviderConfig", "CodeSha256", "DeadLetterConfig", "Environment", "EphemeralStorage"),
+    *("FileSystemConfigs", "Handler", "KMSKeyArn", "Layers", "LoggingConfig", "MemorySize", "Role", "Runtime"),
+    *("Timeout", "TracingConfig", "VpcConfig"),
 )
 
 _ROLLED_BACK = re.compile(r"Rolled back from version (\d+)\.")
