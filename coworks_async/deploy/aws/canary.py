@@ -23,11 +23,12 @@ from coworks_async.deploy.aws.versions import (
     get_alias,
     note_rollback,
     publish_version,
+    read_versions,
     update_alias,
     wait_until_active,
 )
 from coworks_async.deploy.canary import Canary, Decision, Traffic, combine_percentiles, decide
-from coworks_async.deploy.stack import ALIAS
+from coworks_async.deploy.stack import ALIAS, STREAM_VARIABLE, Stack
 from coworks_async.exceptions import CanaryError, CommandError, DeployError, DeployInterrupted
 from coworks_async.types import Event
 
@@ -51,6 +52,17 @@ def check_alarms(session: Any, names: Sequence[str]) -> None:
             raise CommandError(f"--alarm: {name!r} does not exist in {session.region_name}. Create the alarm first.")
     if active := _list_active(states):
         raise DeployError(f"The alarm {active[0]} is in the state ALARM already. Wait until it is OK.")
+
+
+def check_streams(session: Any, stack: Stack) -> None:
+    """Check that the live version streams to the same callers as the stack, whose gateway it is behind in a canary."""
+    found = read_versions(session, stack.function_name)
+    live = found.live if found is not None else None
+    if live is not None and live.streams != stack.built_in_variables.get(STREAM_VARIABLE, ""):
+        raise CommandError(
+            f"--canary: this deploy changes --stream or --function-url, and version {live.number} cannot respond to "
+            "the changed gateway. Deploy once without --canary."
+        )
 
 
 def release_canary(
