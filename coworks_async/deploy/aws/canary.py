@@ -33,6 +33,9 @@ from coworks_async.types import Event
 # Seconds between two decisions.
 INTERVAL = 5.0
 
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
+_PRELUDE_END = bytes(8)
+
 # Lambda's metrics are those of minutes.
 _PERIOD = 60
 
@@ -104,7 +107,8 @@ def _find_smoke_fault(client: Any, function: str, version: int, event: Event) ->
     """Invoke a version with the event of a gateway, and return what is wrong with the result."""
     with aws_errors(f"Cannot invoke version {version} of {function}"):
         response = client.invoke(FunctionName=function, Qualifier=str(version), Payload=json.dumps(event).encode())
-        result = json.loads(response["Payload"].read())
+        # With --stream, the body follows the status and the headers.
+        result = json.loads(response["Payload"].read().partition(_PRELUDE_END)[0])
     if "FunctionError" in response:
         # The message of an error may contain a secret.
         return f"failed with {result.get('errorType', response['FunctionError'])}"
