@@ -5,11 +5,12 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.background import BackgroundTask
-from starlette.responses import PlainTextResponse
+from starlette.responses import FileResponse, PlainTextResponse
 
 from coworks_async import TechMicroService, entry
 from coworks_async.aws.runtime import client as client_module
@@ -154,6 +155,21 @@ async def test_a_broken_response_closes_the_generator_and_is_logged_once(
     [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert record.getMessage().startswith(f"The streamed response was cut: {reason}")
     assert record.exc_info is None
+    assert access_log(caplog) == [(200, "StreamBroken"), (200, None)]
+
+
+async def test_a_file_whose_response_breaks_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    file = tmp_path / "file.bin"
+    file.write_bytes(bytes(10_000_000))
+
+    class Sending(Endless):
+        @entry(no_auth=True)
+        async def get(self):
+            return FileResponse(file)
+
+    async with faulty(Sending(), lose_connection):
+        pass
+    assert len(logged(caplog)) == 1
     assert access_log(caplog) == [(200, "StreamBroken"), (200, None)]
 
 
