@@ -88,9 +88,12 @@ class ResponseStreamer(ResponseCollector):
             raise RuntimeError(f"unexpected ASGI message {kind!r}")
 
     async def _end(self, chunk: bytes) -> None:
-        await self._stream.end(chunk)
-        self._ended.set()
-        await self._notify(self)
+        try:
+            await self._stream.end(chunk)
+        finally:
+            # Also if the deadline ends the wait.
+            self._ended.set()
+            await self._notify(self)
 
     def check_complete(self) -> None:
         if self._stream.broken is not None and not self.complete:
