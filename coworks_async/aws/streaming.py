@@ -64,7 +64,8 @@ class ResponseStreamer(ResponseCollector):
     """
 
     def __init__(self, scope: Scope, request: RequestEvent, stream: Stream, on_complete: OnComplete) -> None:
-        super().__init__(scope, request.body, on_complete)
+        super().__init__(scope, request.body)
+        self._notify = on_complete
         self._request = request
         self._stream = stream
         self._completed = self._ended = asyncio.Event()
@@ -87,10 +88,12 @@ class ResponseStreamer(ResponseCollector):
             raise RuntimeError(f"unexpected ASGI message {kind!r}")
 
     async def _end(self, chunk: bytes) -> None:
-        await self._stream.end(chunk)
-        self._ended.set()
-        if self._on_complete is not None:
-            await self._on_complete(self)
+        try:
+            await self._stream.end(chunk)
+        finally:
+            # Also if the deadline ends the wait.
+            self._ended.set()
+            await self._notify(self)
 
     def check_complete(self) -> None:
         if self._stream.broken is not None and not self.complete:
