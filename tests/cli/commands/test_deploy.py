@@ -113,6 +113,28 @@ def test_options_come_from_the_project_file_and_the_users_terraform_files_are_co
     assert line.startswith("Error: The AWS profile 'nobody' does not exist.")
 
 
+def test_the_native_runtime_and_streaming_may_be_set_in_the_config_file(offline: Project):
+    offline.write(
+        "project.cws.yml",
+        """
+        version: 3
+        commands:
+          deploy:
+            bucket: archives
+            runtime: native
+            stream: true
+        """,
+    )
+    offline.run("deploy", "--dry", *QUICK)
+    root = json.loads((offline.stage_directory("dev") / "main.tf.json").read_text())
+    assert root["module"]["api"]["stream"] is True
+    assert root["locals"]["variables"] == {
+        "CWS_STAGE": "dev",
+        "AWS_LAMBDA_EXEC_WRAPPER": "/var/task/cws_native",
+        "CWS_STREAM": "rest",
+    }
+
+
 def test_an_emulator_gets_this_machines_python_and_processor_unless_options_name_others(offline: Project):
     output = offline.run("deploy", *offline.target, "--dry", *QUICK)
     assert re.search(r", for Python 3\.\d+ on (arm64|x86_64)$", output.splitlines()[0])
