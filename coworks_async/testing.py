@@ -105,7 +105,7 @@ def create_gateway(
     if via != "stream-rest" and via != "stream-url":
         return GatewayApp(app, via, base_path=base_path, lambda_timeout=lambda_timeout)
     streaming: Via = "rest" if via == "stream-rest" else "url"
-    function = InMemoryFunction(app)
+    function = InMemoryFunction(app, streaming)
     return ThreadedGatewayApp(
         NativeGatewayApp(app, streaming, function, base_path=base_path, lambda_timeout=lambda_timeout)
     )

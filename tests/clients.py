@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from coworks_async import TechMicroService
 from coworks_async.gateway import STREAM_VIAS, VIAS, StreamVia, Via
 from coworks_async.testing import TestClient
+from coworks_async.types import ASGIApp
 from tests.differences import expect_difference
 from tests.tools import PATIENCE
 
@@ -51,7 +52,7 @@ class PromptServer(uvicorn.Server):
 
 
 @contextmanager
-def on_a_socket(app: Starlette) -> Iterator[httpx2.Client]:
+def on_a_socket(app: ASGIApp) -> Iterator[httpx2.Client]:
     """Yield a client of a uvicorn server on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = PromptServer(uvicorn.Config(app, log_config=None, lifespan="on"))

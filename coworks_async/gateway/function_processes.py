@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from coworks_async.aws.runtime.stream import VARIABLE
 from coworks_async.gateway.messages import REGION, LambdaContext
 from coworks_async.gateway.native import STREAMING_VIAS
 from coworks_async.gateway.runtime_api import Environment, RuntimeApi
@@ -149,5 +150,5 @@ def create_variables(
         "_HANDLER": handler,
     }
     if via in STREAMING_VIAS:
-        variables["CWS_STREAM"] = via
+        variables[VARIABLE] = via
     return {**defaults, **inherited, **variables, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -13,6 +13,7 @@ from anyio import to_thread
 from coworks_async.aws.runtime.client import RuntimeClient
 from coworks_async.aws.runtime.context import FunctionInfo
 from coworks_async.aws.runtime.poller import Poller
+from coworks_async.aws.runtime.stream import VARIABLE, read_callers
 from coworks_async.gateway.native import NativeGatewayApp
 from coworks_async.gateway.runtime_api import RuntimeApi
 from coworks_async.service import TechMicroService
@@ -22,14 +23,21 @@ T = TypeVar("T")
 
 
 class InMemoryFunction:
-    """Runs a service's events with pollers on the event loop of the Runtime API. One event runs at a time."""
+    """Runs a service's events with a poller on the event loop of the Runtime API, one event at a time.
 
-    def __init__(self, app: TechMicroService) -> None:
+    Args:
+        app: the service.
+        caller: the gateway to which responses are streamed, as in `CWS_STREAM`.
+    """
+
+    def __init__(self, app: TechMicroService, caller: str) -> None:
         self.app = app
         self.handler = app.lambda_handler
+        self.callers = read_callers({VARIABLE: caller})
 
     async def start(self, api: RuntimeApi) -> None:
         info = FunctionInfo.read({"AWS_LAMBDA_FUNCTION_NAME": self.app.name, "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST"})
+        self.handler.streaming_callers = self.callers
         # Not alone: the trace variable of the process belongs to the test.
         self._poller = Poller(RuntimeClient(api.address), self.handler, info, log_error, is_alone=False)
         self._task = asyncio.create_task(self._poller.run())
