@@ -16,7 +16,7 @@ from starlette.responses import Response
 from coworks_async.aws import authorizer
 from coworks_async.aws.deadline import deadline
 from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_limit
-from coworks_async.aws.event_formats.infer import RequestEvent, infer_event_class
+from coworks_async.aws.event_formats.infer import RequestEvent, infer_event_class, is_stream_completion
 from coworks_async.aws.event_loop import EventLoop
 from coworks_async.aws.lifespan import Lifespan
 from coworks_async.aws.metrics import write_server_error
@@ -154,8 +154,9 @@ class LambdaHandler:
         if isinstance(event, dict) and event.keys() == {ENVELOPE}:
             label = "The event of an asynchronous call"
             return await self._run(label, context, lambda: self.run_async_call(event, context, start, cold))
-        on_event = ensure_async(self.service.on_event)
-        return await self._run("An event", context, lambda: on_event(event, context))
+        if is_stream_completion(event, self.streaming_callers):
+            return None
+        return await self._run("An event", context, lambda: ensure_async(self.service.on_event)(event, context))
 
     async def _run(self, label: str, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         try:

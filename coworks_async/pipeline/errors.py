@@ -16,7 +16,7 @@ from coworks_async.entries.blueprints import ErrorKey
 from coworks_async.exceptions import ContentTooLarge, FieldError, Problem, ReturnError
 from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.cors import CorsHeaders
-from coworks_async.pipeline.request import current, current_request
+from coworks_async.pipeline.request import AFTER_RESPONSE, current, current_request
 from coworks_async.pipeline.responses import BODILESS_STATUSES, check_response, encode_json, to_response
 from coworks_async.types import ASGIApp, Function, Message, Receive, Scope, Send
 
@@ -158,7 +158,10 @@ class ErrorResponder:
         try:
             response = await self.respond(error, label)
             await response(scope, receive, send)
+            if AFTER_RESPONSE in scope:
+                await self.run_after_response(scope, label)
         finally:
+            self.close_after_response(scope, label)
             current.reset(reset)
 
     async def respond(self, error: Exception, label: str) -> Response:
@@ -187,6 +190,26 @@ class ErrorResponder:
         if isinstance(error, HTTPException):
             return exception_response(error)
         return _traceback_response(error, current_request()) if self.debug else problem_response(500)
+
+    async def run_after_response(self, scope: Scope, label: str) -> None:
+        """Run the coroutines that were passed to `request.after`, in order. A failure is logged."""
+        waiting = scope[AFTER_RESPONSE]
+        while waiting:
+            try:
+                await waiting[0]
+            except (Exception, CancelledError) as error:
+                self.log(to_exception(error), f"{waiting[0].__qualname__} after the response of {label}")
+            # One that is cancelled with the request stays, and is reported as unfinished.
+            waiting.popleft()
+
+    def close_after_response(self, scope: Scope, label: str) -> None:
+        """Close the coroutines that were passed to `request.after` and have not run to their end; log their names."""
+        unfinished = scope.pop(AFTER_RESPONSE, ())
+        for work in unfinished:
+            work.close()  # prevents the "never awaited" warning
+        if unfinished:
+            names = ", ".join(work.__qualname__ for work in unfinished)
+            self.logger.error("%s: request.after did not finish: %s", label, names)
 
     def log(self, error: Exception, label: str, when: str = "") -> None:
         if isinstance(error, ReturnError):

@@ -236,7 +236,8 @@ async def test_work_after_the_response_runs_before_the_next_event_and_the_client
     class Working(Shop):
         @entry(no_auth=True)
         async def post(self):
-            return JSONResponse("accepted", background=BackgroundTask(work))
+            request.after(work())
+            return JSONResponse("accepted", background=BackgroundTask(log.append, "background task"))
 
         @entry(no_auth=True)
         async def get_next(self):
@@ -247,12 +248,12 @@ async def test_work_after_the_response_runs_before_the_next_event_and_the_client
     app.teardown_request(lambda error=None: log.append("teardown"))
     async with native(app) as runtime:
         assert (await runtime.request("POST")).json == "accepted"
-        assert log == []
+        assert "work" not in log
         next_event = runtime.api.submit(rest_event(path="/next"))
         await asyncio.sleep(0.01)
         go.set()
         await next_event.result()
-    assert log == ["work", "teardown", "next event", "teardown"]
+    assert log == ["background task", "work", "teardown", "next event", "teardown"]
 
 
 @pytest.mark.parametrize("error", [LookupError("no mail server"), asyncio.CancelledError()])
@@ -275,6 +276,29 @@ async def test_a_failure_after_the_response_is_logged_and_the_next_event_runs(
         assert (await runtime.request()).status == 200
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert record.getMessage() == "The service failed after its response"
+
+
+async def test_work_of_request_after_is_cancelled_before_the_deadline_and_named_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+):
+    async def wait() -> None:
+        await asyncio.sleep(60)
+
+    class Working(Shop):
+        lambda_timeout_margin = 0.2
+
+        @entry(no_auth=True)
+        async def post(self):
+            request.after(wait())
+            return "accepted"
+
+    async with native(Working(), seconds=0.4) as runtime:
+        assert (await runtime.request("POST")).body == b"accepted"
+        assert (await runtime.request()).status == 200
+    unfinished, failure = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert unfinished.endswith("Working.post): request.after did not finish: " + wait.__qualname__)
+    assert failure == "The service failed after its response"
+    assert "cancelled 0.2 s before Lambda's timeout" in caplog.text
 
 
 @pytest.mark.parametrize("is_early", [True, False])

@@ -492,6 +492,49 @@ async def test_the_invocation_id_is_returned_if_lambda_sends_one():
     assert result.value("Lambda-Runtime-Invocation-Id") == "once"
 
 
+class Recording(Shop):
+    """Records the events that are not requests."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Any] = []
+
+    async def on_event(self, event: Any, context: Any) -> str:
+        self.events.append(event)
+        return "recorded"
+
+
+COMPLETION = {"requestContext": {"apiId": "abcdef123", "stage": "dev"}}
+
+
+async def test_the_event_after_a_stream_of_a_rest_api_is_acknowledged_silently(caplog: pytest.LogCaptureFixture):
+    app = Recording()
+    async with native(streaming(app, RestEvent)) as runtime:
+        result = await result_of(runtime, COMPLETION)
+    assert (result.kind, result.json()) == ("response", None)
+    assert app.events == []
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("event", "caller"),
+    [
+        ({}, RestEvent),
+        ([], RestEvent),
+        ({"source": "aws.events"}, RestEvent),
+        ({"requestContext": "dev"}, RestEvent),
+        ({"requestContext": {"connectionId": "L0SM9cOFvHcCIhw=", "routeKey": "$connect"}}, RestEvent),
+        ({"rawPath": "/", **COMPLETION}, RestEvent),
+        (COMPLETION, FunctionUrlEvent),
+    ],
+)
+async def test_other_events_go_to_on_event(event: Any, caller: type[RequestEvent]):
+    app = Recording()
+    async with native(streaming(app, caller)) as runtime:
+        assert (await result_of(runtime, event)).json() == "recorded"
+    assert app.events == [event]
+
+
 @pytest.mark.parametrize(
     ("text", "callers"),
     [
