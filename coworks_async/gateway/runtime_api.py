@@ -182,7 +182,6 @@ class RuntimeApi:
                 await self._inject("next")
                 writer.write(await self._next(reader, writer))
             case "POST", ["invocation", request_id, ("response" | "error") as call]:
-                await self._inject("response")
                 receive = self._receive_response if call == "response" else self._receive_error
                 response = await receive(request_id, head, reader)
                 await self._inject("accepted")
@@ -255,6 +254,7 @@ class RuntimeApi:
             trailers: list[tuple[str, str]] = []
             await invocation.receive(head, self._read_chunks(reader, trailers), trailers)
             return _accepted()
+        await self._inject("response")
         body = await read_body(reader, head)
         if invocation.is_answered:  # it has expired meanwhile
             return _refuse(request_id, invocation)
@@ -269,11 +269,13 @@ class RuntimeApi:
     async def _read_chunks(
         self, reader: asyncio.StreamReader, trailers: list[tuple[str, str]]
     ) -> AsyncGenerator[bytes, None]:
+        await self._inject("response")
         async for chunk in read_chunks(reader, trailers):
             await self._inject("chunk")
             yield chunk
 
     async def _receive_error(self, request_id: str, head: RequestHead, reader: asyncio.StreamReader) -> bytes:
+        await self._inject("response")
         body = await read_body(reader, head)
         invocation = self._running.get(request_id)
         if invocation is None or invocation.is_answered:

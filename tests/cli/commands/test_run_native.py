@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from coworks_async.cli.main import cws
 from tests.cli.conftest import Write
 from tests.cli.processes import ServerProcess, change_until, mode, start_server, until
-from tests.tools import PATIENCE
+from tests.docs.pages import DOCS, read_blocks
+from tests.tools import PATIENCE, requires_tool
 
 SERVICE = """
 import asyncio
@@ -152,10 +153,23 @@ def test_a_factory_and_max_concurrency(write: Write, project: Path):
     [
         (["--runtime", "native"], "--runtime requires --lambda."),
         (["--lambda", "--max-concurrency", "2"], "--max-concurrency requires --runtime native."),
-        (["--lambda", "--runtime", "native", "--max-concurrency", "0"], "'0' is not a number from 1 to 1600."),
     ],
 )
 def test_options_that_do_not_fit_are_an_error(options: list[str], message: str):
     result = CliRunner().invoke(cws, ["run", *options])
-    assert result.exit_code == 2
-    assert result.stderr.endswith(f"{message}\n")
+    assert (result.exit_code, result.stderr) == (2, f"Error: {message}\n")
+
+
+@requires_tool("curl")
+@pytest.mark.parametrize("page", ["how-to/streaming.md", "concepts/runtimes.md"])
+def test_the_commands_of_the_documentation_show_what_is_printed(page: str, write: Write, project: Path):
+    blocks = read_blocks(DOCS / page)
+    [session] = [block.source for block in blocks if block.test == f"tests/cli/commands/{Path(__file__).name}"]
+    streaming = read_blocks(DOCS / "how-to/streaming.md")
+    write("app.py", next(block.source for block in streaming if block.language == "python"))
+    command, *shown = session.splitlines()
+    assert command.endswith(" run --lambda --runtime native")
+    with start_server(*NATIVE, cwd=project) as server:
+        printed = [*server.out.read_text().splitlines(), *server.curl("/story", "-N").splitlines()]
+    expected = [line.replace(":5000", f":{server.port}") for line in shown if not line.startswith("$ curl")]
+    assert expected in ([], printed)
