@@ -20,7 +20,7 @@ from coworks_async.aws.event_formats.infer import RequestEvent
 from coworks_async.aws.event_formats.rest import RestEvent
 from coworks_async.aws.runtime.errors import ERROR_TYPE, RuntimeInitError
 from coworks_async.aws.runtime.stream import ERROR_BODY, read_callers
-from coworks_async.gateway.runtime_api import InvocationResult
+from coworks_async.gateway.invocation import InvocationResult
 from tests.aws.events import alb_event, http_event, rest_event, url_event
 from tests.aws.runtime.native import Native, native
 
