@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from coworks_async.aws import authorizer
-from coworks_async.aws.deadline import deadline
+from coworks_async.aws.deadline import Deadline
 from coworks_async.aws.event_formats.alb import AlbEvent
 from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_limit
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEvent
@@ -162,7 +162,7 @@ class LambdaHandler:
 
     async def _run(self, label: str, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            async with deadline(context, self._timeout_margin):
+            async with Deadline(context, self._timeout_margin):
                 await self.lifespan.start()
                 return await work()
         except EventTimeout as error:
@@ -269,7 +269,7 @@ class LambdaHandler:
         scope[ASYNC_INVOKER] = self._invoke_async
         collector = ResponseCollector(scope, body, on_complete)
         try:
-            async with deadline(request.context, self._timeout_margin):
+            async with Deadline(request.context, self._timeout_margin):
                 if not self.lifespan.is_running:
                     await self.lifespan.start()
                 scope["state"] = self.lifespan.state.copy()
