@@ -53,7 +53,11 @@ GROWTH_AT_MOST = 0.5
 
 # As in Lambda: a function's environment and compiled modules.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-ENVIRONMENT |= {"AWS_LAMBDA_FUNCTION_NAME": "bench", "PYTHONPYCACHEPREFIX": str(Path(gettempdir(), "coworks-bench"))}
+ENVIRONMENT |= {
+    "AWS_LAMBDA_FUNCTION_NAME": "bench",
+    "CWS_SIGNING_KEY": "k" * 32,
+    "PYTHONPYCACHEPREFIX": str(Path(gettempdir(), "coworks-bench")),
+}
 
 # By name of the measured value and app: one value per round.
 Measurements = dict[str, dict[str, list[float]]]

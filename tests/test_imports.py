@@ -132,3 +132,9 @@ def test_the_extension_jwt_loads_its_packages_only_when_it_is_used():
     loaded = loaded_by("from coworks_async.extensions import JWT")
     assert "coworks_async.extensions.jwt" in loaded
     assert not {"jwt", "cryptography", "urllib.request"} & loaded
+
+
+def test_an_import_does_not_load_the_limiters_of_threads():
+    assert "anyio.lowlevel" not in loaded_by(
+        "from coworks_async import TechMicroService\nTechMicroService().lambda_handler"
+    )

@@ -10,6 +10,12 @@ from coworks_async.gateway.routes import AUTHORIZER_TTL, GatewayKind
 
 Architecture = Literal["arm64", "x86_64"]
 
+Runtime = Literal["buffered", "native"]
+"""The program that runs the function: AWS's Python runtime, or the native runtime of CoWorks."""
+
+UrlAuthorization = Literal["none", "iam"]
+"""Whether a function URL accepts all requests, or those signed with AWS credentials only."""
+
 MAX_LAYERS = 5
 
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html#id_tags_naming_best_practices
@@ -97,6 +103,9 @@ class DeployOptions:
     gateway: GatewayKind = "rest"
     python: str = "3.13"
     architecture: Architecture = "arm64"
+    runtime: Runtime = "buffered"
+    stream: bool = False  # Whether a REST API and the function URL send responses as they are produced.
+    function_url: UrlAuthorization | None = None  # None for no URL.
     memory_size: int | None = None  # MB.
     timeout: int | None = None  # Seconds.
     layers: Sequence[str] = ()  # ARNs; one without a version means the newest version.
@@ -163,6 +172,14 @@ def _check_combinations(options: DeployOptions) -> None:
         raise CommandError("--subnets and --security-groups must be used together: a function in a VPC needs both.")
     if options.tf_bucket and options.terraform_cloud:
         raise CommandError("--tf-bucket and --terraform-cloud cannot be combined: there is only one state.")
+    _check_gateway(options)
+    if options.stream:
+        _check_stream(options)
+    if options.snap_start and options.python in _WITHOUT_SNAP_START:
+        raise CommandError(f"--snap-start requires Python 3.12 or later, not {options.python} (--python).")
+
+
+def _check_gateway(options: DeployOptions) -> None:
     if options.disable_execute_api_endpoint and options.domain is None:
         raise CommandError("--disable-execute-api-endpoint requires --domain: the API would have no address.")
     if options.log_source_ip and not options.access_logs:
@@ -173,8 +190,23 @@ def _check_combinations(options: DeployOptions) -> None:
         raise CommandError("--vpc-endpoints requires --gateway rest: an HTTP API cannot be private.")
     if options.vpc_endpoints and options.domain is not None:
         raise CommandError("--vpc-endpoints and --domain cannot be combined: the domain is public.")
-    if options.snap_start and options.python in _WITHOUT_SNAP_START:
-        raise CommandError(f"--snap-start requires Python 3.12 or later, not {options.python} (--python).")
+    if options.vpc_endpoints and options.function_url is not None:
+        raise CommandError("--vpc-endpoints and --function-url cannot be combined: the URL is public.")
+
+
+def _check_stream(options: DeployOptions) -> None:
+    if options.runtime != "native":
+        raise CommandError("--stream requires --runtime native: AWS's Python runtime cannot stream.")
+    if options.gateway == "http" and options.function_url is None:
+        raise CommandError(
+            "--stream requires --gateway rest or --function-url: an HTTP API sends each response as a whole."
+        )
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
+    if options.function_url is not None and options.subnets:
+        raise CommandError(
+            "--stream, --function-url and --subnets cannot be combined: the URL of a function in a VPC does not "
+            "stream. Stream through a REST API without --function-url."
+        )
 
 
 def _flag(name: str) -> str:

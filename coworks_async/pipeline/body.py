@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from anyio import CapacityLimiter, to_thread
-from msgspec import Struct, field
+from msgspec import Struct
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
 from coworks_async.exceptions import ContentTooLarge
+from coworks_async.pipeline.concurrency import ThreadLimit
 from coworks_async.pipeline.invocation import INVOCATION_TYPE
 
 T = TypeVar("T")
@@ -54,7 +54,6 @@ class Limits(Struct, frozen=True):
         fields, files: fields and files of a form.
         items: objects in a JSON body.
         hashed_items: values for sets, and for keys that are not strings.
-        conversions: limits the threads that convert large bodies. More than one would only compete for the interpreter.
     """
 
     body_size: int | None = LAMBDA_PAYLOAD_LIMIT
@@ -62,7 +61,6 @@ class Limits(Struct, frozen=True):
     files: int = 100
     items: int = 50_000
     hashed_items: int = 1000
-    conversions: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     def check_size(self, size: int) -> None:
         if self.body_size is not None and size > self.body_size:
@@ -86,6 +84,9 @@ class Limits(Struct, frozen=True):
 
 
 DEFAULT_LIMITS = Limits()
+
+# More than one thread would only compete for the interpreter.
+_conversions = ThreadLimit("coworks_conversions", 1)
 
 
 async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
@@ -116,11 +117,11 @@ def _mark_large(scope: Scope, size: int, limits: Limits) -> None:
         scope[LARGE] = size
 
 
-async def convert_large(scope: Scope, limits: Limits, convert: Callable[..., T], *args: Any) -> T:
+async def convert_large(scope: Scope, convert: Callable[..., T], *args: Any) -> T:
     """Run a conversion, in a thread if the body is large enough. It does not wait for sync entries in other threads."""
     if scope[LARGE] <= THREAD_SIZE:
         return convert(*args)
-    return await to_thread.run_sync(convert, *args, limiter=limits.conversions)
+    return await _conversions.run(convert, *args)
 
 
 async def read_checked_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:

@@ -4,22 +4,49 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
+from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
 
 from coworks_async._compat import is_async_callable
 from coworks_async.types import Function
+
+if TYPE_CHECKING:
+    from anyio import CapacityLimiter
+    from anyio.lowlevel import RunVar
+
+T = TypeVar("T")
 
 AsyncFunction = Callable[..., Awaitable[Any]]
 
 AUTHORIZER_THREADS = 40
 """Maximum number of threads in which sync authorizers run. AnyIO has the same maximum for all other functions."""
 
-# By event loop, as AnyIO's own limiter.
-_authorizer_limiter: RunVar[CapacityLimiter] = RunVar("coworks_authorizer_limiter")
+
+class ThreadLimit:
+    """Runs functions in at most `maximum` threads at a time on each event loop, apart from those of other functions."""
+
+    def __init__(self, name: str, maximum: int) -> None:
+        self.name = name
+        self.maximum = maximum
+        self._limiter: RunVar[CapacityLimiter] | None = None
+
+    async def run(self, function: Callable[..., T], /, *args: Any) -> T:
+        # Lambda cold start: these imports take 5 ms, and most functions need neither.
+        from anyio import CapacityLimiter
+        from anyio.lowlevel import RunVar
+
+        self._limiter = self._limiter or RunVar(self.name)
+        try:
+            limiter = self._limiter.get()
+        except LookupError:
+            limiter = CapacityLimiter(self.maximum)
+            self._limiter.set(limiter)
+        return await to_thread.run_sync(function, *args, limiter=limiter)
+
+
+_authorizers = ThreadLimit("coworks_authorizers", AUTHORIZER_THREADS)
 
 
 def ensure_async(function: Function) -> AsyncFunction:
@@ -55,10 +82,5 @@ async def _call_in_thread(function: Function, /, *args: Any, **kwargs: Any) -> A
 
 
 async def _authorize_in_thread(rule: Function, /, token: str) -> Any:
-    try:
-        limiter = _authorizer_limiter.get()
-    except LookupError:
-        limiter = CapacityLimiter(AUTHORIZER_THREADS)
-        _authorizer_limiter.set(limiter)
-    result = await to_thread.run_sync(rule, token, limiter=limiter)
+    result = await _authorizers.run(rule, token)
     return await result if isawaitable(result) else result

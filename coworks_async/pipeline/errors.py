@@ -25,7 +25,7 @@ HandlerT = TypeVar("HandlerT")
 MEDIA_TYPE = "application/problem+json"
 
 RESPONSE_ABORTED = "coworks.response_aborted"
-"""Scope key: a list, to which a value is appended when a started response is aborted and the cause is logged."""
+"""Scope key: a list, to which the exception is appended that aborts a started response. It is logged already."""
 
 # The phrases of RFC 9110, which Python uses since 3.13.
 _TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
@@ -147,7 +147,7 @@ class ErrorResponder:
             failure = to_exception(error)
             if started:
                 self.log(failure, label, " after the response had started")
-                mark_aborted(scope)
+                mark_aborted(scope, failure)
             else:
                 await self.send(failure, label, scope, receive, send)
             return failure
@@ -228,10 +228,10 @@ async def _run_handler(handler: AsyncFunction, error: Exception) -> Response:
     return exception_response(returned) if isinstance(returned, HTTPException) else await to_response(returned)
 
 
-def mark_aborted(scope: Scope) -> None:
+def mark_aborted(scope: Scope, failure: Exception) -> None:
     """Inform the Lambda handler that the response is incomplete and that the cause is logged."""
     if RESPONSE_ABORTED in scope:
-        scope[RESPONSE_ABORTED].append(True)
+        scope[RESPONSE_ABORTED].append(failure)
 
 
 def _traceback_response(error: Exception, request: Request) -> Response:
@@ -265,7 +265,7 @@ class ErrorMiddleware:
                 await self.errors.send(failure, label, scope, receive, send)
             except Exception as rejection:
                 # The server rejects a second start. Tracking the first one would cost every request.
-                mark_aborted(scope)
+                mark_aborted(scope, failure)
                 self.errors.logger.warning("%s: no error response was sent, as one had started: %s", label, rejection)
 
 

@@ -91,7 +91,7 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
     if media_type == "application/json" or re.fullmatch(r"application/.+\+json", media_type):
         if LARGE not in scope:
             return _parse_json(body, exact_numbers)
-        return await convert_large(scope, limits, _parse_large_json, body, exact_numbers, limits)
+        return await convert_large(scope, _parse_large_json, body, exact_numbers, limits)
     if media_type == "application/x-www-form-urlencoded":
         if body.lstrip()[:1] in _JSON_STARTS:
             # Its names would contain values, which an error must not repeat.

@@ -94,6 +94,21 @@ def test_snap_start_requires_a_python_that_supports_it():
             {"vpc_endpoints": ("vpce-1",), "domain": "api.example.com"},
             "--vpc-endpoints and --domain cannot be combined: the domain is public.",
         ),
+        (
+            {"vpc_endpoints": ("vpce-1",), "function_url": "iam"},
+            "--vpc-endpoints and --function-url cannot be combined: the URL is public.",
+        ),
+        ({"stream": True}, "--stream requires --runtime native: AWS's Python runtime cannot stream."),
+        (
+            {"stream": True, "runtime": "native", "gateway": "http"},
+            "--stream requires --gateway rest or --function-url: an HTTP API sends each response as a whole.",
+        ),
+        (
+            {"stream": True, "runtime": "native", "function_url": "none", "subnets": ("subnet-1",)}
+            | {"security_groups": ("sg-1",)},
+            "--stream, --function-url and --subnets cannot be combined: the URL of a function in a VPC does not "
+            "stream. Stream through a REST API without --function-url.",
+        ),
         ({"log_source_ip": True, "access_logs": False}, "--log-source-ip requires --access-logs."),
     ],
 )

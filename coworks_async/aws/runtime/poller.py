@@ -15,6 +15,7 @@ from coworks_async.aws.runtime.client import RuntimeClient
 from coworks_async.aws.runtime.context import FunctionInfo, LambdaContext, current_context
 from coworks_async.aws.runtime.errors import ERROR_TYPE, MAX_CAUSE_SIZE, XRAY_CAUSE, describe_error, describe_xray_cause
 from coworks_async.aws.runtime.http_parser import ApiResponse
+from coworks_async.aws.runtime.stream import ResponseStream
 from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.trace import trace_header
 
@@ -92,7 +93,7 @@ class Poller:
 
     async def _dispatch(self, event: Any, context: LambdaContext, reply: "Reply") -> Any:
         try:
-            return await self.handler.dispatch(event, context, reply.post)
+            return await self.handler.dispatch(event, context, reply)
         except PROCESS_EXITS:
             raise
         except BaseException as error:
@@ -126,6 +127,7 @@ class Reply:
     def __init__(self, client: RuntimeClient, request_id: str, invocation_id: str | None) -> None:
         self.is_posted = False
         self._client = client
+        self._request_id = request_id
         self._path = f"/invocation/{request_id}"
         self._headers = {"Content-Type": "application/json"}
         if invocation_id is not None:
@@ -139,6 +141,12 @@ class Reply:
     async def post_encoded(self, body: bytes) -> None:
         self.is_posted = True
         await self._client.post(f"{self._path}/response", body, **self._headers)
+
+    def open_stream(self) -> ResponseStream:
+        """Return the stream that sends the result instead."""
+        self.is_posted = True
+        headers = {name: value for name, value in self._headers.items() if name != "Content-Type"}
+        return ResponseStream(self._client, self._request_id, headers)
 
     async def post_error(self, error: Exception, described: dict[str, Any]) -> None:
         headers = self._headers | {ERROR_TYPE: described["errorType"]}

@@ -63,6 +63,14 @@ _NOT_IN_DEPLOY_OPTIONS = ("allow_secret", "arch", "ignore", "layer_provides", "m
     multiple=True,
     help="Endpoint that may call a private REST API; repeatable.",
 )
+@click.option("--stream", is_flag=True, help="Send responses as they are produced; needs --runtime native.")
+@click.option(
+    "--function-url",
+    type=click.Choice(["none", "iam"]),
+    is_flag=False,
+    flag_value="none",
+    help="Add a URL of the function, for all requests (none) or those signed for AWS (iam).  [without a value: none]",
+)
 @click.option("--subnets", type=TEXT, metavar="ID", multiple=True, help="Subnet of the function; repeatable.")
 @click.option(
     "--security-groups", type=TEXT, metavar="ID", multiple=True, help="Security group of the function; repeatable."

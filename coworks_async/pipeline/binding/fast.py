@@ -113,7 +113,7 @@ def _create_json_bind(plan: BindingPlan, limits: Limits, bind_fully: Bind, add_h
             if body:
                 try:
                     if LARGE in scope:
-                        args, kwargs = await convert_large(scope, limits, _decode_large, decode, body, limits)
+                        args, kwargs = await convert_large(scope, _decode_large, decode, body, limits)
                     else:
                         args, kwargs = decode(body)
                     if path:

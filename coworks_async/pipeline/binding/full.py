@@ -31,7 +31,7 @@ async def bind_request(
         binding.errors.append(FieldError("body", "", "nothing", f"A {scope['method']} request has no body"))
     try:
         if LARGE in scope:
-            await convert_large(scope, limits, binding.bind, scope["path_params"], method == "GET")
+            await convert_large(scope, binding.bind, scope["path_params"], method == "GET")
         else:
             binding.bind(scope["path_params"], method == "GET")
     except RecursionError:

@@ -5,10 +5,8 @@ import json
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -18,69 +16,18 @@ from starlette.responses import JSONResponse
 
 from coworks_async import TechMicroService, entry, request
 from coworks_async.aws.runtime.client import RuntimeClient
-from coworks_async.aws.runtime.context import FunctionInfo, current_context
+from coworks_async.aws.runtime.context import current_context
 from coworks_async.aws.runtime.errors import ERROR_TYPE, XRAY_CAUSE
 from coworks_async.aws.runtime.poller import TRACE_VARIABLE, Poller
-from coworks_async.gateway.runtime_api import RuntimeApi
 from coworks_async.pipeline.trace import get_trace_header
 from tests.aws.events import ClientResponse, rest_event
-from tests.tools import PATIENCE
+from tests.aws.runtime.native import FUNCTION, native, until
 
 
 @pytest.fixture(autouse=True)
 def restored_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TRACE_VARIABLE, "")
     monkeypatch.delenv(TRACE_VARIABLE)
-
-
-FUNCTION = FunctionInfo.read({"AWS_LAMBDA_FUNCTION_NAME": "shop"})
-
-
-@dataclass
-class Native:
-    """A service under the native runtime."""
-
-    api: RuntimeApi
-    pollers: list[Poller]
-    tasks: "list[asyncio.Task[None]]"
-    errors: list[dict[str, Any]] = field(default_factory=list)
-
-    async def request(self, *arguments: Any, **options: Any) -> ClientResponse:
-        result = await self.api.submit(rest_event(*arguments, **options)).result()
-        assert result.kind == "response", result
-        return ClientResponse(result.json())
-
-    async def result(self, event: Any) -> Any:
-        return (await self.api.submit(event).result()).json()
-
-    async def stop(self) -> None:
-        for poller in self.pollers:
-            poller.stop()
-        await asyncio.gather(*self.tasks)
-
-
-@asynccontextmanager
-async def native(app: TechMicroService, concurrency: int = 1, seconds: float = 30) -> AsyncIterator[Native]:
-    """Run a service under the native runtime, in this process. `seconds` is the timeout of the function."""
-    async with RuntimeApi("shop", seconds) as api:
-        running = Native(api, [], [])
-        for _ in range(concurrency):
-            client = RuntimeClient(api.address)
-            running.pollers.append(
-                Poller(client, app.lambda_handler, FUNCTION, running.errors.append, is_alone=concurrency == 1)
-            )
-        running.tasks = [asyncio.create_task(poller.run()) for poller in running.pollers]
-        try:
-            yield running
-        finally:
-            await running.stop()
-            await app.lambda_handler.lifespan.stop()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - these objects have no event for it
-            await asyncio.sleep(0)
 
 
 class Shop(TechMicroService):
@@ -434,7 +381,7 @@ async def test_a_response_that_the_gateway_would_refuse_is_a_500(caplog: pytest.
     async with native(Breaking()) as runtime:
         assert (await runtime.request()).status == 500
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert record.getMessage() == "A request failed without a response"
+    assert record.getMessage() == "A request failed without a complete response"
 
 
 async def test_a_response_over_the_limit_of_lambda_is_logged_and_the_next_event_runs(

@@ -185,6 +185,18 @@ def test_a_version_whose_smoke_entry_fails_gets_no_requests(live: Any, deploy: D
     assert read_alias(live) == TAKEN_BACK
 
 
+def test_the_response_of_a_smoke_entry_may_be_in_the_streaming_format(session: Any, function: Any, deploy: Deploy):
+    def respond(status: int) -> Any:
+        payload = b'{"statusCode":%d,"headers":{},"cookies":[]}' % status + bytes(8) + b"<h1>Welcome</h1>"
+        return SimpleNamespace(status_code=200), {"Payload": io.BytesIO(payload)}
+
+    responses = [respond(200), respond(500)]
+    session.events.register("before-call.lambda.Invoke", lambda **details: responses.pop())
+    with pytest.raises(CanaryError, match="GET /health returned 500"):
+        deploy()
+    assert deploy().describe() == "Version 1 is live."
+
+
 def test_nothing_happens_if_nothing_changed(session: Any, function: Any, deploy: Deploy, messages: list[str]):
     release_version(session, NAME, "", 5)
     unchanged = deploy()
