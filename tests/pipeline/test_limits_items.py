@@ -25,6 +25,7 @@ MODULUS = 2**61 - 1
 HASHED = "The request has over 1000 values for sets and for keys that are not strings."
 FEW = "The body has over 3 JSON objects."
 OBJECTS = "The body has over 50000 JSON objects."
+ARRAYS = "The body has over 50000 JSON arrays."
 
 
 class Pen(msgspec.Struct):
@@ -38,6 +39,11 @@ class ForbiddingPen(Pen, forbid_unknown_fields=True):
 
 @dataclass
 class DataPen:
+    name: str = ""
+    price: float = 0
+
+
+class ArrayPen(msgspec.Struct, array_like=True):
     name: str = ""
     price: float = 0
 
@@ -56,6 +62,10 @@ class Pens(TechMicroService):
     @entry(no_auth=True)
     async def get(self):
         return "here"
+
+    @entry(no_auth=True)
+    async def post_array(self, *, items: list[ArrayPen]):
+        return format_values(len(items))
 
     @entry(no_auth=True)
     async def post_pen(self, *, items: list[Pen]):
@@ -91,6 +101,10 @@ KINDS = ("pen", "forbidding", "data", "dict", "model", "any")
 
 def objects_of(count: int) -> bytes:
     return b"[" + b",".join([b"{}"] * count) + b"]"
+
+
+def arrays_of(count: int) -> bytes:
+    return b"[" + b",".join([b"[]"] * count) + b"]"
 
 
 class Line(msgspec.Struct):
@@ -275,6 +289,14 @@ def test_the_objects_of_a_body_are_limited(connect: Connect):
                 assert_too_large(client.post(f"/{kind}", content=body, headers=JSON), OBJECTS)
 
 
+def test_the_arrays_of_a_body_are_limited(connect: Connect):
+    client = connect(Pens())
+    for kind in ("array", "any"):
+        assert_bound(client.post(f"/{kind}", content=arrays_of(49_999), headers=JSON), 49_999)
+        with takes_under_five_seconds():
+            assert_too_large(client.post(f"/{kind}", content=arrays_of(300_000), headers=JSON), ARRAYS)
+
+
 def test_a_service_sets_its_own_limit_of_objects(connect: Connect):
     class Few(Pens):
         max_items = 3
@@ -287,6 +309,15 @@ def test_a_service_sets_its_own_limit_of_objects(connect: Connect):
         )
     assert_bound(client.post("/read", content=objects_of(3), headers=JSON), 3, 10)
     assert_too_large(client.post("/read", content=objects_of(4), headers=JSON), FEW)
+
+
+def test_brackets_in_strings_are_no_arrays(connect: Connect):
+    class Few(Pens):
+        max_items = 2
+
+    client = connect(Few())
+    assert_bound(client.post("/any", json={"items": ["[[[[", []]}), 2)
+    assert_too_large(client.post("/any", json={"items": ["[", [], []]}), "The body has over 2 JSON arrays.")
 
 
 def test_braces_in_strings_are_not_objects(connect: Connect):
