@@ -404,3 +404,26 @@ def test_the_errors_of_a_large_body_are_those_of_a_small_one(connect: Connect, k
         if kind != "any":
             [[first], [second]] = (response.json()["errors"] for response in responses)
             assert second == {**first, "detail": first["detail"].replace("[3]", "[30003]")}
+
+
+def test_of_very_many_errors_of_a_model_only_the_number_is_listed(connect: Connect):
+    class Box(pydantic.BaseModel):
+        sizes: list[int]
+
+    class Boxes(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, box: Box):
+            return format_values(len(box.sizes))
+
+        @entry(no_auth=True)
+        async def post_list(self, *, boxes: list[Box]):
+            return format_values(len(boxes))
+
+    client = connect(Boxes())
+    listed = client.post("/", json={"sizes": ["x"] * 10_000}).json()["errors"]
+    assert (len(listed), listed[-1]["detail"]) == (301, "9700 more errors are not listed")
+    # Without the limit, pydantic creates about a kilobyte for each error.
+    [error] = client.post("/", json={"sizes": ["x"] * 150_000}).json()["errors"]
+    assert (error["name"], error["detail"]) == ("", "150000 errors, which are too many to list")
+    [error] = client.post("/list", json={"boxes": [{"sizes": ["x"] * 10_001}]}).json()["errors"]
+    assert error["detail"] == "10001 errors, which are too many to list - at `boxes[0]`"
