@@ -1,12 +1,15 @@
 """Limits of the objects in a body and of hash keys in a request, and other requests during a large one."""
 
+import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
+import httpx2
 import msgspec
 import pydantic
 import pytest
@@ -391,6 +394,34 @@ def test_another_request_is_served_while_a_large_body_is_converted():
             response = threads.submit(client.post, path, json=large)
             assert client.get("/").text == "here"
             assert_bound(response.result(), 70_000)
+
+
+async def test_the_event_loop_runs_while_a_large_form_is_parsed():
+    class Texts(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, *, text: str):
+            return format_values(len(text))
+
+    pauses: list[float] = []
+
+    async def measure() -> None:
+        last = time.perf_counter()
+        while True:
+            await asyncio.sleep(0)
+            last, before = time.perf_counter(), last
+            pauses.append(last - before)
+
+    body = b"text=" + b"%41" * 1_000_000
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(Texts()), base_url="http://testserver") as client:
+        assert_bound(await client.post("/", content=b"text=a", headers=FORM), 1)  # builds the service
+        measuring = asyncio.create_task(measure())
+        await asyncio.sleep(0)
+        start = time.perf_counter()
+        assert_bound(await client.post("/", content=body, headers=FORM), 1_000_000)
+        duration = time.perf_counter() - start
+        measuring.cancel()
+    # On the event loop, the longest pause is nearly the whole request. On a busy machine there are others.
+    assert max(pauses) < 0.75 * duration
 
 
 @pytest.mark.parametrize("kind", KINDS)
