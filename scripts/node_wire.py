@@ -17,7 +17,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from coworks_async.gateway.runtime_api import InvocationResult, RuntimeApi
+from coworks_async.gateway.invocation import InvocationResult
+from coworks_async.gateway.runtime_api import RuntimeApi
 
 TRANSCRIPT = Path(__file__).parents[1] / "tests/aws/runtime/node_wire.json"
 CLIENT = "node_modules/aws-lambda-ric/bin/index.mjs"

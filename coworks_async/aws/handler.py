@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from coworks_async.aws import authorizer
-from coworks_async.aws.deadline import deadline
+from coworks_async.aws.deadline import Deadline
 from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_limit
 from coworks_async.aws.event_formats.infer import RequestEvent, infer_event_class, is_stream_completion
 from coworks_async.aws.event_loop import EventLoop
@@ -129,7 +129,7 @@ class LambdaHandler:
         except BaseException as error:
             result = self.recover(error, event, context)
         if self._async_invoker is not None:
-            self._run_pending_calls(self._async_invoker, context)
+            self._run_pending_calls(context)
         return result
 
     async def dispatch(self, event: Any, context: Any, reply: "Reply | None" = None) -> Any:
@@ -160,7 +160,7 @@ class LambdaHandler:
 
     async def _run(self, label: str, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            async with deadline(context, self._timeout_margin):
+            async with Deadline(context, self._timeout_margin):
                 await self.lifespan.start()
                 return await work()
         except EventTimeout as error:
@@ -298,7 +298,7 @@ class LambdaHandler:
             scope[AUTHORIZED] = (self.service, principal)
         scope[ASYNC_INVOKER] = self._invoke_async
         try:
-            async with deadline(request.context, self._timeout_margin):
+            async with Deadline(request.context, self._timeout_margin):
                 if not self.lifespan.is_running:
                     await self.lifespan.start()
                 scope["state"] = self.lifespan.state.copy()
@@ -368,9 +368,15 @@ class LambdaHandler:
             self._async_invoker = AsyncInvoker(self._signer)
         await self._async_invoker(encoded, scope)
 
-    def _run_pending_calls(self, invoker: "AsyncInvoker", context: Any) -> None:
-        pending, invoker.pending = invoker.pending, []
-        for envelope in pending:
+    def take_pending_calls(self) -> list[Event]:
+        """Return the envelopes of the asynchronous calls that the caller runs now. In Lambda there are none."""
+        if self._async_invoker is None:
+            return []
+        pending, self._async_invoker.pending = self._async_invoker.pending, []
+        return pending
+
+    def _run_pending_calls(self, context: Any) -> None:
+        for envelope in self.take_pending_calls():
             try:
                 self(envelope, context)
             except Exception as error:

@@ -83,13 +83,14 @@ class Poller:
             current_context.set(context)
             result = await self._dispatch(decode_event(response.body), context, reply)
             if not reply.is_posted:
-                await reply.post(result)
+                await reply.post_encoded(encode_result(result))
         except Exception as error:
             described = describe_error(error, request_id)
             self.log_error(described)
             await reply.post_error(error, described)
         if context is not None:
             await self._run_after_event(context)
+            await self._run_pending_calls(context)
 
     async def _dispatch(self, event: Any, context: LambdaContext, reply: "Reply") -> Any:
         try:
@@ -109,6 +110,15 @@ class Poller:
             os.environ[TRACE_VARIABLE] = header
         else:
             os.environ.pop(TRACE_VARIABLE, None)
+
+    async def _run_pending_calls(self, context: LambdaContext) -> None:
+        """Run asynchronous calls here, outside Lambda. In Lambda they are events of another invocation."""
+        for envelope in self.handler.take_pending_calls():
+            try:
+                await self.handler.dispatch(envelope, context)
+            except Exception as error:
+                self.handler.logger.error("An asynchronous call failed", exc_info=error)
+            await self._run_after_event(context)
 
     async def _run_after_event(self, context: LambdaContext) -> None:
         """Run the functions in `after_event`. The caller has its response; Lambda waits for the next poll."""
@@ -134,8 +144,11 @@ class Reply:
             # AWS's clients return it as they receive it.
             self._headers["Lambda-Runtime-Invocation-Id"] = invocation_id
 
-    async def post(self, result: Any) -> None:
-        body = encode_result(result)
+    async def post(self, response: dict[str, Any]) -> None:
+        """Post the response to a request, whose values have one JSON form in all encoders."""
+        await self.post_encoded(msgspec.json.encode(response))
+
+    async def post_encoded(self, body: bytes) -> None:
         self.is_posted = True
         await self._client.post(f"{self._path}/response", body, **self._headers)
 

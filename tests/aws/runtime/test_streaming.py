@@ -14,13 +14,13 @@ from starlette.middleware import Middleware
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from coworks_async import TechMicroService, entry, sse
+from coworks_async import TechMicroService, entry, request, sse
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent
 from coworks_async.aws.event_formats.infer import RequestEvent
 from coworks_async.aws.event_formats.rest import RestEvent
 from coworks_async.aws.runtime.errors import ERROR_TYPE, RuntimeInitError
 from coworks_async.aws.runtime.stream import ERROR_BODY, read_callers
-from coworks_async.gateway.runtime_api import InvocationResult
+from coworks_async.gateway.invocation import InvocationResult
 from tests.aws.events import alb_event, http_event, rest_event, url_event
 from tests.aws.runtime.native import Native, native
 
@@ -563,3 +563,24 @@ def test_cws_stream_lists_callers(text: str, callers: Any):
 def test_an_unknown_caller_in_cws_stream_is_an_error():
     with pytest.raises(RuntimeInitError, match=r"CWS_STREAM: 'http' is not a caller that streams\. Use 'url', 'rest'"):
         read_callers({"CWS_STREAM": "url,http"})
+
+
+@STREAM_EVENTS
+async def test_work_of_request_after_runs_after_the_end_of_a_stream(create_event: Any):
+    log: list[str] = []
+
+    async def work() -> None:
+        log.append(request.method)
+
+    class Shop(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            request.after(work())
+            yield "one"
+            log.append("two")
+            yield "two"
+
+    async with native(streaming(Shop())) as runtime:
+        result = await runtime.api.submit(create_event()).result()
+        assert result.chunks[2:] == (b"one", b"two")
+    assert log == ["two", "GET"]

@@ -10,7 +10,7 @@ from coworks_async import TechMicroService, entry
 from coworks_async.cli.commands.deploy import create_example, create_logs_command, deploy
 from coworks_async.cli.main import cws
 from tests.deploy.accounts import create_session, create_tags, make_role
-from tests.deploy.deployed_project import QUICK, Project, create_offline_project, create_project, deploy_error
+from tests.deploy.deployed_project import QUICK, Project, create_offline_project, deploy_error
 from tests.deploy.stacks import LAYER, Shop, stack
 from tests.deploy.toolchain import Toolchain
 
@@ -18,8 +18,8 @@ DOCS = Path(__file__).parents[3] / "docs" / "reference/deploy-options.md"
 
 
 @pytest.fixture
-def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str) -> Project:
-    return create_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account)
+def gateway() -> str:
+    return "rest"
 
 
 @pytest.fixture
