@@ -138,3 +138,26 @@ def test_an_import_does_not_load_the_limiters_of_threads():
     assert "anyio.lowlevel" not in loaded_by(
         "from coworks_async import TechMicroService\nTechMicroService().lambda_handler"
     )
+
+
+HANDLE = """
+from coworks_async import TechMicroService, entry
+
+class Hello(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self):
+        return "Hello."
+
+event = {"httpMethod": "GET", "path": "/", "headers": {}, "requestContext": {"stage": "dev"}, "body": None}
+assert Hello().lambda_handler(event, None)["statusCode"] == 200
+"""
+
+
+def test_the_buffered_handler_loads_nothing_of_the_native_runtime():
+    loaded = loaded_by(HANDLE)
+    assert "coworks_async.aws.handler" in loaded
+    assert [
+        name for name in loaded if name.startswith(("coworks_async.aws.runtime", "coworks_async.aws.streaming"))
+    ] == []
+    # The archive of a deploy does not contain it.
+    assert "coworks_async.gateway" not in loaded
