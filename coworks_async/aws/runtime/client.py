@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 import asyncio
 import logging
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from coworks_async.aws.runtime.http_parser import ApiResponse, ProtocolError, ResponseParser
@@ -15,7 +15,7 @@ PREFIX = "/2018-06-01/runtime"
 
 # As AWS's own clients.
 MAX_ATTEMPTS = 5
-FIRST_DELAY = 0.1  # seconds before the second attempt; doubled for each other one
+FIRST_DELAY = 0.1  # seconds before the second attempt; doubled before each further one
 
 # asyncio allocates 256 KB for each read of a protocol without its own buffer, a fifth of the time of an event.
 RECEIVE_SIZE = 64 * 1024
@@ -32,7 +32,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self) -> None:
         self.is_closed = False
-        self.has_response = False  # `send` has not returned it yet
+        self.has_response = False  # it has arrived, but `send` has not returned it yet
         self._parser = ResponseParser()
         self._received = memoryview(bytearray(RECEIVE_SIZE))
         self._response: asyncio.Future[ApiResponse] | None = None
@@ -76,18 +76,21 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.write(data)
         await self._writable.wait()
 
-    async def send(
-        self, head: bytes, body: bytes, response: "asyncio.Future[ApiResponse] | None" = None
-    ) -> ApiResponse:
-        """Send a request, or the end of the one with this response, and return the response.
+    async def end(self, data: bytes, response: "asyncio.Future[ApiResponse]") -> ApiResponse:
+        """Send the end of the request with this response, and return the response."""
+        self._transport.write(data)
+        return await self._receive(response)
+
+    async def send(self, data: bytes) -> ApiResponse:
+        """Send a whole request and return its response.
 
         Raises:
             OSError: the connection is lost.
             ProtocolError: the response cannot be read.
         """
-        if response is None:
-            response = self._response = asyncio.get_running_loop().create_future()
-        self._transport.write(head + body)
+        return await self._receive(self.begin(data))
+
+    async def _receive(self, response: "asyncio.Future[ApiResponse]") -> ApiResponse:
         try:
             received = await response
         except asyncio.CancelledError:
@@ -152,7 +155,7 @@ class RuntimeClient:
         # A connection does not outlive a snapshot.
         self.close()
 
-    async def post(self, path: str, body: bytes, **headers: str) -> None:
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> None:
         """Post a result or an error. A refusal is logged: the event has ended, and the next one can run."""
         head = self._format_head("POST", path, {"Content-Length": str(len(body)), **headers}.items())
         try:
@@ -199,7 +202,7 @@ class RuntimeClient:
                 connection = self._connection
                 if connection is None or connection.is_closed:
                     connection = await self._connect()
-                response = await connection.send(head, body)
+                response = await connection.send(head + body)
                 if response.status < 500:
                     return response
                 reason = f"status {response.status}"

@@ -62,7 +62,7 @@ class Poller:
                 raise
             finally:
                 self._waiting = None
-            # A task of its own: what the service sets in its context must not reach the next event.
+            # In a new task, so that what the service sets in its context does not reach the next event.
             await asyncio.create_task(self.handle(response))
         self.client.close()
 
@@ -150,7 +150,7 @@ class Reply:
 
     async def post_encoded(self, body: bytes) -> None:
         self.is_posted = True
-        await self._client.post(f"{self._path}/response", body, **self._headers)
+        await self._client.post(f"{self._path}/response", body, self._headers)
 
     def open_stream(self) -> ResponseStream:
         """Return the stream that sends the result instead."""
@@ -164,7 +164,7 @@ class Reply:
         if len(cause) < MAX_CAUSE_SIZE:
             headers[XRAY_CAUSE] = cause
         self.is_posted = True
-        await self._client.post(f"{self._path}/error", json.dumps(described).encode(), **headers)
+        await self._client.post(f"{self._path}/error", json.dumps(described).encode(), headers)
 
 
 def decode_event(body: bytes) -> Any:

@@ -29,7 +29,7 @@ AFTER_RESTORE_FAILED = 65
 
 
 class Program:
-    """The life of one execution environment.
+    """Runs the events of one execution environment.
 
     Args:
         variables: the environment variables that Lambda sets.
@@ -65,7 +65,7 @@ class Program:
         described = describe_error(error)
         self.log_error(described)
         headers = {"Content-Type": "application/json", ERROR_TYPE: kind or described["errorType"]}
-        await client.post(path, json.dumps(described).encode(), **headers)
+        await client.post(path, json.dumps(described).encode(), headers)
 
     async def _take_snapshot(self, hooks: SnapshotHooks) -> int | None:
         """Run the hooks around the snapshot. After a failure, return the exit code of AWS's Python runtime."""

@@ -88,7 +88,7 @@ class ResponseStream:
             return
         self._is_ending = True
         try:
-            response = await self._connection.send(data, b"", self._response)
+            response = await self._connection.end(data, self._response)
         except (OSError, ProtocolError) as error:
             self._break(error)
         else:

@@ -78,7 +78,7 @@ async def test_a_failed_attempt_is_logged_and_repeated(failure: bytes | None, ca
 
 async def test_a_result_is_sent_again_after_a_lost_connection(caplog: pytest.LogCaptureFixture):
     async with serve(answers(None, ACCEPTED)) as client:
-        await client.post("/invocation/1/response", b"1")
+        await client.post("/invocation/1/response", b"1", {})
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
@@ -90,7 +90,7 @@ async def test_next_fails_after_five_attempts():
 
 async def test_a_result_that_cannot_be_sent_is_logged(caplog: pytest.LogCaptureFixture):
     async with serve(answers(None)) as client:
-        await client.post("/invocation/1/response", b"1")
+        await client.post("/invocation/1/response", b"1", {})
     assert caplog.records[-1].levelno == logging.ERROR
     assert "failed 5 times: POST" in messages(caplog)[-1]
 
@@ -119,7 +119,7 @@ async def test_next_is_not_repeated_after_a_4xx():
 
 async def test_a_refused_result_is_logged_with_its_size_and_the_reason(caplog: pytest.LogCaptureFixture):
     async with serve(answers(encode_response(413, [], b"too large"), OK)) as client:
-        await client.post("/invocation/1/response", b"12345")
+        await client.post("/invocation/1/response", b"12345", {})
         assert (await client.next()).body == b"event"
     [record] = caplog.records
     assert record.levelno == logging.ERROR
@@ -148,7 +148,7 @@ async def test_a_response_that_arrives_at_the_moment_of_the_cancellation_is_igno
     async with RuntimeApi() as api:
         host, port = api.address.split(":")
         _, connection = await asyncio.get_running_loop().create_connection(Connection, host, int(port))
-        waiting = asyncio.create_task(connection.send(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n", b""))
+        waiting = asyncio.create_task(connection.send(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n"))
         await asyncio.sleep(0)
         waiting.cancel()
         connection.get_buffer(-1)[: len(OK)] = OK
@@ -186,7 +186,7 @@ async def test_requests_have_the_headers_that_http_requires():
         invocation = api.submit({"a": 1}, request_id="id")
         response = await client.next()
         assert (response.headers["lambda-runtime-aws-request-id"], json.loads(response.body)) == ("id", {"a": 1})
-        await client.post("/invocation/id/response", b"2", **{"Content-Type": "application/json"})
+        await client.post("/invocation/id/response", b"2", {"Content-Type": "application/json"})
         headers = {name.lower(): value for name, value in (await invocation.result()).headers}
         assert headers["host"] == api.address
         assert headers["user-agent"].startswith("coworks-async/")
