@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 import os
 from collections.abc import Callable
 from decimal import Decimal
@@ -181,7 +180,7 @@ def encode_result(value: Any) -> bytes:
 
 def _encode_other(value: object) -> int | float:
     if isinstance(value, Decimal):
-        return math.nan if value.is_nan() else int(value) if value == value.to_integral_value() else float(value)
+        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
     raise TypeError(f"Unable to marshal response: {type(value).__name__} is not JSON serializable")
 
 

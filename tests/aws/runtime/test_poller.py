@@ -96,7 +96,9 @@ async def test_context_variables_do_not_leak_into_the_next_event():
         assert [await runtime.result({}) for _ in range(2)] == ["nothing"] * 2
 
 
-@pytest.mark.parametrize("value", [None, {"a": ["é", 1, 0.5, True]}, 1e400, Decimal(7), Decimal("0.25")])
+@pytest.mark.parametrize(
+    "value", [None, {"a": ["é", 1, 0.5, True]}, 1e400, Decimal(7), Decimal("0.25"), Decimal("-Infinity")]
+)
 async def test_a_result_is_json(value: Any):
     async with native(Shop(value)) as runtime:
         assert await runtime.result({}) == value
