@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from importlib.util import find_spec
 from inspect import isawaitable
 from typing import Any
 
@@ -39,10 +38,12 @@ def is_snap_start(variables: Mapping[str, str]) -> bool:
 
 
 def register_with_aws(before: Callable[[], Any], after: Callable[[], Any]) -> None:
-    """Let AWS's Python runtime call these functions. The native runtime has no such package, or does not use it."""
-    if find_spec("snapshot_restore_py") is not None:
+    """Let AWS's Python runtime call these functions. The native runtime calls them itself."""
+    try:
         # Lambda cold start: only functions with SnapStart need it.
         from snapshot_restore_py import register_after_restore, register_before_snapshot
-
-        register_before_snapshot(before)
-        register_after_restore(after)
+    except ModuleNotFoundError:
+        # The Python of an OS-only runtime does not have AWS's package.
+        return
+    register_before_snapshot(before)
+    register_after_restore(after)
