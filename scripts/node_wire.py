@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from coworks_async.aws.runtime.stream import ERROR_BODY
 from coworks_async.gateway.invocation import InvocationResult
 from coworks_async.gateway.runtime_api import RuntimeApi
 
@@ -26,7 +27,6 @@ CLIENT = "node_modules/aws-lambda-ric/bin/index.mjs"
 SECONDS = 30
 
 CONNECTION_HEADERS = ("Host", "Connection")
-ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 
 TEXT = {"content-type": "text/plain; charset=utf-8"}
 

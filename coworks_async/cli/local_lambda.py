@@ -4,12 +4,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self, cast, get_args
 
+from coworks_async.aws.runtime.stream import STREAMING_CALLERS
 from coworks_async.cli.app_loader import AppLocation, require_service
 from coworks_async.cli.project import APP_VARIABLE, DIRECTORY_VARIABLE
 from coworks_async.gateway import GatewayApp, Via
 from coworks_async.gateway.function_processes import FunctionProcesses, create_variables
 from coworks_async.gateway.messages import FUNCTION_TIMEOUT
-from coworks_async.gateway.native import STREAM_TIMEOUT, STREAMING_VIAS, NativeGatewayApp
+from coworks_async.gateway.native import STREAM_TIMEOUT, NativeGatewayApp
 
 if TYPE_CHECKING:
     from coworks_async.types import ASGIApp
@@ -62,5 +63,5 @@ class LocalLambda:
         inherited = os.environ | {APP_VARIABLE: location.spec, DIRECTORY_VARIABLE: str(folder)}
         variables = create_variables(service.name, HANDLER, folder, self.via, self.max_concurrency, inherited)
         function = FunctionProcesses(variables, folder, self.max_concurrency)
-        timeout = STREAM_TIMEOUT if self.via in STREAMING_VIAS else FUNCTION_TIMEOUT
+        timeout = STREAM_TIMEOUT if self.via in STREAMING_CALLERS else FUNCTION_TIMEOUT
         return NativeGatewayApp(service, self.via, function, lambda_timeout=timeout)

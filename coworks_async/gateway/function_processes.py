@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from coworks_async.aws.runtime.stream import STREAM_VARIABLE
+from coworks_async.aws.runtime.stream import STREAM_VARIABLE, STREAMING_CALLERS
 from coworks_async.gateway.messages import REGION, LambdaContext
-from coworks_async.gateway.native import STREAMING_VIAS
 from coworks_async.gateway.runtime_api import Environment, RuntimeApi
 
 MAX_ENVIRONMENTS = 10
 
 # Seconds that an event waits for an environment before another one starts.
-PATIENCE = 0.2
+SCALING_DELAY = 0.2
 
 # Seconds, as in Lambda: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 INIT_TIMEOUT = 10.0
@@ -48,7 +47,7 @@ class FunctionProcesses:
     async def start(self, api: RuntimeApi) -> None:
         """Start the first environment, and wait until it is initialized or has failed."""
         self._api = api
-        api.on_timeout = self._end
+        api.on_timeout = self._kill
         await self._add_process()
         self._scaling = asyncio.create_task(self._scale())
         [environment] = self._processes
@@ -72,7 +71,7 @@ class FunctionProcesses:
     async def _scale(self) -> None:
         """Start a further environment whenever events wait that no environment will take soon."""
         while True:
-            await asyncio.sleep(PATIENCE)
+            await asyncio.sleep(SCALING_DELAY)
             starting = sum(not environment.has_polled.is_set() for environment in self._processes)
             is_full = len(self._processes) >= MAX_ENVIRONMENTS
             if self._api.waiting > starting * self.max_concurrency and not is_full:
@@ -92,7 +91,7 @@ class FunctionProcesses:
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
 
-    def _end(self, address: str) -> None:
+    def _kill(self, address: str) -> None:
         """Kill the process of an event that has expired, as Lambda does. It may be blocked."""
         for environment, process in self._processes.items():
             if environment.address == address and self.max_concurrency == 1:
@@ -149,6 +148,6 @@ def create_variables(
         "TZ": ":UTC",
         "_HANDLER": handler,
     }
-    if via in STREAMING_VIAS:
+    if via in STREAMING_CALLERS:
         variables[STREAM_VARIABLE] = via
     return {**defaults, **inherited, **variables, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from coworks_async.aws.runtime.errors import ERROR_TYPE
 from coworks_async.gateway.http_wire import Headers, RequestHead
 
 # The chunks of a streamed response that the simulator keeps for a caller that reads slowly.
@@ -13,8 +14,6 @@ MAX_WAITING_CHUNKS = 4
 
 # Bytes of a streamed response: https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
 STREAMED_PAYLOAD_LIMIT = 200 * 1024 * 1024
-
-ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 
 
 @dataclass(frozen=True, slots=True)

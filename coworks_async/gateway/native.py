@@ -19,9 +19,6 @@ from coworks_async.gateway.streams import FunctionError, StreamedResponse, check
 from coworks_async.service import TechMicroService
 from coworks_async.types import Event, Receive, Scope, Send
 
-STREAMING_VIAS: tuple[Via, ...] = ("rest", "url")
-"""The gateways that pass a response on as it is produced."""
-
 STREAM_TIMEOUT = 900.0
 """Seconds for which a gateway that streams waits, as Lambda does at most."""
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from coworks_async.aws.runtime.client import PREFIX
 from coworks_async.gateway.http_wire import (
     HEAD_LIMIT,
     MalformedRequest,
@@ -25,10 +26,7 @@ from coworks_async.gateway.invocation import Invocation, InvocationResult
 from coworks_async.gateway.messages import LambdaContext
 from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT
 
-PREFIX = "/2018-06-01/runtime"
-
 JSON_HEADERS = (("Content-Type", "application/json"),)
-
 
 FaultPoint = Literal["next", "response", "chunk", "accepted"]
 """Where a fault may happen: at a request for an event, before a response or one of its chunks is read, and after the

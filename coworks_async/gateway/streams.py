@@ -10,17 +10,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from coworks_async.aws.runtime.errors import ERROR_TYPE
+from coworks_async.aws.runtime.stream import ERROR_BODY, PRELUDE_END
 from coworks_async.exceptions import CoWorksError
-from coworks_async.gateway.invocation import ERROR_TYPE, Invocation, InvocationResult
+from coworks_async.gateway.invocation import Invocation, InvocationResult
 from coworks_async.gateway.messages import HttpResponse
 from coworks_async.gateway.responses import MalformedResult, has_body, to_http_head, to_http_response
 
-DELIMITER = bytes(8)
-
 METADATA_LIMIT = 16 * 1024
 """Bytes of a stream within which the delimiter must end the metadata."""
-
-ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 
 
 class FunctionError(CoWorksError):
@@ -59,7 +57,7 @@ async def read_response(via: str, method: str, invocation: Invocation) -> HttpRe
         data += chunk
         if not invocation.is_streamed:
             continue
-        metadata, delimiter, rest = data.partition(DELIMITER)
+        metadata, delimiter, rest = data.partition(PRELUDE_END)
         if len(metadata) > METADATA_LIMIT:
             invocation.abandon()
             raise MalformedResult(f"the stream has no metadata in its first {METADATA_LIMIT} bytes")

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
+from coworks_async.aws.runtime.client import PREFIX
 from coworks_async.gateway.invocation import Invocation
-from coworks_async.gateway.runtime_api import PREFIX, Fault, RuntimeApi
+from coworks_async.gateway.runtime_api import Fault, RuntimeApi
 from tests.tools import PATIENCE
 
 STREAMING = {"Lambda-Runtime-Function-Response-Mode": "streaming", "Transfer-Encoding": "chunked"}

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from coworks_async.aws.runtime.client import PREFIX
 from coworks_async.gateway.http_wire import encode_response
-from coworks_async.gateway.runtime_api import PREFIX
 from tests.gateway.manual_runtime import connect, serve, start, until_polling
 
 

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from coworks_async.gateway.runtime_api import PREFIX, SLOW, Fault
+from coworks_async.aws.runtime.client import PREFIX
+from coworks_async.gateway.runtime_api import SLOW, Fault
 from tests.gateway.manual_runtime import connect, serve, start
 
 MB = 1024 * 1024

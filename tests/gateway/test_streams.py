@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from coworks_async.aws.runtime.stream import PRELUDE_END
 from coworks_async.gateway.responses import MalformedResult
 from coworks_async.gateway.runtime_api import RuntimeApi
 from coworks_async.gateway.streams import (
-    DELIMITER,
     METADATA_LIMIT,
     FunctionError,
     StreamedResponse,
@@ -18,6 +18,7 @@ from coworks_async.gateway.streams import (
 from tests.gateway.manual_runtime import serve, start
 
 HEAD = {"statusCode": 201, "headers": {"Content-Type": "text/plain", "Server": "x"}, "cookies": ["a=1", "b=2"]}
+METADATA = json.dumps(HEAD).encode()
 ERROR = {"errorType": "KeyError", "errorMessage": "late"}
 
 
@@ -44,9 +45,14 @@ async def read_body(response: StreamedResponse) -> list[bytes]:
 @pytest.mark.parametrize(
     "chunks",
     [
-        [json.dumps(HEAD).encode(), DELIMITER, b"one", b"two"],
-        [json.dumps(HEAD).encode() + DELIMITER + b"onetwo"],
-        [json.dumps(HEAD).encode()[:9], json.dumps(HEAD).encode()[9:] + DELIMITER[:3], DELIMITER[3:] + b"one", b"two"],
+        [json.dumps(HEAD).encode(), PRELUDE_END, b"one", b"two"],
+        [json.dumps(HEAD).encode() + PRELUDE_END + b"onetwo"],
+        [
+            json.dumps(HEAD).encode()[:9],
+            json.dumps(HEAD).encode()[9:] + PRELUDE_END[:3],
+            PRELUDE_END[3:] + b"one",
+            b"two",
+        ],
     ],
 )
 @pytest.mark.parametrize("via", ["url", "rest"])
@@ -69,7 +75,7 @@ async def test_the_metadata_ends_at_the_delimiter_wherever_the_chunks_do(via: st
 async def test_a_rest_api_takes_repeated_headers_and_adds_a_content_type():
     async with serve() as api:
         head = json.dumps({"multiValueHeaders": {"Vary": ["a", "b"]}}).encode()
-        response = await stream(api, head + DELIMITER, via="rest")
+        response = await stream(api, head + PRELUDE_END, via="rest")
         assert response.head.status == 200
         assert response.head.headers == (("vary", "a"), ("vary", "b"), ("content-type", "application/json"))
 
@@ -77,13 +83,13 @@ async def test_a_rest_api_takes_repeated_headers_and_adds_a_content_type():
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204)])
 async def test_a_response_without_a_body_drops_what_the_function_sends(method: str, status: int):
     async with serve() as api:
-        response = await stream(api, json.dumps({"statusCode": status}).encode() + DELIMITER + b"body", method=method)
+        response = await stream(api, json.dumps({"statusCode": status}).encode() + PRELUDE_END + b"body", method=method)
         assert (response.head.body, response.has_body) == (b"", False)
 
 
 async def test_the_error_in_the_trailers_is_raised_at_the_end():
     async with serve() as api:
-        response = await stream(api, b"{}" + DELIMITER, b"begun", error=ERROR)
+        response = await stream(api, b"{}" + PRELUDE_END, b"begun", error=ERROR)
         assert await read_body(response) == [b"", b"begun"]
         with pytest.raises(FunctionError, match="late") as caught:
             await response.check_end()
@@ -113,7 +119,7 @@ async def test_metadata_over_16_kb_is_malformed():
 async def test_metadata_must_be_an_object_with_an_integer_status(head: bytes):
     async with serve() as api:
         with pytest.raises(MalformedResult, match="not a JSON object with an integer statusCode"):
-            await stream(api, head + DELIMITER)
+            await stream(api, head + PRELUDE_END)
 
 
 async def test_a_buffered_response_is_converted_as_a_whole():

@@ -20,7 +20,8 @@ from coworks_async.aws.streaming import StreamBroken
 
 STREAM_VARIABLE = "CWS_STREAM"
 
-CALLERS: Mapping[str, type[RequestEvent]] = {"url": FunctionUrlEvent, "rest": RestEvent}
+STREAMING_CALLERS: Mapping[str, type[RequestEvent]] = {"url": FunctionUrlEvent, "rest": RestEvent}
+"""The callers that can receive a stream, by their name in `CWS_STREAM`."""
 
 ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 
@@ -34,7 +35,6 @@ HEADERS = (
 )
 
 PRELUDE_END = bytes(8)
-
 
 logger = logging.getLogger("coworks_async.runtime")
 
@@ -115,10 +115,10 @@ def read_callers(variables: Mapping[str, str]) -> frozenset[type[RequestEvent]]:
     """Return the events of the callers that `CWS_STREAM` lists."""
     names = variables.get(STREAM_VARIABLE, "").replace(",", " ").split()
     for name in names:
-        if name not in CALLERS:
+        if name not in STREAMING_CALLERS:
             message = f"{STREAM_VARIABLE}: {name!r} is not a caller that streams. Use 'url', 'rest' or both."
             raise RuntimeInitError("Runtime.InvalidConfiguration", message)
-    return frozenset(CALLERS[name] for name in names)
+    return frozenset(STREAMING_CALLERS[name] for name in names)
 
 
 def _encode_chunk(data: bytes) -> bytes:
