@@ -2,11 +2,12 @@
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self, cast, get_args
+from typing import TYPE_CHECKING, Self, cast
 
 from coworks_async.aws.runtime.stream import STREAMING_CALLERS
 from coworks_async.cli.app_loader import AppLocation, require_service
 from coworks_async.cli.project import APP_VARIABLE, DIRECTORY_VARIABLE
+from coworks_async.deploy.options import Runtime
 from coworks_async.gateway import GatewayApp, Via
 from coworks_async.gateway.function_processes import FunctionProcesses, create_variables
 from coworks_async.gateway.messages import FUNCTION_TIMEOUT
@@ -14,10 +15,6 @@ from coworks_async.gateway.native import STREAM_TIMEOUT, NativeGatewayApp
 
 if TYPE_CHECKING:
     from coworks_async.types import ASGIApp
-
-LocalRuntime = Literal["buffered", "native"]
-
-RUNTIMES: tuple[LocalRuntime, ...] = get_args(LocalRuntime)
 
 # These pass the options to child processes.
 VIA_VARIABLE = "CWS_RUN_VIA"
@@ -32,7 +29,7 @@ class LocalLambda:
     """The options of `cws run --lambda`."""
 
     via: Via
-    runtime: LocalRuntime = "buffered"
+    runtime: Runtime = "buffered"
     max_concurrency: int = 1
 
     def save(self) -> None:
@@ -47,7 +44,7 @@ class LocalLambda:
         via = os.environ.get(VIA_VARIABLE)
         if via is None:
             return None
-        runtime = cast(LocalRuntime, os.environ[RUNTIME_VARIABLE])
+        runtime = cast(Runtime, os.environ[RUNTIME_VARIABLE])
         return cls(cast(Via, via), runtime, int(os.environ[CONCURRENCY_VARIABLE]))
 
     def describe(self) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from coworks_async.exceptions import CommandError
 from coworks_async.gateway.routes import AUTHORIZER_TTL, GatewayKind
@@ -12,6 +12,8 @@ Architecture = Literal["arm64", "x86_64"]
 
 Runtime = Literal["buffered", "native"]
 """The program that runs the function: AWS's Python runtime, or the native runtime of CoWorks."""
+
+RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 UrlAuthorization = Literal["none", "iam"]
 """Whether a function URL accepts all requests, or those signed with AWS credentials only."""

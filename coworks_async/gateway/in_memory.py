@@ -91,20 +91,16 @@ class ThreadedGatewayApp:
 
     async def _collect(self, scope: Scope, received: list[Message]) -> list[Message]:
         """Return the messages that the gateway sends for a request."""
-        waiting = iter(received)
+        waiting: asyncio.Queue[Message] = asyncio.Queue()
+        for message in received:
+            waiting.put_nowait(message)
         sent: list[Message] = []
-
-        async def receive() -> Message:
-            message = next(waiting, None)
-            if message is None:
-                # The client stays until the end.
-                await asyncio.Event().wait()
-            return message or {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await self.gateway(scope, receive, send)
+        # The client stays until the end: `get` waits after the last message.
+        await self.gateway(scope, waiting.get, send)
         return sent
 
     def _start(self) -> asyncio.AbstractEventLoop:

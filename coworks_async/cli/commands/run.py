@@ -6,12 +6,13 @@ import os
 import click
 
 from coworks_async.cli.app_loader import load_project_app
-from coworks_async.cli.local_lambda import RUNTIMES, LocalLambda, LocalRuntime
+from coworks_async.cli.local_lambda import LocalLambda
 from coworks_async.cli.options import TEXT, IntRange
 from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import Project
 from coworks_async.cli.server import UVICORN_LOGGING, format_url, listen, serve
 from coworks_async.cli.service_warnings import warn_missing_token, warn_undecorated
+from coworks_async.deploy.options import RUNTIMES, Runtime
 from coworks_async.exceptions import CommandError
 from coworks_async.gateway import VIAS, Via
 from coworks_async.service import TechMicroService
@@ -87,7 +88,7 @@ def run(
     workers: int,
     in_lambda: bool,
     via: Via | None,
-    runtime: LocalRuntime | None,
+    runtime: Runtime | None,
     max_concurrency: int | None,
     **limits: int | None,
 ) -> None:
