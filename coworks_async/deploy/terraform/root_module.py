@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from coworks_async.deploy.options import DeployOptions
 from coworks_async.deploy.stack import (
     ALIAS,
     ARCHIVE_TAG,
@@ -267,14 +268,18 @@ def _function(stack: Stack) -> Block:
     if options.snap_start:
         block["snap_start"] = {"apply_on": "PublishedVersions"}
     if options.capacity_provider is not None:
-        instances = {
-            "capacity_provider_arn": options.capacity_provider,
-            "per_execution_environment_max_concurrency": options.max_concurrency,
-        }
-        block["capacity_provider_config"] = {"lambda_managed_instances_capacity_provider_config": _omit_none(instances)}
+        block["capacity_provider_config"] = _managed_instances(options)
     if options.tracing:
         block["tracing_config"] = {"mode": "Active"}
     return _omit_none(block)
+
+
+def _managed_instances(options: DeployOptions) -> Block:
+    instances = {
+        "capacity_provider_arn": options.capacity_provider,
+        "per_execution_environment_max_concurrency": options.max_concurrency,
+    }
+    return {"lambda_managed_instances_capacity_provider_config": _omit_none(instances)}
 
 
 def _api(stack: Stack) -> Block:
@@ -304,7 +309,7 @@ def _api(stack: Stack) -> Block:
         }
     )
     if gateway.kind == "rest":
-        # False is the module's default.
+        # False, the module's default, is omitted.
         block |= _omit_none({"web_acl_arn": options.waf, "stream": options.stream or None})
         if options.vpc_endpoints:
             block |= {"endpoint_type": "PRIVATE", "vpc_endpoint_ids": list(options.vpc_endpoints)}
