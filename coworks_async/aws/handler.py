@@ -129,7 +129,7 @@ class LambdaHandler:
         except BaseException as error:
             result = self.recover(error, event, context)
         if self._async_invoker is not None:
-            self._run_pending_calls(self._async_invoker, context)
+            self._run_pending_calls(context)
         return result
 
     async def dispatch(self, event: Any, context: Any, reply: "Reply | None" = None) -> Any:
@@ -368,9 +368,15 @@ class LambdaHandler:
             self._async_invoker = AsyncInvoker(self._signer)
         await self._async_invoker(encoded, scope)
 
-    def _run_pending_calls(self, invoker: "AsyncInvoker", context: Any) -> None:
-        pending, invoker.pending = invoker.pending, []
-        for envelope in pending:
+    def take_pending_calls(self) -> list[Event]:
+        """Return the envelopes of the asynchronous calls that the caller runs now. In Lambda there are none."""
+        if self._async_invoker is None:
+            return []
+        pending, self._async_invoker.pending = self._async_invoker.pending, []
+        return pending
+
+    def _run_pending_calls(self, context: Any) -> None:
+        for envelope in self.take_pending_calls():
             try:
                 self(envelope, context)
             except Exception as error:

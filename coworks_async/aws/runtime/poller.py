@@ -90,6 +90,7 @@ class Poller:
             await reply.post_error(error, described)
         if context is not None:
             await self._run_after_event(context)
+            await self._run_pending_calls(context)
 
     async def _dispatch(self, event: Any, context: LambdaContext, reply: "Reply") -> Any:
         try:
@@ -109,6 +110,15 @@ class Poller:
             os.environ[TRACE_VARIABLE] = header
         else:
             os.environ.pop(TRACE_VARIABLE, None)
+
+    async def _run_pending_calls(self, context: LambdaContext) -> None:
+        """Run asynchronous calls here, outside Lambda. In Lambda they are events of another invocation."""
+        for envelope in self.handler.take_pending_calls():
+            try:
+                await self.handler.dispatch(envelope, context)
+            except Exception as error:
+                self.handler.logger.error("An asynchronous call failed", exc_info=error)
+            await self._run_after_event(context)
 
     async def _run_after_event(self, context: LambdaContext) -> None:
         """Run the functions in `after_event`. The caller has its response; Lambda waits for the next poll."""

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import logging
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from coworks_async.aws.event_formats.infer import RequestEvent
 from coworks_async.aws.event_formats.rest import RestEvent
 from coworks_async.aws.runtime.errors import ERROR_TYPE, RuntimeInitError
 from coworks_async.aws.runtime.stream import ERROR_BODY, read_callers
-from coworks_async.gateway.runtime_api import InvocationResult
+from coworks_async.gateway.invocation import InvocationResult
 from tests.aws.events import alb_event, http_event, rest_event, url_event
 from tests.aws.runtime.native import Native, native
 
@@ -366,6 +367,16 @@ async def test_an_empty_chunk_does_not_end_the_stream():
 
     async with native(streaming(Empty())) as runtime:
         assert (await result_of(runtime, rest_event())).chunks[2:] == (b"a",)
+
+
+async def test_a_failing_startup_is_a_problem():
+    @asynccontextmanager
+    async def lifespan(app: Any):
+        raise ConnectionError("no database")
+        yield
+
+    async with native(streaming(Shop(lifespan=lifespan))) as runtime:
+        assert problem(await result_of(runtime, rest_event()))[0] == 500
 
 
 async def test_an_event_that_cannot_be_read_is_a_problem():
