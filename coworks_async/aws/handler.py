@@ -43,7 +43,7 @@ from coworks_async.types import Event, Principal, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from coworks_async.aws.async_invoke import AsyncInvoker
-    from coworks_async.aws.streaming import Reply, Stream
+    from coworks_async.aws.streaming import Reply
 
 PROCESS_EXITS = (KeyboardInterrupt, SystemExit)
 
@@ -148,7 +148,10 @@ class LambdaHandler:
             request = event_class(event, context, CONFIG)
             if reply is not None:
                 if event_class in self.streaming_callers and event.get("version") != "1.0":  # HTTP APIs do not stream
-                    return await self.respond_streaming(request, start, cold, reply.open_stream())
+                    # Lambda cold start: only the native runtime streams.
+                    from coworks_async.aws.streaming import respond_streaming
+
+                    return await respond_streaming(self, request, reply.open_stream(), start, cold)
                 return await self.respond_early(request, start, cold, reply)
             return await self.respond(request, start, cold)
         if isinstance(event, dict) and event.keys() == {ENVELOPE}:
@@ -184,7 +187,7 @@ class LambdaHandler:
         try:
             scope = request.scope
             collector = ResponseCollector(scope, request.body)
-            await self._run_cycle(request, scope, collector)
+            await self.run_cycle(request, scope, collector)
             response = self._read_response(collector)
             return self._format_response(response, request, scope, start, cold)
         except Exception as error:
@@ -205,35 +208,10 @@ class LambdaHandler:
         try:
             scope = request.scope
             collector = ResponseCollector(scope, request.body, post_response)
-            await self._run_cycle(request, scope, collector)
+            await self.run_cycle(request, scope, collector)
             collector.check_complete()
         except Exception as error:
             await reply.post(self._respond_to_failure(error, request, scope, start, cold))
-
-    async def respond_streaming(self, request: RequestEvent, start: float, cold: bool, stream: "Stream") -> None:
-        """Send the response while the service produces it. Work that follows the response continues then."""
-        # Lambda cold start: only the native runtime streams.
-        from coworks_async.aws.streaming import ResponseStreamer, end_stream
-
-        scope: Scope = {}
-        streamer: ResponseStreamer | None = None
-
-        async def log(streamer: ResponseCollector) -> None:
-            self._log_status(streamer.status, request, scope, start, cold, stream.broken)
-
-        try:
-            scope = request.scope
-            streamer = ResponseStreamer(scope, request, stream, log)
-            await self._run_cycle(request, scope, streamer)
-            streamer.check_complete()
-        except PROCESS_EXITS:
-            raise
-        except BaseException as error:
-            if streamer is not None and streamer.complete:
-                raise
-            problem = self._explain_failure(error, request, scope)
-            status, cause = await end_stream(stream, streamer, error, problem, request, scope)
-            self._log_status(status, request, scope, start, cold, cause)
 
     def _format_response(
         self, response: MangumResponse, request: RequestEvent, scope: Scope, start: float, cold: bool
@@ -245,17 +223,17 @@ class LambdaHandler:
             problem = create_problem(500, f"The response is over the limit of {request.limit} bytes.")
             self._add_cors_headers(problem, scope)
             result = request(problem)
-        self._log_status(result["statusCode"], request, scope, start, cold)
+        self.log_status(result["statusCode"], request, scope, start, cold)
         return result
 
     def _respond_to_failure(
         self, error: BaseException, request: RequestEvent, scope: Scope, start: float, cold: bool
     ) -> dict[str, Any]:
-        result = request(self._explain_failure(error, request, scope))
-        self._log_status(result["statusCode"], request, scope, start, cold)
+        result = request(self.explain_failure(error, request, scope))
+        self.log_status(result["statusCode"], request, scope, start, cold)
         return result
 
-    def _explain_failure(self, error: BaseException, request: RequestEvent, scope: Scope) -> MangumResponse:
+    def explain_failure(self, error: BaseException, request: RequestEvent, scope: Scope) -> MangumResponse:
         """Log why a request failed, unless it is logged already, and return the problem for its client."""
         problem = create_problem(500)
         if isinstance(error, BadRequest):  # the body of the event
@@ -270,7 +248,7 @@ class LambdaHandler:
         self._add_cors_headers(problem, scope)
         return problem
 
-    def _log_status(
+    def log_status(
         self,
         status: int,
         request: RequestEvent,
@@ -292,7 +270,7 @@ class LambdaHandler:
             headers = CorsHeaders(cors).add(scope, headers)
             problem["headers"] = headers
 
-    async def _run_cycle(self, request: RequestEvent, scope: Scope, collector: ResponseCollector) -> None:
+    async def run_cycle(self, request: RequestEvent, scope: Scope, collector: ResponseCollector) -> None:
         principal = authorizer.get_trusted_principal(request.event, request.context, self._signer)
         if principal is not None and not authorizer.has_several_tokens(scope["headers"], self._token_header):
             scope[AUTHORIZED] = (self.service, principal)

@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from mangum.types import Response
 from starlette.requests import ClientDisconnect
 
 from coworks_async.aws.event_formats.infer import RequestEvent
+from coworks_async.aws.handler import PROCESS_EXITS, LambdaHandler
 from coworks_async.pipeline.collector import OnComplete, ResponseAborted, ResponseCollector
 from coworks_async.pipeline.responses import BODILESS_STATUSES
 from coworks_async.types import Message, Scope
@@ -121,23 +121,32 @@ def format_prelude(request: RequestEvent, status: int, headers: Sequence[Any]) -
     return prelude
 
 
-async def end_stream(
-    stream: Stream,
-    streamer: ResponseStreamer | None,
-    error: BaseException,
-    problem: Response,
-    request: RequestEvent,
-    scope: Scope,
-) -> tuple[int, BaseException | None]:
-    """End the response to a request that failed: with an error, or with the problem if nothing has been sent.
+async def respond_streaming(
+    handler: LambdaHandler, request: RequestEvent, stream: Stream, start: float, cold: bool
+) -> None:
+    """Send the response while the service produces it. Work that follows the response continues then."""
+    scope: Scope = {}
+    streamer: ResponseStreamer | None = None
 
-    Returns:
-        The status that was sent, and the exception that has cut off a response that had started.
-    """
-    if streamer is not None and stream.is_started:
-        cause = error.__cause__ or error if isinstance(error, ResponseAborted) else error
-        await stream.fail(cause)
-        return streamer.status, cause
-    await stream.start(format_prelude(request, problem["status"], problem["headers"]), lambda: None)
-    await stream.end(b"" if scope.get("method") == "HEAD" else problem["body"])
-    return problem["status"], stream.broken
+    async def log_complete(streamer: ResponseCollector) -> None:
+        handler.log_status(streamer.status, request, scope, start, cold, stream.broken)
+
+    try:
+        scope = request.scope
+        streamer = ResponseStreamer(scope, request, stream, log_complete)
+        await handler.run_cycle(request, scope, streamer)
+        streamer.check_complete()
+    except PROCESS_EXITS:
+        raise
+    except BaseException as error:
+        if streamer is not None and streamer.complete:
+            raise
+        problem = handler.explain_failure(error, request, scope)
+        if streamer is not None and stream.is_started:
+            cause = (error.__cause__ or error) if isinstance(error, ResponseAborted) else error
+            await stream.fail(cause)
+            handler.log_status(streamer.status, request, scope, start, cold, cause)
+        else:
+            await stream.start(format_prelude(request, problem["status"], problem["headers"]), lambda: None)
+            await stream.end(b"" if scope.get("method") == "HEAD" else problem["body"])
+            handler.log_status(problem["status"], request, scope, start, cold, stream.broken)
