@@ -20,7 +20,7 @@ from coworks_async.aws.runtime.poller import Poller
 from coworks_async.gateway.http_wire import encode_response, read_body, read_chunks, read_head
 from tests.aws.events import rest_event
 from tests.aws.runtime.native import FUNCTION, native, until
-from tests.aws.runtime.test_streaming import access_log, failure, logged, result_of, streaming
+from tests.aws.runtime.streams import access_log, failure, logged, result_of, streaming
 from tests.tools import PATIENCE
 
 Treat = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
