@@ -213,24 +213,12 @@ class TechMicroService(HooksMixin, Starlette):
         await store_in_s3(response, headers, self.store_in)
 
     def before_snapshot(self, function: F) -> F:
-        """Run a function, sync or async, before Lambda takes a snapshot of the process (SnapStart).
-
-        The last registered function is the first to run. A failure fails the publication of the version.
-
-        Example:
-            @app.before_snapshot
-            def load_prices(): ...
-        """
+        """Register a function that runs before SnapStart's snapshot. If it fails, no version is published."""
         self.snapshot_hooks.before.append(function)
         return function
 
     def after_restore(self, function: F) -> F:
-        """Run a function, sync or async, after Lambda has restored the process from a snapshot (SnapStart).
-
-        Example:
-            @app.after_restore
-            def seed_random(): ...
-        """
+        """Register a function that runs when Lambda has restored the process from SnapStart's snapshot."""
         self.snapshot_hooks.after.append(function)
         return function
 

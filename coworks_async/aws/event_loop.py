@@ -20,8 +20,8 @@ T = TypeVar("T")
 class EventLoop:
     """Runs coroutines one after the other on one event loop, which the service's lifespan shares.
 
-    It starts at the first event, so that a snapshot (SnapStart) contains no open socket. The loop is never set as the
-    current event loop of a thread, so `asyncio.run` and other threads cannot interfere with it.
+    It starts when it is first used. The loop is never set as the current event loop of a thread, so `asyncio.run` and
+    other threads cannot interfere with it.
     """
 
     def __init__(self, lifespan: Lifespan, logger: logging.Logger) -> None:
