@@ -12,7 +12,7 @@ from pathlib import Path
 
 from coworks_async.aws.runtime.stream import STREAM_VARIABLE, STREAMING_CALLERS
 from coworks_async.gateway.messages import REGION, LambdaContext
-from coworks_async.gateway.runtime_api import Environment, RuntimeApi
+from coworks_async.gateway.runtime_api import ExecutionEnvironment, RuntimeApi
 
 MAX_ENVIRONMENTS = 10
 
@@ -40,7 +40,7 @@ class FunctionProcesses:
         self.variables = variables
         self.folder = folder
         self.max_concurrency = max_concurrency
-        self._processes: dict[Environment, asyncio.subprocess.Process] = {}
+        self._processes: dict[ExecutionEnvironment, asyncio.subprocess.Process] = {}
         self._watchers: set[asyncio.Task[None]] = set()
         self._is_stopping = False
 
@@ -97,7 +97,7 @@ class FunctionProcesses:
             if environment.address == address and self.max_concurrency == 1:
                 send_signal(process, signal.SIGKILL)
 
-    async def _watch(self, environment: Environment, process: asyncio.subprocess.Process) -> None:
+    async def _watch(self, environment: ExecutionEnvironment, process: asyncio.subprocess.Process) -> None:
         """Let the events of a process fail when it ends."""
         code = await process.wait()
         del self._processes[environment]

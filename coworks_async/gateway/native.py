@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect
 
 from coworks_async.gateway.invocation import Invocation
 from coworks_async.gateway.messages import FUNCTION_TIMEOUT, HttpRequest, HttpResponse, Via
+from coworks_async.gateway.native_responses import FunctionError, StreamedResponse, check_result, read_response
 from coworks_async.gateway.responses import gateway_response
 from coworks_async.gateway.runtime_api import RuntimeApi
 from coworks_async.gateway.simulator import Gateway, print_error, read_request, send_response, start_message
-from coworks_async.gateway.streams import FunctionError, StreamedResponse, check_result, read_response
 from coworks_async.service import TechMicroService
 from coworks_async.types import Event, Receive, Scope, Send
 
@@ -27,7 +27,7 @@ IDLE_TIMEOUTS: Mapping[Via, float] = {"rest": 300.0}
 """Seconds without a chunk after which a gateway ends a stream. AWS documents no such limit for function URLs."""
 
 
-class Function(Protocol):
+class LambdaFunction(Protocol):
     """Runs the execution environments of a function."""
 
     async def start(self, api: RuntimeApi) -> None: ...
@@ -74,7 +74,7 @@ class NativeGatewayApp:
         self,
         app: TechMicroService,
         via: Via,
-        function: Function,
+        function: LambdaFunction,
         *,
         base_path: str = "",
         lambda_timeout: float = FUNCTION_TIMEOUT,

@@ -47,7 +47,7 @@ class InjectedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Environment:
+class ExecutionEnvironment:
     """An execution environment: the address at which its runtime finds the Runtime API."""
 
     address: str
@@ -88,7 +88,7 @@ class RuntimeApi:
         self.polling = 0
         self.restoring = 0
         self.on_timeout: Callable[[str], object] | None = None
-        self._environments: dict[str, Environment] = {}
+        self._environments: dict[str, ExecutionEnvironment] = {}
         self._events: asyncio.Queue[Invocation] = asyncio.Queue()
         self._running: dict[str, Invocation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,11 +111,11 @@ class RuntimeApi:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def add_environment(self) -> Environment:
+    async def add_environment(self) -> ExecutionEnvironment:
         """Listen at a further address, for another execution environment."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=HEAD_LIMIT)
         address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        environment = self._environments[address] = Environment(address, server, asyncio.Event())
+        environment = self._environments[address] = ExecutionEnvironment(address, server, asyncio.Event())
         return environment
 
     def remove_environment(self, address: str, kind: str, message: str) -> None:

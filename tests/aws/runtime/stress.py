@@ -23,8 +23,8 @@ from coworks_async.aws.runtime.stream import read_callers
 from coworks_async.gateway.events import alb_event, url_event
 from coworks_async.gateway.invocation import Invocation
 from coworks_async.gateway.messages import HttpRequest, HttpResponse
+from coworks_async.gateway.native_responses import FunctionError, read_response
 from coworks_async.gateway.runtime_api import Fault, FaultPoint, RuntimeApi
-from coworks_async.gateway.streams import FunctionError, read_response
 
 # Seconds. A request that hangs gets a 504 half a second before its timeout.
 TIMEOUT = 30.0

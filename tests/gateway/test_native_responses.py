@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from coworks_async.aws.runtime.stream import PRELUDE_END
-from coworks_async.gateway.responses import MalformedResult
-from coworks_async.gateway.runtime_api import RuntimeApi
-from coworks_async.gateway.streams import (
+from coworks_async.gateway.native_responses import (
     METADATA_LIMIT,
     FunctionError,
     StreamedResponse,
     read_response,
 )
+from coworks_async.gateway.responses import MalformedResult
+from coworks_async.gateway.runtime_api import RuntimeApi
 from tests.gateway.manual_runtime import serve, start
 
 HEAD = {"statusCode": 201, "headers": {"Content-Type": "text/plain", "Server": "x"}, "cookies": ["a=1", "b=2"]}
