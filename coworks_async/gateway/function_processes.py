@@ -104,7 +104,7 @@ class FunctionProcesses:
         kind, message = "Runtime.ExitError", f"The function's process ended ({describe_exit(code)})."
         self._api.remove_environment(environment.address, kind, message)
         if not environment.has_polled.is_set():
-            # It cannot be initialized, as its log says. Another attempt would fail too.
+            # It cannot be initialized, and its log has the reason. Another attempt would fail too.
             self._api.fail_waiting(kind, message)
         if not self._is_stopping:
             sys.stderr.write(f"[ERROR] {message} The next event starts another one.\n")

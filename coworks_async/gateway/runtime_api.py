@@ -29,7 +29,7 @@ from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT
 JSON_HEADERS = (("Content-Type", "application/json"),)
 
 FaultPoint = Literal["next", "response", "chunk", "accepted"]
-"""Where a fault may happen: at a request for an event, before a response or one of its chunks is read, and after the
+"""The point of a fault: at a request for an event, before a response or one of its chunks is read, and after the
 response has been received, before the runtime gets the 202."""
 
 Fault = Literal["cut", "error", "slow"]

@@ -13,7 +13,7 @@ from coworks_async.aws.runtime.http_parser import ApiResponse, ProtocolError, Re
 
 PREFIX = "/2018-06-01/runtime"
 
-# As AWS's own clients.
+# The same as in AWS's clients.
 MAX_ATTEMPTS = 5
 FIRST_DELAY = 0.1  # seconds before the second attempt; doubled before each further one
 

@@ -134,7 +134,7 @@ class Program:
 def run(variables: Mapping[str, str]) -> int:
     """Run the native runtime with the environment variables of Lambda; return the exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # A frozen environment sends no incomplete buffers.
+        # A buffer that is not full would wait for the next event while the environment is frozen.
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     logs.configure_log(variables)
     return Program(variables).run()

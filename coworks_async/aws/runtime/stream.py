@@ -25,7 +25,7 @@ STREAMING_CALLERS: Mapping[str, type[RequestEvent]] = {"url": FunctionUrlEvent, 
 
 ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 
-# As AWS's Node client sends them.
+# The same as AWS's Node client sends.
 HEADERS = (
     ("Lambda-Runtime-Function-Response-Mode", "streaming"),
     ("Trailer", ERROR_TYPE),
