@@ -139,7 +139,7 @@ class Invocation:
         self.is_answered = True
         body = json.dumps({"errorType": kind, "errorMessage": message}).encode()
         self.complete(InvocationResult("error", ((ERROR_TYPE, kind),), (body,), is_logged=is_logged))
-        if self._receiving is not None and self._receiving is not _current_task():
+        if self._receiving is not None and self._receiving is not asyncio.current_task():
             # This closes the runtime's connection.
             self._receiving.cancel()
 
@@ -151,10 +151,3 @@ class Invocation:
         self.is_abandoned = True
         if self.is_streamed:
             self.fail("Runtime.CallerGone", "The caller left before the end of the response.")
-
-
-def _current_task() -> "asyncio.Task[Any] | None":
-    try:
-        return asyncio.current_task()
-    except RuntimeError:  # a callback of the event loop
-        return None

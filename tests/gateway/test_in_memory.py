@@ -29,6 +29,10 @@ class Shop(TechMicroService):
         return [context.function_name, threading.current_thread().name, context.get_remaining_time_in_millis()]
 
     @entry(no_auth=True)
+    async def post(self, *, data: list[int]):
+        return len(data)
+
+    @entry(no_auth=True)
     async def get_large(self):
         for _ in range(8):
             yield "x" * 1024 * 1024
@@ -67,6 +71,17 @@ def test_a_stream_that_fails_ends_early_as_over_asgi(via: StreamVia, caplog: pyt
         response = client.get("/broken")
     assert (response.status_code, response.text) == (200, "begun")
     assert [record.levelname for record in caplog.records].count("ERROR") == 1
+
+
+def test_an_unused_client_closes():
+    with TestClient(Shop(), via="stream-url"):
+        pass
+
+
+def test_a_body_may_be_sent_in_parts():
+    with TestClient(Shop(), via="stream-url") as client:
+        parts = (part for part in (b"[1,", b"2,", b"3]"))
+        assert client.post("/", content=parts, headers={"content-type": "application/json"}).json() == 3
 
 
 def test_the_response_arrives_before_the_background_task_ends():

@@ -105,6 +105,30 @@ def test_a_client_that_leaves_closes_the_generator(via: Via):
         assert client.get("/times").status_code == 200
 
 
+async def test_a_request_that_the_server_cancels_closes_the_generator():
+    app = Shop()
+    gateway = NativeGatewayApp(app, "url", InMemoryFunction(app, "url"))
+    await gateway.start()
+    begun = asyncio.Event()
+    received: list[Any] = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        if received:
+            return received.pop()
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        begun.set()
+
+    scope = {"type": "http", "method": "GET", "path": "/endless", "query_string": b"", "headers": []}
+    request = asyncio.create_task(gateway(scope, receive, send))
+    await begun.wait()
+    request.cancel()
+    await asyncio.wait({request})
+    await gateway.stop()
+    assert app.closed.is_set()
+
+
 def test_a_slow_client_slows_the_generator_down():
     app = Shop()
     with serve(app, "url") as client:
