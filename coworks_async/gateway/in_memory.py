@@ -95,11 +95,8 @@ class ThreadedGatewayApp:
         sent: list[Message] = []
 
         async def receive() -> Message:
-            message = next(waiting, None)
-            if message is None:
-                # The client stays until the end.
-                await asyncio.Event().wait()
-            return message or {"type": "http.disconnect"}
+            # After the body it waits, because the client stays until the end.
+            return next(waiting, None) or await asyncio.get_running_loop().create_future()
 
         async def send(message: Message) -> None:
             sent.append(message)

@@ -165,6 +165,19 @@ async def test_an_event_fails_if_the_function_cannot_be_initialized(tmp_path: Pa
     assert output.err.count("(exit code 1)") == 2
 
 
+async def test_an_event_fails_if_no_process_can_be_started(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    async with running(folder) as (api, _):
+        await call(api, "exit")
+        folder.rename(tmp_path / "moved")
+        result = await call(api, "pid")
+        assert (result.kind, result.json()["errorType"]) == ("error", "Runtime.StartError")
+        (tmp_path / "moved").rename(folder)
+        assert (await call(api, "pid")).kind == "response"
+    assert "[ERROR] Cannot start a process of the function: " in capfd.readouterr().err
+
+
 async def test_a_process_that_does_not_stop_is_killed(tmp_path: Path):
     service = SERVICE + "\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     async with running(tmp_path, service) as (api, function):
