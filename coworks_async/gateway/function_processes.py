@@ -17,8 +17,8 @@ from coworks_async.gateway.runtime_api import Environment, RuntimeApi
 
 MAX_ENVIRONMENTS = 10
 
-# Seconds that an event waits for an environment before another one starts.
-PATIENCE = 0.2
+# Seconds; an event waits about as long before another environment starts for it.
+SCALE_INTERVAL = 0.2
 
 # Seconds, as in Lambda: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 INIT_TIMEOUT = 10.0
@@ -75,7 +75,7 @@ class FunctionProcesses:
     async def _scale(self) -> None:
         """Start a further environment whenever events wait that no environment will take soon."""
         while True:
-            await asyncio.sleep(PATIENCE)
+            await asyncio.sleep(SCALE_INTERVAL)
             starting = sum(not environment.has_polled.is_set() for environment in self._processes)
             is_full = len(self._processes) >= MAX_ENVIRONMENTS
             if self._api.waiting > starting * self.max_concurrency and not is_full:
