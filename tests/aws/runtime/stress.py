@@ -5,6 +5,7 @@ exactly one result, and each event must run exactly once.
 """
 
 import asyncio
+import gc
 import logging
 import random
 import time
@@ -65,17 +66,19 @@ class Report:
         outcomes: the results by caller and kind: a status, `cut` for a stream that broke off, `left`.
         faults: those that were injected.
         memory: the resident memory in megabytes after each tenth of the invocations.
+        objects: the objects that the garbage collector knows then, after a collection.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     memory: list[float] = field(default_factory=list)
+    objects: list[int] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
     def growth(self) -> float:
-        """Megabytes by which the memory has grown since the first tenth."""
-        return self.memory[-1] - self.memory[0]
+        """Megabytes by which the memory has grown in the second half."""
+        return self.memory[-1] - self.memory[4]
 
     def lines(self) -> Iterator[str]:
         count = sum(self.outcomes.values())
@@ -83,6 +86,7 @@ class Report:
         yield from (f"  {name}: {number}" for name, number in sorted(self.faults.items()))
         yield from (f"  {name}: {number}" for name, number in sorted(self.outcomes.items()))
         yield f"memory: {', '.join(f'{size:.1f}' for size in self.memory)} MB"
+        yield f"objects: {', '.join(map(str, self.objects))}"
 
 
 class Stressed(TechMicroService):
@@ -186,7 +190,9 @@ class Stress:
             for number in waiting:
                 await self.invoke(api, number)
                 if number % (self.count // 10) == 0:
+                    gc.collect()
                     self.report.memory.append(resident_megabytes())
+                    self.report.objects.append(len(gc.get_objects()))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(POLLERS):
