@@ -59,7 +59,7 @@ class TechMicroService(HooksMixin, Starlette):
         token_key: the name of the token's header.
         auth_scheme: the scheme before the token in that header, such as `Bearer`; by default the header is the token.
         max_fields, max_files: fields and files of a form; a larger form is a 413.
-        max_items: objects in a JSON body; more are a 413.
+        max_items: objects in a JSON body, and arrays in it; more of either are a 413.
         max_hashed_items: values for sets, and for dict keys that are not strings, in a request; more are a 413.
         authorizer_middleware: the class that authorizes requests for each entry.
         allowed_hosts: hosts in the `Host` header, such as `shop.example.com` or `*.example.com`; a request for another

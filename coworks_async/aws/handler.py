@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from coworks_async.aws import authorizer
-from coworks_async.aws.deadline import deadline
+from coworks_async.aws.deadline import Deadline
 from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_limit
 from coworks_async.aws.event_formats.infer import RequestEvent, infer_event_class, is_stream_completion
 from coworks_async.aws.event_loop import EventLoop
@@ -160,7 +160,7 @@ class LambdaHandler:
 
     async def _run(self, label: str, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            async with deadline(context, self._timeout_margin):
+            async with Deadline(context, self._timeout_margin):
                 await self.lifespan.start()
                 return await work()
         except EventTimeout as error:
@@ -298,7 +298,7 @@ class LambdaHandler:
             scope[AUTHORIZED] = (self.service, principal)
         scope[ASYNC_INVOKER] = self._invoke_async
         try:
-            async with deadline(request.context, self._timeout_margin):
+            async with Deadline(request.context, self._timeout_margin):
                 if not self.lifespan.is_running:
                     await self.lifespan.start()
                 scope["state"] = self.lifespan.state.copy()

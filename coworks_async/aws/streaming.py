@@ -60,11 +60,13 @@ class Reply(Protocol):
 class ResponseStreamer(ResponseCollector):
     """Feeds one request to an app and sends its response at once, message by message.
 
-    Only a message that more will follow raises `StreamBroken`: the rest of the response need not be produced.
+    Only a body message with `more_body` raises `StreamBroken`, so that the app produces no more. After the last one,
+    work that follows the response still runs.
     """
 
     def __init__(self, scope: Scope, request: RequestEvent, stream: Stream, on_complete: OnComplete) -> None:
-        super().__init__(scope, request.body, on_complete)
+        super().__init__(scope, request.body)
+        self._notify = on_complete
         self._request = request
         self._stream = stream
         self._completed = self._ended = asyncio.Event()
@@ -87,10 +89,12 @@ class ResponseStreamer(ResponseCollector):
             raise RuntimeError(f"unexpected ASGI message {kind!r}")
 
     async def _end(self, chunk: bytes) -> None:
-        await self._stream.end(chunk)
-        self._ended.set()
-        if self._on_complete is not None:
-            await self._on_complete(self)
+        try:
+            await self._stream.end(chunk)
+        finally:
+            # Also if the deadline ends the wait.
+            self._ended.set()
+            await self._notify(self)
 
     def check_complete(self) -> None:
         if self._stream.broken is not None and not self.complete:
@@ -101,8 +105,8 @@ class ResponseStreamer(ResponseCollector):
 def format_prelude(request: RequestEvent, status: int, headers: Sequence[Any]) -> dict[str, Any]:
     """Return the metadata that precede the body of a streamed response.
 
-    The body is not part of them. API Gateway takes repeated headers in `multiValueHeaders`; for a function URL they are
-    joined. https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
+    API Gateway takes repeated headers in `multiValueHeaders`; for a function URL they are joined.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
     """
     result = request({"status": status, "headers": list(headers), "body": b""})
     lists = result.get("multiValueHeaders", {})

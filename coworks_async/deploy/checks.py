@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from coworks_async.aws.references import list_reference_variables
+from coworks_async.aws.runtime.stream import STREAM_VARIABLE
 from coworks_async.aws.signing import KEY_VARIABLE, check_signing_key
 from coworks_async.deploy.aws.signing_key import create_signing_key
-from coworks_async.deploy.stack import STREAM_VARIABLE, WRAPPER_VARIABLE, Stack
+from coworks_async.deploy.stack import WRAPPER_VARIABLE, Stack
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import CommandError, SigningKeyError
 from coworks_async.gateway.routes import GatewayRoute, covers, parse_entry, parse_shape

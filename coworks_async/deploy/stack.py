@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from coworks_async.aws.references import Reference, find_references
+from coworks_async.aws.runtime.stream import STREAM_VARIABLE
 from coworks_async.deploy.options import TAG, TAG_CHARACTERS, DeployOptions, check_options
 from coworks_async.exceptions import CommandError, UnresolvedReference
 from coworks_async.gateway.routes import GatewayDescription, GatewayKind, describe_gateway
@@ -22,9 +23,6 @@ BOOTSTRAP = "bootstrap"
 """The same program under the name that OS-only runtimes start."""
 
 WRAPPER_VARIABLE = "AWS_LAMBDA_EXEC_WRAPPER"
-
-STREAM_VARIABLE = "CWS_STREAM"
-"""Variable that lists the callers for which the native runtime streams every response."""
 
 ALIAS = "live"
 """Alias of the function that the gateway invokes. It names the version that is live."""

@@ -104,7 +104,14 @@ class PydanticConverter:
         return self.expected
 
 
+_MAX_ERRORS = 10_000
+"""Errors up to which they are listed. Pydantic creates all of them at once, with about a kilobyte for each."""
+
+
 def _iter_errors(error: Any) -> Iterator[tuple[str, str]]:
+    if error.error_count() > _MAX_ERRORS:
+        yield "", f"{error.error_count()} errors, which are too many to list"
+        return
     for one in error.errors(include_url=False, include_input=False):
         # This message of pydantic would repeat the value.
         is_tag = one["type"] == "union_tag_invalid"

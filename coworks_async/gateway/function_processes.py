@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from coworks_async.aws.runtime.stream import VARIABLE
+from coworks_async.aws.runtime.stream import STREAM_VARIABLE
 from coworks_async.gateway.messages import REGION, LambdaContext
 from coworks_async.gateway.native import STREAMING_VIAS
 from coworks_async.gateway.runtime_api import Environment, RuntimeApi
@@ -162,5 +162,5 @@ def create_variables(
         "_HANDLER": handler,
     }
     if via in STREAMING_VIAS:
-        variables[VARIABLE] = via
+        variables[STREAM_VARIABLE] = via
     return {**defaults, **inherited, **variables, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

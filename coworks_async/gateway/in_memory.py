@@ -13,7 +13,7 @@ from anyio import to_thread
 from coworks_async.aws.runtime.client import RuntimeClient
 from coworks_async.aws.runtime.context import FunctionInfo
 from coworks_async.aws.runtime.poller import Poller
-from coworks_async.aws.runtime.stream import VARIABLE, read_callers
+from coworks_async.aws.runtime.stream import STREAM_VARIABLE, read_callers
 from coworks_async.gateway.native import NativeGatewayApp
 from coworks_async.gateway.runtime_api import RuntimeApi
 from coworks_async.service import TechMicroService
@@ -33,7 +33,7 @@ class InMemoryFunction:
     def __init__(self, app: TechMicroService, caller: str) -> None:
         self.app = app
         self.handler = app.lambda_handler
-        self.callers = read_callers({VARIABLE: caller})
+        self.callers = read_callers({STREAM_VARIABLE: caller})
 
     async def start(self, api: RuntimeApi) -> None:
         info = FunctionInfo.read({"AWS_LAMBDA_FUNCTION_NAME": self.app.name, "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST"})

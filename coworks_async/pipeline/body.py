@@ -27,7 +27,7 @@ Below it, the slowest body (empty objects for a list of models) takes about as l
 threads; a thread costs 0.1 ms.
 """
 
-# A string may contain braces. Its end is optional, so that an unterminated string is searched only once.
+# A string may contain braces and brackets. Its end is optional, so that an unterminated string is searched only once.
 _JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+"?', re.DOTALL)
 
 STREAMED = "coworks.streamed"
@@ -52,7 +52,7 @@ class Limits(Struct, frozen=True):
     Attributes:
         body_size: bytes of the body, None for no limit.
         fields, files: fields and files of a form.
-        items: objects in a JSON body.
+        items: objects in a JSON body, and arrays in it.
         hashed_items: values for sets, and for keys that are not strings.
     """
 
@@ -72,9 +72,10 @@ class Limits(Struct, frozen=True):
                 self.check_size(int(value[:20]))
 
     def check_items(self, json: bytes) -> None:
-        """Check the number of objects before they are created."""
-        if json.count(b"{") > self.items and _JSON_STRING.sub(b"", json).count(b"{") > self.items:
-            raise ContentTooLarge(f"The body has over {self.items} JSON objects.")
+        """Check the number of objects and of arrays before they are created."""
+        for start, name in ((b"{", "objects"), (b"[", "arrays")):
+            if json.count(start) > self.items and _JSON_STRING.sub(b"", json).count(start) > self.items:
+                raise ContentTooLarge(f"The body has over {self.items} JSON {name}.")
 
     def check_hashed_items(self, count: int) -> None:
         if count > self.hashed_items:

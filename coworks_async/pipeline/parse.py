@@ -99,7 +99,8 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
         # Not by Starlette, whose parser replaces invalid UTF-8.
         if body.count(b"&") >= limits.fields:
             raise ContentTooLarge(f"The form has over {limits.fields} fields.")
-        return Body(BodyKind.FIELDS, parse_query(body, "form"), is_bare=b"=" not in body)
+        fields = await convert_large(scope, parse_query, body, "form") if LARGE in scope else parse_query(body, "form")
+        return Body(BodyKind.FIELDS, fields, is_bare=b"=" not in body)
     if media_type == "multipart/form-data":
         return await _parse_multipart(scope, receive, send, limits, content_type)
     kind = BodyKind.TEXT if media_type.startswith("text/") else BodyKind.BYTES

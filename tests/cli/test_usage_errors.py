@@ -74,6 +74,8 @@ CASES = [
     ("DEPLOY --waf firewall", "--waf"),
     ("DEPLOY --vpc-endpoints vpc-1", "--vpc-endpoints"),
     ("DEPLOY --stream", "--runtime native"),
+    ("DEPLOY --capacity-provider mine", "--capacity-provider"),
+    ("DEPLOY --max-concurrency 0", "--max-concurrency"),
     ("DEPLOY --function-url public", "--function-url"),
     ("DEPLOY --function-url --vpc-endpoints vpce-0", "--function-url"),
     ("DEPLOY --disable-execute-api-endpoint", "--domain"),

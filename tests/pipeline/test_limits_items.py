@@ -1,12 +1,15 @@
 """Limits of the objects in a body and of hash keys in a request, and other requests during a large one."""
 
+import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
+import httpx2
 import msgspec
 import pydantic
 import pytest
@@ -25,6 +28,7 @@ MODULUS = 2**61 - 1
 HASHED = "The request has over 1000 values for sets and for keys that are not strings."
 FEW = "The body has over 3 JSON objects."
 OBJECTS = "The body has over 50000 JSON objects."
+ARRAYS = "The body has over 50000 JSON arrays."
 
 
 class Pen(msgspec.Struct):
@@ -38,6 +42,11 @@ class ForbiddingPen(Pen, forbid_unknown_fields=True):
 
 @dataclass
 class DataPen:
+    name: str = ""
+    price: float = 0
+
+
+class ArrayPen(msgspec.Struct, array_like=True):
     name: str = ""
     price: float = 0
 
@@ -56,6 +65,10 @@ class Pens(TechMicroService):
     @entry(no_auth=True)
     async def get(self):
         return "here"
+
+    @entry(no_auth=True)
+    async def post_array(self, *, items: list[ArrayPen]):
+        return format_values(len(items))
 
     @entry(no_auth=True)
     async def post_pen(self, *, items: list[Pen]):
@@ -91,6 +104,10 @@ KINDS = ("pen", "forbidding", "data", "dict", "model", "any")
 
 def objects_of(count: int) -> bytes:
     return b"[" + b",".join([b"{}"] * count) + b"]"
+
+
+def arrays_of(count: int) -> bytes:
+    return b"[" + b",".join([b"[]"] * count) + b"]"
 
 
 class Line(msgspec.Struct):
@@ -275,6 +292,14 @@ def test_the_objects_of_a_body_are_limited(connect: Connect):
                 assert_too_large(client.post(f"/{kind}", content=body, headers=JSON), OBJECTS)
 
 
+def test_the_arrays_of_a_body_are_limited(connect: Connect):
+    client = connect(Pens())
+    for kind in ("array", "any"):
+        assert_bound(client.post(f"/{kind}", content=arrays_of(49_999), headers=JSON), 49_999)
+        with takes_under_five_seconds():
+            assert_too_large(client.post(f"/{kind}", content=arrays_of(300_000), headers=JSON), ARRAYS)
+
+
 def test_a_service_sets_its_own_limit_of_objects(connect: Connect):
     class Few(Pens):
         max_items = 3
@@ -287,6 +312,15 @@ def test_a_service_sets_its_own_limit_of_objects(connect: Connect):
         )
     assert_bound(client.post("/read", content=objects_of(3), headers=JSON), 3, 10)
     assert_too_large(client.post("/read", content=objects_of(4), headers=JSON), FEW)
+
+
+def test_brackets_in_strings_are_no_arrays(connect: Connect):
+    class Few(Pens):
+        max_items = 2
+
+    client = connect(Few())
+    assert_bound(client.post("/any", json={"items": ["[[[[", []]}), 2)
+    assert_too_large(client.post("/any", json={"items": ["[", [], []]}), "The body has over 2 JSON arrays.")
 
 
 def test_braces_in_strings_are_not_objects(connect: Connect):
@@ -362,6 +396,34 @@ def test_another_request_is_served_while_a_large_body_is_converted():
             assert_bound(response.result(), 70_000)
 
 
+async def test_the_event_loop_runs_while_a_large_form_is_parsed():
+    class Texts(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, *, text: str):
+            return format_values(len(text))
+
+    pauses: list[float] = []
+
+    async def measure() -> None:
+        last = time.perf_counter()
+        while True:
+            await asyncio.sleep(0)
+            last, before = time.perf_counter(), last
+            pauses.append(last - before)
+
+    body = b"text=" + b"%41" * 1_000_000
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(Texts()), base_url="http://testserver") as client:
+        assert_bound(await client.post("/", content=b"text=a", headers=FORM), 1)  # builds the service
+        measuring = asyncio.create_task(measure())
+        await asyncio.sleep(0)
+        start = time.perf_counter()
+        assert_bound(await client.post("/", content=body, headers=FORM), 1_000_000)
+        duration = time.perf_counter() - start
+        measuring.cancel()
+    # On the event loop, the longest pause is nearly the whole request. On a busy machine there are others.
+    assert max(pauses) < 0.75 * duration
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_errors_of_a_large_body_are_those_of_a_small_one(connect: Connect, kind: str):
     client = connect(Pens())
@@ -373,3 +435,26 @@ def test_the_errors_of_a_large_body_are_those_of_a_small_one(connect: Connect, k
         if kind != "any":
             [[first], [second]] = (response.json()["errors"] for response in responses)
             assert second == {**first, "detail": first["detail"].replace("[3]", "[30003]")}
+
+
+def test_of_very_many_errors_of_a_model_only_the_number_is_listed(connect: Connect):
+    class Box(pydantic.BaseModel):
+        sizes: list[int]
+
+    class Boxes(TechMicroService):
+        @entry(no_auth=True)
+        async def post(self, box: Box):
+            return format_values(len(box.sizes))
+
+        @entry(no_auth=True)
+        async def post_list(self, *, boxes: list[Box]):
+            return format_values(len(boxes))
+
+    client = connect(Boxes())
+    listed = client.post("/", json={"sizes": ["x"] * 10_000}).json()["errors"]
+    assert (len(listed), listed[-1]["detail"]) == (301, "9700 more errors are not listed")
+    # Without the limit, pydantic creates about a kilobyte for each error.
+    [error] = client.post("/", json={"sizes": ["x"] * 150_000}).json()["errors"]
+    assert (error["name"], error["detail"]) == ("", "150000 errors, which are too many to list")
+    [error] = client.post("/list", json={"boxes": [{"sizes": ["x"] * 10_001}]}).json()["errors"]
+    assert error["detail"] == "10001 errors, which are too many to list - at `boxes[0]`"

@@ -83,7 +83,7 @@ class Poller:
             current_context.set(context)
             result = await self._dispatch(decode_event(response.body), context, reply)
             if not reply.is_posted:
-                await reply.post(result)
+                await reply.post_encoded(encode_result(result))
         except Exception as error:
             described = describe_error(error, request_id)
             self.log_error(described)
@@ -144,8 +144,11 @@ class Reply:
             # AWS's clients return it as they receive it.
             self._headers["Lambda-Runtime-Invocation-Id"] = invocation_id
 
-    async def post(self, result: Any) -> None:
-        body = encode_result(result)
+    async def post(self, response: dict[str, Any]) -> None:
+        """Post the response to a request, whose values have one JSON form in all encoders."""
+        await self.post_encoded(msgspec.json.encode(response))
+
+    async def post_encoded(self, body: bytes) -> None:
         self.is_posted = True
         await self._client.post(f"{self._path}/response", body, **self._headers)
 

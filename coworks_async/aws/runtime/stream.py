@@ -18,7 +18,7 @@ from coworks_async.aws.runtime.errors import ERROR_TYPE, RuntimeInitError, descr
 from coworks_async.aws.runtime.http_parser import ApiResponse, ProtocolError
 from coworks_async.aws.streaming import StreamBroken
 
-VARIABLE = "CWS_STREAM"
+STREAM_VARIABLE = "CWS_STREAM"
 
 CALLERS: Mapping[str, type[RequestEvent]] = {"url": FunctionUrlEvent, "rest": RestEvent}
 
@@ -113,10 +113,10 @@ class ResponseStream:
 
 def read_callers(variables: Mapping[str, str]) -> frozenset[type[RequestEvent]]:
     """Return the events of the callers that `CWS_STREAM` lists."""
-    names = variables.get(VARIABLE, "").replace(",", " ").split()
+    names = variables.get(STREAM_VARIABLE, "").replace(",", " ").split()
     for name in names:
         if name not in CALLERS:
-            message = f"{VARIABLE}: {name!r} is not a caller that streams. Use 'url', 'rest' or both."
+            message = f"{STREAM_VARIABLE}: {name!r} is not a caller that streams. Use 'url', 'rest' or both."
             raise RuntimeInitError("Runtime.InvalidConfiguration", message)
     return frozenset(CALLERS[name] for name in names)
 

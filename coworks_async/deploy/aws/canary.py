@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from coworks_async.aws.metrics import NAMESPACE, SERVER_ERRORS
+from coworks_async.aws.runtime.stream import PRELUDE_END, STREAM_VARIABLE
 from coworks_async.deploy.aws.account import aws_errors
 from coworks_async.deploy.aws.versions import (
     LATEST,
@@ -22,19 +23,17 @@ from coworks_async.deploy.aws.versions import (
     describe_held_version,
     get_alias,
     publish_version,
+    read_versions,
     update_alias,
     wait_until_active,
 )
 from coworks_async.deploy.canary import Canary, Decision, Traffic, combine_percentiles, decide
-from coworks_async.deploy.stack import ALIAS
+from coworks_async.deploy.stack import ALIAS, Stack
 from coworks_async.exceptions import CanaryError, CommandError, DeployError, DeployInterrupted
 from coworks_async.types import Event
 
 # Seconds between two decisions.
 INTERVAL = 5.0
-
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
-_PRELUDE_END = bytes(8)
 
 # Lambda's metrics are those of minutes.
 _PERIOD = 60
@@ -50,6 +49,17 @@ def check_alarms(session: Any, names: Sequence[str]) -> None:
             raise CommandError(f"--alarm: {name!r} does not exist in {session.region_name}. Create the alarm first.")
     if active := _list_active(states):
         raise DeployError(f"The alarm {active[0]} is in the state ALARM already. Wait until it is OK.")
+
+
+def check_streams(session: Any, stack: Stack) -> None:
+    """Check that the live version streams to the same callers as the stack, whose gateway it is behind in a canary."""
+    found = read_versions(session, stack.function_name)
+    live = found.live if found is not None else None
+    if live is not None and live.streams != stack.built_in_variables.get(STREAM_VARIABLE, ""):
+        raise CommandError(
+            f"--canary: this deploy changes --stream or --function-url, and version {live.number} cannot respond to "
+            "the changed gateway. Deploy once without --canary."
+        )
 
 
 def release_canary(
@@ -108,7 +118,7 @@ def _find_smoke_fault(client: Any, function: str, version: int, event: Event) ->
     with aws_errors(f"Cannot invoke version {version} of {function}"):
         response = client.invoke(FunctionName=function, Qualifier=str(version), Payload=json.dumps(event).encode())
         # With --stream, the body follows the status and the headers.
-        result = json.loads(response["Payload"].read().partition(_PRELUDE_END)[0])
+        result = json.loads(response["Payload"].read().partition(PRELUDE_END)[0])
     if "FunctionError" in response:
         # The message of an error may contain a secret.
         return f"failed with {result.get('errorType', response['FunctionError'])}"

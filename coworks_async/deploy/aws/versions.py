@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from coworks_async.aws.runtime.stream import STREAM_VARIABLE
 from coworks_async.deploy.aws.account import aws_errors
 from coworks_async.deploy.stack import ALIAS
 from coworks_async.exceptions import CommandError, DeployError
@@ -21,9 +22,9 @@ LATEST = "$LATEST"
 
 # What Terraform may change in `$LATEST`.
 _CONFIGURATION = (
-    *("Architectures", "CodeSha256", "DeadLetterConfig", "Environment", "EphemeralStorage", "FileSystemConfigs"),
-    *("Handler", "KMSKeyArn", "Layers", "LoggingConfig", "MemorySize", "Role", "Runtime", "Timeout"),
-    *("TracingConfig", "VpcConfig"),
+    *("Architectures", "CapacityProviderConfig", "CodeSha256", "DeadLetterConfig", "Environment", "EphemeralStorage"),
+    *("FileSystemConfigs", "Handler", "KMSKeyArn", "Layers", "LoggingConfig", "MemorySize", "Role", "Runtime"),
+    *("Timeout", "TracingConfig", "VpcConfig"),
 )
 
 _ROLLED_BACK = re.compile(r"Rolled back from version (\d+(?:, \d+)*)\.")
@@ -49,6 +50,8 @@ class Version:
     published: str  # As AWS formats it.
     archive: str | None
     commit: str | None
+    # The callers to which it streams, as `--stream` has set them.
+    streams: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,12 @@ class FunctionVersions:
         if self.has_unpublished_changes or alias.weights:
             return True
         return self.versions[0].number not in (alias.version, *alias.rolled_back)
+
+    @property
+    def live(self) -> Version | None:
+        """The version that the alias names."""
+        number = self.alias.version if self.alias is not None else None
+        return next((version for version in self.versions if version.number == number), None)
 
     def get_traffic(self, version: Version) -> float:
         """Return the percentage of the requests that a version handles."""
@@ -182,6 +191,7 @@ def roll_back(session: Any, function: str, to: int | None = None) -> Release:
     if alias is None or not found.versions:
         raise DeployError(f"{function} has no version behind an alias {ALIAS!r} yet. Deploy it first.")
     target, newest = _choose_target(found.versions, alias, to), found.versions[0].number
+    _check_streams(found.versions, target)
     has_moved = target != alias.version or bool(alias.weights)
     if has_moved:
         left = {alias.version or target, alias.canary or target, newest}
@@ -206,6 +216,16 @@ def _choose_target(versions: Sequence[Version], alias: LiveAlias, to: int | None
             "code instead, or choose a version with --to."
         )
     return older[0]
+
+
+def _check_streams(versions: Sequence[Version], target: int) -> None:
+    """Check that a version streams to the same callers as the newest one, which the gateway is configured for."""
+    streams = {version.number: version.streams for version in versions}
+    if streams[target] != versions[0].streams:
+        raise DeployError(
+            f"Version {target} does not stream to the same callers as version {versions[0].number}, for which the "
+            "gateway is configured: its requests would fail. Deploy the earlier code instead."
+        )
 
 
 def move_alias(
@@ -297,7 +317,8 @@ def _parse_version(configuration: Mapping[str, Any]) -> Version:
     words = configuration.get("Description", "").split()
     values = dict(word.split("=", 1) for word in words if "=" in word)
     number, published = int(configuration["Version"]), configuration["LastModified"]
-    return Version(number, published, values.get("archive"), values.get("commit"))
+    streams = configuration.get("Environment", {}).get("Variables", {}).get(STREAM_VARIABLE, "")
+    return Version(number, published, values.get("archive"), values.get("commit"), streams)
 
 
 def _parse_alias(alias: Mapping[str, Any]) -> LiveAlias:

@@ -120,7 +120,9 @@ def remove_lookups(root: Block) -> None:
 
 
 def _terraform(stack: Stack) -> Block:
-    minor = _NEW_PROVIDER_MINOR if stack.options.function_url is not None or stack.options.stream else 0
+    options = stack.options
+    is_new = options.stream or options.function_url is not None or options.capacity_provider is not None
+    minor = _NEW_PROVIDER_MINOR if is_new else 0
     version = f">= {PROVIDER_MAJOR}.{minor}, < {PROVIDER_MAJOR + 1}.0"
     block: Block = {
         "required_version": TERRAFORM_VERSION,
@@ -264,6 +266,12 @@ def _function(stack: Stack) -> Block:
         }
     if options.snap_start:
         block["snap_start"] = {"apply_on": "PublishedVersions"}
+    if options.capacity_provider is not None:
+        instances = {
+            "capacity_provider_arn": options.capacity_provider,
+            "per_execution_environment_max_concurrency": options.max_concurrency,
+        }
+        block["capacity_provider_config"] = {"lambda_managed_instances_capacity_provider_config": _omit_none(instances)}
     if options.tracing:
         block["tracing_config"] = {"mode": "Active"}
     return _omit_none(block)

@@ -24,12 +24,6 @@ from tests.aws.events import ClientResponse, rest_event
 from tests.aws.runtime.native import FUNCTION, native, until
 
 
-@pytest.fixture(autouse=True)
-def restored_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(TRACE_VARIABLE, "")
-    monkeypatch.delenv(TRACE_VARIABLE)
-
-
 class Shop(TechMicroService):
     """Has an entry, and returns or raises what an event asks for."""
 

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.background import BackgroundTask
-from starlette.responses import PlainTextResponse
+from starlette.responses import FileResponse, PlainTextResponse
 
 from coworks_async import TechMicroService, entry
 from coworks_async.aws.runtime import client as client_module
@@ -34,11 +36,16 @@ def info_level(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
 
+def deadline(seconds: float) -> str:
+    return str(int((time.time() + seconds) * 1000))
+
+
 class FaultyApi:
     """A Runtime API that treats the response to its first event as a test needs it, and accepts the others."""
 
-    def __init__(self, treat: Treat) -> None:
+    def __init__(self, treat: Treat, seconds: float) -> None:
         self.treat = treat
+        self.seconds = seconds
         self.posts = 0
         self.finished = asyncio.Event()
         self.connections: set[asyncio.Task[None]] = set()
@@ -68,14 +75,14 @@ class FaultyApi:
             self.finished.set()
             await reader.read(1)
             return
-        headers = [("Lambda-Runtime-Aws-Request-Id", "id"), ("Lambda-Runtime-Deadline-Ms", "9999999999999")]
+        headers = [("Lambda-Runtime-Aws-Request-Id", "id"), ("Lambda-Runtime-Deadline-Ms", deadline(self.seconds))]
         writer.write(encode_response(200, headers, json.dumps(self._waiting.pop()).encode()))
 
 
 @asynccontextmanager
-async def faulty(app: TechMicroService, treat: Treat) -> AsyncIterator[FaultyApi]:
+async def faulty(app: TechMicroService, treat: Treat, seconds: float = 30) -> AsyncIterator[FaultyApi]:
     """Run a service against an API that treats its first response. The next event must succeed."""
-    api = FaultyApi(treat)
+    api = FaultyApi(treat, seconds)
     server = await asyncio.start_server(api.serve, "127.0.0.1", 0)
     client = RuntimeClient(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
     poller = Poller(client, streaming(app).lambda_handler, FUNCTION, print, is_alone=False)
@@ -157,6 +164,21 @@ async def test_a_broken_response_closes_the_generator_and_is_logged_once(
     assert access_log(caplog) == [(200, "StreamBroken"), (200, None)]
 
 
+async def test_a_file_whose_response_breaks_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    file = tmp_path / "file.bin"
+    file.write_bytes(bytes(10_000_000))
+
+    class Sending(Endless):
+        @entry(no_auth=True)
+        async def get(self):
+            return FileResponse(file)
+
+    async with faulty(Sending(), lose_connection):
+        pass
+    assert len(logged(caplog)) == 1
+    assert access_log(caplog) == [(200, "StreamBroken"), (200, None)]
+
+
 @pytest.mark.parametrize("status", [403, 413])
 async def test_a_refusal_at_the_end_is_logged_and_work_after_the_response_runs(
     status: int, caplog: pytest.LogCaptureFixture
@@ -196,6 +218,25 @@ async def test_a_connection_lost_at_the_end_is_logged(caplog: pytest.LogCaptureF
     assert message.startswith("The streamed response was cut: Connection")
 
 
+async def test_a_response_that_is_not_acknowledged_before_the_deadline_is_in_the_access_log(
+    caplog: pytest.LogCaptureFixture,
+):
+    class Whole(Endless):
+        lambda_timeout_margin = 0.2
+
+        @entry(no_auth=True)
+        async def get(self):
+            return "whole"
+
+    async def read_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with faulty(Whole(), read_only, seconds=0.4):
+        pass
+    assert access_log(caplog) == [(200, None), (200, None)]
+    assert logged(caplog) == ["The service failed after its response"]
+
+
 async def test_receive_returns_a_disconnect_when_the_response_breaks(caplog: pytest.LogCaptureFixture):
     received: list[str] = []
 
@@ -222,7 +263,7 @@ async def test_a_response_that_cannot_begin_is_logged(
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_head(reader)
         server.close()
-        headers = [("Lambda-Runtime-Aws-Request-Id", "id"), ("Lambda-Runtime-Deadline-Ms", "9999999999999")]
+        headers = [("Lambda-Runtime-Aws-Request-Id", "id"), ("Lambda-Runtime-Deadline-Ms", deadline(30))]
         writer.write(encode_response(200, headers, json.dumps(rest_event()).encode()))
         writer.close()
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import logging
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from coworks_async import TechMicroService, entry, sse
+from coworks_async import TechMicroService, entry, request, sse
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent
 from coworks_async.aws.event_formats.infer import RequestEvent
 from coworks_async.aws.event_formats.rest import RestEvent
@@ -368,6 +369,16 @@ async def test_an_empty_chunk_does_not_end_the_stream():
         assert (await result_of(runtime, rest_event())).chunks[2:] == (b"a",)
 
 
+async def test_a_failing_startup_is_a_problem():
+    @asynccontextmanager
+    async def lifespan(app: Any):
+        raise ConnectionError("no database")
+        yield
+
+    async with native(streaming(Shop(lifespan=lifespan))) as runtime:
+        assert problem(await result_of(runtime, rest_event()))[0] == 500
+
+
 async def test_an_event_that_cannot_be_read_is_a_problem():
     event = rest_event("POST") | {"body": "?", "isBase64Encoded": True}
     async with native(streaming(Shop())) as runtime:
@@ -552,3 +563,24 @@ def test_cws_stream_lists_callers(text: str, callers: Any):
 def test_an_unknown_caller_in_cws_stream_is_an_error():
     with pytest.raises(RuntimeInitError, match=r"CWS_STREAM: 'http' is not a caller that streams\. Use 'url', 'rest'"):
         read_callers({"CWS_STREAM": "url,http"})
+
+
+@STREAM_EVENTS
+async def test_work_of_request_after_runs_after_the_end_of_a_stream(create_event: Any):
+    log: list[str] = []
+
+    async def work() -> None:
+        log.append(request.method)
+
+    class Shop(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            request.after(work())
+            yield "one"
+            log.append("two")
+            yield "two"
+
+    async with native(streaming(Shop())) as runtime:
+        result = await runtime.api.submit(create_event()).result()
+        assert result.chunks[2:] == (b"one", b"two")
+    assert log == ["two", "GET"]

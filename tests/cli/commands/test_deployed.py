@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from tests.deploy.accounts import create_session, create_tags, make_function, make_http_api, make_rest_api
-from tests.deploy.deployed_project import Project, create_project
+from tests.deploy.deployed_project import Project
 from tests.deploy.stacks import Shop, stack
-from tests.deploy.toolchain import Toolchain
 
 
 @pytest.fixture
-def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str) -> Project:
-    return create_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account)
+def gateway() -> str:
+    return "rest"
 
 
 def test_each_stage_is_listed_with_its_urls_function_and_archive(

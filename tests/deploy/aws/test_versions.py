@@ -333,3 +333,19 @@ def test_a_version_that_cannot_start_is_not_made_live(session: Any, with_snap_st
         with pytest.raises(DeployError, match=message):
             release(session)
     assert read_alias(session.client("lambda"))[0] == "$LATEST"
+
+
+def test_a_version_that_streams_to_other_callers_is_not_made_live(session: Any, function: Any):
+    release_changes(session, 1)
+    variables = {"Variables": {"CWS_STREAM": "rest"}}
+    function.update_function_configuration(FunctionName=NAME, Environment=variables)
+    release(session)
+    release_changes(session, 1)
+    assert roll_back(session, NAME).live == 2
+    with pytest.raises(DeployError) as caught:
+        roll_back(session, NAME, 1)
+    assert str(caught.value) == (
+        "Version 1 does not stream to the same callers as version 3, for which the gateway is configured: its requests "
+        "would fail. Deploy the earlier code instead."
+    )
+    assert read_alias(function)[0] == "2"

@@ -13,6 +13,7 @@ from coworks_async.deploy.terraform.root_module import create_root, encode_varia
 from coworks_async.deploy.terraform.workdir import write_root
 from coworks_async.gateway.routes import GatewayKind
 from tests.deploy.stacks import (
+    CAPACITY_PROVIDER,
     EVERY_OPTION,
     KEY,
     LAYER,
@@ -195,6 +196,19 @@ def test_without_stream_the_rest_api_has_its_default():
     root = create_root(stack(runtime="native"))
     assert "stream" not in root["module"]["api"]
     assert "CWS_STREAM" not in root["locals"]["variables"]
+
+
+def test_a_function_on_managed_instances_names_their_provider_and_its_concurrency():
+    options: dict[str, Any] = {"runtime": "native", "memory_size": 2048, "capacity_provider": CAPACITY_PROVIDER}
+    limited = function(**options, max_concurrency=64)
+    key = "lambda_managed_instances_capacity_provider_config"
+    assert limited["capacity_provider_config"] == {
+        key: {"capacity_provider_arn": CAPACITY_PROVIDER, "per_execution_environment_max_concurrency": 64}
+    }
+    # The default is AWS's.
+    assert function(**options)["capacity_provider_config"] == {key: {"capacity_provider_arn": CAPACITY_PROVIDER}}
+    assert provider_version(**options) == ">= 6.29, < 7.0"
+    assert "capacity_provider_config" not in function(runtime="native")
 
 
 def test_a_layer_without_a_version_is_looked_up():
