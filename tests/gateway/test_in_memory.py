@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse
 
 from coworks_async import TechMicroService, entry, request
 from coworks_async.gateway import STREAM_VIAS, StreamVia
-from coworks_async.testing import TestClient
+from coworks_async.gateway.in_memory import ThreadedGatewayApp
+from coworks_async.testing import TestClient, create_gateway
 from tests.tools import PATIENCE
 
 via_each = pytest.mark.parametrize("via", STREAM_VIAS)
@@ -78,10 +79,25 @@ def test_an_unused_client_closes():
         pass
 
 
-def test_a_body_may_be_sent_in_parts():
-    with TestClient(Shop(), via="stream-url") as client:
-        parts = (part for part in (b"[1,", b"2,", b"3]"))
-        assert client.post("/", content=parts, headers={"content-type": "application/json"}).json() == 3
+async def test_a_body_may_arrive_in_parts():
+    app = create_gateway(Shop(), "stream-url", "", 30)
+    assert isinstance(app, ThreadedGatewayApp)
+    parts = [
+        {"type": "http.request", "body": b"[1,2", "more_body": True},
+        {"type": "http.request", "body": b",3]", "more_body": False},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return parts.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
+    await app(scope, receive, send)
+    await asyncio.to_thread(app.close)
+    assert b"".join(message.get("body", b"") for message in sent) == b"3"
 
 
 def test_the_response_arrives_before_the_background_task_ends():
