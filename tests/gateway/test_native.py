@@ -82,7 +82,7 @@ def test_chunks_arrive_when_they_are_yielded(via: Via):
         delays = [time.monotonic() - float(line) for line in response.iter_lines()]
     assert len(delays) == 5
     # Two processors run the service, the server, the client and other tests.
-    assert sorted(delays)[2] < 0.05
+    assert sorted(delays)[2] < 0.1
 
 
 @via_streaming
