@@ -15,12 +15,14 @@ require("coworks_async.testing", "httpx2", "standard")
 import httpx2
 from starlette.testclient import TestClient as StarletteTestClient
 
-from coworks_async.gateway import GatewayApp, Via
+from coworks_async.gateway import STREAM_VIAS, VIAS, GatewayApp, StreamVia, Via
+from coworks_async.gateway.in_memory import InMemoryFunction, ThreadedGatewayApp
 from coworks_async.gateway.messages import FUNCTION_TIMEOUT
+from coworks_async.gateway.native import NativeGatewayApp
 from coworks_async.service import TechMicroService
 from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["TestClient", "Via"]
+__all__ = ["StreamVia", "TestClient", "Via"]
 
 ENCODED = "x-coworks-encoded-headers"
 """Header between `encode_headers` and `decode_headers`: the indexes of the percent-encoded headers."""
@@ -36,7 +38,9 @@ class TestClient(StarletteTestClient):
         app: the service. Without `via`, any ASGI app.
         via: None for plain ASGI, or the gateway whose events are sent: `"rest"` (REST API), `"http"` (HTTP API with
             the stage `$default`), `"http-stage"` (HTTP API with a named stage), `"alb"` (load balancer), `"url"`
-            (function URL).
+            (function URL). `"stream-rest"` and `"stream-url"` are a REST API and a function URL that stream: the
+            function runs in the native runtime, behind a simulator of Lambda's Runtime API. The client receives the
+            response when it has ended.
         base_url: the URL at which the API is called. `https://<id>.execute-api.<region>.amazonaws.com/<stage>` is its
             default host; any other host is a custom domain, and the path is its base path.
         lambda_timeout: the function's timeout in seconds, with `via`. The service gets it in the context of each event;
@@ -70,7 +74,7 @@ class TestClient(StarletteTestClient):
         self,
         app: ASGIApp,
         *,
-        via: Via | None = None,
+        via: Via | StreamVia | None = None,
         base_url: str = "http://testserver",
         lambda_timeout: float = FUNCTION_TIMEOUT,
         **options: Any,
@@ -79,8 +83,8 @@ class TestClient(StarletteTestClient):
             if not isinstance(app, TechMicroService):
                 raise TypeError(f"via={via!r} needs a TechMicroService, not {type(app).__name__}")
             path = "" if ".execute-api." in base_url else urlsplit(base_url).path
-            app = GatewayApp(app, via, base_path=path, lambda_timeout=lambda_timeout)
-        is_ours = isinstance(app, TechMicroService | GatewayApp)
+            app = create_gateway(app, via, path, lambda_timeout)
+        is_ours = isinstance(app, TechMicroService | GatewayApp | ThreadedGatewayApp)
         super().__init__(decode_path(encode_headers(app) if is_ours else app), base_url=base_url, **options)
         self.app = app
 
@@ -90,6 +94,21 @@ class TestClient(StarletteTestClient):
         for each in (*response.history, response):
             decode_headers(each)
         return response
+
+
+def create_gateway(
+    app: TechMicroService, via: Via | StreamVia, base_path: str, lambda_timeout: float
+) -> GatewayApp | ThreadedGatewayApp:
+    """Put a simulated gateway in front of a service."""
+    if via not in (*VIAS, *STREAM_VIAS):
+        raise ValueError(f"via must be one of {', '.join((*VIAS, *STREAM_VIAS))}, not {via!r}")
+    if via != "stream-rest" and via != "stream-url":
+        return GatewayApp(app, via, base_path=base_path, lambda_timeout=lambda_timeout)
+    streaming: Via = "rest" if via == "stream-rest" else "url"
+    function = InMemoryFunction(app, streaming)
+    return ThreadedGatewayApp(
+        NativeGatewayApp(app, streaming, function, base_path=base_path, lambda_timeout=lambda_timeout)
+    )
 
 
 def decode_path(app: ASGIApp) -> ASGIApp:

@@ -17,8 +17,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from coworks_async import TechMicroService
-from coworks_async.gateway import VIAS, Via
+from coworks_async.gateway import STREAM_VIAS, VIAS, StreamVia, Via
 from coworks_async.testing import TestClient
+from coworks_async.types import ASGIApp
 from tests.differences import expect_difference
 from tests.tools import PATIENCE
 
@@ -51,7 +52,7 @@ class PromptServer(uvicorn.Server):
 
 
 @contextmanager
-def on_a_socket(app: Starlette) -> Iterator[httpx2.Client]:
+def on_a_socket(app: ASGIApp) -> Iterator[httpx2.Client]:
     """Yield a client of a uvicorn server on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = PromptServer(uvicorn.Config(app, log_config=None, lifespan="on"))
@@ -67,7 +68,7 @@ def on_a_socket(app: Starlette) -> Iterator[httpx2.Client]:
 
 
 @contextmanager
-def through_a_gateway(via: Via, app: Starlette) -> Iterator[httpx2.Client]:
+def through_a_gateway(via: Via | StreamVia, app: Starlette) -> Iterator[httpx2.Client]:
     """Yield a client whose requests reach the app's Lambda handler as gateway events."""
     if not isinstance(app, TechMicroService):
         pytest.skip("only a service has a Lambda handler")
@@ -78,7 +79,7 @@ def through_a_gateway(via: Via, app: Starlette) -> Iterator[httpx2.Client]:
 TRANSPORTS: dict[str, Callable[[Starlette], AbstractContextManager[httpx2.Client]]] = {
     "asgi": in_process,
     "uvicorn": on_a_socket,
-    **{via: partial(through_a_gateway, via) for via in VIAS},
+    **{via: partial(through_a_gateway, via) for via in (*VIAS, *STREAM_VIAS)},
 }
 
 CHOSEN = [name for name in TRANSPORTS if name in os.environ.get("CWS_TRANSPORTS", ",".join(TRANSPORTS)).split(",")]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from coworks_async.gateway import STREAM_VIAS
 from tests.clients import connect
 from tests.tools import find_tool
 
@@ -56,10 +57,20 @@ def pytest_configure() -> None:
 PROGRAM_FIXTURES = frozenset({"browser", "built", "emulator", "toolchain"})
 
 
+# Files whose contract tests run over the streaming transports in `make test`, too; the others only in `make test-all`.
+STREAMED = frozenset(
+    {"test_body", "test_dispatcher", "test_endpoint", "test_problems", "test_responses", "test_sse", "test_streaming"}
+    | {"test_streaming_end"}
+)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start programs as end-to-end, before `-m` selects by marker."""
+    """Mark the tests that start programs as end-to-end, and some as exhaustive, before `-m` selects by marker."""
     for item in items:
+        transport = getattr(getattr(item, "callspec", None), "params", {}).get("connect")
+        if transport in STREAM_VIAS and item.path.stem not in STREAMED:
+            item.add_marker(pytest.mark.exhaustive)
         if PROGRAM_FIXTURES.intersection(getattr(item, "fixturenames", ())) or item.get_closest_marker("requires_tool"):
             item.add_marker(pytest.mark.end_to_end)
 

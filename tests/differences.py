@@ -8,31 +8,34 @@ from collections.abc import Mapping
 
 import pytest
 
-API = ("rest", "http", "http-stage")
+REST = ("rest", "stream-rest")
+URL = ("url", "stream-url")
 HTTP = ("http", "http-stage")
-EVENTS = (*API, "alb", "url")
+API = (*REST, *HTTP)
+BUFFERED = ("rest", "http", "http-stage", "alb", "url")
+EVENTS = (*BUFFERED, "stream-rest", "stream-url")
 
 DIFFERENCES: Mapping[str, tuple[str, ...]] = {
-    "rest-missing-route": ("rest",),
-    "rest-encoded-path": ("rest",),
-    "rest-content-type": ("rest",),
-    "rest-query": ("rest",),
-    "rest-repeated-token": ("rest",),
-    "rest-rejected-token": ("rest",),
-    "rest-challenge": ("rest",),
-    "rest-cors-headers": ("rest",),
+    "rest-missing-route": REST,
+    "rest-encoded-path": REST,
+    "rest-content-type": REST,
+    "rest-query": REST,
+    "rest-repeated-token": REST,
+    "rest-rejected-token": REST,
+    "rest-challenge": REST,
+    "rest-cors-headers": REST,
     "http-own-errors": HTTP,
     "http-rejected-token": HTTP,
     "rejected-before-lambda": API,
     "cached-authorizer-result": API,
-    "remapped-headers": ("url",),
-    "joined-headers": (*HTTP, "url"),
+    "remapped-headers": URL,
+    "joined-headers": (*HTTP, *URL),
     "http-question-mark": HTTP,
     "http-path": HTTP,
     "hop-by-hop": EVENTS,
     "size-limits": EVENTS,
     "alb-size-limits": ("alb",),
-    "aborted-stream": EVENTS,
+    "aborted-stream": BUFFERED,
     "timeout": EVENTS,
     "in-lambda": EVENTS,
 }

@@ -1,28 +1,35 @@
 """Cancel an event shortly before Lambda's timeout, at which the whole process would end without a response."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import Any
 
 from coworks_async.exceptions import EventTimeout
 
 
-@asynccontextmanager
-async def deadline(context: Any, margin: float | None) -> AsyncIterator[None]:
-    """Cancel the code inside `margin` seconds before Lambda's timeout; raise `EventTimeout` then.
+class Deadline:
+    """Cancels the code inside `margin` seconds before Lambda's timeout; raises `EventTimeout` then.
 
     A context without a remaining time, as in a test, has no deadline.
     """
-    if margin is None or not hasattr(context, "get_remaining_time_in_millis"):
-        yield
-        return
-    timeout = asyncio.timeout(context.get_remaining_time_in_millis() / 1000 - margin)
-    try:
-        async with timeout:
-            yield
-    except TimeoutError as error:
-        if not timeout.expired():
-            raise
-        reason = f"cancelled {margin:g} s before Lambda's timeout"
-        raise EventTimeout(f"{reason}. Shorten the work or raise the timeout.") from error
+
+    def __init__(self, context: Any, margin: float | None) -> None:
+        self.margin = margin
+        self._timeout: asyncio.Timeout | None = None
+        if margin is not None and hasattr(context, "get_remaining_time_in_millis"):
+            self._timeout = asyncio.timeout(context.get_remaining_time_in_millis() / 1000 - margin)
+
+    async def __aenter__(self) -> None:
+        if self._timeout is not None:
+            await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timeout is None:
+            return
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError as timeout:
+            reason = f"cancelled {self.margin:g} s before Lambda's timeout"
+            raise EventTimeout(f"{reason}. Shorten the work or raise the timeout.") from timeout

@@ -3,21 +3,20 @@
 import logging
 import os
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from inspect import isawaitable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mangum.types import Response as MangumResponse
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from coworks_async.aws import authorizer
-from coworks_async.aws.deadline import deadline
-from coworks_async.aws.event_formats.alb import AlbEvent
+from coworks_async.aws.deadline import Deadline
 from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_limit
-from coworks_async.aws.event_formats.http_api import FunctionUrlEvent, HttpApiEvent
-from coworks_async.aws.event_formats.rest import RestEvent
+from coworks_async.aws.event_formats.infer import RequestEvent, infer_event_class, is_stream_completion
 from coworks_async.aws.event_loop import EventLoop
 from coworks_async.aws.lifespan import Lifespan
 from coworks_async.aws.metrics import write_server_error
@@ -34,7 +33,7 @@ from coworks_async.pipeline.authorizer import (
     principal_from_result,
     strip_scheme,
 )
-from coworks_async.pipeline.collector import OnComplete, ResponseAborted, ResponseCollector
+from coworks_async.pipeline.collector import ResponseAborted, ResponseCollector
 from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.cors import CorsHeaders
 from coworks_async.pipeline.errors import problem_response, request_line, to_exception
@@ -44,15 +43,9 @@ from coworks_async.types import Event, Principal, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from coworks_async.aws.async_invoke import AsyncInvoker
-
-RequestEvent = RestEvent | HttpApiEvent | AlbEvent
-
-Post = Callable[[Any], Awaitable[None]]
-"""Sends the result of an event to its caller."""
+    from coworks_async.aws.streaming import Reply, Stream
 
 PROCESS_EXITS = (KeyboardInterrupt, SystemExit)
-
-TIMED_OUT = "The service took too long to respond."
 
 
 class Service(Protocol):
@@ -95,6 +88,7 @@ class LambdaHandler:
 
     Attributes:
         after_event: functions, sync or async, called with the context at the end of each event.
+        streaming_callers: the events whose callers receive a response as a stream. The native runtime sets it.
     """
 
     def __init__(self, service: Service) -> None:
@@ -106,6 +100,7 @@ class LambdaHandler:
         self._signer = Signer()
         self._timeout_margin = service.lambda_timeout_margin
         self.after_event: list[Callable[[Any], object]] = []
+        self.streaming_callers: Collection[type[RequestEvent]] = ()
         if is_snap_start(os.environ):
             hooks = service.snapshot_hooks
             register_with_aws(
@@ -134,14 +129,14 @@ class LambdaHandler:
         except BaseException as error:
             result = self.recover(error, event, context)
         if self._async_invoker is not None:
-            self._run_pending_calls(self._async_invoker, context)
+            self._run_pending_calls(context)
         return result
 
-    async def dispatch(self, event: Any, context: Any, post: Post | None = None) -> Any:
+    async def dispatch(self, event: Any, context: Any, reply: "Reply | None" = None) -> Any:
         """Return the result of an event. If this raises, the caller passes the exception to `recover`.
 
-        With `post`, the result of a request is passed to it once the response is complete, instead of being returned.
-        Work that follows the response, such as background tasks, continues then.
+        With `reply`, the result of a request is sent through it once the response is complete, or as a stream, instead
+        of being returned. Work that follows the response, such as background tasks, continues then.
         """
         start = perf_counter()
         if isinstance(event, dict) and authorizer.is_authorizer_event(event):
@@ -151,18 +146,21 @@ class LambdaHandler:
         event_class = infer_event_class(event)
         if event_class is not None:
             request = event_class(event, context, CONFIG)
-            if post is not None:
-                return await self.respond_early(request, start, cold, post)
+            if reply is not None:
+                if event_class in self.streaming_callers and event.get("version") != "1.0":  # HTTP APIs do not stream
+                    return await self.respond_streaming(request, start, cold, reply.open_stream())
+                return await self.respond_early(request, start, cold, reply)
             return await self.respond(request, start, cold)
         if isinstance(event, dict) and event.keys() == {ENVELOPE}:
             label = "The event of an asynchronous call"
             return await self._run(label, context, lambda: self.run_async_call(event, context, start, cold))
-        on_event = ensure_async(self.service.on_event)
-        return await self._run("An event", context, lambda: on_event(event, context))
+        if is_stream_completion(event, self.streaming_callers):
+            return None
+        return await self._run("An event", context, lambda: ensure_async(self.service.on_event)(event, context))
 
     async def _run(self, label: str, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            async with deadline(context, self._timeout_margin):
+            async with Deadline(context, self._timeout_margin):
                 await self.lifespan.start()
                 return await work()
         except EventTimeout as error:
@@ -185,14 +183,15 @@ class LambdaHandler:
         scope: Scope = {}
         try:
             scope = request.scope
-            collector = await self._run_cycle(request, scope)
+            collector = ResponseCollector(scope, request.body)
+            await self._run_cycle(request, scope, collector)
             response = self._read_response(collector)
             return self._format_response(response, request, scope, start, cold)
         except Exception as error:
             return self._respond_to_failure(error, request, scope, start, cold)
 
-    async def respond_early(self, request: RequestEvent, start: float, cold: bool, post: Post) -> None:
-        """Pass the result to `post` once the response is complete. Work that follows the response continues then."""
+    async def respond_early(self, request: RequestEvent, start: float, cold: bool, reply: "Reply") -> None:
+        """Send the result once the response is complete. Work that follows the response continues then."""
         scope: Scope = {}
 
         async def post_response(collector: ResponseCollector) -> None:
@@ -201,14 +200,40 @@ class LambdaHandler:
                 result = self._format_response(response, request, scope, start, cold)
             except Exception as error:
                 result = self._respond_to_failure(error, request, scope, start, cold)
-            await post(result)
+            await reply.post(result)
 
         try:
             scope = request.scope
-            collector = await self._run_cycle(request, scope, post_response)
+            collector = ResponseCollector(scope, request.body, post_response)
+            await self._run_cycle(request, scope, collector)
             collector.check_complete()
         except Exception as error:
-            await post(self._respond_to_failure(error, request, scope, start, cold))
+            await reply.post(self._respond_to_failure(error, request, scope, start, cold))
+
+    async def respond_streaming(self, request: RequestEvent, start: float, cold: bool, stream: "Stream") -> None:
+        """Send the response while the service produces it. Work that follows the response continues then."""
+        # Lambda cold start: only the native runtime streams.
+        from coworks_async.aws.streaming import ResponseStreamer, end_stream
+
+        scope: Scope = {}
+        streamer: ResponseStreamer | None = None
+
+        async def log(streamer: ResponseCollector) -> None:
+            self._log_status(streamer.status, request, scope, start, cold, stream.broken)
+
+        try:
+            scope = request.scope
+            streamer = ResponseStreamer(scope, request, stream, log)
+            await self._run_cycle(request, scope, streamer)
+            streamer.check_complete()
+        except PROCESS_EXITS:
+            raise
+        except BaseException as error:
+            if streamer is not None and streamer.complete:
+                raise
+            problem = self._explain_failure(error, request, scope)
+            status, cause = await end_stream(stream, streamer, error, problem, request, scope)
+            self._log_status(status, request, scope, start, cold, cause)
 
     def _format_response(
         self, response: MangumResponse, request: RequestEvent, scope: Scope, start: float, cold: bool
@@ -218,37 +243,45 @@ class LambdaHandler:
             message = "The response to %s %r has %d bytes, over the gateway's limit of %d"
             self.logger.error(message, scope["method"], scope["path"], size, request.limit)
             problem = create_problem(500, f"The response is over the limit of {request.limit} bytes.")
-            result = self._format_problem(problem, request, scope)
-        self._log_result(result, request, scope, start, cold)
+            self._add_cors_headers(problem, scope)
+            result = request(problem)
+        self._log_status(result["statusCode"], request, scope, start, cold)
         return result
 
     def _respond_to_failure(
         self, error: BaseException, request: RequestEvent, scope: Scope, start: float, cold: bool
     ) -> dict[str, Any]:
+        result = request(self._explain_failure(error, request, scope))
+        self._log_status(result["statusCode"], request, scope, start, cold)
+        return result
+
+    def _explain_failure(self, error: BaseException, request: RequestEvent, scope: Scope) -> MangumResponse:
+        """Log why a request failed, unless it is logged already, and return the problem for its client."""
         problem = create_problem(500)
         if isinstance(error, BadRequest):  # the body of the event
             problem = create_problem(error.status_code, error.detail)
         elif isinstance(error, EventTimeout):
-            problem = create_problem(504, TIMED_OUT)
+            problem = create_problem(504, "The service took too long to respond.")
             self._log_timeout(f"{request_line(scope)} on route {find_route(scope, None)}", request.context, error)
         elif isinstance(error, StartupError):
             self.logger.error("A request failed: %s", error, exc_info=error.__cause__)
-        elif not isinstance(error, ResponseAborted):
-            self.logger.error("A request failed without a response", exc_info=error)
-        result = self._format_problem(problem, request, scope)
-        self._log_result(result, request, scope, start, cold)
-        return result
-
-    def _log_result(
-        self, result: dict[str, Any], request: RequestEvent, scope: Scope, start: float, cold: bool
-    ) -> None:
-        log_request(self.logger, scope, result["statusCode"], start=start, context=request.context, cold=cold)
-        if result["statusCode"] >= 500:
-            write_server_error(request.context)
-
-    def _format_problem(self, problem: MangumResponse, request: RequestEvent, scope: Scope) -> dict[str, Any]:
+        elif not isinstance(error, ResponseAborted | ClientDisconnect):
+            self.logger.error("A request failed without a complete response", exc_info=error)
         self._add_cors_headers(problem, scope)
-        return request(problem)
+        return problem
+
+    def _log_status(
+        self,
+        status: int,
+        request: RequestEvent,
+        scope: Scope,
+        start: float,
+        cold: bool,
+        error: BaseException | None = None,
+    ) -> None:
+        log_request(self.logger, scope, status, start=start, context=request.context, cold=cold, error=error)
+        if status >= 500:
+            write_server_error(request.context)
 
     def _add_cors_headers(self, problem: MangumResponse, scope: Scope) -> None:
         """Add the headers that the entry's own response would have had."""
@@ -259,17 +292,13 @@ class LambdaHandler:
             headers = CorsHeaders(cors).add(scope, headers)
             problem["headers"] = headers
 
-    async def _run_cycle(
-        self, request: RequestEvent, scope: Scope, on_complete: OnComplete | None = None
-    ) -> ResponseCollector:
-        body = request.body
+    async def _run_cycle(self, request: RequestEvent, scope: Scope, collector: ResponseCollector) -> None:
         principal = authorizer.get_trusted_principal(request.event, request.context, self._signer)
         if principal is not None and not authorizer.has_several_tokens(scope["headers"], self._token_header):
             scope[AUTHORIZED] = (self.service, principal)
         scope[ASYNC_INVOKER] = self._invoke_async
-        collector = ResponseCollector(scope, body, on_complete)
         try:
-            async with deadline(request.context, self._timeout_margin):
+            async with Deadline(request.context, self._timeout_margin):
                 if not self.lifespan.is_running:
                     await self.lifespan.start()
                 scope["state"] = self.lifespan.state.copy()
@@ -278,7 +307,6 @@ class LambdaHandler:
             if not collector.complete:
                 raise
             self.logger.error("The service failed after its response", exc_info=error)
-        return collector
 
     def _read_response(self, collector: ResponseCollector) -> MangumResponse:
         headers: Any  # Mangum's type has lists instead of tuples
@@ -340,9 +368,15 @@ class LambdaHandler:
             self._async_invoker = AsyncInvoker(self._signer)
         await self._async_invoker(encoded, scope)
 
-    def _run_pending_calls(self, invoker: "AsyncInvoker", context: Any) -> None:
-        pending, invoker.pending = invoker.pending, []
-        for envelope in pending:
+    def take_pending_calls(self) -> list[Event]:
+        """Return the envelopes of the asynchronous calls that the caller runs now. In Lambda there are none."""
+        if self._async_invoker is None:
+            return []
+        pending, self._async_invoker.pending = self._async_invoker.pending, []
+        return pending
+
+    def _run_pending_calls(self, context: Any) -> None:
+        for envelope in self.take_pending_calls():
             try:
                 self(envelope, context)
             except Exception as error:
@@ -360,18 +394,6 @@ class LambdaHandler:
             raise
         except BaseException as error:
             self.logger.error("A function in after_event failed", exc_info=error)
-
-
-def infer_event_class(event: Any) -> type[RequestEvent] | None:
-    """Return the event class of a request, or None for any other event."""
-    context = event.get("requestContext") if isinstance(event, dict) else None
-    if not isinstance(context, dict):
-        return None
-    if "httpMethod" in event:
-        return AlbEvent if "elb" in context else RestEvent
-    if "rawPath" in event and "http" in context:
-        return FunctionUrlEvent if ".lambda-url." in str(context.get("domainName")) else HttpApiEvent
-    return None
 
 
 def create_problem(status: int, detail: str | None = None) -> MangumResponse:

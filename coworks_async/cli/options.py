@@ -182,6 +182,13 @@ archive_options = _share(
         help="The function's processor.",
     ),
     click.option(
+        "--runtime",
+        type=click.Choice(["buffered", "native"]),
+        default="buffered",
+        show_default=True,
+        help="The program that runs the function: AWS's Python runtime, or that of CoWorks.",
+    ),
+    click.option(
         "--ignore",
         type=TEXT,
         metavar="PATTERN",

@@ -14,26 +14,23 @@ from collections.abc import Mapping
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import uvicorn
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
-from coworks_async.cli.app_loader import AppLocation, load_app, locate_app, require_service
+from coworks_async.cli.app_loader import AppLocation, load_app, locate_app
 from coworks_async.cli.errors import abort
 from coworks_async.cli.header_timeout import HeaderTimeoutProtocol
+from coworks_async.cli.local_lambda import LocalLambda
 from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import APP_VARIABLE, DIRECTORY_VARIABLE
 from coworks_async.exceptions import CommandError
-from coworks_async.gateway import GatewayApp, Via
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
-
-# Passes `--lambda --via` to child processes.
-VIA_VARIABLE = "CWS_RUN_VIA"
 
 
 class UvicornFilter(logging.Filter):
@@ -76,12 +73,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 def format_url(host: str, listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-
-
-def wrap_in_gateway(app: "ASGIApp", location: AppLocation, via: Via) -> "ASGIApp":
-    """Put a simulated gateway and the Lambda handler in front of a service, also in child processes."""
-    os.environ[VIA_VARIABLE] = via
-    return GatewayApp(require_service(app, location), via)
 
 
 class Server(uvicorn.Server):
@@ -209,8 +200,8 @@ def create_child_app() -> "ASGIApp":
         location = locate_app(os.environ[APP_VARIABLE], Path(os.environ[DIRECTORY_VARIABLE]))
         app = load_app(location)
         configure_service_log(app)
-        via = os.environ.get(VIA_VARIABLE)
-        return app if via is None else wrap_in_gateway(app, location, cast(Via, via))
+        local_lambda = LocalLambda.load()
+        return app if local_lambda is None else local_lambda.wrap(app, location)
     except CommandError as error:
         click.echo(f"Error: {error}", err=True)
         # Stops uvicorn from restarting the process; with --reload, until the next change.

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from coworks_async.aws.references import list_reference_variables
+from coworks_async.aws.runtime.stream import STREAM_VARIABLE
 from coworks_async.aws.signing import KEY_VARIABLE, check_signing_key
 from coworks_async.deploy.aws.signing_key import create_signing_key
-from coworks_async.deploy.stack import Stack
+from coworks_async.deploy.stack import WRAPPER_VARIABLE, Stack
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import CommandError, SigningKeyError
 from coworks_async.gateway.routes import GatewayRoute, covers, parse_entry, parse_shape
@@ -126,6 +127,16 @@ def check_variables(variables: Mapping[str, str], stack: Stack) -> None:
     reserved = sorted(RESERVED_NAMES & variables.keys())
     if reserved:
         raise CommandError(f"Lambda reserves {', '.join(reserved)}. Remove them from the environment files.")
+    if STREAM_VARIABLE in variables:
+        raise CommandError(
+            f"{STREAM_VARIABLE} is in the environment files, but the gateway must match it. Remove it, and deploy with "
+            "--stream instead."
+        )
+    if WRAPPER_VARIABLE in variables and stack.options.runtime == "native":
+        raise CommandError(
+            f"{WRAPPER_VARIABLE} is in the environment files, but --runtime native sets it. Remove it, or deploy with "
+            "--runtime buffered."
+        )
     invalid = sorted(name for name in variables if not _VARIABLE_NAME.fullmatch(name))
     if invalid:
         raise CommandError(

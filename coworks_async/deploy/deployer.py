@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from coworks_async.deploy.archive.build import Archive, ArchiveOptions, build_archive, format_size
 from coworks_async.deploy.aws.account import check_account, check_certificate, find_stages, open_session
-from coworks_async.deploy.aws.canary import check_alarms, release_canary
+from coworks_async.deploy.aws.canary import check_alarms, check_streams, release_canary
 from coworks_async.deploy.aws.imports import find_orphans, find_untracked_resources, format_import_blocks
 from coworks_async.deploy.aws.lock import lock_stage
 from coworks_async.deploy.aws.s3 import (
@@ -144,7 +144,9 @@ class Deployer:
         outcome = [NO_CHANGES]
         try:
             self._check_account(session)
-            check_alarms(session, self.stack.options.alarm)
+            if self.stack.options.canary is not None:
+                check_alarms(session, self.stack.options.alarm)
+                check_streams(session, self.stack)
             if self.target.emulator_url is not None:
                 create_bucket(session, self.stack.options.bucket)
             with self._lock(session, self.stack.options.bucket, "cws deploy"):

@@ -10,6 +10,12 @@ from coworks_async.gateway.routes import AUTHORIZER_TTL, GatewayKind
 
 Architecture = Literal["arm64", "x86_64"]
 
+Runtime = Literal["buffered", "native"]
+"""The program that runs the function: AWS's Python runtime, or the native runtime of CoWorks."""
+
+UrlAuthorization = Literal["none", "iam"]
+"""Whether a function URL accepts all requests, or those signed with AWS credentials only."""
+
 MAX_LAYERS = 5
 
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html#id_tags_naming_best_practices
@@ -29,6 +35,8 @@ _RANGES = {
     # 0 would reject all requests.
     "rate": (1, 1_000_000),
     "burst": (1, 1_000_000),
+    # https://docs.aws.amazon.com/lambda/latest/api/API_LambdaManagedInstancesCapacityProviderConfig.html
+    "max_concurrency": (1, 1600),
 }
 
 _MAX_TTL = 365 * 86_400
@@ -73,15 +81,31 @@ _PATTERNS = {
         re.compile(r"arn:[a-z-]+:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/\S+"),
         "the ARN of a regional web ACL (arn:aws:wafv2:REGION:ACCOUNT:regional/webacl/NAME/ID)",
     ),
+    "capacity_provider": (
+        re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:capacity-provider:[A-Za-z0-9_-]+"),
+        "the ARN of a capacity provider (arn:aws:lambda:REGION:ACCOUNT:capacity-provider:NAME)",
+    ),
     "vpc_endpoints": (re.compile(r"vpce-[0-9a-f]+"), "a VPC endpoint id such as vpce-0123abcd"),
     "security_groups": (re.compile(r"sg-[0-9a-f]+"), "a security group id such as sg-0123abcd"),
 }
 
 # Options without an effect unless another one is set.
-_REQUIRED = {"alarm": "canary", "bake": "canary", "certificate": "domain", "workspace": "terraform_cloud"}
+_REQUIRED = {
+    "alarm": "canary",
+    "bake": "canary",
+    "certificate": "domain",
+    "max_concurrency": "capacity_provider",
+    "workspace": "terraform_cloud",
+}
 
 # https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
 _WITHOUT_SNAP_START = ("3.11",)
+
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-runtimes.html
+_WITHOUT_MANAGED_INSTANCES = ("3.11", "3.12")
+
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-best-practices.html
+_MANAGED_INSTANCES_MEMORY = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +121,11 @@ class DeployOptions:
     gateway: GatewayKind = "rest"
     python: str = "3.13"
     architecture: Architecture = "arm64"
+    runtime: Runtime = "buffered"
+    stream: bool = False  # Whether a REST API and the function URL send responses as they are produced.
+    function_url: UrlAuthorization | None = None  # None for no URL.
+    capacity_provider: str | None = None  # ARN of the Managed Instances that run the function.
+    max_concurrency: int | None = None  # Concurrent requests of an execution environment on them.
     memory_size: int | None = None  # MB.
     timeout: int | None = None  # Seconds.
     layers: Sequence[str] = ()  # ARNs; one without a version means the newest version.
@@ -163,6 +192,16 @@ def _check_combinations(options: DeployOptions) -> None:
         raise CommandError("--subnets and --security-groups must be used together: a function in a VPC needs both.")
     if options.tf_bucket and options.terraform_cloud:
         raise CommandError("--tf-bucket and --terraform-cloud cannot be combined: there is only one state.")
+    _check_gateway(options)
+    if options.stream:
+        _check_stream(options)
+    if options.capacity_provider is not None:
+        _check_managed_instances(options)
+    if options.snap_start and options.python in _WITHOUT_SNAP_START:
+        raise CommandError(f"--snap-start requires Python 3.12 or later, not {options.python} (--python).")
+
+
+def _check_gateway(options: DeployOptions) -> None:
     if options.disable_execute_api_endpoint and options.domain is None:
         raise CommandError("--disable-execute-api-endpoint requires --domain: the API would have no address.")
     if options.log_source_ip and not options.access_logs:
@@ -173,8 +212,41 @@ def _check_combinations(options: DeployOptions) -> None:
         raise CommandError("--vpc-endpoints requires --gateway rest: an HTTP API cannot be private.")
     if options.vpc_endpoints and options.domain is not None:
         raise CommandError("--vpc-endpoints and --domain cannot be combined: the domain is public.")
-    if options.snap_start and options.python in _WITHOUT_SNAP_START:
-        raise CommandError(f"--snap-start requires Python 3.12 or later, not {options.python} (--python).")
+    if options.vpc_endpoints and options.function_url is not None:
+        raise CommandError("--vpc-endpoints and --function-url cannot be combined: the URL is public.")
+
+
+def _check_stream(options: DeployOptions) -> None:
+    if options.runtime != "native":
+        raise CommandError("--stream requires --runtime native: AWS's Python runtime cannot stream.")
+    if options.gateway == "http" and options.function_url is None:
+        raise CommandError(
+            "--stream requires --gateway rest or --function-url: an HTTP API sends each response as a whole."
+        )
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
+    if options.function_url is not None and options.subnets:
+        raise CommandError(
+            "--stream, --function-url and --subnets cannot be combined: the URL of a function in a VPC does not "
+            "stream. Stream through a REST API without --function-url."
+        )
+
+
+def _check_managed_instances(options: DeployOptions) -> None:
+    if options.runtime != "native":
+        raise CommandError("--capacity-provider requires --runtime native, which handles requests concurrently.")
+    if options.python in _WITHOUT_MANAGED_INSTANCES:
+        raise CommandError(f"--capacity-provider requires Python 3.13 or later, not {options.python} (--python).")
+    if (options.memory_size or 0) < _MANAGED_INSTANCES_MEMORY:
+        raise CommandError(
+            f"--capacity-provider requires --memory-size {_MANAGED_INSTANCES_MEMORY} or more, the minimum of Managed "
+            "Instances."
+        )
+    if options.subnets:
+        raise CommandError("--capacity-provider and --subnets cannot be combined: the provider has its subnets.")
+    if options.snap_start:
+        raise CommandError(
+            "--capacity-provider and --snap-start cannot be combined: Managed Instances start before the requests come."
+        )
 
 
 def _flag(name: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from coworks_async.aws.references import Reference, find_references
+from coworks_async.aws.runtime.stream import STREAM_VARIABLE
 from coworks_async.deploy.options import TAG, TAG_CHARACTERS, DeployOptions, check_options
 from coworks_async.exceptions import CommandError, UnresolvedReference
 from coworks_async.gateway.routes import GatewayDescription, GatewayKind, describe_gateway
@@ -14,6 +15,14 @@ from coworks_async.service import TechMicroService
 
 ENTRY_MODULE = "cws_lambda"
 """Module of the archive that exposes the handler to Lambda's runtime."""
+
+WRAPPER = "cws_native"
+"""Program of the archive that starts the native runtime instead of AWS's."""
+
+BOOTSTRAP = "bootstrap"
+"""The same program under the name that OS-only runtimes start."""
+
+WRAPPER_VARIABLE = "AWS_LAMBDA_EXEC_WRAPPER"
 
 ALIAS = "live"
 """Alias of the function that the gateway invokes. It names the version that is live."""
@@ -118,6 +127,11 @@ class Stack:
         # Events of a REST API contain the base path of a domain mapping; those of an HTTP API do not.
         if self.gateway.kind == "http" and self.domain is not None and self.domain.base_path:
             variables["CWS_BASE_PATH"] = self.domain.base_path
+        if self.options.runtime == "native":
+            variables[WRAPPER_VARIABLE] = f"/var/task/{WRAPPER}"
+        if self.options.stream:
+            callers = {"rest": self.gateway.kind == "rest", "url": self.options.function_url is not None}
+            variables[STREAM_VARIABLE] = ",".join(name for name, streams in callers.items() if streams)
         return variables
 
     @property
@@ -140,6 +154,7 @@ def create_stack(
     check_options(options)
     if not app.name or not TAG.fullmatch(app.name):
         raise CommandError(f"The service name {app.name!r} is not a valid AWS tag. Use {TAG_CHARACTERS}")
+    _check_url_authorization(app, options)
     is_background = any(entry.background for entry in app.entries)
     stack = Stack(
         service=app.name,
@@ -160,6 +175,15 @@ def create_stack(
             'Shorten the service name, TechMicroService(name="…"), or the stage.'
         )
     return stack
+
+
+def _check_url_authorization(app: TechMicroService, options: DeployOptions) -> None:
+    requires_token = any(not entry.no_auth for entry in app.entries)
+    if options.function_url == "iam" and requires_token and app.token_key.lower() == "authorization":
+        raise CommandError(
+            "--function-url iam: the header Authorization contains AWS's signature, so it cannot contain the token. "
+            'Set another header in the service, token_key = "X-Token", or use --function-url none.'
+        )
 
 
 def format_time(time: datetime) -> str:

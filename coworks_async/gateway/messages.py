@@ -19,6 +19,11 @@ Via = Literal["rest", "http", "http-stage", "alb", "url"]
 
 VIAS: tuple[Via, ...] = get_args(Via)
 
+StreamVia = Literal["stream-rest", "stream-url"]
+"""A gateway whose function runs in the native runtime and streams: REST API or function URL."""
+
+STREAM_VIAS: tuple[StreamVia, ...] = get_args(StreamVia)
+
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:

@@ -45,24 +45,53 @@ def to_http_response(via: str, method: str, raw: Any) -> HttpResponse:
         raise MalformedResult("statusCode is missing or not an integer")
     status = result["statusCode"]
     body = _decode_body(result)
-    headers = list(_list_headers(via, result))
-    names = {name for name, _ in headers}
-    if via == "rest" and "content-type" not in names:
-        headers.append(("content-type", "application/json"))
-    if method == "HEAD" or status in BODILESS_STATUSES:
+    headers = _list_headers(via, result)
+    if not has_body(method, status):
         body = b""
-    elif "content-length" not in names:
+    elif all(name != "content-length" for name, _ in headers):
         headers.append(("content-length", str(len(body))))
     return HttpResponse(status, tuple(headers), body, raw)
 
 
-def _list_headers(via: str, result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def to_http_head(via: str, metadata: bytes) -> HttpResponse:
+    """Return status and headers of a streamed response, or raise `MalformedResult`.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
+    """
+    try:
+        head = json.loads(metadata)
+    except ValueError:
+        head = None
+    if not isinstance(head, Mapping) or not isinstance(head.get("statusCode", 200), int):
+        raise MalformedResult("the metadata of the stream is not a JSON object with an integer statusCode")
+    headers = _list_headers(via, head)
+    if via == "rest":
+        headers += _list_cookies(head)
+    return HttpResponse(head.get("statusCode", 200), tuple(headers), b"")
+
+
+def has_body(method: str, status: int) -> bool:
+    return method != "HEAD" and status not in BODILESS_STATUSES
+
+
+def _list_headers(via: str, result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    headers = list(_rename_headers(via, result))
+    if via == "rest" and all(name != "content-type" for name, _ in headers):
+        headers.append(("content-type", "application/json"))
+    return headers
+
+
+def _list_cookies(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [("set-cookie", cookie) for cookie in result.get("cookies") or ()]
+
+
+def _rename_headers(via: str, result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     has_lists = via in ("rest", "alb")
     multi = (result.get("multiValueHeaders") or {}) if has_lists else {}
     pairs = [(name, value) for name, values in multi.items() for value in values]
     pairs += [(name, value) for name, value in (result.get("headers") or {}).items() if name not in multi]
     if not has_lists:
-        pairs += [("set-cookie", cookie) for cookie in result.get("cookies") or ()]
+        pairs += _list_cookies(result)
     for name, value in pairs:
         if not isinstance(value, str | int | float):
             raise MalformedResult("a header value is not a string")

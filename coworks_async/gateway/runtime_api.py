@@ -7,14 +7,13 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from coworks_async.gateway.http_wire import (
     HEAD_LIMIT,
-    Headers,
     MalformedRequest,
     RequestHead,
     encode_response,
@@ -22,138 +21,116 @@ from coworks_async.gateway.http_wire import (
     read_chunks,
     read_head,
 )
+from coworks_async.gateway.invocation import Invocation, InvocationResult
 from coworks_async.gateway.messages import LambdaContext
 from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT
 
 PREFIX = "/2018-06-01/runtime"
 
-# The chunks of a streamed response that the simulator keeps for a caller that reads slowly.
-MAX_WAITING_CHUNKS = 4
-
-ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
-
 JSON_HEADERS = (("Content-Type", "application/json"),)
 
 
+FaultPoint = Literal["next", "response", "chunk", "accepted"]
+"""Where a fault may happen: at a request for an event, before a response or one of its chunks is read, and after the
+response has been received, before the runtime gets the 202."""
+
+Fault = Literal["cut", "error", "slow"]
+"""The connection is closed, the request gets a 500, or the simulator waits for a moment."""
+
+SLOW = 0.02  # seconds
+
+
+def no_fault(point: FaultPoint) -> Fault | None:
+    return None
+
+
+class InjectedError(Exception):
+    """A fault that is a response 500."""
+
+
 @dataclass(frozen=True, slots=True)
-class InvocationResult:
-    """What a runtime posted for an event.
+class Environment:
+    """An execution environment: the address at which its runtime finds the Runtime API."""
 
-    Attributes:
-        kind: `response` or `error`. An invocation that Lambda itself ends is an error, too.
-        headers: those of the runtime's request.
-        chunks: the body: one chunk, or those of a streamed response as they were sent.
-        trailers: those of a streamed response. It has failed if they contain an error.
-    """
-
-    kind: Literal["response", "error"]
-    headers: Headers
-    chunks: tuple[bytes, ...]
-    trailers: Headers = ()
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(self.chunks)
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    def value(self, name: str) -> str:
-        """Return a header or trailer."""
-        pairs = (*self.headers, *self.trailers)
-        return {key.lower(): value for key, value in pairs}.get(name.lower(), "")
-
-
-class Invocation:
-    """An event that waits for a runtime or runs there; for the caller, the response as it arrives."""
-
-    def __init__(self, request_id: str, payload: bytes, timeout: float, headers: Mapping[str, str]) -> None:
-        self.id = request_id
-        self.payload = payload
-        self.timeout = timeout
-        self.headers = headers
-        self.is_answered = False  # a response has begun; the runtime cannot send another
-        self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_WAITING_CHUNKS)
-        self._result: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body of the response as it arrives. A slow reader slows the runtime down."""
-        while (chunk := await self._waiting.get()) is not None:
-            yield chunk
-
-    async def result(self) -> InvocationResult:
-        """Return the complete result."""
-        async for _ in self.chunks():
-            pass
-        return await self._result
-
-    async def receive(self, head: RequestHead, chunks: AsyncIterator[bytes], trailers: list[tuple[str, str]]) -> None:
-        """Pass the chunks of a response on, then complete it. One that breaks off is an error."""
-        received = []
-        try:
-            async for chunk in chunks:
-                if self._result.done():
-                    raise ConnectionAbortedError("the invocation has expired")
-                received.append(chunk)
-                await self._waiting.put(chunk)
-        except (asyncio.IncompleteReadError, ConnectionError, MalformedRequest):
-            await self.fail("Runtime.TruncatedResponse", "The runtime did not complete the response.")
-            raise
-        await self.complete(InvocationResult("response", head.headers, tuple(received), tuple(trailers)))
-
-    def on_end(self, function: Callable[[], object]) -> None:
-        """Call a function when the result is complete."""
-        self._result.add_done_callback(lambda _: function())
-
-    async def complete(self, result: InvocationResult) -> None:
-        if not self._result.done():
-            self._result.set_result(result)
-            await self._waiting.put(None)
-
-    async def fail(self, kind: str, message: str) -> None:
-        """Complete the invocation with an error of Lambda's own."""
-        self.is_answered = True
-        body = json.dumps({"errorType": kind, "errorMessage": message}).encode()
-        await self.complete(InvocationResult("error", ((ERROR_TYPE, kind),), (body,)))
+    address: str
+    server: asyncio.Server
+    has_polled: asyncio.Event  # its runtime is initialized
 
 
 class RuntimeApi:
     """Lambda's Runtime API on a free port of 127.0.0.1, as an asynchronous context manager.
 
-    Each event goes to the runtime that has waited longest. Runtimes may wait on any number of connections.
+    Each event goes to the runtime that has waited longest. Runtimes may wait on any number of connections, and in any
+    number of execution environments. Invocations that have no result at the end fail.
 
-    Attributes:
+    Args:
         function_name: the last part of the function's ARN.
         timeout: seconds after which an invocation fails, counted from its start.
-        address: the value of `AWS_LAMBDA_RUNTIME_API`.
+        inject: returns the fault that happens at a point, or None.
+
+    Attributes:
+        address: the value of `AWS_LAMBDA_RUNTIME_API` of the first execution environment.
         init_errors: the errors that runtimes posted to `/init/error` or `/restore/error`, in order.
         polling: the number of runtimes that wait for an event.
         restoring: the number of runtimes that have asked for `/restore/next`.
+        on_timeout: called with the address of the execution environment after an invocation has expired.
     """
 
-    def __init__(self, function_name: str = "local", timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        function_name: str = "local",
+        timeout: float = 30.0,
+        inject: Callable[[FaultPoint], Fault | None] = no_fault,
+    ) -> None:
         self.function_name = function_name
         self.timeout = timeout
+        self.inject = inject
         self.address = ""
         self.init_errors: list[InvocationResult] = []
         self.polling = 0
         self.restoring = 0
+        self.on_timeout: Callable[[str], object] | None = None
+        self._environments: dict[str, Environment] = {}
         self._events: asyncio.Queue[Invocation] = asyncio.Queue()
         self._running: dict[str, Invocation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._restored = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """The number of events that no runtime has taken."""
+        return self._events.qsize()
+
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=HEAD_LIMIT)
-        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self.address = (await self.add_environment()).address
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        self._server.close()
+        for address in [*self._environments]:
+            self.remove_environment(address, "Runtime.Shutdown", "The Runtime API has ended.")
+        self.fail_waiting("Runtime.Shutdown", "The Runtime API has ended.")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
+
+    async def add_environment(self) -> Environment:
+        """Listen at a further address, for another execution environment."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=HEAD_LIMIT)
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        environment = self._environments[address] = Environment(address, server, asyncio.Event())
+        return environment
+
+    def remove_environment(self, address: str, kind: str, message: str) -> None:
+        """Close the address of an execution environment that has ended. The invocations that ran there fail."""
+        self._environments.pop(address).server.close()
+        for invocation in [*self._running.values()]:
+            if invocation.address == address:
+                invocation.fail(kind, message, is_logged=True)
+
+    def fail_waiting(self, kind: str, message: str) -> None:
+        """Let the events that no runtime has taken fail."""
+        while not self._events.empty():
+            self._events.get_nowait().fail(kind, message, is_logged=True)
 
     def submit(
         self, event: Any, *, request_id: str | None = None, headers: Mapping[str, str] | None = None
@@ -179,11 +156,22 @@ class RuntimeApi:
                     await self._respond(head, reader, writer)
         except MalformedRequest as error:
             writer.write(_error(400, "InvalidRequest", str(error)))
+        except InjectedError:
+            writer.write(_error(500, "ServiceException", "A fault was injected."))
         except asyncio.CancelledError:
-            pass  # The server closes; Python 3.11 would log the cancellation.
+            pass  # The server closes, or the invocation has ended; Python 3.11 would log the cancellation.
         finally:
             self._tasks.discard(task)
             writer.close()
+
+    async def _inject(self, point: FaultPoint) -> None:
+        fault = self.inject(point)
+        if fault == "cut":
+            raise ConnectionAbortedError("a fault was injected")
+        if fault == "error":
+            raise InjectedError
+        if fault == "slow":
+            await asyncio.sleep(SLOW)
 
     async def _respond(self, head: RequestHead, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if head.value("expect").lower() == "100-continue":
@@ -191,11 +179,13 @@ class RuntimeApi:
         path = head.path.removeprefix(PREFIX)
         match head.method, path.split("/")[1:]:
             case "GET", ["invocation", "next"]:
-                writer.write(await self._next(reader))
-            case "POST", ["invocation", request_id, "response"]:
-                writer.write(await self._receive_response(request_id, head, reader))
-            case "POST", ["invocation", request_id, "error"]:
-                writer.write(await self._receive_error(request_id, head, await read_body(reader, head)))
+                await self._inject("next")
+                writer.write(await self._next(reader, writer))
+            case "POST", ["invocation", request_id, ("response" | "error") as call]:
+                receive = self._receive_response if call == "response" else self._receive_error
+                response = await receive(request_id, head, reader)
+                await self._inject("accepted")
+                writer.write(response)
             case "POST", [("init" | "restore"), "error"]:
                 body = await read_body(reader, head)
                 self.init_errors.append(InvocationResult("error", head.headers, (body,)))
@@ -209,8 +199,11 @@ class RuntimeApi:
                 writer.write(_error(404, "NotFound", f"No such path: {head.method} {head.path}"))
         await writer.drain()
 
-    async def _next(self, reader: asyncio.StreamReader) -> bytes:
+    async def _next(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         """Wait for an event. A runtime that leaves meanwhile gets none: it would be lost."""
+        host, port = writer.get_extra_info("sockname")
+        address = f"{host}:{port}"
+        self._environments[address].has_polled.set()
         self.polling += 1
         event = asyncio.ensure_future(self._events.get())
         left = asyncio.ensure_future(reader.read(1))
@@ -218,7 +211,7 @@ class RuntimeApi:
             await asyncio.wait({event, left}, return_when=asyncio.FIRST_COMPLETED)
             if left.done():
                 raise ConnectionResetError("the runtime left while it waited for an event")
-            return self._start(event.result())
+            return self._start(event.result(), address)
         finally:
             self.polling -= 1
             is_taken = not event.cancel() and left.done()
@@ -228,11 +221,13 @@ class RuntimeApi:
             if is_taken:  # both happened at once
                 self._events.put_nowait(event.result())
 
-    def _start(self, invocation: Invocation) -> bytes:
+    def _start(self, invocation: Invocation, address: str) -> bytes:
+        invocation.address = address
         self._running[invocation.id] = invocation
         invocation.on_end(lambda: self._running.pop(invocation.id))
         deadline = time.time() + invocation.timeout
-        expiry = asyncio.get_running_loop().call_later(invocation.timeout, self._expire, invocation)
+        loop = asyncio.get_running_loop()
+        expiry = loop.call_later(invocation.timeout, self._expire, invocation)
         invocation.on_end(expiry.cancel)
         headers = {
             **dict(JSON_HEADERS),
@@ -245,9 +240,9 @@ class RuntimeApi:
 
     def _expire(self, invocation: Invocation) -> None:
         message = f"RequestId: {invocation.id} Error: Task timed out after {invocation.timeout:.2f} seconds"
-        task = asyncio.ensure_future(invocation.fail("Sandbox.Timedout", message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        invocation.fail("Sandbox.Timedout", message)
+        if self.on_timeout is not None:
+            self.on_timeout(invocation.address)
 
     async def _receive_response(self, request_id: str, head: RequestHead, reader: asyncio.StreamReader) -> bytes:
         invocation = self._running.get(request_id)
@@ -257,25 +252,36 @@ class RuntimeApi:
         if head.value("lambda-runtime-function-response-mode") == "streaming":
             invocation.is_answered = True
             trailers: list[tuple[str, str]] = []
-            await invocation.receive(head, read_chunks(reader, trailers), trailers)
+            await invocation.receive(head, self._read_chunks(reader, trailers), trailers)
             return _accepted()
+        await self._inject("response")
         body = await read_body(reader, head)
         if invocation.is_answered:  # it has expired meanwhile
             return _refuse(request_id, invocation)
         if len(body) > LAMBDA_PAYLOAD_LIMIT:
             message = f"Response payload size exceeded maximum allowed payload size ({LAMBDA_PAYLOAD_LIMIT} bytes)."
-            await invocation.fail("Function.ResponseSizeTooLarge", message)
+            invocation.fail("Function.ResponseSizeTooLarge", message)
             return _error(413, "RequestEntityTooLarge", message)
         invocation.is_answered = True
         await invocation.receive(head, _single(body), [])
         return _accepted()
 
-    async def _receive_error(self, request_id: str, head: RequestHead, body: bytes) -> bytes:
+    async def _read_chunks(
+        self, reader: asyncio.StreamReader, trailers: list[tuple[str, str]]
+    ) -> AsyncGenerator[bytes, None]:
+        await self._inject("response")
+        async for chunk in read_chunks(reader, trailers):
+            await self._inject("chunk")
+            yield chunk
+
+    async def _receive_error(self, request_id: str, head: RequestHead, reader: asyncio.StreamReader) -> bytes:
+        await self._inject("response")
+        body = await read_body(reader, head)
         invocation = self._running.get(request_id)
         if invocation is None or invocation.is_answered:
             return _refuse(request_id, invocation)
         invocation.is_answered = True
-        await invocation.complete(InvocationResult("error", head.headers, (body,)))
+        invocation.complete(InvocationResult("error", head.headers, (body,)))
         return _accepted()
 
 

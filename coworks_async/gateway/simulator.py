@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -38,7 +39,7 @@ from coworks_async.gateway.routes import ANY, DEFAULT, GatewayDescription, Gatew
 from coworks_async.pipeline.body import ALB_PAYLOAD_LIMIT, LAMBDA_PAYLOAD_LIMIT, Limits, read_body
 from coworks_async.pipeline.request import current_stage
 from coworks_async.service import TechMicroService
-from coworks_async.types import Event, Receive, Scope, Send
+from coworks_async.types import Event, Message, Receive, Scope, Send
 
 T = TypeVar("T")
 
@@ -71,16 +72,33 @@ class Gateway:
             self.authorizer = AuthorizerClient(self.description, self.invoke, clock)
 
     def respond(self, request: HttpRequest) -> HttpResponse:
+        prepared = self.prepare(request)
+        return prepared if isinstance(prepared, HttpResponse) else self._call(request, prepared)
+
+    def prepare(self, request: HttpRequest) -> Event | HttpResponse:
+        """Return the event of a request, or the response of the gateway itself. It may call the authorizer."""
         if self.description is not None:
-            return self._respond_by_route(self.description, request)
-        return self._call(request, alb_event(request) if self.via == "alb" else url_event(request))
+            prepared = self._prepare_by_route(self.description, request)
+        else:
+            prepared = alb_event(request) if self.via == "alb" else url_event(request)
+        if isinstance(prepared, HttpResponse):
+            return prepared
+        is_alb = self.via == "alb"
+        size = len(request.body) if is_alb else len(json.dumps(prepared))
+        if size > (ALB_PAYLOAD_LIMIT if is_alb else LAMBDA_PAYLOAD_LIMIT):
+            return gateway_response(self.description, "REQUEST_TOO_LARGE")
+        return prepared
 
     def invoke(self, event: Event, request_id: str) -> Any:
         """Call the handler as Lambda does: event and result are converted to JSON and back."""
         context = LambdaContext(self.app.name, request_id, deadline=time.monotonic() + self.lambda_timeout)
         return json.loads(json.dumps(self.app.lambda_handler(json.loads(json.dumps(event)), context)))
 
-    def _respond_by_route(self, description: GatewayDescription, request: HttpRequest) -> HttpResponse:
+    def report(self, error: Exception) -> None:
+        """Report why an event has failed."""
+        print_error(error)
+
+    def _prepare_by_route(self, description: GatewayDescription, request: HttpRequest) -> Event | HttpResponse:
         is_default_host = ".execute-api." in request.domain
         stage = DEFAULT if self.via == "http" else current_stage()
         prefix = self.base_path
@@ -100,22 +118,18 @@ class Gateway:
             except GatewayRejection as rejection:
                 return gateway_response(description, str(rejection))
             except Exception as error:
-                print_error(error)
+                self.report(error)
                 return gateway_response(description, "AUTHORIZER_FAILURE")
         create_event = rest_event if description.kind == "rest" else http_event
-        return self._call(request, create_event(request, match))
+        return create_event(request, match)
 
     def _call(self, request: HttpRequest, event: Event) -> HttpResponse:
-        is_alb = self.via == "alb"
-        size = len(request.body) if is_alb else len(json.dumps(event))
-        if size > (ALB_PAYLOAD_LIMIT if is_alb else LAMBDA_PAYLOAD_LIMIT):
-            return gateway_response(self.description, "REQUEST_TOO_LARGE")
         raw = None
         try:
             raw = self.invoke(event, request.id)
             return to_http_response(self.via, request.method, raw)
         except Exception as error:
-            print_error(error)
+            self.report(error)
             return replace(gateway_response(self.description, "INTEGRATION_FAILURE"), raw=raw)
 
 
@@ -190,21 +204,14 @@ class GatewayApp:
             # These gateways do not support WebSockets.
             return await send({"type": "websocket.close", "code": 1000})
         try:
-            response = await self._respond(scope, receive)
+            request = await read_request(self.gateway, scope, receive)
         except ClientDisconnect:
             return
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
-
-    async def _respond(self, scope: Scope, receive: Receive) -> HttpResponse:
-        limits = Limits(self.gateway.body_limit)
-        try:
-            limits.check_length(scope)
-            body = await read_body(scope, receive, limits)
-        except ContentTooLarge:
-            return gateway_response(self.gateway.description, "REQUEST_TOO_LARGE")
-        return await self._run(lambda: self.gateway.respond(_parse_scope(scope, body)))
+        if isinstance(request, HttpRequest):
+            response = await self._run(partial(self.gateway.respond, request))
+        else:
+            response = request
+        await send_response(response, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -219,6 +226,26 @@ class GatewayApp:
     async def _run(self, work: Callable[[], T]) -> T:
         # A worker thread waits for the result, which works on asyncio and on trio.
         return await to_thread.run_sync(self._executor.submit(work).result)
+
+
+async def read_request(gateway: Gateway, scope: Scope, receive: Receive) -> HttpRequest | HttpResponse:
+    """Return a request with its body, or the 413 for one that is over the gateway's limit."""
+    limits = Limits(gateway.body_limit)
+    try:
+        limits.check_length(scope)
+        return _parse_scope(scope, await read_body(scope, receive, limits))
+    except ContentTooLarge:
+        return gateway_response(gateway.description, "REQUEST_TOO_LARGE")
+
+
+async def send_response(response: HttpResponse, send: Send) -> None:
+    await send(start_message(response))
+    await send({"type": "http.response.body", "body": response.body})
+
+
+def start_message(response: HttpResponse) -> Message:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    return {"type": "http.response.start", "status": response.status, "headers": headers}
 
 
 def _parse_scope(scope: Scope, body: bytes) -> HttpRequest:

@@ -67,11 +67,13 @@ def log_request(
     cold: bool | None = None,
     root_path: str | None = None,
     route: str | None = None,
+    error: BaseException | None = None,
 ) -> None:
     """Log a request at INFO. A member without a value is omitted.
 
     `start` is the time by `perf_counter` at which the request arrived, and `root_path` that of the service, which may
     be mounted. `context` and `cold` come from Lambda. `route` replaces the one in the scope.
+    `error` has cut the response off; its type is logged.
     """
     if not logger.isEnabledFor(logging.INFO):
         return
@@ -81,6 +83,7 @@ def log_request(
         "path": scope.get("path"),
         "route": route or find_route(scope, root_path),
         "status": status,
+        "error": None if error is None else type(error).__name__,
         "ms": round((perf_counter() - start) * 1000, 3),
         "request_id": scope.get(REQUEST_ID) or getattr(context, "aws_request_id", None),
         "gateway_request_id": event.get("requestContext", {}).get("requestId"),

@@ -10,7 +10,7 @@ from coworks_async.types import Message, Scope
 
 
 class ResponseAborted(Exception):
-    """The response ended before it was complete, and the cause is logged."""
+    """The response ended before it was complete. Its cause is logged."""
 
 
 class ResponseCollector:
@@ -21,7 +21,7 @@ class ResponseCollector:
 
     complete = False
     streamed = False  # the body was sent in several parts
-    _status = 0
+    status = 0
     _headers: Sequence[Any] = ()
     _completed: asyncio.Event | None = None
     _on_complete: "OnComplete | None" = None
@@ -30,7 +30,7 @@ class ResponseCollector:
         if on_complete is not None:
             self._on_complete = on_complete
         # A list, not a bound method: the scope must not refer to the collector, which refers to the scope.
-        self._aborted: list[bool] = []
+        self._aborted: list[Exception] = []
         scope[RESPONSE_ABORTED] = self._aborted
         self._scope = scope
         self._request_body: bytes | None = body
@@ -48,7 +48,7 @@ class ResponseCollector:
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
-        if kind == "http.response.body" and self._status and not self.complete:
+        if kind == "http.response.body" and self.status and not self.complete:
             self._parts.append(message.get("body", b""))
             self.complete = not message.get("more_body", False)
             if not self.complete:
@@ -58,8 +58,8 @@ class ResponseCollector:
                 self._completed.set()
             if self._on_complete is not None:
                 await self._on_complete(self)
-        elif kind == "http.response.start" and not self._status:
-            self._status = message["status"]
+        elif kind == "http.response.start" and not self.status:
+            self.status = message["status"]
             self._headers = message.get("headers", ())
         else:
             raise RuntimeError(f"unexpected ASGI message {kind!r}")
@@ -68,14 +68,14 @@ class ResponseCollector:
         """Raise if the app has returned without completing the response."""
         if not self.complete:
             if self._aborted:
-                raise ResponseAborted
+                raise ResponseAborted from self._aborted[0]
             raise RuntimeError("the app returned without completing the response")
 
     def response(self) -> ResponseParts:
         """Return status, headers and body, which is empty for HEAD (RFC 9110, section 9.3.2) and bodiless statuses."""
         self.check_complete()
-        bodiless = self._status in BODILESS_STATUSES or self._scope["method"] == "HEAD"
-        return self._status, list(self._headers), b"" if bodiless else b"".join(self._parts)
+        bodiless = self.status in BODILESS_STATUSES or self._scope["method"] == "HEAD"
+        return self.status, list(self._headers), b"" if bodiless else b"".join(self._parts)
 
 
 OnComplete = Callable[[ResponseCollector], Awaitable[None]]

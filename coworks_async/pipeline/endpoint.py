@@ -13,7 +13,7 @@ from coworks_async.exceptions import ReturnError
 from coworks_async.pipeline.binding.fast import Binder
 from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.errors import ErrorResponder, to_exception
-from coworks_async.pipeline.request import REQUEST, current
+from coworks_async.pipeline.request import AFTER_RESPONSE, REQUEST, current
 from coworks_async.pipeline.responses import (
     ENCODERS,
     GeneratorResponse,
@@ -78,6 +78,8 @@ class Endpoint:
                 await send({"type": "http.response.body", "body": body})
             else:
                 failure = await self.send_response(final, scope, receive, send) or failure
+            if AFTER_RESPONSE in scope:
+                await self.errors.run_after_response(scope, self.label)
         except BaseException as error:
             failure = error  # the request is cancelled, or the server failed to send
             raise
@@ -125,6 +127,7 @@ class Endpoint:
             for hook in self.teardown:
                 await self._attempt(hook(failure), f"teardown_request hook of {self.label}")
             if REQUEST in scope:
+                self.errors.close_after_response(scope, self.label)
                 await scope[REQUEST].close()
         if failure is not None:
             # It refers to this frame; an instance that is raised again would collect frames.

@@ -16,7 +16,7 @@ from coworks_async.entries.blueprints import ErrorKey
 from coworks_async.exceptions import ContentTooLarge, FieldError, Problem, ReturnError
 from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.cors import CorsHeaders
-from coworks_async.pipeline.request import current, current_request
+from coworks_async.pipeline.request import AFTER_RESPONSE, current, current_request
 from coworks_async.pipeline.responses import BODILESS_STATUSES, check_response, encode_json, to_response
 from coworks_async.types import ASGIApp, Function, Message, Receive, Scope, Send
 
@@ -25,7 +25,7 @@ HandlerT = TypeVar("HandlerT")
 MEDIA_TYPE = "application/problem+json"
 
 RESPONSE_ABORTED = "coworks.response_aborted"
-"""Scope key: a list, to which a value is appended when a started response is aborted and the cause is logged."""
+"""Scope key: a list, to which the exception is appended that aborts a started response. It is logged already."""
 
 # The phrases of RFC 9110, which Python uses since 3.13.
 _TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
@@ -147,7 +147,7 @@ class ErrorResponder:
             failure = to_exception(error)
             if started:
                 self.log(failure, label, " after the response had started")
-                mark_aborted(scope)
+                mark_aborted(scope, failure)
             else:
                 await self.send(failure, label, scope, receive, send)
             return failure
@@ -158,7 +158,10 @@ class ErrorResponder:
         try:
             response = await self.respond(error, label)
             await response(scope, receive, send)
+            if AFTER_RESPONSE in scope:
+                await self.run_after_response(scope, label)
         finally:
+            self.close_after_response(scope, label)
             current.reset(reset)
 
     async def respond(self, error: Exception, label: str) -> Response:
@@ -188,6 +191,26 @@ class ErrorResponder:
             return exception_response(error)
         return _traceback_response(error, current_request()) if self.debug else problem_response(500)
 
+    async def run_after_response(self, scope: Scope, label: str) -> None:
+        """Run the coroutines that were passed to `request.after`, in order. A failure is logged."""
+        waiting = scope[AFTER_RESPONSE]
+        while waiting:
+            try:
+                await waiting[0]
+            except (Exception, CancelledError) as error:
+                self.log(to_exception(error), f"{waiting[0].__qualname__} after the response of {label}")
+            # One that is cancelled with the request stays, and is reported as unfinished.
+            waiting.popleft()
+
+    def close_after_response(self, scope: Scope, label: str) -> None:
+        """Close the coroutines that were passed to `request.after` and have not run to their end; log their names."""
+        unfinished = scope.pop(AFTER_RESPONSE, ())
+        for work in unfinished:
+            work.close()  # prevents the "never awaited" warning
+        if unfinished:
+            names = ", ".join(work.__qualname__ for work in unfinished)
+            self.logger.error("%s: request.after did not finish: %s", label, names)
+
     def log(self, error: Exception, label: str, when: str = "") -> None:
         if isinstance(error, ReturnError):
             self.logger.error("%s%s: %s", label, when, error, exc_info=error)
@@ -205,10 +228,10 @@ async def _run_handler(handler: AsyncFunction, error: Exception) -> Response:
     return exception_response(returned) if isinstance(returned, HTTPException) else await to_response(returned)
 
 
-def mark_aborted(scope: Scope) -> None:
+def mark_aborted(scope: Scope, failure: Exception) -> None:
     """Inform the Lambda handler that the response is incomplete and that the cause is logged."""
     if RESPONSE_ABORTED in scope:
-        scope[RESPONSE_ABORTED].append(True)
+        scope[RESPONSE_ABORTED].append(failure)
 
 
 def _traceback_response(error: Exception, request: Request) -> Response:
@@ -242,7 +265,7 @@ class ErrorMiddleware:
                 await self.errors.send(failure, label, scope, receive, send)
             except Exception as rejection:
                 # The server rejects a second start. Tracking the first one would cost every request.
-                mark_aborted(scope)
+                mark_aborted(scope, failure)
                 self.errors.logger.warning("%s: no error response was sent, as one had started: %s", label, rejection)
 
 

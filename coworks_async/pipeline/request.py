@@ -1,8 +1,10 @@
 """The request: `Request`, the `request` proxy and the context variable behind it."""
 
 import os
-from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, Collection, Coroutine, Iterator, Mapping
 from contextvars import ContextVar
+from inspect import iscoroutine
 from typing import Any, NoReturn, cast
 
 from starlette.datastructures import FormData
@@ -15,6 +17,9 @@ from coworks_async.pipeline.body import BODY, DEFAULT_LIMITS, STREAMED, Limits
 
 REQUEST = "coworks.request"
 """Scope key: the request object, once created."""
+
+AFTER_RESPONSE = "coworks.after_response"
+"""Scope key: the coroutines passed to `request.after`, in order. Absent without one."""
 
 
 def current_stage() -> str:
@@ -61,6 +66,30 @@ class Request(StarletteRequest):
     def in_lambda_context(self) -> bool:
         """Whether the request came as a Lambda event."""
         return self.aws_event is not None
+
+    def after(self, work: Coroutine[Any, Any, object]) -> None:
+        """Run a coroutine once the response has been sent, after those of earlier calls.
+
+        In the native Lambda runtime and under an ASGI server the client does not wait for it. A failure is logged.
+        The coroutine is closed without being run if no response is sent.
+
+        Args:
+            work: a coroutine, as an async function returns it.
+
+        Raises:
+            TypeError: `work` is not a coroutine.
+
+        Example:
+            ```python
+            request.after(send_mail(address))
+            ```
+        """
+        if not iscoroutine(work):
+            raise TypeError(
+                f"request.after received {type(work).__name__}, but takes a coroutine. Call an async function: "
+                "request.after(send_mail(address))."
+            )
+        self.scope.setdefault(AFTER_RESPONSE, deque()).append(work)
 
     async def body(self) -> bytes:
         """Return the whole body; it is read once and kept.
@@ -174,4 +203,5 @@ class RequestProxy:
 
 
 request = cast(Request, RequestProxy())
-"""The current request: Starlette's `Request`, and `stage`, `auth`, `aws_event`, `aws_context`, `in_lambda_context`."""
+"""The current request: Starlette's `Request`, and `stage`, `auth`, `aws_event`, `aws_context`, `in_lambda_context`
+and `after`."""

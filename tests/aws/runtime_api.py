@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from coworks_async.gateway.runtime_api import InvocationResult, RuntimeApi
+from coworks_async.gateway.invocation import InvocationResult
+from coworks_async.gateway.runtime_api import RuntimeApi
 from tests.tools import PATIENCE
 
 HEADERS = {"Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0"}

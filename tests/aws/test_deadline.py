@@ -240,7 +240,7 @@ def test_another_cancellation_is_a_500(
     assert send_event(app, rest_event(path="/waiting/3"), Short()).status == 504
     caplog.clear()
     assert send_event(app, rest_event(path="/cancelled"), create_context()).status == 500
-    assert errors(caplog) == ["A request failed without a response"]
+    assert errors(caplog) == ["A request failed without a complete response"]
 
 
 def test_each_event_has_its_own_deadline(send_event: SendEvent):

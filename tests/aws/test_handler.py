@@ -199,7 +199,7 @@ def test_an_app_without_a_complete_response_is_a_500_logged_once(
     response = send_event(service_broken_by(break_), rest_event())
     assert (response.status, response.json["title"]) == (500, "Internal Server Error")
     [record] = get_warnings(caplog)
-    assert (record.levelno, record.getMessage()) == (logging.ERROR, "A request failed without a response")
+    assert (record.levelno, record.getMessage()) == (logging.ERROR, "A request failed without a complete response")
     assert record.exc_info is not None
 
 
@@ -233,7 +233,7 @@ def test_an_exception_of_the_service_itself_is_a_500(send_event: SendEvent, capl
 
     assert send_event(Early(), rest_event()).status == 500
     [record] = get_warnings(caplog)
-    assert record.getMessage() == "A request failed without a response"
+    assert record.getMessage() == "A request failed without a complete response"
 
 
 MALFORMED = [
@@ -300,7 +300,7 @@ def test_any_other_base_exception_is_a_500(
 
     assert send_event(Ended(), rest_event()).status == 500
     [record] = get_warnings(caplog)
-    assert record.getMessage() == "A request failed without a response"
+    assert record.getMessage() == "A request failed without a complete response"
 
 
 # --- cold starts

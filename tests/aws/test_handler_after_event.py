@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from coworks_async import TechMicroService, entry
+from coworks_async import TechMicroService, entry, request
 from tests.aws.events import Context, Invoke, SendEvent, rest_event
 
 
@@ -83,3 +83,19 @@ def test_a_failing_function_is_logged_and_the_response_is_sent(
     assert record.getMessage() == "A function in after_event failed"
     assert record.exc_info is not None
     assert record.exc_info[1] is error
+
+
+def test_work_of_request_after_runs_before_the_handler_returns():
+    log: list[str] = []
+
+    async def work() -> None:
+        log.append(request.method)
+
+    class Shop(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            request.after(work())
+            return "answer"
+
+    assert Shop().lambda_handler(rest_event(), Context())["statusCode"] == 200
+    assert log == ["GET"]

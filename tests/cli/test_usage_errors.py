@@ -73,6 +73,11 @@ CASES = [
     ("DEPLOY --kms-key alias/shop", "--kms-key"),
     ("DEPLOY --waf firewall", "--waf"),
     ("DEPLOY --vpc-endpoints vpc-1", "--vpc-endpoints"),
+    ("DEPLOY --stream", "--runtime native"),
+    ("DEPLOY --capacity-provider mine", "--capacity-provider"),
+    ("DEPLOY --max-concurrency 0", "--max-concurrency"),
+    ("DEPLOY --function-url public", "--function-url"),
+    ("DEPLOY --function-url --vpc-endpoints vpce-0", "--function-url"),
     ("DEPLOY --disable-execute-api-endpoint", "--domain"),
     ("DEPLOY --log-source-ip --no-access-logs", "--access-logs"),
     ("DEPLOY --gateway grpc", "--gateway"),
@@ -81,6 +86,7 @@ CASES = [
     ("DEPLOY --tf-bucket states --terraform-cloud b", "--terraform-cloud"),
     ("DEPLOY --python 2.7", "--python"),
     ("DEPLOY --arch mips", "--arch"),
+    ("DEPLOY --runtime node", "--runtime"),
     ("DEPLOY --ignore !", "--ignore"),
     ("DEPLOY --allow-secret nothere.pem", "'nothere.pem'"),
     ("DEPLOY --module-name nothing_of_the_kind", "--module-name"),
@@ -160,6 +166,10 @@ CASES = [
     ("run --graceful-timeout never", "--graceful-timeout"),
     ("run --via rest", "--lambda"),
     ("run --lambda --via pigeon", "--via"),
+    ("run --lambda --runtime fast", "--runtime"),
+    ("run --runtime native", "--lambda"),
+    ("run --lambda --runtime native --max-concurrency 0", "--max-concurrency"),
+    ("run --lambda --max-concurrency 2", "--runtime native"),
     ("run --host 192.0.2.1", "'192.0.2.1'"),
     ("shell more", "(more)"),
     ("zip more", "(more)"),
@@ -170,6 +180,7 @@ CASES = [
     ("zip --output /proc/x.zip", "'/proc/x.zip'"),
     ("zip --python 2.7", "--python"),
     ("zip --arch mips", "--arch"),
+    ("zip --runtime node", "--runtime"),
     ("zip --ignore ! QUICK", "--ignore"),
     ("zip --allow-secret nothere.pem QUICK", "'nothere.pem'"),
     ("zip --module-name nothing_of_the_kind QUICK", "--module-name"),
@@ -236,8 +247,8 @@ def test_a_missing_or_outdated_terraform_is_a_one_line_error(invalid_project: Pa
 def test_an_option_without_its_value_and_a_flag_with_a_value_are_one_line_errors():
     for command, option in options():
         for name in option.opts:
-            # `--local` has an optional value; a short flag cannot have one.
-            if option.name == "local" or (option.is_flag and not name.startswith("--")):
+            # The value of these two is optional; a short flag cannot have one.
+            if option.name in ("local", "function_url") or (option.is_flag and not name.startswith("--")):
                 continue
             typed = f"{name}=surely" if option.is_flag else name
             line = get_error_line([typed] if command == "" else [command, typed], 2)

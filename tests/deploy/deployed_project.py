@@ -79,6 +79,13 @@ class Project:
         path.write_text(dedent(text))
         return path
 
+    def create_state_bucket(self) -> str:
+        """Create a bucket for `--tf-bucket`, and return its name."""
+        bucket = f"states-{self.account}"
+        location = {"LocationConstraint": "eu-west-1"}
+        self.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
+        return bucket
+
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """Start `cws` in its own process group, so that a test can press Ctrl-C."""
         own = self.toolchain.environment() | self.environment | {"AWS_ACCESS_KEY_ID": self.account} | environment

@@ -24,9 +24,17 @@ class Jobs(TechMicroService):
         return "done"
 
 
+class Public(TechMicroService):
+    @entry(no_auth=True)
+    async def get(self):
+        return "Welcome."
+
+
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:failed"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1-2"
 WEB_ACL = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/shop/1-2"
+
+CAPACITY_PROVIDER = "arn:aws:lambda:eu-west-1:123456789012:capacity-provider:shop"
 
 EVERY_OPTION = DeployOptions(
     bucket="archives",

@@ -214,6 +214,17 @@ def test_a_reserved_variable_is_named(name: str):
     assert f"Lambda reserves {name}." in check_variables_error({"TOKEN": "s3cr3t", name: "s3cr3t"})
 
 
+def test_the_list_of_callers_that_receive_streams_is_not_a_variable_of_the_user():
+    assert check_variables_error({"CWS_STREAM": "url rest"}).startswith("CWS_STREAM is in the environment files, but")
+
+
+def test_the_wrapper_of_the_native_runtime_is_not_a_variable_of_the_user():
+    variables = {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/monitor"}
+    check_variables(variables, stack())
+    with pytest.raises(CommandError, match=r"^AWS_LAMBDA_EXEC_WRAPPER is in the environment files, but"):
+        check_variables(variables, stack(runtime="native"))
+
+
 @pytest.mark.parametrize("name", ["A", "1A", "_A", "A-B", "A.B", "É1", "A B", ""])
 def test_an_invalid_name_is_named(name: str):
     assert repr(name) in check_variables_error({name: "s3cr3t"})

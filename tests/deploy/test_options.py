@@ -6,7 +6,10 @@ import pytest
 
 from coworks_async.deploy.options import DeployOptions, check_options
 from coworks_async.exceptions import CommandError
-from tests.deploy.stacks import EVERY_OPTION, LAYER, WEB_ACL
+from tests.deploy.stacks import CAPACITY_PROVIDER, EVERY_OPTION, LAYER, WEB_ACL
+
+CAPACITY = "--capacity-provider"
+INSTANCES = {"capacity_provider": CAPACITY_PROVIDER, "runtime": "native", "memory_size": 2048}
 
 
 def test_options_have_the_documented_defaults():
@@ -55,6 +58,13 @@ def test_valid_options_pass(options: DeployOptions):
         ("failure_destination", "queue", "--failure-destination: 'queue' is not the ARN of an SQS queue, an SNS topic"),
         ("kms_key", "alias/shop", "--kms-key: 'alias/shop' is not the ARN of a KMS key (arn:aws:kms:REGION:"),
         ("waf", WEB_ACL.replace("regional", "global"), "is not the ARN of a regional web ACL (arn:aws:wafv2:"),
+        (
+            "capacity_provider",
+            "shop",
+            "--capacity-provider: 'shop' is not the ARN of a capacity provider (arn:aws:lambda",
+        ),
+        ("max_concurrency", 0, "--max-concurrency: 0 is out of range (1 to 1600)."),
+        ("max_concurrency", 8, "--max-concurrency requires --capacity-provider."),
         ("vpc_endpoints", ("vpc-1",), "--vpc-endpoints: 'vpc-1' is not a VPC endpoint id such as vpce-0123abcd."),
         ("disable_execute_api_endpoint", True, "--disable-execute-api-endpoint requires --domain: the API would have"),
         ("log_retention", 31, "--log-retention: CloudWatch does not support 31 days. Use 1, 3, 5"),
@@ -93,6 +103,42 @@ def test_snap_start_requires_a_python_that_supports_it():
         (
             {"vpc_endpoints": ("vpce-1",), "domain": "api.example.com"},
             "--vpc-endpoints and --domain cannot be combined: the domain is public.",
+        ),
+        (
+            {"vpc_endpoints": ("vpce-1",), "function_url": "iam"},
+            "--vpc-endpoints and --function-url cannot be combined: the URL is public.",
+        ),
+        ({"stream": True}, "--stream requires --runtime native: AWS's Python runtime cannot stream."),
+        (
+            {"stream": True, "runtime": "native", "gateway": "http"},
+            "--stream requires --gateway rest or --function-url: an HTTP API sends each response as a whole.",
+        ),
+        (
+            {"stream": True, "runtime": "native", "function_url": "none", "subnets": ("subnet-1",)}
+            | {"security_groups": ("sg-1",)},
+            "--stream, --function-url and --subnets cannot be combined: the URL of a function in a VPC does not "
+            "stream. Stream through a REST API without --function-url.",
+        ),
+        (
+            INSTANCES | {"runtime": "buffered"},
+            f"{CAPACITY} requires --runtime native, which handles requests concurrently.",
+        ),
+        (INSTANCES | {"python": "3.12"}, f"{CAPACITY} requires Python 3.13 or later, not 3.12 (--python)."),
+        (
+            INSTANCES | {"memory_size": None},
+            f"{CAPACITY} requires --memory-size 2048 or more, the minimum of Managed Instances.",
+        ),
+        (
+            INSTANCES | {"memory_size": 1024},
+            f"{CAPACITY} requires --memory-size 2048 or more, the minimum of Managed Instances.",
+        ),
+        (
+            INSTANCES | {"subnets": ("subnet-1",), "security_groups": ("sg-1",)},
+            f"{CAPACITY} and --subnets cannot be combined: the provider has its subnets.",
+        ),
+        (
+            INSTANCES | {"snap_start": True},
+            f"{CAPACITY} and --snap-start cannot be combined: Managed Instances start before the requests come.",
         ),
         ({"log_source_ip": True, "access_logs": False}, "--log-source-ip requires --access-logs."),
     ],

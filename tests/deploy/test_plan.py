@@ -15,7 +15,7 @@ BEFORE = {"function_name": "shop-dev", "memory_size": 128, "s3_key": "a.zip", "t
 
 def versions(live: int = 2, *, has_unpublished_changes: bool = False) -> FunctionVersions:
     published = tuple(Version(number, "", None, None) for number in (2, 1))
-    return FunctionVersions(published, LiveAlias(live, {}, None, ""), has_unpublished_changes)
+    return FunctionVersions(published, LiveAlias(live, {}, frozenset(), ""), has_unpublished_changes)
 
 
 def plan(*changes: ResourceChange, found: FunctionVersions | None = None, **details: Any) -> DeployPlan:

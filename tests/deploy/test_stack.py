@@ -8,7 +8,7 @@ from coworks_async import TechMicroService
 from coworks_async.deploy.options import DeployOptions
 from coworks_async.deploy.stack import CloudBackend, Domain, S3Backend, create_stack
 from coworks_async.exceptions import CommandError
-from tests.deploy.stacks import Jobs, Shop, stack
+from tests.deploy.stacks import Jobs, Public, Shop, stack
 
 
 def function_name(service: str, stage: str = "dev") -> str:
@@ -54,6 +54,24 @@ def test_built_in_variables_are_the_stage_and_the_base_path_of_an_http_api():
         "CWS_STAGE": "dev",
         "CWS_BASE_PATH": "v1",
     }
+
+
+def test_the_native_runtime_is_started_by_a_program_of_the_archive():
+    variables = stack(runtime="native").built_in_variables
+    assert variables == {"CWS_STAGE": "dev", "AWS_LAMBDA_EXEC_WRAPPER": "/var/task/cws_native"}
+
+
+def test_the_signature_of_a_url_and_the_token_need_two_headers():
+    class Other(Shop):
+        token_key = "X-Token"
+
+    with pytest.raises(
+        CommandError, match=r'^--function-url iam: the header Authorization .* token_key = "X-Token", or'
+    ):
+        stack(function_url="iam")
+    assert stack(Other(), function_url="iam").options.function_url == "iam"
+    assert stack(Public(), function_url="iam").options.function_url == "iam"
+    assert stack(function_url="none").options.function_url == "none"
 
 
 def test_a_variable_with_an_invalid_reference_is_rejected_without_its_value():

@@ -196,18 +196,18 @@ def test_a_good_version_is_live_after_the_bake(canaries: Canaries):
     assert "\nVersion 3 is live instead of 1.\n" in out
     assert set(canaries.counted["good"]) == {"one", "three"}
     assert canaries.after["good"] == {"three": 50}
-    assert canaries.aliases["good"] == ("3", "", {})
+    assert canaries.aliases["good"] == ("3", "Rolled back from version 2.", {})
 
 
 def test_a_killed_canary_is_listed(canaries: Canaries):
-    assert canaries.aliases["killed"] == ("3", "", {"4": 0.1})
+    assert canaries.aliases["killed"] == ("3", "Rolled back from version 2.", {"4": 0.1})
     assert "\n  a canary of version 4 is under way, or was interrupted\n" in canaries.results["listed"][1]
     assert canaries.canary_of_killed == 4
     assert set(canaries.counted["listed"]) <= {"three", "four"}
 
 
 def test_a_rollback_ends_a_killed_canary_without_terraform(canaries: Canaries):
-    assert canaries.aliases["planned after rollback"] == ("3", "Rolled back from version 4.", {})
+    assert canaries.aliases["planned after rollback"] == ("3", "Rolled back from version 4, 2.", {})
     assert canaries.after["planned after rollback"] == {"three": 50}
 
 
@@ -215,7 +215,7 @@ def test_sigterm_takes_a_version_back(canaries: Canaries):
     code, _, err = canaries.results["stopped"]
     assert code == 1
     assert err.endswith("Error: Interrupted. Version 5 was taken back. Version 3 gets all requests.\n")
-    assert canaries.aliases["stopped"] == ("3", "Rolled back from version 5.", {})
+    assert canaries.aliases["stopped"] == ("3", "Rolled back from version 5, 4, 2.", {})
     assert canaries.after["stopped"] == {"three": 50}
 
 

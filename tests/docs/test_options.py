@@ -22,6 +22,8 @@ TABLE = """
 | `--timeout-keep-alive` | `10` | seconds |
 | `--lambda` | off | through Lambda |
 | `--via` | `rest` | the gateway |
+| `--runtime` | `buffered` | the runtime |
+| `--max-concurrency` | `1` | events |
 """
 
 

@@ -32,7 +32,7 @@ def test_responses_match_the_document(via: Via | None, excluded: list[str], tmp_
     app = ConformanceService()
     document = tmp_path / "openapi.json"
     document.write_text(json.dumps(openapi(app)))
-    with on_a_socket(app if via is None else GatewayApp(app, via)) as client:  # type: ignore[arg-type]
+    with on_a_socket(app if via is None else GatewayApp(app, via)) as client:
         options = ("--exclude-checks", ",".join([*EXCLUDED_CHECKS, *excluded]))
         cases = 500 if via is None else 2000
         report = run_schemathesis(document, str(client.base_url), *options, cases=cases, token=TOKEN)

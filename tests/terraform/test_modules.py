@@ -104,6 +104,7 @@ def test_both_apis_have_the_same_inputs_except_those_only_a_rest_api_supports():
         "binary_media_types",
         "endpoint_type",
         "gateway_responses",
+        "stream",
         "vpc_endpoint_ids",
         "web_acl_arn",
         "xray_tracing",

@@ -13,10 +13,10 @@ from starlette.routing import Mount, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from coworks_async import TechMicroService, entry, request
-from coworks_async.gateway import VIAS, GatewayApp, Via
+from coworks_async.gateway import STREAM_VIAS, VIAS, GatewayApp, StreamVia, Via
 from coworks_async.testing import TestClient
 
-via_each = pytest.mark.parametrize("via", VIAS)
+via_each = pytest.mark.parametrize("via", [*VIAS, *STREAM_VIAS])
 
 TOKEN = {"Authorization": "token"}
 
@@ -54,7 +54,7 @@ def test_without_via_it_is_starlettes_test_client():
 
 
 @via_each
-def test_every_gateway_returns_the_same_response(via: Via):
+def test_every_gateway_returns_the_same_response(via: Via | StreamVia):
     with TestClient(Shop(), via=via) as client:
         response = client.get("/items/3", headers=TOKEN)
         created = client.post("/items", json={"a": "é"}, headers=TOKEN)
@@ -63,7 +63,7 @@ def test_every_gateway_returns_the_same_response(via: Via):
 
 
 @via_each
-def test_the_lifespan_starts_at_the_first_event_and_stops_with_the_client(via: Via):
+def test_the_lifespan_starts_at_the_first_event_and_stops_with_the_client(via: Via | StreamVia):
     log: list[str] = []
 
     @asynccontextmanager
@@ -127,7 +127,7 @@ async def test_gateway_app_works_with_an_async_client():
 
 
 @via_each
-def test_a_gateway_rejects_websockets(via: Via):
+def test_a_gateway_rejects_websockets(via: Via | StreamVia):
     with TestClient(Shop(), via=via) as client, pytest.raises(WebSocketDisconnect), client.websocket_connect("/"):
         pass
 
@@ -210,7 +210,7 @@ def test_an_http_api_takes_the_base_path_from_cws_base_path(via: Via, base_path:
 
 
 @via_each
-def test_a_custom_domain_without_base_path_has_no_root_path(via: Via):
+def test_a_custom_domain_without_base_path_has_no_root_path(via: Via | StreamVia):
     with TestClient(Shop(), via=via, base_url="https://api.example") as client:
         assert client.get("/path/x").json() == ["/path/x", "", "/items/3", "https://api.example/path/x"]
 
@@ -224,7 +224,7 @@ def test_via_needs_a_service():
 
 
 def test_an_unknown_gateway_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(ValueError, match="one of rest, http, http-stage, alb, url, not 'v1'"):
+    with pytest.raises(ValueError, match="one of rest, http, http-stage, alb, url, stream-rest, stream-url, not 'v1'"):
         TestClient(Shop(), via=cast(Via, "v1"))
 
 
@@ -244,8 +244,8 @@ class Names(TechMicroService):
         return None, 303, {"Location": "/", "X-Name": "é"}
 
 
-@pytest.mark.parametrize("via", [None, *VIAS])
-def test_headers_beyond_ascii_are_kept(via: Via | None):
+@pytest.mark.parametrize("via", [None, *VIAS, *STREAM_VIAS])
+def test_headers_beyond_ascii_are_kept(via: Via | StreamVia | None):
     app = Names()
     with TestClient(app, via=via) as client:
         response = client.get("/redirect")

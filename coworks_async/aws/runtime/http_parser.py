@@ -29,7 +29,7 @@ class ResponseParser:
         self._length: int | None = 0  # of the body; None if it is chunked
         self._chunks: list[bytes] = []
 
-    def feed(self, data: bytes) -> ApiResponse | None:
+    def feed(self, data: bytes | memoryview) -> ApiResponse | None:
         """Return the response once it is complete."""
         self._buffer += data
         response = self._response or self._parse_head()

@@ -15,6 +15,7 @@ from coworks_async.aws.runtime.client import RuntimeClient
 from coworks_async.aws.runtime.context import FunctionInfo, LambdaContext, current_context
 from coworks_async.aws.runtime.errors import ERROR_TYPE, MAX_CAUSE_SIZE, XRAY_CAUSE, describe_error, describe_xray_cause
 from coworks_async.aws.runtime.http_parser import ApiResponse
+from coworks_async.aws.runtime.stream import ResponseStream
 from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.trace import trace_header
 
@@ -82,17 +83,18 @@ class Poller:
             current_context.set(context)
             result = await self._dispatch(decode_event(response.body), context, reply)
             if not reply.is_posted:
-                await reply.post(result)
+                await reply.post_encoded(encode_result(result))
         except Exception as error:
             described = describe_error(error, request_id)
             self.log_error(described)
             await reply.post_error(error, described)
         if context is not None:
             await self._run_after_event(context)
+            await self._run_pending_calls(context)
 
     async def _dispatch(self, event: Any, context: LambdaContext, reply: "Reply") -> Any:
         try:
-            return await self.handler.dispatch(event, context, reply.post)
+            return await self.handler.dispatch(event, context, reply)
         except PROCESS_EXITS:
             raise
         except BaseException as error:
@@ -108,6 +110,15 @@ class Poller:
             os.environ[TRACE_VARIABLE] = header
         else:
             os.environ.pop(TRACE_VARIABLE, None)
+
+    async def _run_pending_calls(self, context: LambdaContext) -> None:
+        """Run asynchronous calls here, outside Lambda. In Lambda they are events of another invocation."""
+        for envelope in self.handler.take_pending_calls():
+            try:
+                await self.handler.dispatch(envelope, context)
+            except Exception as error:
+                self.handler.logger.error("An asynchronous call failed", exc_info=error)
+            await self._run_after_event(context)
 
     async def _run_after_event(self, context: LambdaContext) -> None:
         """Run the functions in `after_event`. The caller has its response; Lambda waits for the next poll."""
@@ -126,16 +137,26 @@ class Reply:
     def __init__(self, client: RuntimeClient, request_id: str, invocation_id: str | None) -> None:
         self.is_posted = False
         self._client = client
+        self._request_id = request_id
         self._path = f"/invocation/{request_id}"
         self._headers = {"Content-Type": "application/json"}
         if invocation_id is not None:
             # AWS's clients return it as they receive it.
             self._headers["Lambda-Runtime-Invocation-Id"] = invocation_id
 
-    async def post(self, result: Any) -> None:
-        body = encode_result(result)
+    async def post(self, response: dict[str, Any]) -> None:
+        """Post the response to a request, whose values have one JSON form in all encoders."""
+        await self.post_encoded(msgspec.json.encode(response))
+
+    async def post_encoded(self, body: bytes) -> None:
         self.is_posted = True
         await self._client.post(f"{self._path}/response", body, **self._headers)
+
+    def open_stream(self) -> ResponseStream:
+        """Return the stream that sends the result instead."""
+        self.is_posted = True
+        headers = {name: value for name, value in self._headers.items() if name != "Content-Type"}
+        return ResponseStream(self._client, self._request_id, headers)
 
     async def post_error(self, error: Exception, described: dict[str, Any]) -> None:
         headers = self._headers | {ERROR_TYPE: described["errorType"]}

@@ -17,6 +17,7 @@ from coworks_async.aws.runtime.context import FunctionInfo
 from coworks_async.aws.runtime.errors import ERROR_TYPE, describe_error
 from coworks_async.aws.runtime.loader import load_handler
 from coworks_async.aws.runtime.poller import Poller
+from coworks_async.aws.runtime.stream import read_callers
 from coworks_async.aws.runtime.watchdog import create_watchdog
 from coworks_async.aws.snapshot import SnapshotHooks, is_snap_start
 from coworks_async.exceptions import StartupError
@@ -48,6 +49,7 @@ class Program:
         try:
             # Not in the event loop: a module may call `asyncio.run`.
             handler = load_handler(self.handler_name)
+            handler.streaming_callers = read_callers(self.variables)
             self.watchdog = create_watchdog(self.variables)
         except Exception as error:
             asyncio.run(self._report_init_error(error))

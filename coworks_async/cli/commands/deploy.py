@@ -46,6 +46,10 @@ _NOT_IN_DEPLOY_OPTIONS = ("allow_secret", "arch", "ignore", "layer_provides", "m
 @click.option("--memory-size", type=int, metavar="MB", help="Memory of the function.  [default: AWS's, 128]")
 @click.option("--timeout", type=int, metavar="SECONDS", help="Timeout of the function.  [default: AWS's, 3]")
 @click.option("--reserved-concurrency", type=int, metavar="N", help="Maximum concurrency of the function.")
+@click.option("--capacity-provider", type=TEXT, metavar="ARN", help="Managed Instances that run the function.")
+@click.option(
+    "--max-concurrency", type=int, metavar="N", help="Concurrent requests of an execution environment on them."
+)
 @click.option("--rate", type=int, metavar="N", help="Requests per second of the stage; above it, a 429.")
 @click.option("--burst", type=int, metavar="N", help="Requests above the rate for a moment.")
 @click.option(
@@ -62,6 +66,14 @@ _NOT_IN_DEPLOY_OPTIONS = ("allow_secret", "arch", "ignore", "layer_provides", "m
     metavar="ID",
     multiple=True,
     help="Endpoint that may call a private REST API; repeatable.",
+)
+@click.option("--stream", is_flag=True, help="Send responses as they are produced; needs --runtime native.")
+@click.option(
+    "--function-url",
+    type=click.Choice(["none", "iam"]),
+    is_flag=False,
+    flag_value="none",
+    help="Add a URL of the function, for all requests (none) or those signed for AWS (iam).  [without a value: none]",
 )
 @click.option("--subnets", type=TEXT, metavar="ID", multiple=True, help="Subnet of the function; repeatable.")
 @click.option(

@@ -8,7 +8,7 @@ import click
 from coworks_async.cli.deploy_options import UNKNOWN_BUCKET, open_target
 from coworks_async.cli.options import account_options
 from coworks_async.cli.project import Project
-from coworks_async.deploy.aws.account import DeployedStage, find_stages
+from coworks_async.deploy.aws.account import DeployedStage, find_function_url, find_stages
 from coworks_async.deploy.aws.versions import FunctionVersions, read_versions
 from coworks_async.deploy.deployer import StageTarget
 from coworks_async.deploy.options import DeployOptions, check_options
@@ -41,6 +41,7 @@ def _describe(stage: DeployedStage, target: StageTarget, session: Any) -> dict[s
         "stage": stage.stage,
         "apis": [{"id": api, "url": target.stage_url(api, stage.stage, url)} for api, url in urls],
         "function": stage.function,
+        "function_url": find_function_url(session, stage.function) if stage.function is not None else None,
         "deployed": stage.modified,
         "archive": stage.archive,
         "expires": stage.expires,
@@ -67,7 +68,8 @@ def _format(stage: dict[str, Any]) -> list[str]:
     first = stage["stage"] if stage["expires"] is None else f"{stage['stage']}, expires {stage['expires']}"
     if stage["function"] is None:
         return [first, *apis, "  no function"]
-    function = [f"  {stage['function']}, deployed {stage['deployed']}", f"  archive {stage['archive']}"]
+    url = [f"  {stage['function_url']}  (function URL)"] if stage["function_url"] is not None else []
+    function = [*url, f"  {stage['function']}, deployed {stage['deployed']}", f"  archive {stage['archive']}"]
     canary = [f"  a canary of version {stage['canary']} is under way, or was interrupted"] if stage["canary"] else []
     return [first, *apis, *function, *map(_format_version, stage["versions"]), *canary]
 

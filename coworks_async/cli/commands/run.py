@@ -6,10 +6,11 @@ import os
 import click
 
 from coworks_async.cli.app_loader import load_project_app
+from coworks_async.cli.local_lambda import RUNTIMES, LocalLambda, LocalRuntime
 from coworks_async.cli.options import TEXT, IntRange
 from coworks_async.cli.output import configure_service_log
 from coworks_async.cli.project import Project
-from coworks_async.cli.server import UVICORN_LOGGING, format_url, listen, serve, wrap_in_gateway
+from coworks_async.cli.server import UVICORN_LOGGING, format_url, listen, serve
 from coworks_async.cli.service_warnings import warn_missing_token, warn_undecorated
 from coworks_async.exceptions import CommandError
 from coworks_async.gateway import VIAS, Via
@@ -65,6 +66,17 @@ from coworks_async.service import TechMicroService
     help="Send each request through a simulated gateway and the Lambda handler, one at a time per worker.",
 )
 @click.option("--via", type=click.Choice(VIAS), help=f"With --lambda: the simulated gateway.  [default: {VIAS[0]}]")
+@click.option(
+    "--runtime",
+    type=click.Choice(RUNTIMES),
+    help=f"With --lambda: the function's runtime. 'native' streams.  [default: {RUNTIMES[0]}]",
+)
+@click.option(
+    "--max-concurrency",
+    type=IntRange(1, 1600),
+    metavar="NUMBER",
+    help="With --runtime native: the events that one process of the function handles at once.  [default: 1]",
+)
 @click.pass_obj
 def run(
     project: Project,
@@ -75,13 +87,18 @@ def run(
     workers: int,
     in_lambda: bool,
     via: Via | None,
+    runtime: LocalRuntime | None,
+    max_concurrency: int | None,
     **limits: int | None,
 ) -> None:
     """Serve the app over HTTP until Ctrl-C: `cws -A simple run --reload`."""
     if reload and workers > 1:
         raise CommandError("--reload cannot be combined with --workers.")
-    if via is not None and not in_lambda:
-        raise CommandError("--via requires --lambda.")
+    for option, value in (("--via", via), ("--runtime", runtime)):
+        if value is not None and not in_lambda:
+            raise CommandError(f"{option} requires --lambda.")
+    if max_concurrency is not None and runtime != "native":
+        raise CommandError("--max-concurrency requires --runtime native.")
     # First, so that the service's own logging configuration overrides it.
     logging.config.dictConfig(UVICORN_LOGGING)
     # Even if child processes serve the app: errors are then reported once, by this process.
@@ -92,8 +109,9 @@ def run(
         warn_undecorated(app)
     name, mode = getattr(app, "name", location.spec), ""
     if in_lambda:
-        via = via or VIAS[0]
-        app, mode = wrap_in_gateway(app, location, via), f", through Lambda by {via} events"
+        local_lambda = LocalLambda(via or VIAS[0], runtime or RUNTIMES[0], max_concurrency or 1)
+        local_lambda.save()
+        app, mode = local_lambda.wrap(app, location), local_lambda.describe()
     with listen(host, port) as listener:
         url = format_url(host, listener)
         banner = f" * Service {name} (stage {stage}){mode}\n * Running on {url} (Press CTRL+C to quit)"

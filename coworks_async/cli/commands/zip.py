@@ -97,6 +97,7 @@ def create_archive_options(
         top=project.root,
         python=options["python"],
         architecture=options["arch"],
+        runtime=options["runtime"],
         ignore=options["ignore"],
         never=(terraform_directory(project, terraform_dir), *filter(None, [project.env_file])),
         allow_secrets=options["allow_secret"],

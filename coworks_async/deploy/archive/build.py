@@ -1,7 +1,7 @@
 """Build the deployment archive of a service: a zip file that is the same for the same sources.
 
 The files are first laid out in a temporary folder as Lambda unpacks them (dependencies, then `--module-name`, then the
-project, then the entry module and `.pyc` files), and then packed.
+project, then the entry module, the programs of the native runtime and `.pyc` files), and then packed.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from coworks_async.deploy.archive.bytecode import compile_modules
 from coworks_async.deploy.archive.dependencies import Installer, find_requirements
+from coworks_async.deploy.archive.native import write_programs
 from coworks_async.deploy.archive.packages import Package, read_packages
 from coworks_async.deploy.archive.secret_files import check_private_keys
 from coworks_async.deploy.archive.source_files import file_errors, find_project_files
@@ -26,7 +27,7 @@ from coworks_async.deploy.archive.staging import (
     remove_unused_files,
     write_entry_module,
 )
-from coworks_async.deploy.options import Architecture
+from coworks_async.deploy.options import Architecture, Runtime
 from coworks_async.exceptions import DeployError
 
 MB = 1024 * 1024
@@ -50,6 +51,7 @@ class ArchiveOptions:
     top: Path = field(default_factory=Path.cwd)  # Last parent folder searched for requirements.
     python: str = "3.13"
     architecture: Architecture = "arm64"
+    runtime: Runtime = "buffered"
     ignore: tuple[str, ...] = ()  # Additional `.gitignore` patterns.
     never: tuple[Path, ...] = ()  # Files and folders that are always excluded.
     allow_secrets: tuple[str, ...] = ()  # Paths in the archive of files that may contain a private key.
@@ -108,6 +110,8 @@ def build_archive(options: ArchiveOptions, output: Path, log: Path | None = None
                 shutil.copyfile(source, tree / path)
                 shutil.copymode(source, tree / path)
         write_entry_module(tree, options.module, options.attribute, options.is_factory, options.import_folder)
+        if options.runtime == "native":
+            write_programs(tree, options.python)
         # A layer may contain any package.
         missing = () if options.layer_provides else find_missing_packages(tree, options.used_modules)
         notes = [

@@ -10,7 +10,7 @@ import boto3
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
-from coworks_async.deploy.stack import ARCHIVE_TAG, EXPIRES_TAG, SERVICE_TAG, STAGE_TAG, Stack
+from coworks_async.deploy.stack import ALIAS, ARCHIVE_TAG, EXPIRES_TAG, SERVICE_TAG, STAGE_TAG, Stack
 from coworks_async.exceptions import CommandError, DeployError
 from coworks_async.gateway.routes import GatewayKind
 
@@ -167,6 +167,17 @@ def _find_functions(session: Any, service: str, prefix: str) -> Iterator[tuple[d
                     tags = client.list_tags(Resource=function["FunctionArn"]).get("Tags", {})
                     if tags.get(SERVICE_TAG) == service and STAGE_TAG in tags:
                         yield function, tags
+
+
+def find_function_url(session: Any, function: str) -> str | None:
+    """Return the URL of a function's alias without a slash at its end; None if it has no URL."""
+    client = session.client("lambda")
+    with aws_errors(f"Cannot read the URL of {function}"):
+        try:
+            url: str = client.get_function_url_config(FunctionName=function, Qualifier=ALIAS)["FunctionUrl"]
+        except client.exceptions.ResourceNotFoundException:
+            return None
+    return url.removesuffix("/")
 
 
 def check_account(session: Any, stack: Stack) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from coworks_async.aws.metrics import NAMESPACE, SERVER_ERRORS
+from coworks_async.aws.runtime.stream import PRELUDE_END, STREAM_VARIABLE
 from coworks_async.deploy.aws.account import aws_errors
 from coworks_async.deploy.aws.versions import (
     LATEST,
@@ -21,13 +22,13 @@ from coworks_async.deploy.aws.versions import (
     delete_old_versions,
     describe_held_version,
     get_alias,
-    note_rollback,
     publish_version,
+    read_versions,
     update_alias,
     wait_until_active,
 )
 from coworks_async.deploy.canary import Canary, Decision, Traffic, combine_percentiles, decide
-from coworks_async.deploy.stack import ALIAS
+from coworks_async.deploy.stack import ALIAS, Stack
 from coworks_async.exceptions import CanaryError, CommandError, DeployError, DeployInterrupted
 from coworks_async.types import Event
 
@@ -50,6 +51,17 @@ def check_alarms(session: Any, names: Sequence[str]) -> None:
         raise DeployError(f"The alarm {active[0]} is in the state ALARM already. Wait until it is OK.")
 
 
+def check_streams(session: Any, stack: Stack) -> None:
+    """Check that the live version streams to the same callers as the stack, whose gateway it is behind in a canary."""
+    found = read_versions(session, stack.function_name)
+    live = found.live if found is not None else None
+    if live is not None and live.streams != stack.built_in_variables.get(STREAM_VARIABLE, ""):
+        raise CommandError(
+            f"--canary: this deploy changes --stream or --function-url, and version {live.number} cannot respond to "
+            "the changed gateway. Deploy once without --canary."
+        )
+
+
 def release_canary(
     session: Any,
     function: str,
@@ -69,7 +81,7 @@ def release_canary(
     if newest == alias.version and not alias.weights:
         delete_old_versions(client, function, keep)
         return Release(newest, newest, newest, False)
-    if newest == alias.rolled_back_from:
+    if newest in alias.rolled_back:
         raise CanaryError(describe_held_version(alias.version, newest))
     if alias.canary is not None:
         on_message(f"The canary of version {alias.canary} was interrupted.")
@@ -77,7 +89,7 @@ def release_canary(
     _check_smoke(client, function, newest, alias, smoke_events, on_message)
     if alias.version in (None, newest):
         on_message("There is no live version to compare with, so there is no canary.")
-        update_alias(client, function, alias, newest, "")
+        update_alias(client, function, alias, newest)
     else:
         _run(session, function, alias, alias.version, newest, canary, on_message)
     delete_old_versions(client, function, keep)
@@ -96,7 +108,7 @@ def _check_smoke(
                     f"Version {version} is not live: GET {path} {fault}. There is no version before it, so requests "
                     f"get {LATEST}, which is the same code. Correct the code and deploy again."
                 )
-            update_alias(client, function, alias, alias.version, note_rollback(version))
+            update_alias(client, function, alias, alias.version, {version})
             raise CanaryError(f"Version {version} did not get any requests: GET {path} {fault}.")
         on_message(f"Version {version}: GET {path} succeeded.")
 
@@ -105,7 +117,8 @@ def _find_smoke_fault(client: Any, function: str, version: int, event: Event) ->
     """Invoke a version with the event of a gateway, and return what is wrong with the result."""
     with aws_errors(f"Cannot invoke version {version} of {function}"):
         response = client.invoke(FunctionName=function, Qualifier=str(version), Payload=json.dumps(event).encode())
-        result = json.loads(response["Payload"].read())
+        # With --stream, the body follows the status and the headers.
+        result = json.loads(response["Payload"].read().partition(PRELUDE_END)[0])
     if "FunctionError" in response:
         # The message of an error may contain a secret.
         return f"failed with {result.get('errorType', response['FunctionError'])}"
@@ -119,11 +132,11 @@ def _run(
     """Shift requests to a version, and make it live if it is good. Any other end takes it back."""
     client = session.client("lambda")
     try:
-        alias = update_alias(client, function, alias, live, "", {new: canary.percent / 100})
+        alias = update_alias(client, function, alias, live, weights={new: canary.percent / 100})
         on_message(f"Version {new} gets {canary.percent} % of the requests for {canary.bake} s.")
         decision = _bake(session, function, live, new, canary, on_message)
         if decision.is_promoted:
-            update_alias(client, function, alias, new, "")
+            update_alias(client, function, alias, new)
     except BaseException as error:
         outcome = _take_back(client, function, new)
         if isinstance(error, KeyboardInterrupt):
@@ -140,7 +153,7 @@ def _take_back(client: Any, function: str, new: int) -> str:
         alias = get_alias(client, function)
         if alias.version is None or new not in alias.weights:
             return f"The canary of version {new} has ended already. Version {alias.version} gets all requests."
-        update_alias(client, function, alias, alias.version, note_rollback(new))
+        update_alias(client, function, alias, alias.version, {new})
     except DeployError as error:
         raise DeployError(
             f"Version {new} may still get requests. End its canary with 'cws rollback'. {error}"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from coworks_async.deploy.aws.account import aws_errors, find_apis
+from coworks_async.deploy.aws.account import aws_errors, find_apis, find_function_url
 from coworks_async.deploy.stack import (
     ALIAS,
     SERVICE_TAG,
@@ -123,11 +123,25 @@ def _find_function_ids(session: Any, stack: Stack) -> ImportIds:
         yield f"aws_lambda_alias.{alias}", f"{name}/{alias}"
     # Terraform replaces those of an earlier release, which have no qualifier. An emulator returns those of the alias
     # without a qualifier too, and Terraform cannot import them there with it.
+    permissions = _list_permissions(stack)
     for qualifier in (ALIAS, None):
-        yield from _find_permission_ids(client, name, qualifier, stack.stage)
+        yield from _find_permission_ids(client, name, qualifier, permissions)
+    if stack.options.function_url is not None and find_function_url(session, name) is not None:
+        yield "aws_lambda_function_url.service", f"{name}/{ALIAS}"
 
 
-def _find_permission_ids(client: Any, name: str, qualifier: str | None, stage: str) -> ImportIds:
+def _list_permissions(stack: Stack) -> dict[str, str]:
+    """Return the addresses of the permissions to invoke the function, by the ids of their statements."""
+    permissions = {
+        f"{stack.stage}-invoke": f"{API_PREFIX}aws_lambda_permission.invoke",
+        f"{stack.stage}-authorize": f"{API_PREFIX}aws_lambda_permission.authorize[0]",
+    }
+    if stack.options.function_url is not None:
+        permissions |= {"url": "aws_lambda_permission.url", "url-invoke": "aws_lambda_permission.url_invoke"}
+    return permissions
+
+
+def _find_permission_ids(client: Any, name: str, qualifier: str | None, permissions: Mapping[str, str]) -> ImportIds:
     qualified = {} if qualifier is None else {"Qualifier": qualifier}
     try:
         policy = json.loads(client.get_policy(FunctionName=name, **qualified)["Policy"])
@@ -135,9 +149,9 @@ def _find_permission_ids(client: Any, name: str, qualifier: str | None, stage: s
         return
     statements = {statement["Sid"] for statement in policy["Statement"]}
     target = name if qualifier is None else f"{name}:{qualifier}"
-    for purpose, index in (("invoke", ""), ("authorize", "[0]")):
-        if f"{stage}-{purpose}" in statements:
-            yield f"{API_PREFIX}aws_lambda_permission.{purpose}{index}", f"{target}/{stage}-{purpose}"
+    for statement, address in permissions.items():
+        if statement in statements:
+            yield address, f"{target}/{statement}"
 
 
 def _find_log_group_id(session: Any, address: str, name: str) -> ImportIds:

@@ -8,11 +8,12 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from coworks_async.aws.runtime.stream import STREAM_VARIABLE
 from coworks_async.deploy.aws.account import aws_errors
 from coworks_async.deploy.stack import ALIAS
 from coworks_async.exceptions import CommandError, DeployError
@@ -21,12 +22,15 @@ LATEST = "$LATEST"
 
 # What Terraform may change in `$LATEST`.
 _CONFIGURATION = (
-    *("Architectures", "CodeSha256", "DeadLetterConfig", "Environment", "EphemeralStorage", "FileSystemConfigs"),
-    *("Handler", "KMSKeyArn", "Layers", "LoggingConfig", "MemorySize", "Role", "Runtime", "Timeout"),
-    *("TracingConfig", "VpcConfig"),
+    *("Architectures", "CapacityProviderConfig", "CodeSha256", "DeadLetterConfig", "Environment", "EphemeralStorage"),
+    *("FileSystemConfigs", "Handler", "KMSKeyArn", "Layers", "LoggingConfig", "MemorySize", "Role", "Runtime"),
+    *("Timeout", "TracingConfig", "VpcConfig"),
 )
 
-_ROLLED_BACK = re.compile(r"Rolled back from version (\d+)\.")
+_ROLLED_BACK = re.compile(r"Rolled back from version (\d+(?:, \d+)*)\.")
+
+# The description of an alias has at most 256 characters.
+_MAX_ROLLED_BACK = 20
 
 _REMEDIES = {
     "PreconditionFailedException": "another command changed the alias meanwhile. Run this one again",
@@ -46,6 +50,8 @@ class Version:
     published: str  # As AWS formats it.
     archive: str | None
     commit: str | None
+    # The callers to which it streams, as `--stream` has set them.
+    streams: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,8 @@ class LiveAlias:
     version: int | None
     # Shares of the requests that other versions handle.
     weights: Mapping[int, float]
-    # The newest version at the time of a rollback, which a deploy without changes does not make live again.
-    rolled_back_from: int | None
+    # Versions that a rollback or a canary has taken back. Only `cws rollback --to` makes one live again.
+    rolled_back: frozenset[int]
     revision: str
 
     @property
@@ -83,7 +89,13 @@ class FunctionVersions:
             return False
         if self.has_unpublished_changes or alias.weights:
             return True
-        return self.versions[0].number not in (alias.version, alias.rolled_back_from)
+        return self.versions[0].number not in (alias.version, *alias.rolled_back)
+
+    @property
+    def live(self) -> Version | None:
+        """The version that the alias names."""
+        number = self.alias.version if self.alias is not None else None
+        return next((version for version in self.versions if version.number == number), None)
 
     def get_traffic(self, version: Version) -> float:
         """Return the percentage of the requests that a version handles."""
@@ -150,11 +162,11 @@ def release_version(session: Any, function: str, description: str, keep: int) ->
     """
     client = session.client("lambda")
     newest, alias = publish_version(client, function, description)
-    has_moved = newest not in (alias.version, alias.rolled_back_from) or bool(alias.weights)
+    has_moved = newest not in (alias.version, *alias.rolled_back) or bool(alias.weights)
     if has_moved:
-        move_alias(client, function, alias, newest, "")
+        move_alias(client, function, alias, newest)
     delete_old_versions(client, function, keep)
-    is_held = newest == alias.rolled_back_from and newest != alias.version
+    is_held = newest in alias.rolled_back and newest != alias.version
     live = newest if has_moved else alias.version
     return Release(live, alias.version, newest, has_moved, is_held, alias.canary)
 
@@ -179,9 +191,11 @@ def roll_back(session: Any, function: str, to: int | None = None) -> Release:
     if alias is None or not found.versions:
         raise DeployError(f"{function} has no version behind an alias {ALIAS!r} yet. Deploy it first.")
     target, newest = _choose_target(found.versions, alias, to), found.versions[0].number
+    _check_streams(found.versions, target)
     has_moved = target != alias.version or bool(alias.weights)
     if has_moved:
-        move_alias(client, function, alias, target, "" if target == newest else note_rollback(newest))
+        left = {alias.version or target, alias.canary or target, newest}
+        move_alias(client, function, alias, target, {number for number in left if number > target})
     return Release(target, alias.version, newest, has_moved, ended_canary=alias.canary)
 
 
@@ -195,17 +209,31 @@ def _choose_target(versions: Sequence[Version], alias: LiveAlias, to: int | None
     if alias.version is not None and alias.weights:
         return alias.version
     older = [number for number in numbers if alias.version is None or number < alias.version]
+    older = [number for number in older if number not in alias.rolled_back]
     if not older:
         raise DeployError(
-            f"Version {alias.version} is live, and there is no version before it. Deploy the earlier code instead."
+            f"Version {alias.version} is live, and there is no good version before it. Deploy the earlier "
+            "code instead, or choose a version with --to."
         )
     return older[0]
 
 
-def move_alias(client: Any, function: str, alias: LiveAlias, version: int, description: str) -> None:
+def _check_streams(versions: Sequence[Version], target: int) -> None:
+    """Check that a version streams to the same callers as the newest one, which the gateway is configured for."""
+    streams = {version.number: version.streams for version in versions}
+    if streams[target] != versions[0].streams:
+        raise DeployError(
+            f"Version {target} does not stream to the same callers as version {versions[0].number}, for which the "
+            "gateway is configured: its requests would fail. Deploy the earlier code instead."
+        )
+
+
+def move_alias(
+    client: Any, function: str, alias: LiveAlias, version: int, taken_back: Collection[int] = frozenset()
+) -> None:
     """Send all requests to a version, once Lambda can start it."""
     wait_until_active(client, function, version)
-    update_alias(client, function, alias, version, description)
+    update_alias(client, function, alias, version, taken_back)
 
 
 def wait_until_active(client: Any, function: str, version: int) -> None:
@@ -221,16 +249,20 @@ def update_alias(
     function: str,
     alias: LiveAlias,
     version: int,
-    description: str,
+    taken_back: Collection[int] = frozenset(),
     weights: Mapping[int, float] = MappingProxyType({}),
 ) -> LiveAlias:
-    """Set the version of the alias and the weights of others, unless the alias has changed meanwhile."""
+    """Set the version of the alias and the weights of others, unless the alias has changed meanwhile.
+
+    The versions in `taken_back` are recorded with those that were taken back before.
+    """
+    rolled_back = sorted((alias.rolled_back | frozenset(taken_back)) - {version}, reverse=True)
     with aws_errors(_cannot_make_live(function, version), _REMEDIES):
         updated = client.update_alias(
             FunctionName=function,
             Name=ALIAS,
             FunctionVersion=str(version),
-            Description=description,
+            Description=note_rollbacks(rolled_back[:_MAX_ROLLED_BACK]),
             RoutingConfig={"AdditionalVersionWeights": {str(number): weight for number, weight in weights.items()}},
             RevisionId=alias.revision,
         )
@@ -243,9 +275,9 @@ def get_alias(client: Any, function: str) -> LiveAlias:
         return _parse_alias(client.get_alias(FunctionName=function, Name=ALIAS))
 
 
-def note_rollback(version: int) -> str:
-    """Return the description of an alias after a rollback from a version."""
-    return f"Rolled back from version {version}."
+def note_rollbacks(versions: Sequence[int]) -> str:
+    """Return the description of an alias, which names the versions that were taken back."""
+    return f"Rolled back from version {', '.join(map(str, versions))}." if versions else ""
 
 
 def delete_old_versions(client: Any, function: str, keep: int) -> None:
@@ -285,7 +317,8 @@ def _parse_version(configuration: Mapping[str, Any]) -> Version:
     words = configuration.get("Description", "").split()
     values = dict(word.split("=", 1) for word in words if "=" in word)
     number, published = int(configuration["Version"]), configuration["LastModified"]
-    return Version(number, published, values.get("archive"), values.get("commit"))
+    streams = configuration.get("Environment", {}).get("Variables", {}).get(STREAM_VARIABLE, "")
+    return Version(number, published, values.get("archive"), values.get("commit"), streams)
 
 
 def _parse_alias(alias: Mapping[str, Any]) -> LiveAlias:
@@ -295,6 +328,6 @@ def _parse_alias(alias: Mapping[str, Any]) -> LiveAlias:
     return LiveAlias(
         version=None if version == LATEST else int(version),
         weights={int(number): weight for number, weight in weights.items()},
-        rolled_back_from=int(rolled_back[1]) if rolled_back is not None else None,
+        rolled_back=frozenset(map(int, rolled_back[1].split(", "))) if rolled_back is not None else frozenset(),
         revision=alias["RevisionId"],
     )

@@ -6,6 +6,7 @@ Their strings are Terraform templates: `${…}` is an expression that Terraform 
 from typing import Any
 
 from coworks_async.deploy.stack import Stack
+from coworks_async.deploy.terraform.tf_json import escape_template
 
 Statement = dict[str, Any]
 
@@ -61,11 +62,6 @@ def create_role_policy(stack: Stack) -> dict[str, Any]:
         # These actions do not support resources.
         statements.append(_allow(_TRACE_ACTIONS, "*"))
     return _create_policy(statements)
-
-
-def escape_template(text: str) -> str:
-    """Escape text in a Terraform template."""
-    return text.replace("${", "$${").replace("%{", "%%{")
 
 
 def _response_objects(stack: Stack) -> list[str]:

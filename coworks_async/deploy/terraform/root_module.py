@@ -5,7 +5,7 @@ https://developer.hashicorp.com/terraform/language/syntax/json
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from coworks_async.deploy.stack import (
@@ -21,10 +21,15 @@ from coworks_async.deploy.stack import (
     Stack,
     function_log_group,
 )
-from coworks_async.deploy.terraform.iam import create_role_policy, create_trust_policy, escape_template
+from coworks_async.deploy.terraform.function_url import FUNCTION_URL, create_function_url
+from coworks_async.deploy.terraform.iam import create_role_policy, create_trust_policy
+from coworks_async.deploy.terraform.tf_json import Block, Template, escape_template, render
 
 TERRAFORM_VERSION = ">= 1.10"
 PROVIDER_MAJOR = 6
+
+# The first one with everything that some options need.
+_NEW_PROVIDER_MINOR = 29
 
 ROUTES_TARGET = "module.api.module.routes"
 """Address of the API with its routes, which needs no function."""
@@ -34,30 +39,6 @@ _VARIABLE = "environment"
 
 _LOOKUPS = ("aws_acm_certificate", "aws_lambda_layer_version")
 _NO_CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/none"
-
-Block = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A value whose strings Terraform evaluates, such as `Template("${local.routes}")`."""
-
-    value: Any
-
-
-def render(value: Any) -> Any:
-    """Convert a value to Terraform's JSON, in which all text outside a `Template` is escaped."""
-    match value:
-        case Template(content):
-            return content
-        case str():
-            return escape_template(value)
-        case Mapping():
-            return {key: render(each) for key, each in value.items()}
-        case list() | tuple():
-            return [render(each) for each in value]
-        case _:
-            return value
 
 
 def create_root(stack: Stack) -> Block:
@@ -139,7 +120,10 @@ def remove_lookups(root: Block) -> None:
 
 
 def _terraform(stack: Stack) -> Block:
-    version = f">= {PROVIDER_MAJOR}.0, < {PROVIDER_MAJOR + 1}.0"
+    options = stack.options
+    is_new = options.stream or options.function_url is not None or options.capacity_provider is not None
+    minor = _NEW_PROVIDER_MINOR if is_new else 0
+    version = f">= {PROVIDER_MAJOR}.{minor}, < {PROVIDER_MAJOR + 1}.0"
     block: Block = {
         "required_version": TERRAFORM_VERSION,
         "required_providers": {"aws": {"source": "hashicorp/aws", "version": version}},
@@ -220,6 +204,8 @@ def _resources(stack: Stack) -> Block:
     blocks["aws_lambda_alias"] = {ALIAS: _alias()}
     if stack.options.failure_destination is not None:
         blocks["aws_lambda_function_event_invoke_config"] = {"service": _failure_destination(stack)}
+    if stack.options.function_url is not None:
+        blocks |= create_function_url(stack.options.function_url, stream=stack.options.stream)
     return blocks
 
 
@@ -280,6 +266,12 @@ def _function(stack: Stack) -> Block:
         }
     if options.snap_start:
         block["snap_start"] = {"apply_on": "PublishedVersions"}
+    if options.capacity_provider is not None:
+        instances = {
+            "capacity_provider_arn": options.capacity_provider,
+            "per_execution_environment_max_concurrency": options.max_concurrency,
+        }
+        block["capacity_provider_config"] = {"lambda_managed_instances_capacity_provider_config": _omit_none(instances)}
     if options.tracing:
         block["tracing_config"] = {"mode": "Active"}
     return _omit_none(block)
@@ -312,7 +304,8 @@ def _api(stack: Stack) -> Block:
         }
     )
     if gateway.kind == "rest":
-        block |= _omit_none({"web_acl_arn": options.waf})
+        # False is the module's default.
+        block |= _omit_none({"web_acl_arn": options.waf, "stream": options.stream or None})
         if options.vpc_endpoints:
             block |= {"endpoint_type": "PRIVATE", "vpc_endpoint_ids": list(options.vpc_endpoints)}
         block["gateway_responses"] = Template("${local.gateway_responses}")
@@ -342,6 +335,8 @@ def _outputs(stack: Stack) -> Block:
         "function": ("Name of the function.", Template("${aws_lambda_function.service.function_name}")),
         "archive": ("Content hash of the archive.", stack.archive_hash),
     }
+    if stack.options.function_url is not None:
+        outputs["function_url"] = ("URL of the function.", Template(FUNCTION_URL))
     if stack.domain is not None:
         outputs["domain_target"] = ("Host that the domain's DNS record points to.", Template("${module.domain.target}"))
         outputs["domain_zone_id"] = ("Route 53 zone of that host.", Template("${module.domain.zone_id}"))

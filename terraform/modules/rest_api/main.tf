@@ -13,6 +13,7 @@ module "routes" {
   gateway_responses  = var.gateway_responses
   binary_media_types = var.binary_media_types
   endpoint_type      = var.endpoint_type
+  stream             = var.stream
   vpc_endpoint_ids   = var.vpc_endpoint_ids
   tags               = var.tags
 
@@ -39,6 +40,7 @@ locals {
     sort([for response in var.gateway_responses : jsonencode(response)]),
     sort(var.binary_media_types),
     var.endpoint_type,
+    var.stream,
     sort(var.vpc_endpoint_ids),
     var.disable_execute_api_endpoint,
     [for file in sort(fileset(path.module, "routes/*.tf")) : filesha256("${path.module}/${file}")],

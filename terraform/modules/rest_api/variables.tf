@@ -145,6 +145,12 @@ variable "endpoint_type" {
   }
 }
 
+variable "stream" {
+  description = "Whether responses go to the client as the function sends them, up to 15 minutes. The function must then stream every response. It requires version 6.29 of the provider."
+  type        = bool
+  default     = false
+}
+
 variable "vpc_endpoint_ids" {
   description = "VPC endpoints that may call a PRIVATE API. Without one, nobody can."
   type        = list(string)

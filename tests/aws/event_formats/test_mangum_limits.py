@@ -171,7 +171,7 @@ def test_mangum_fails_if_the_app_sends_no_response(send_event: SendEvent, caplog
                 await super().__call__(scope, receive, send)
 
     assert send_event(Silent(), rest_event()).status == 500
-    assert "A request failed without a response" in caplog.text
+    assert "A request failed without a complete response" in caplog.text
 
 
 def test_mangum_fails_for_a_latin_1_header(send_event: SendEvent):

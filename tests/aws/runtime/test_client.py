@@ -151,7 +151,8 @@ async def test_a_response_that_arrives_at_the_moment_of_the_cancellation_is_igno
         waiting = asyncio.create_task(connection.send(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n", b""))
         await asyncio.sleep(0)
         waiting.cancel()
-        connection.data_received(OK)
+        connection.get_buffer(-1)[: len(OK)] = OK
+        connection.buffer_updated(len(OK))
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert connection.is_closed

@@ -5,10 +5,8 @@ import json
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -18,69 +16,12 @@ from starlette.responses import JSONResponse
 
 from coworks_async import TechMicroService, entry, request
 from coworks_async.aws.runtime.client import RuntimeClient
-from coworks_async.aws.runtime.context import FunctionInfo, current_context
+from coworks_async.aws.runtime.context import current_context
 from coworks_async.aws.runtime.errors import ERROR_TYPE, XRAY_CAUSE
 from coworks_async.aws.runtime.poller import TRACE_VARIABLE, Poller
-from coworks_async.gateway.runtime_api import RuntimeApi
 from coworks_async.pipeline.trace import get_trace_header
 from tests.aws.events import ClientResponse, rest_event
-from tests.tools import PATIENCE
-
-
-@pytest.fixture(autouse=True)
-def restored_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(TRACE_VARIABLE, "")
-    monkeypatch.delenv(TRACE_VARIABLE)
-
-
-FUNCTION = FunctionInfo.read({"AWS_LAMBDA_FUNCTION_NAME": "shop"})
-
-
-@dataclass
-class Native:
-    """A service under the native runtime."""
-
-    api: RuntimeApi
-    pollers: list[Poller]
-    tasks: "list[asyncio.Task[None]]"
-    errors: list[dict[str, Any]] = field(default_factory=list)
-
-    async def request(self, *arguments: Any, **options: Any) -> ClientResponse:
-        result = await self.api.submit(rest_event(*arguments, **options)).result()
-        assert result.kind == "response", result
-        return ClientResponse(result.json())
-
-    async def result(self, event: Any) -> Any:
-        return (await self.api.submit(event).result()).json()
-
-    async def stop(self) -> None:
-        for poller in self.pollers:
-            poller.stop()
-        await asyncio.gather(*self.tasks)
-
-
-@asynccontextmanager
-async def native(app: TechMicroService, concurrency: int = 1, seconds: float = 30) -> AsyncIterator[Native]:
-    """Run a service under the native runtime, in this process. `seconds` is the timeout of the function."""
-    async with RuntimeApi("shop", seconds) as api:
-        running = Native(api, [], [])
-        for _ in range(concurrency):
-            client = RuntimeClient(api.address)
-            running.pollers.append(
-                Poller(client, app.lambda_handler, FUNCTION, running.errors.append, is_alone=concurrency == 1)
-            )
-        running.tasks = [asyncio.create_task(poller.run()) for poller in running.pollers]
-        try:
-            yield running
-        finally:
-            await running.stop()
-            await app.lambda_handler.lifespan.stop()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - these objects have no event for it
-            await asyncio.sleep(0)
+from tests.aws.runtime.native import FUNCTION, native, until
 
 
 class Shop(TechMicroService):
@@ -289,7 +230,8 @@ async def test_work_after_the_response_runs_before_the_next_event_and_the_client
     class Working(Shop):
         @entry(no_auth=True)
         async def post(self):
-            return JSONResponse("accepted", background=BackgroundTask(work))
+            request.after(work())
+            return JSONResponse("accepted", background=BackgroundTask(log.append, "background task"))
 
         @entry(no_auth=True)
         async def get_next(self):
@@ -300,12 +242,12 @@ async def test_work_after_the_response_runs_before_the_next_event_and_the_client
     app.teardown_request(lambda error=None: log.append("teardown"))
     async with native(app) as runtime:
         assert (await runtime.request("POST")).json == "accepted"
-        assert log == []
+        assert "work" not in log
         next_event = runtime.api.submit(rest_event(path="/next"))
         await asyncio.sleep(0.01)
         go.set()
         await next_event.result()
-    assert log == ["work", "teardown", "next event", "teardown"]
+    assert log == ["background task", "work", "teardown", "next event", "teardown"]
 
 
 @pytest.mark.parametrize("error", [LookupError("no mail server"), asyncio.CancelledError()])
@@ -328,6 +270,29 @@ async def test_a_failure_after_the_response_is_logged_and_the_next_event_runs(
         assert (await runtime.request()).status == 200
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert record.getMessage() == "The service failed after its response"
+
+
+async def test_work_of_request_after_is_cancelled_before_the_deadline_and_named_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+):
+    async def wait() -> None:
+        await asyncio.sleep(60)
+
+    class Working(Shop):
+        lambda_timeout_margin = 0.2
+
+        @entry(no_auth=True)
+        async def post(self):
+            request.after(wait())
+            return "accepted"
+
+    async with native(Working(), seconds=0.4) as runtime:
+        assert (await runtime.request("POST")).body == b"accepted"
+        assert (await runtime.request()).status == 200
+    unfinished, failure = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert unfinished.endswith("Working.post): request.after did not finish: " + wait.__qualname__)
+    assert failure == "The service failed after its response"
+    assert "cancelled 0.2 s before Lambda's timeout" in caplog.text
 
 
 @pytest.mark.parametrize("is_early", [True, False])
@@ -410,7 +375,7 @@ async def test_a_response_that_the_gateway_would_refuse_is_a_500(caplog: pytest.
     async with native(Breaking()) as runtime:
         assert (await runtime.request()).status == 500
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert record.getMessage() == "A request failed without a response"
+    assert record.getMessage() == "A request failed without a complete response"
 
 
 async def test_a_response_over_the_limit_of_lambda_is_logged_and_the_next_event_runs(

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -53,6 +54,17 @@ class Shop(TechMicroService):
         await request.state.barrier.wait()
         return os.getpid()
 
+    @entry(no_auth=True)
+    async def get_stream(self):
+        for _ in range(3):
+            yield "chunk"
+            await asyncio.sleep(0.2)
+
+    @entry(no_auth=True)
+    async def get_exit(self):
+        yield "chunk"
+        sys.exit(5)
+
 lambda_handler = Shop(lifespan=lifespan).lambda_handler
 if "EXIT_AFTER_EVENT" in os.environ:
     lambda_handler.after_event.append(lambda context: sys.exit(4))
@@ -103,6 +115,34 @@ def test_a_handler_that_does_not_load_is_posted_and_logged_and_ends_the_process(
     [error] = runtime.api.api.init_errors
     assert (code, error.json()["errorType"], error.value("Lambda-Runtime-Function-Error-Type")) == (1, kind, kind)
     assert kind in out
+
+
+def test_chunks_are_sent_when_they_are_yielded(start: Start):
+    runtime = start(CWS_STREAM="rest")
+
+    async def measure() -> list[float]:
+        times = []
+        async for chunk in runtime.api.api.submit(rest_event(path="/stream")).chunks():
+            if chunk == b"chunk":
+                times.append(time.monotonic())
+        return times
+
+    first, second, third = asyncio.run_coroutine_threadsafe(measure(), runtime.api.loop).result(PATIENCE)
+    assert second - first > 0.15
+    assert third - second > 0.15
+
+
+def test_a_stream_of_a_process_that_ends_is_truncated(start: Start):
+    runtime = start(CWS_STREAM="rest")
+    _, result = runtime.api.call(rest_event(path="/exit"))
+    assert (result.kind, result.json()["errorType"]) == ("error", "Runtime.TruncatedResponse")
+    assert wait(runtime)[0] == 5
+
+
+def test_an_unknown_caller_in_cws_stream_ends_the_process(start: Start):
+    code, out = wait(start(CWS_STREAM="url http"))
+    assert code == 1
+    assert "CWS_STREAM: 'http' is not a caller that streams. Use 'url', 'rest' or both." in out
 
 
 def test_a_failing_startup_is_logged_and_the_first_event_tries_again(start: Start):

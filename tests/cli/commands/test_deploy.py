@@ -10,7 +10,7 @@ from coworks_async import TechMicroService, entry
 from coworks_async.cli.commands.deploy import create_example, create_logs_command, deploy
 from coworks_async.cli.main import cws
 from tests.deploy.accounts import create_session, create_tags, make_role
-from tests.deploy.deployed_project import QUICK, Project, create_offline_project, create_project, deploy_error
+from tests.deploy.deployed_project import QUICK, Project, create_offline_project, deploy_error
 from tests.deploy.stacks import LAYER, Shop, stack
 from tests.deploy.toolchain import Toolchain
 
@@ -18,8 +18,8 @@ DOCS = Path(__file__).parents[3] / "docs" / "reference/deploy-options.md"
 
 
 @pytest.fixture
-def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str) -> Project:
-    return create_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account)
+def gateway() -> str:
+    return "rest"
 
 
 @pytest.fixture
@@ -111,6 +111,28 @@ def test_options_come_from_the_project_file_and_the_users_terraform_files_are_co
     assert (offline.stage_directory("dev") / "note.tf").exists()
     line = deploy_error(offline, code=2)
     assert line.startswith("Error: The AWS profile 'nobody' does not exist.")
+
+
+def test_the_native_runtime_and_streaming_may_be_set_in_the_config_file(offline: Project):
+    offline.write(
+        "project.cws.yml",
+        """
+        version: 3
+        commands:
+          deploy:
+            bucket: archives
+            runtime: native
+            stream: true
+        """,
+    )
+    offline.run("deploy", "--dry", *QUICK)
+    root = json.loads((offline.stage_directory("dev") / "main.tf.json").read_text())
+    assert root["module"]["api"]["stream"] is True
+    assert root["locals"]["variables"] == {
+        "CWS_STAGE": "dev",
+        "AWS_LAMBDA_EXEC_WRAPPER": "/var/task/cws_native",
+        "CWS_STREAM": "rest",
+    }
 
 
 def test_an_emulator_gets_this_machines_python_and_processor_unless_options_name_others(offline: Project):

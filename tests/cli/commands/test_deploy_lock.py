@@ -9,16 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.deployed_project import PATIENCE, QUICK, Project, create_project
-from tests.deploy.toolchain import Toolchain
 
 pytestmark = pytest.mark.end_to_end
 
 CONTENT = b'{"id": "1", "owner": "ana@laptop, process 7", "command": "cws deploy"}'
-
-
-@pytest.fixture
-def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str) -> Project:
-    return create_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account, gateway="http")
 
 
 def lock_key(project: Project) -> str:

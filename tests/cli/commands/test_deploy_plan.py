@@ -8,8 +8,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from tests.deploy.deployed_project import QUICK, Project, create_project
-from tests.deploy.toolchain import Toolchain
+from tests.deploy.deployed_project import QUICK, Project
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "plan-json.md"
 
@@ -22,11 +21,6 @@ output "mine" {
   value = "s3cr3t-output"
 }
 """
-
-
-@pytest.fixture
-def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str) -> Project:
-    return create_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account, gateway="http")
 
 
 @pytest.fixture(scope="module")

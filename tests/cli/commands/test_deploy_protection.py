@@ -1,22 +1,15 @@
 """Options of `cws deploy` that protect a stage, with a real Terraform and an emulator."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.deploy.deployed_project import QUICK, Project, create_project
-from tests.deploy.toolchain import Toolchain
+from tests.deploy.deployed_project import QUICK, Project
 
 pytestmark = pytest.mark.end_to_end
 
 GATEWAY = pytest.mark.parametrize("gateway", ["rest", pytest.param("http", marks=pytest.mark.exhaustive)])
-
-
-@pytest.fixture
-def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str, gateway: str) -> Project:
-    return create_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account, gateway=gateway)
 
 
 def create_queue(project: Project) -> str:

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from tests.deploy.accounts import create_session, create_tags, make_function, make_http_api, make_rest_api
-from tests.deploy.deployed_project import Project, create_project
+from tests.deploy.deployed_project import Project
 from tests.deploy.stacks import Shop, stack
-from tests.deploy.toolchain import Toolchain
 
 
 @pytest.fixture
-def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str) -> Project:
-    return create_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account)
+def gateway() -> str:
+    return "rest"
 
 
 def test_each_stage_is_listed_with_its_urls_function_and_archive(
@@ -67,6 +66,18 @@ def test_the_versions_of_a_stage_are_listed_with_their_traffic(
     ]
 
 
+def test_the_url_of_a_function_is_listed(shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    session = create_session(shop.url, shop.account, monkeypatch, tmp_path)
+    dev, client = stack(Shop(name=shop.name)), session.client("lambda")
+    make_function(session, dev)
+    client.create_alias(FunctionName=dev.function_name, Name="live", FunctionVersion="$LATEST")
+    created = client.create_function_url_config(FunctionName=dev.function_name, Qualifier="live", AuthType="NONE")
+    url = created["FunctionUrl"].removesuffix("/")
+    assert f"  {url}  (function URL)\n  {dev.function_name}, " in shop.run("deployed", "--local", shop.url)
+    [listed] = json.loads(shop.run("deployed", "--json", "--local", shop.url))
+    assert listed["function_url"] == url
+
+
 def test_the_time_after_which_a_stage_expires_is_beside_its_name(
     shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
@@ -89,6 +100,7 @@ def test_stages_are_printed_as_json(shop: Project, monkeypatch: pytest.MonkeyPat
             "stage": "dev",
             "apis": [],
             "function": dev.function_name,
+            "function_url": None,
             "deployed": modified,
             "archive": "0f3a",
             "expires": "2026-11-28T21:00:00Z",
@@ -102,6 +114,7 @@ def test_stages_are_printed_as_json(shop: Project, monkeypatch: pytest.MonkeyPat
             "stage": "prod",
             "apis": [{"id": api, "url": f"{shop.url}/_aws/execute-api/{api}/prod"}],
             "function": None,
+            "function_url": None,
             "deployed": None,
             "archive": None,
             "expires": None,

@@ -10,19 +10,6 @@ import pytest
 from tests.deploy.accounts import create_session, make_function, make_rest_api
 from tests.deploy.deployed_project import QUICK, Project, create_project
 from tests.deploy.stacks import Shop, stack
-from tests.deploy.toolchain import Toolchain
-
-
-@pytest.fixture
-def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str) -> Project:
-    return create_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account, gateway="http")
-
-
-def create_state_bucket(project: Project) -> str:
-    bucket = f"states-{project.account}"
-    location = {"LocationConstraint": "eu-west-1"}
-    project.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
-    return bucket
 
 
 def nothing_deleted(project: Project) -> str:
@@ -60,7 +47,7 @@ def test_a_stage_with_its_state_in_s3_is_destroyed_from_another_machine_after_co
     group = {"resource": {"aws_cloudwatch_log_group": {"mine": {"name": f"{shop.name}-mine"}}}}
     for project in (shop, other_machine):
         project.write("terraform/mine.tf.json", json.dumps(group))
-    state = ("--tf-bucket", create_state_bucket(shop))
+    state = ("--tf-bucket", shop.create_state_bucket())
     shop.deploy(*QUICK, *state)
     before = shop.resources()
     assert f"{shop.name}-mine" in before
@@ -88,7 +75,7 @@ def test_a_stage_with_its_state_in_s3_is_destroyed_from_another_machine_after_co
 
 
 def test_a_stage_with_a_local_state_is_destroyed_and_deployed_again(shop: Project):
-    bucket = create_state_bucket(shop)
+    bucket = shop.create_state_bucket()
     shop.deploy(*QUICK)
     before = shop.resources()
     completed = shop.cws("destroy", "--local", shop.url, "--yes", "--tf-bucket", bucket)

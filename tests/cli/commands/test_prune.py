@@ -10,23 +10,10 @@ import pytest
 from tests.deploy.accounts import create_session, create_tags
 from tests.deploy.deployed_project import PATIENCE, QUICK, Project, create_project
 from tests.deploy.stacks import Shop, stack
-from tests.deploy.toolchain import Toolchain
 
 PAST = "2020-01-01T00:00:00Z"
 
 EXPIRED = "pr-1, expired "
-
-
-@pytest.fixture
-def shop(tmp_path: Path, toolchain: Toolchain, emulator: str, account: str) -> Project:
-    return create_project(tmp_path / "shop", f"shop-{account}", toolchain, emulator, account=account, gateway="http")
-
-
-def create_state_bucket(project: Project) -> str:
-    bucket = f"states-{project.account}"
-    location = {"LocationConstraint": "eu-west-1"}
-    project.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
-    return bucket
 
 
 def list_stages(project: Project) -> list[str]:
@@ -35,7 +22,7 @@ def list_stages(project: Project) -> list[str]:
 
 
 def test_expired_stages_are_destroyed_from_another_machine_and_the_others_are_kept(shop: Project, tmp_path: Path):
-    state = ("--tf-bucket", create_state_bucket(shop))
+    state = ("--tf-bucket", shop.create_state_bucket())
     prune = ("prune", "--local", shop.url, *state)
     for stage, ttl in (("pr-2", ("--ttl", "2d")), ("prod", ())):
         shop.deploy(*QUICK, *state, *ttl, stage=stage)

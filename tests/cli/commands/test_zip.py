@@ -190,6 +190,15 @@ def test_a_service_outside_the_project_is_an_error(write: Write, project: Path, 
 
 
 @pytest.mark.usefixtures("service")
+def test_the_native_runtime_may_be_set_in_the_config_file(write: Write, project: Path):
+    write("project.cws.yml", "version: 3\ncommands:\n  zip:\n    runtime: native\n")
+    result = run_zip("-o", "orders.zip", "--list")
+    assert [line.split()[1] for line in result.stdout.splitlines()[-4:]] == [
+        *("bootstrap", "cws_lambda.py", "cws_native", "orders.py")
+    ]
+
+
+@pytest.mark.usefixtures("service")
 def test_the_env_file_and_the_terraform_folder_are_excluded(write: Write, project: Path):
     write("variables", "TOKEN=s3cr3t\n")
     write("terraform/notes.txt", "")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from coworks_async.deploy.aws.canary import check_alarms, read_traffic, release_canary
+from coworks_async.deploy.aws.canary import check_alarms, check_streams, read_traffic, release_canary
 from coworks_async.deploy.aws.versions import Release, read_versions, release_version, roll_back
 from coworks_async.deploy.canary import Canary, Traffic
 from coworks_async.exceptions import CanaryError, CommandError, DeployError, DeployInterrupted
@@ -183,6 +183,41 @@ def test_a_version_whose_smoke_entry_fails_gets_no_requests(live: Any, deploy: D
         deploy()
     assert str(caught.value) == f"Version 2 did not get any requests: GET /health {fault}."
     assert read_alias(live) == TAKEN_BACK
+
+
+def test_the_response_of_a_smoke_entry_may_be_in_the_streaming_format(session: Any, function: Any, deploy: Deploy):
+    def respond(status: int) -> Any:
+        payload = b'{"statusCode":%d,"headers":{},"cookies":[]}' % status + bytes(8) + b"<h1>Welcome</h1>"
+        return SimpleNamespace(status_code=200), {"Payload": io.BytesIO(payload)}
+
+    responses = [respond(200), respond(500)]
+    session.events.register("before-call.lambda.Invoke", lambda **details: responses.pop())
+    with pytest.raises(CanaryError, match="GET /health returned 500"):
+        deploy()
+    assert deploy().describe() == "Version 1 is live."
+
+
+STREAMING: dict[str, Any] = {"runtime": "native", "stream": True}
+
+
+def test_a_canary_cannot_switch_streaming_on_or_off(session: Any, function: Any):
+    streaming, url = stack(**STREAMING), stack(**STREAMING, function_url="none")
+    # Nothing is live yet.
+    check_streams(session, streaming)
+    release_version(session, NAME, "", 5)
+    check_streams(session, stack())
+    with pytest.raises(CommandError, match=r"^--canary: .* version 1 cannot respond .* without --canary\.$"):
+        check_streams(session, streaming)
+    function.update_function_configuration(FunctionName=NAME, Environment={"Variables": streaming.built_in_variables})
+    release_version(session, NAME, "", 5)
+    check_streams(session, streaming)
+    for other in (stack(), url):
+        with pytest.raises(CommandError, match="--canary: this deploy changes --stream or --function-url"):
+            check_streams(session, other)
+
+
+def test_a_function_that_does_not_exist_streams_to_no_caller(session: Any):
+    check_streams(session, stack(**STREAMING))
 
 
 def test_nothing_happens_if_nothing_changed(session: Any, function: Any, deploy: Deploy, messages: list[str]):

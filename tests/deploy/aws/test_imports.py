@@ -131,6 +131,24 @@ def test_the_alias_is_found_with_its_permissions(session: Any):
     assert find(session, stack(), *expected) == expected
 
 
+def test_a_function_url_is_found_with_its_permissions(session: Any):
+    described = stack(function_url="none")
+    make_function(session, described)
+    make_alias(session)
+    client = session.client("lambda")
+    addresses = {
+        "aws_lambda_function_url.service": "shop-dev/live",
+        "aws_lambda_permission.url": "shop-dev/url",
+        "aws_lambda_permission.url_invoke": "shop-dev/url-invoke",
+    }
+    assert find(session, described, *addresses) == {}
+    client.create_function_url_config(FunctionName="shop-dev", Qualifier="live", AuthType="NONE")
+    for sid, action in (("url", "lambda:InvokeFunctionUrl"), ("url-invoke", "lambda:InvokeFunction")):
+        client.add_permission(FunctionName="shop-dev", Qualifier="live", StatementId=sid, Action=action, Principal="*")
+    assert find(session, described, *addresses) == addresses
+    assert find(session, stack(), *addresses) == {}
+
+
 def test_a_permission_that_is_returned_without_its_alias_is_imported_without_it(session: Any):
     make_function(session, stack())
     make_alias(session)

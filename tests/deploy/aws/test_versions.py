@@ -141,7 +141,30 @@ def test_a_rollback_makes_the_version_before_live(session: Any, function: Any):
     assert (back.live, back.describe()) == (2, "Version 2 is live instead of 3.")
     assert read_alias(function) == ("2", "Rolled back from version 3.", {})
     assert roll_back(session, NAME).live == 1
-    assert read_alias(function) == ("1", "Rolled back from version 3.", {})
+    assert read_alias(function) == ("1", "Rolled back from version 3, 2.", {})
+
+
+def test_a_rollback_skips_a_version_that_was_taken_back(session: Any, function: Any):
+    release_changes(session, 2)
+    start_canary(function, main=1, canary=2)
+    roll_back(session, NAME)
+    change(function, 512)
+    release(session)
+    assert read_alias(function) == ("3", "Rolled back from version 2.", {})
+    assert roll_back(session, NAME).describe() == "Version 1 is live instead of 3."
+    assert read_alias(function) == ("1", "Rolled back from version 3, 2.", {})
+
+
+def test_a_version_that_was_taken_back_is_good_again_once_it_is_live(session: Any, function: Any):
+    release_changes(session, 2)
+    roll_back(session, NAME)
+    change(function, 512)
+    release(session)
+    assert roll_back(session, NAME, to=2).live == 2
+    assert read_alias(function) == ("2", "Rolled back from version 3.", {})
+    assert roll_back(session, NAME, to=3).live == 3
+    assert read_alias(function) == ("3", "", {})
+    assert roll_back(session, NAME).live == 2
 
 
 def test_a_release_without_changes_keeps_a_rollback(session: Any, function: Any):
@@ -161,7 +184,7 @@ def test_a_release_with_changes_ends_a_rollback(session: Any, function: Any):
     roll_back(session, NAME)
     change(function, 512)
     assert release(session).describe() == "Version 3 is live instead of 1."
-    assert read_alias(function) == ("3", "", {})
+    assert read_alias(function) == ("3", "Rolled back from version 2.", {})
 
 
 def test_a_rollback_to_the_newest_version_ends_a_rollback(session: Any, function: Any):
@@ -208,7 +231,8 @@ def test_a_rollback_without_an_earlier_version_is_an_error(session: Any, functio
     assert fail_to_roll_back(session) == "shop-dev has no version behind an alias 'live' yet. Deploy it first."
     release(session)
     assert fail_to_roll_back(session) == (
-        "Version 1 is live, and there is no version before it. Deploy the earlier code instead."
+        "Version 1 is live, and there is no good version before it. Deploy the earlier code instead, or choose a "
+        "version with --to."
     )
 
 
@@ -309,3 +333,19 @@ def test_a_version_that_cannot_start_is_not_made_live(session: Any, with_snap_st
         with pytest.raises(DeployError, match=message):
             release(session)
     assert read_alias(session.client("lambda"))[0] == "$LATEST"
+
+
+def test_a_version_that_streams_to_other_callers_is_not_made_live(session: Any, function: Any):
+    release_changes(session, 1)
+    variables = {"Variables": {"CWS_STREAM": "rest"}}
+    function.update_function_configuration(FunctionName=NAME, Environment=variables)
+    release(session)
+    release_changes(session, 1)
+    assert roll_back(session, NAME).live == 2
+    with pytest.raises(DeployError) as caught:
+        roll_back(session, NAME, 1)
+    assert str(caught.value) == (
+        "Version 1 does not stream to the same callers as version 3, for which the gateway is configured: its requests "
+        "would fail. Deploy the earlier code instead."
+    )
+    assert read_alias(function)[0] == "2"

@@ -9,10 +9,22 @@ import pytest
 
 from coworks_async import TechMicroService, entry
 from coworks_async.deploy import emulator
-from coworks_async.deploy.terraform.root_module import Template, create_root, encode_variables, list_resources, render
+from coworks_async.deploy.terraform.root_module import create_root, encode_variables, list_resources
 from coworks_async.deploy.terraform.workdir import write_root
 from coworks_async.gateway.routes import GatewayKind
-from tests.deploy.stacks import EVERY_OPTION, KEY, LAYER, QUEUE, WEB_ACL, Jobs, Shop, service_with_entries, stack
+from tests.deploy.stacks import (
+    CAPACITY_PROVIDER,
+    EVERY_OPTION,
+    KEY,
+    LAYER,
+    QUEUE,
+    WEB_ACL,
+    Jobs,
+    Public,
+    Shop,
+    service_with_entries,
+    stack,
+)
 from tests.deploy.toolchain import Toolchain
 
 KINDS: tuple[GatewayKind, ...] = ("rest", "http")
@@ -116,6 +128,87 @@ def test_an_api_without_its_own_host_has_the_url_of_its_domain(kind: GatewayKind
 def test_the_source_ip_is_logged_only_on_request(kind: GatewayKind):
     assert "log_source_ip" not in create_root(stack(gateway=kind))["module"]["api"]
     assert create_root(stack(gateway=kind, log_source_ip=True))["module"]["api"]["log_source_ip"] is True
+
+
+def provider_version(**options: Any) -> str:
+    version: str = create_root(stack(**options))["terraform"]["required_providers"]["aws"]["version"]
+    return version
+
+
+def test_options_that_are_newer_than_the_provider_require_a_newer_one():
+    assert provider_version() == ">= 6.0, < 7.0"
+    assert provider_version(stream=True, runtime="native") == ">= 6.29, < 7.0"
+    assert provider_version(function_url="none") == ">= 6.29, < 7.0"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_function_url_invokes_the_alias(kind: GatewayKind):
+    root = create_root(stack(gateway=kind, function_url="none"))
+    assert root["resource"]["aws_lambda_function_url"]["service"] == {
+        "function_name": "${aws_lambda_function.service.function_name}",
+        "qualifier": "${aws_lambda_alias.live.name}",
+        "authorization_type": "NONE",
+        "invoke_mode": "BUFFERED",
+    }
+    url = root["output"]["shop_function_url"]["value"]
+    assert url == '${trimsuffix(aws_lambda_function_url.service.function_url, "/")}'
+
+
+def test_everyone_may_invoke_a_function_through_its_public_url_only():
+    permissions = create_root(stack(function_url="none"))["resource"]["aws_lambda_permission"]
+    target = {
+        "function_name": "${aws_lambda_function.service.function_name}",
+        "qualifier": "${aws_lambda_alias.live.name}",
+        "principal": "*",
+    }
+    assert permissions == {
+        "url": target | {"statement_id": "url", "action": "lambda:InvokeFunctionUrl", "function_url_auth_type": "NONE"},
+        "url_invoke": target
+        | {"statement_id": "url-invoke", "action": "lambda:InvokeFunction", "invoked_via_function_url": True},
+    }
+
+
+def test_a_url_for_signed_requests_gives_no_permission():
+    resources = create_root(stack(Public(), function_url="iam"))["resource"]
+    assert resources["aws_lambda_function_url"]["service"]["authorization_type"] == "AWS_IAM"
+    assert "aws_lambda_permission" not in resources
+
+
+def test_a_stream_passes_the_rest_api_and_the_function_url():
+    root = create_root(stack(runtime="native", stream=True, function_url="none"))
+    assert root["module"]["api"]["stream"] is True
+    assert root["resource"]["aws_lambda_function_url"]["service"]["invoke_mode"] == "RESPONSE_STREAM"
+    assert root["locals"]["variables"] == {
+        "CWS_STAGE": "dev",
+        "AWS_LAMBDA_EXEC_WRAPPER": "/var/task/cws_native",
+        "CWS_STREAM": "rest,url",
+    }
+
+
+def test_an_http_api_beside_a_streaming_url_is_unchanged():
+    options: dict[str, Any] = {"gateway": "http", "function_url": "none"}
+    streaming, plain = create_root(stack(runtime="native", stream=True, **options)), create_root(stack(**options))
+    assert streaming["module"] == plain["module"]
+    assert streaming["locals"]["variables"]["CWS_STREAM"] == "url"
+
+
+def test_without_stream_the_rest_api_has_its_default():
+    root = create_root(stack(runtime="native"))
+    assert "stream" not in root["module"]["api"]
+    assert "CWS_STREAM" not in root["locals"]["variables"]
+
+
+def test_a_function_on_managed_instances_names_their_provider_and_its_concurrency():
+    options: dict[str, Any] = {"runtime": "native", "memory_size": 2048, "capacity_provider": CAPACITY_PROVIDER}
+    limited = function(**options, max_concurrency=64)
+    key = "lambda_managed_instances_capacity_provider_config"
+    assert limited["capacity_provider_config"] == {
+        key: {"capacity_provider_arn": CAPACITY_PROVIDER, "per_execution_environment_max_concurrency": 64}
+    }
+    # The default is AWS's.
+    assert function(**options)["capacity_provider_config"] == {key: {"capacity_provider_arn": CAPACITY_PROVIDER}}
+    assert provider_version(**options) == ">= 6.29, < 7.0"
+    assert "capacity_provider_config" not in function(runtime="native")
 
 
 def test_a_layer_without_a_version_is_looked_up():
@@ -250,19 +343,6 @@ def test_output_names_start_with_the_service_name(name: str, output: str):
     outputs = create_root(stack(TechMicroService(name=name)))["output"]
     assert outputs[output]["value"] == "${module.api.id}"
     assert {each.removeprefix(output.removesuffix("id")) for each in outputs} == {"id", "url", "function", "archive"}
-
-
-def test_text_that_looks_like_an_expression_is_escaped():
-    assert render({"a": ["${x}", "%{if x}", "$x %x"]}) == {"a": ["$${x}", "%%{if x}", "$x %x"]}
-
-
-def test_templates_are_unchanged():
-    assert render((Template("${local.x}"),)) == ["${local.x}"]
-    assert render(Template(["arn:${local.x}:$${y}"])) == ["arn:${local.x}:$${y}"]
-
-
-def test_other_values_are_unchanged():
-    assert render({"a": True, "b": 3, "c": None}) == {"a": True, "b": 3, "c": None}
 
 
 def test_terraform_receives_one_ascii_json_string():

@@ -9,7 +9,9 @@ locals {
   region        = data.aws_region.current.id
   partition     = split(":", data.aws_caller_identity.current.arn)[1]
   function_arn  = "arn:${local.partition}:lambda:${local.region}:${data.aws_caller_identity.current.account_id}:function:${local.function_name}"
-  function_uri  = "arn:${local.partition}:apigateway:${local.region}:lambda:path/2015-03-31/functions/${local.function_arn}/invocations"
+  lambda_uri    = "arn:${local.partition}:apigateway:${local.region}:lambda:path"
+  function_uri  = "${local.lambda_uri}/2015-03-31/functions/${local.function_arn}/invocations"
+  stream_uri    = "${local.lambda_uri}/2021-11-15/functions/${local.function_arn}/response-streaming-invocations"
 
   # The key of `/items/{id}` is `/items/{}`: renaming a parameter is then an update, not a new resource.
   methods = {
@@ -101,7 +103,7 @@ resource "aws_api_gateway_integration" "this" {
   http_method             = aws_api_gateway_method.this[each.key].http_method
   type                    = "AWS_PROXY"
   integration_http_method = "POST"
-  uri                     = local.function_uri
+  uri                     = var.stream ? local.stream_uri : local.function_uri
 }
 
 resource "aws_api_gateway_authorizer" "token" {

@@ -54,6 +54,11 @@ variable "endpoint_type" {
   type        = string
 }
 
+variable "stream" {
+  description = "Whether responses go to the client as the function sends them."
+  type        = bool
+}
+
 variable "vpc_endpoint_ids" {
   description = "VPC endpoints of a PRIVATE API."
   type        = list(string)

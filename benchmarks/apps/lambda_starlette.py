@@ -1,0 +1,7 @@
+"""The Lambda handler of the service with Starlette and Mangum."""
+
+from mangum import Mangum
+
+from benchmarks.apps.starlette_app import app
+
+handler = Mangum(app)
