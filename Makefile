@@ -93,6 +93,7 @@ bench: $(VENV)/.dev ## measure against Starlette, FastAPI and raw ASGI (needs wr
 	$(BIN)/python benchmarks/http.py
 	$(BIN)/python benchmarks/inprocess.py
 	$(BIN)/python benchmarks/aws.py
+	$(BIN)/python benchmarks/native.py
 	$(BIN)/python benchmarks/bodies.py
 
 dist: $(VENV)/.dev ## build the sdist and the wheel in dist/, check them and print their hashes
