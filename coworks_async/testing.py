@@ -43,8 +43,8 @@ class TestClient(StarletteTestClient):
             response when it has ended.
         base_url: the URL at which the API is called. `https://<id>.execute-api.<region>.amazonaws.com/<stage>` is its
             default host; any other host is a custom domain, and the path is its base path.
-        lambda_timeout: the function's timeout in seconds, with `via`. The service gets it in the context of each event;
-            the client itself does not end an event.
+        lambda_timeout: the function's timeout in seconds, with `via`. The service gets it in the context of each event.
+            Only a gateway that streams ends an event then, with a 502.
         options: those of Starlette's test client.
 
     Raises:

@@ -15,6 +15,9 @@ KEY_VARIABLE = "CWS_SIGNING_KEY"
 
 MIN_KEY_LENGTH = 32
 
+# Those of `aws.references`, which few functions need at a cold start.
+_REFERENCE_PREFIXES = ("ssm:", "secret:")
+
 # A signature for one purpose is invalid for the other.
 Purpose = Literal["authorizer", "call"]
 
@@ -50,6 +53,11 @@ class Signer:
 
 def check_signing_key(key: str) -> None:
     """Raise `SigningKeyError` for a key that could be guessed. An empty one is not set."""
+    if key.startswith(_REFERENCE_PREFIXES):
+        raise SigningKeyError(
+            f"{KEY_VARIABLE} is a reference that was not replaced by its value, and its name is no secret. The handler "
+            "of an archive by 'cws' replaces references. With another handler, set the key itself."
+        )
     if key and len(key) < MIN_KEY_LENGTH:
         raise SigningKeyError(
             f"{KEY_VARIABLE} has {len(key)} characters, and needs at least {MIN_KEY_LENGTH}. Use a random text, such "

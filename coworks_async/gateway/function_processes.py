@@ -16,12 +16,14 @@ from coworks_async.gateway.runtime_api import ExecutionEnvironment, RuntimeApi
 
 MAX_ENVIRONMENTS = 10
 
-# Seconds that an event waits for an environment before another one starts.
-SCALING_DELAY = 0.2
+# Seconds; an event waits about as long before another environment starts for it.
+SCALE_INTERVAL = 0.2
 
 # Seconds, as in Lambda: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 INIT_TIMEOUT = 10.0
 SHUTDOWN_TIMEOUT = 2.0
+
+START_ERROR = "Runtime.StartError"
 
 
 class FunctionProcesses:
@@ -59,6 +61,7 @@ class FunctionProcesses:
         """Send SIGTERM to the processes, and kill those that do not end."""
         self._is_stopping = True
         self._scaling.cancel()
+        await asyncio.wait({self._scaling})
         for process in self._processes.values():
             send_signal(process, signal.SIGTERM)
         watchers = [*self._watchers]
@@ -71,21 +74,30 @@ class FunctionProcesses:
     async def _scale(self) -> None:
         """Start a further environment whenever events wait that no environment will take soon."""
         while True:
-            await asyncio.sleep(SCALING_DELAY)
+            await asyncio.sleep(SCALE_INTERVAL)
             starting = sum(not environment.has_polled.is_set() for environment in self._processes)
             is_full = len(self._processes) >= MAX_ENVIRONMENTS
             if self._api.waiting > starting * self.max_concurrency and not is_full:
-                await self._add_process()
+                try:
+                    await self._add_process()
+                except OSError as error:
+                    message = f"Cannot start a process of the function: {error}."
+                    sys.stderr.write(f"[ERROR] {message}\n")
+                    self._api.fail_waiting(START_ERROR, message)
 
     async def _add_process(self) -> None:
         environment = await self._api.add_environment()
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "coworks_async.aws.runtime"),
-            cwd=self.folder,
-            env={**self.variables, "AWS_LAMBDA_RUNTIME_API": environment.address},
-            # Ctrl-C goes to the server, which stops its processes.
-            start_new_session=True,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "coworks_async.aws.runtime"),
+                cwd=self.folder,
+                env={**self.variables, "AWS_LAMBDA_RUNTIME_API": environment.address},
+                # Ctrl-C goes to the server, which stops its processes.
+                start_new_session=True,
+            )
+        except OSError:
+            self._api.remove_environment(environment.address, START_ERROR, "The process was not started.")
+            raise
         self._processes[environment] = process
         watcher = asyncio.create_task(self._watch(environment, process))
         self._watchers.add(watcher)

@@ -196,6 +196,7 @@ class GatewayApp:
         self.app = app
         self.gateway = Gateway(app, via, base_path=base_path, lambda_timeout=lambda_timeout)
         self._executor = ThreadPoolExecutor(1, "lambda")
+        self._is_closing = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -208,15 +209,23 @@ class GatewayApp:
         except ClientDisconnect:
             return
         if isinstance(request, HttpRequest):
-            response = await self._run(partial(self.gateway.respond, request))
+            response = await self._run(partial(self._respond, request))
         else:
             response = request
         await send_response(response, send)
 
+    def _respond(self, request: HttpRequest) -> HttpResponse:
+        """Respond to a request. Those that still wait when the server stops do not delay it."""
+        if self._is_closing:
+            return gateway_response(self.gateway.description, "INTEGRATION_FAILURE")
+        return self.gateway.respond(request)
+
     async def _lifespan(self, receive: Receive, send: Send) -> None:
+        self._is_closing = False
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        self._is_closing = True
         await self._run(self.app.lambda_handler.close)
         self._executor.shutdown()
         # A test client may be opened again.

@@ -238,6 +238,15 @@ def test_a_key_that_could_be_guessed_is_an_error(monkeypatch: pytest.MonkeyPatch
     assert TokenService().lambda_handler is not None
 
 
+@pytest.mark.parametrize(
+    "key", ["ssm:/shop/production/signing-key-of-the-shop", "secret:shop-signing-key-of-production"]
+)
+def test_the_name_of_a_reference_is_no_key(monkeypatch: pytest.MonkeyPatch, key: str):
+    monkeypatch.setenv("CWS_SIGNING_KEY", key)
+    with pytest.raises(SigningKeyError, match=r"^CWS_SIGNING_KEY is a reference that was not replaced by its value"):
+        _ = TokenService().lambda_handler
+
+
 def test_an_empty_key_is_not_set(invoke: Invoke, send_event: SendEvent, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CWS_SIGNING_KEY", "")
     app = TokenService()

@@ -94,6 +94,19 @@ def test_a_line_break_in_a_header_that_middleware_sets_is_a_500(
         assert "it contains a line break" in str(record.exc_info), name
 
 
+def test_an_invalid_status_of_a_plain_route_is_a_500(send_event: SendEvent, caplog: pytest.LogCaptureFixture):
+    async def reply(request):
+        return PlainTextResponse("plain", status_code=1000)
+
+    app = Hello(routes=[Route("/plain", reply)])
+    for name, event in events_in_all_formats("GET", "/plain").items():
+        caplog.clear()
+        response = send_event(app, event)
+        assert (response.status, response.json["title"]) == (500, "Internal Server Error"), name
+        [record] = get_warnings(caplog)
+        assert "status 1000 is not between 200 and 599" in str(record.exc_info), name
+
+
 def test_sync_entries_and_plain_routes_respond(send_event: SendEvent):
     class Sync(TechMicroService):
         @entry(no_auth=True)

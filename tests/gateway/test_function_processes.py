@@ -23,6 +23,7 @@ from tests.tools import PATIENCE
 
 SERVICE = """
 import asyncio, os, signal, time
+from pathlib import Path
 from coworks_async import TechMicroService
 
 class Shop(TechMicroService):
@@ -38,8 +39,10 @@ class Shop(TechMicroService):
                 os._exit(7)
             case "block":
                 time.sleep(60)
-            case "wait long":
-                await asyncio.sleep(2)
+            case "meet":
+                Path(f"met-{os.getpid()}").touch()
+                while len(list(Path().glob("met-*"))) < 2:
+                    await asyncio.sleep(0.05)
                 return os.getpid()
             case "wait":
                 await asyncio.sleep(0.5)
@@ -106,12 +109,13 @@ async def test_another_environment_starts_while_the_others_are_busy(tmp_path: Pa
     async with running(tmp_path) as (api, _):
         first = (await call(api, "pid")).json()
         assert (await call(api, "pid")).json() == first
-        together = await asyncio.gather(*(call(api, "wait long") for _ in range(2)))
+        together = await asyncio.gather(*(call(api, "meet") for _ in range(2)))
         assert len({result.json() for result in together}) == 2
 
 
 async def test_one_environment_runs_as_many_events_as_it_may(tmp_path: Path):
     async with running(tmp_path, max_concurrency=8) as (api, _):
+        await until(lambda: api.polling == 8)
         together = await asyncio.gather(*(call(api, "wait") for _ in range(8)))
         assert len({result.json() for result in together}) == 1
 
@@ -144,11 +148,11 @@ async def test_the_process_of_an_event_that_expires_is_killed(tmp_path: Path, ca
 
 
 async def test_the_other_events_of_a_process_go_on_when_one_expires(tmp_path: Path):
-    service = SERVICE.replace("time.sleep", "await asyncio.sleep")
-    async with running(tmp_path, service, max_concurrency=2, seconds=0.8) as (api, _):
-        blocked = api.submit("block")
-        await asyncio.sleep(0.4)
+    service = SERVICE.replace("time.sleep(60)", "await asyncio.sleep(1)")
+    async with running(tmp_path, service, max_concurrency=2) as (api, _):
         other = api.submit("wait")
+        api.timeout = 0.2
+        blocked = api.submit("block")
         assert (await blocked.result()).kind == "error"
         assert (await other.result()).kind == "response"
 
@@ -163,6 +167,19 @@ async def test_an_event_fails_if_the_function_cannot_be_initialized(tmp_path: Pa
     output = capfd.readouterr()
     assert "no table" in output.out
     assert output.err.count("(exit code 1)") == 2
+
+
+async def test_an_event_fails_if_no_process_can_be_started(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    async with running(folder) as (api, _):
+        await call(api, "exit")
+        folder.rename(tmp_path / "moved")
+        result = await call(api, "pid")
+        assert (result.kind, result.json()["errorType"]) == ("error", "Runtime.StartError")
+        (tmp_path / "moved").rename(folder)
+        assert (await call(api, "pid")).kind == "response"
+    assert "[ERROR] Cannot start a process of the function: " in capfd.readouterr().err
 
 
 async def test_a_process_that_does_not_stop_is_killed(tmp_path: Path):

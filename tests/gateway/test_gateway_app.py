@@ -1,13 +1,17 @@
-"""The gateway's limit of a request body: a 413 at once, and the rest is not read."""
+"""The gateway's limit of a request body: a 413 at once, and the rest is not read. Its shutdown."""
 
+import asyncio
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from anyio import fail_after
 
 from coworks_async import Request, TechMicroService, entry
 from coworks_async.gateway import VIAS, GatewayApp, Via
+from tests.tools import PATIENCE
 
 MB = 1024 * 1024
 LIMITS: Mapping[Via, int] = {"rest": 10 * MB, "http": 10 * MB, "http-stage": 10 * MB, "alb": MB, "url": 6 * MB}
@@ -72,3 +76,38 @@ async def test_a_body_one_byte_over_the_limit_is_a_413(via: Via, has_length: boo
     assert [exact.sent[0]["status"], app.ran] == ([200, 1] if via == "alb" else [413, 0])
     assert over.sent[0]["status"] == 413
     assert over.read == (0 if has_length else limit + 1)
+
+
+class Waiting(TechMicroService):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ran = 0
+        self.release = threading.Event()
+
+    @entry(no_auth=True)
+    def post(self):
+        self.ran += 1
+        assert self.release.wait(PATIENCE)
+
+
+@via_each
+async def test_requests_that_wait_for_the_handler_do_not_delay_the_shutdown(via: Via):
+    app = Waiting()
+    gateway = GatewayApp(app, via)
+    messages: asyncio.Queue[Any] = asyncio.Queue()
+    sent: asyncio.Queue[Any] = asyncio.Queue()
+    lifespan = asyncio.create_task(gateway({"type": "lifespan"}, messages.get, sent.put))
+    clients = [Sender(0, has_length=True) for _ in range(3)]
+    requests = [asyncio.create_task(gateway(client.scope, client.receive, client.send)) for client in clients]
+    with fail_after(PATIENCE):
+        while not app.ran:  # noqa: ASYNC110 - another thread sets it
+            await asyncio.sleep(0.01)
+        for phase in ("startup", "shutdown"):
+            messages.put_nowait({"type": f"lifespan.{phase}"})
+        await sent.get()
+        await asyncio.sleep(0)  # the shutdown begins
+        app.release.set()
+        await asyncio.gather(lifespan, *requests)
+    assert app.ran == 1
+    statuses = sorted(client.sent[0]["status"] for client in clients)
+    assert (statuses[0], statuses[1] >= 500) == (204, True)

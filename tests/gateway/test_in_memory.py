@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse
 
 from coworks_async import TechMicroService, entry, request
 from coworks_async.gateway import STREAM_VIAS, StreamVia
-from coworks_async.testing import TestClient
+from coworks_async.gateway.in_memory import ThreadedGatewayApp
+from coworks_async.testing import TestClient, create_gateway
 from tests.tools import PATIENCE
 
 via_each = pytest.mark.parametrize("via", STREAM_VIAS)
@@ -27,6 +28,10 @@ class Shop(TechMicroService):
     async def get(self):
         context = request.aws_context
         return [context.function_name, threading.current_thread().name, context.get_remaining_time_in_millis()]
+
+    @entry(no_auth=True)
+    async def post(self, *, data: list[int]):
+        return len(data)
 
     @entry(no_auth=True)
     async def get_large(self):
@@ -67,6 +72,32 @@ def test_a_stream_that_fails_ends_early_as_over_asgi(via: StreamVia, caplog: pyt
         response = client.get("/broken")
     assert (response.status_code, response.text) == (200, "begun")
     assert [record.levelname for record in caplog.records].count("ERROR") == 1
+
+
+def test_an_unused_client_closes():
+    with TestClient(Shop(), via="stream-url"):
+        pass
+
+
+async def test_a_body_may_arrive_in_parts():
+    app = create_gateway(Shop(), "stream-url", "", 30)
+    assert isinstance(app, ThreadedGatewayApp)
+    parts = [
+        {"type": "http.request", "body": b"[1,2", "more_body": True},
+        {"type": "http.request", "body": b",3]", "more_body": False},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return parts.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
+    await app(scope, receive, send)
+    await asyncio.to_thread(app.close)
+    assert b"".join(message.get("body", b"") for message in sent) == b"3"
 
 
 def test_the_response_arrives_before_the_background_task_ends():

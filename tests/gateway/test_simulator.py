@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -104,6 +104,11 @@ def test_the_most_specific_route_with_the_method_wins(method: str, path: str, ke
 def test_an_empty_segment_does_not_match_a_parameter():
     assert find_route((GatewayRoute("GET", "/a/{b}/c"),), "GET", "/a//c") is None
     assert find_route((GatewayRoute("GET", "/a/{b}"),), "GET", "/a") is None
+
+
+def test_an_unknown_gateway_is_an_error():
+    with pytest.raises(ValueError, match="via must be one of rest, http, http-stage, alb, url, not 'v1'"):
+        Gateway(Recording(), cast(Via, "v1"))
 
 
 # --- authorizer

@@ -58,16 +58,20 @@ class GatewayEvent:
             raise BadRequest("The body is not valid base64.") from None
 
     def __call__(self, response: Response) -> dict[str, Any]:
+        # The gateway does not check the response as a server does. Those of entries are checked, others may have any
+        # status, and middleware may set any header.
+        status = response["status"]
+        if not 200 <= status <= 599:
+            raise ReturnError(f"status {status} is not between 200 and 599")
         headers: ResponseHeaders = {}
         for name, value in response["headers"]:
             if name not in HOP_BY_HOP_HEADERS:
                 key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-                # The gateway does not check it as a server does. Entries and routes have; middleware may set any.
                 if "\n" in text or "\r" in text or "\n" in key or "\r" in key:
                     raise ReturnError(f"invalid header {key!r}: it contains a line break")
                 headers.setdefault(key, []).append(text)
         body, is_base64 = encode_body(response["body"], headers)
-        result = {"statusCode": response["status"], "body": body, "isBase64Encoded": is_base64}
+        result = {"statusCode": status, "body": body, "isBase64Encoded": is_base64}
         return result | self.format_headers(headers)
 
     def format_headers(self, headers: ResponseHeaders) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Keep credentials out of the archive: files that contain them by their name, and private keys in any file."""
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,11 @@ from coworks_async.exceptions import CommandError, DeployError
 # Of PEM, OpenSSH, PGP and SSH2 (four dashes and a space), as the rule `private-key` of gitleaks, without its end.
 # https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml
 _PRIVATE_KEY = re.compile(rb"-{4,5} ?BEGIN [A-Z0-9 _-]{0,100}PRIVATE KEY", re.IGNORECASE)
+# The start of a PEM file in base64, as in a kubeconfig and in a Kubernetes secret.
+_ENCODED_KEYS = [
+    b64encode(b"-----BEGIN %bPRIVATE KEY" % kind).rstrip(b"=")[:-1]  # the last character depends on what follows
+    for kind in (b"", b"RSA ", b"EC ", b"DSA ", b"OPENSSH ", b"ENCRYPTED ")
+]
 _MAX_MATCH = 128
 _CHUNK = 1024 * 1024
 
@@ -30,13 +36,13 @@ def check_private_keys(files: Mapping[str, Path], allowed: Sequence[str] = ()) -
 
 
 def contains_private_key(path: Path) -> bool:
-    """Return whether a file contains the first line of a private key, also in UTF-16, as PowerShell writes."""
+    """Return whether a file contains the first line of a private key, also in base64 or in PowerShell's UTF-16."""
     tail = b""
     with file_errors(path), path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             # The end of the last chunk may contain the start of a match.
             text = tail + chunk.replace(b"\0", b"")
-            if _PRIVATE_KEY.search(text):
+            if _PRIVATE_KEY.search(text) or any(encoded in text for encoded in _ENCODED_KEYS):
                 return True
             tail = text[-_MAX_MATCH:]
     return False

@@ -80,6 +80,8 @@ NEVER = (
     "**/.docker/config.json",
     ".dockercfg",
     ".kube/",
+    "kubeconfig",
+    "*.kubeconfig",
     ".oci/",
     ".s3cfg",
     ".vault-token",
@@ -129,7 +131,9 @@ NEVER = (
     # Terraform: states and variables contain secrets.
     ".terraform/",
     ".terraform.lock.hcl",
+    ".terraform.d/",
     ".terraformrc",
+    "terraform.rc",
     ".tofurc",
     "*.tf",
     "*.tf.json",

@@ -153,9 +153,14 @@ def find_stages(session: Any, service: str, prefix: str) -> tuple[DeployedStage,
 
 
 def _latest(times: Sequence[str | None]) -> str | None:
-    """Return the latest time, or None if one is None: a deploy that was killed has set or removed some of them."""
+    """Return the latest time, or None if one is None: a deploy that was killed has set or removed some of them.
+
+    An invalid time, which never passes, is later than the others.
+    """
     known = [time for time in times if time is not None]
-    return max(known) if len(known) == len(times) else None
+    if len(known) < len(times):
+        return None
+    return max(known, key=lambda time: (_TIME.fullmatch(time) is None, time))
 
 
 def _find_functions(session: Any, service: str, prefix: str) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:

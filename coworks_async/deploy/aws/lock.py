@@ -161,11 +161,16 @@ class _Lock:
             return None
         try:
             content = json.loads(body)
-            lock_id, owner, command = (str(content[name]) for name in ("id", "owner", "command"))
-        except (ValueError, KeyError, TypeError):
+            lock_id, owner, command = (_clean(content[name]) for name in ("id", "owner", "command"))
+        except (ValueError, KeyError, TypeError, RecursionError):
             # Another program wrote it.
             lock_id, owner, command = "", "an unknown owner", "unknown command"
         return _Holder(lock_id, owner, command, found["LastModified"], found["ETag"])
+
+
+def _clean(value: object) -> str:
+    """Return a member of a lock without characters that control a terminal. Others may write to the bucket, too."""
+    return "".join(filter(str.isprintable, str(value)))
 
 
 def _find_owner() -> str:

@@ -272,3 +272,41 @@ async def test_a_cancelled_poller_ends():
         with pytest.raises(asyncio.CancelledError):
             await runtime.tasks[0]
         runtime.tasks.clear()
+
+
+# --- asynchronous calls
+
+
+async def test_an_asynchronous_call_outside_lambda_runs_after_its_event():
+    order: list[Any] = []
+
+    class Jobs(TechMicroService):
+        @entry(no_auth=True, background=True)
+        async def post(self):
+            order.append("entry")
+            return "done"
+
+        async def store_response(self, response: Any, headers: Any) -> None:
+            order.append(response.status_code)
+
+    app = Jobs()
+    app.lambda_handler.after_event.append(lambda context: order.append("event"))
+    async with native(app) as runtime:
+        response = await runtime.request("POST", headers=[("InvocationType", "Event")])
+        await until(lambda: len(order) == 4)
+    assert response.status == 202
+    assert order == ["event", "entry", 200, "event"]
+
+
+async def test_an_asynchronous_call_outside_lambda_that_fails_is_logged(caplog: pytest.LogCaptureFixture):
+    class Jobs(TechMicroService):
+        @entry(no_auth=True, background=True)
+        async def post(self):
+            return "done"
+
+        async def store_response(self, response: Any, headers: Any) -> None:
+            raise LookupError("no bucket")
+
+    async with native(Jobs()) as runtime:
+        assert (await runtime.request("POST", headers=[("InvocationType", "Event")])).status == 202
+        await until(lambda: "An asynchronous call failed" in caplog.messages)

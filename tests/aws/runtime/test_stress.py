@@ -14,4 +14,6 @@ async def test_no_response_is_lost_or_doubled_while_connections_break(count: int
     # Each fault and each outcome has happened.
     assert len(report.faults) == 8
     assert {name.split()[2] for name in report.outcomes} == {"200", "500", "504", "cut", "error", "left"}
-    assert report.growth < 10
+    assert report.growth < 4
+    # Some events are running when they are counted.
+    assert report.objects[-1] < report.objects[4] + 5000

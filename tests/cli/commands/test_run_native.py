@@ -82,9 +82,9 @@ def test_chunks_of_a_1_s_generator_arrive_at_the_times_they_are_yielded(via: str
     assert len(yielded) == 5
     assert yielded[-1] - yielded[0] >= 1
     assert arrived[0] - begin < 0.5
+    assert arrived[1] < yielded[-1]
     delays = [there - here for here, there in zip(yielded, arrived, strict=True)]
-    assert sorted(delays)[2] < 0.05
-    assert max(delays) < 0.25
+    assert sorted(delays)[2] < 0.1
 
 
 @pytest.mark.end_to_end

@@ -1,5 +1,6 @@
 """Private keys in files of the archive."""
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,14 @@ def test_a_private_key_is_found_in_any_format(tmp_path: Path, kind: str):
 )
 def test_a_private_key_is_found_in_any_file(tmp_path: Path, content: str | bytes):
     assert contains_private_key(write(tmp_path, content))
+
+
+@pytest.mark.parametrize("kind", ["", "RSA ", "EC ", "DSA ", "OPENSSH ", "ENCRYPTED "])
+def test_a_private_key_in_base64_is_found(tmp_path: Path, kind: str):
+    encoded = b64encode(f"{BEGIN}{kind}PRIVATE KEY-----\nMIIEvQ==\n".encode())
+    assert contains_private_key(write(tmp_path, b"client-key-data: " + encoded))
+    certificate = b64encode(f"{BEGIN}CERTIFICATE-----\nMIIEvQ==\n".encode())
+    assert not contains_private_key(write(tmp_path, b"client-certificate-data: " + certificate))
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,9 @@ NOW = "2026-11-26T21:00:00Z"
         ("2026-11-26T20:00:00Z", None, None),
         (None, "2026-11-26T20:00:00Z", None),
         (None, None, None),
+        # An invalid time never passes.
+        ("2026-11-26T20:00:00Z", "", ""),
+        ("-", "2026-11-26T20:00:00Z", "-"),
     ],
 )
 def test_a_stage_expires_at_the_latest_time_that_all_its_resources_have(

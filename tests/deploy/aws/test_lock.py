@@ -91,7 +91,13 @@ def test_without_a_lock_to_break_the_option_changes_nothing(locks: Locks):
     assert (locks.keys(), locks.messages) == ([], [])
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff"])
+def test_an_owner_cannot_control_the_terminal(locks: Locks):
+    locks.write(json.dumps({"id": "1", "owner": "\x1b[2Jana\n", "command": "cws deploy"}).encode())
+    with pytest.raises(DeployError, match=r"is locked by \[2Jana \(cws deploy, "), locks.lock():
+        pass
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b"[" * 100_000])
 def test_a_lock_of_another_program_has_an_unknown_owner(locks: Locks, content: bytes):
     locks.write(content)
     with pytest.raises(DeployError, match=r"is locked by an unknown owner \(unknown command, "), locks.lock():
