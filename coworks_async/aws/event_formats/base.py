@@ -169,7 +169,7 @@ def create_scope(
     )
     return {
         "type": "http",
-        # Since 2.4 an app need not listen for a disconnect while it streams. A client of Lambda cannot disconnect.
+        # Since 2.4 an app need not listen for a disconnect while it streams: sending fails then.
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "method": method,
