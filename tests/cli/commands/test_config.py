@@ -52,6 +52,8 @@ def test_each_option_is_shown_with_its_source(write: Write) -> None:
         "timeout-keep-alive": ["10", "default"],
         "lambda": ["false", "default"],
         "via": ["-", "default"],
+        "runtime": ["-", "default"],
+        "max-concurrency": ["-", "default"],
     }
 
 
