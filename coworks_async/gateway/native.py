@@ -160,6 +160,6 @@ class NativeGatewayApp:
 
 
 async def abandon_at_disconnect(receive: Receive, invocation: Invocation) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    # The body is read, so the next message is `http.disconnect`.
+    await receive()
     invocation.abandon()
