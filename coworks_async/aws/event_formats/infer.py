@@ -25,10 +25,13 @@ def infer_event_class(event: Any) -> type[RequestEvent] | None:
 def is_stream_completion(event: Any, streaming_callers: Collection[type[RequestEvent]]) -> bool:
     """Return whether an event that is not a request is what API Gateway may send after it has streamed a response.
 
-    AWS does not document that event. It is taken to be one with a request context, but without a request and without
-    the connection of a WebSocket.
+    AWS does not document that event. It is taken to be one with the request context of API Gateway, which has a stage,
+    but without a request and without the connection of a WebSocket.
     """
     if RestEvent not in streaming_callers or not isinstance(event, dict):
         return False
     context = event.get("requestContext")
-    return isinstance(context, dict) and not ({"httpMethod", "rawPath"} & event.keys() or "connectionId" in context)
+    # Events of other services have a request context, too, such as the results that Lambda sends to a destination.
+    if not isinstance(context, dict) or "stage" not in context:
+        return False
+    return not ({"httpMethod", "rawPath"} & event.keys() or "connectionId" in context)

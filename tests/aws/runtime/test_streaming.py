@@ -282,7 +282,11 @@ async def test_the_event_after_a_stream_of_a_rest_api_is_acknowledged_silently(c
         ([], RestEvent),
         ({"source": "aws.events"}, RestEvent),
         ({"requestContext": "dev"}, RestEvent),
-        ({"requestContext": {"connectionId": "L0SM9cOFvHcCIhw=", "routeKey": "$connect"}}, RestEvent),
+        ({"requestContext": {"connectionId": "L0SM9cOFvHcCIhw=", "stage": "dev", "routeKey": "$connect"}}, RestEvent),
+        # A result that Lambda sends to a destination, a request of VPC Lattice, an authorizer event of AppSync.
+        ({"requestContext": {"condition": "Success"}, "requestPayload": {}, "responsePayload": {}}, RestEvent),
+        ({"method": "GET", "path": "/", "requestContext": {"region": "eu-west-1"}}, RestEvent),
+        ({"authorizationToken": "token", "requestContext": {"apiId": "abcdef123"}}, RestEvent),
         ({"rawPath": "/", **COMPLETION}, RestEvent),
         (COMPLETION, FunctionUrlEvent),
     ],
