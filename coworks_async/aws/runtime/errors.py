@@ -29,7 +29,7 @@ def describe_error(error: BaseException, request_id: str | None = None) -> dict[
     kind, trace = type(error).__name__, traceback.format_list(_list_frames(error))
     if isinstance(error, RuntimeInitError):
         kind, trace = error.kind, error.trace
-    return {"errorMessage": str(error), "errorType": kind, "requestId": request_id or "", "stackTrace": trace}
+    return {"errorMessage": _read_message(error), "errorType": kind, "requestId": request_id or "", "stackTrace": trace}
 
 
 def describe_xray_cause(error: BaseException) -> dict[str, Any]:
@@ -38,9 +38,17 @@ def describe_xray_cause(error: BaseException) -> dict[str, Any]:
     stack = [{"label": frame.name, "path": frame.filename, "line": frame.lineno} for frame in frames]
     return {
         "working_directory": os.getcwd(),
-        "exceptions": [{"message": str(error), "type": type(error).__name__, "stack": stack}],
+        "exceptions": [{"message": _read_message(error), "type": type(error).__name__, "stack": stack}],
         "paths": sorted({frame.filename for frame in frames}),
     }
+
+
+def _read_message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failure:
+        # As in a traceback. The event fails with the service's exception, not with that of its message.
+        return f"<{type(failure).__name__} in __str__>"
 
 
 def _list_frames(error: BaseException) -> list[traceback.FrameSummary]:

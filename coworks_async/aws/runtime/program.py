@@ -134,7 +134,8 @@ class Program:
 def run(variables: Mapping[str, str]) -> int:
     """Run the native runtime with the environment variables of Lambda; return the exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # A buffer that is not full would wait for the next event while the environment is frozen.
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        # A buffer that is not full would wait for the next event while the environment is frozen. A message may contain
+        # what UTF-8 does not, such as half a surrogate pair of a client's JSON.
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     logs.configure_log(variables)
     return Program(variables).run()

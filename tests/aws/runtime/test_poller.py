@@ -148,6 +148,17 @@ async def test_a_cause_that_is_too_large_for_a_header_is_left_out():
         assert (result.json()["errorType"], result.value(XRAY_CAUSE)) == ("LookupError", "")
 
 
+async def test_an_exception_without_a_readable_message_fails_the_event_with_its_type():
+    class Unreadable(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no message")
+
+    async with native(Shop(Unreadable())) as runtime:
+        error = await runtime.result({})
+        assert (error["errorType"], error["errorMessage"]) == ("Unreadable", "<ValueError in __str__>")
+        assert (await runtime.request()).status == 200
+
+
 async def test_a_result_that_is_not_json_fails_the_event():
     async with native(Shop(object())) as runtime:
         error = await runtime.result({})

@@ -14,7 +14,7 @@ from tests.aws.runtime_process import Runtime, running
 from tests.tools import PATIENCE
 
 SERVICE = """
-import asyncio, os, sys, time
+import asyncio, logging, os, sys, time
 from contextlib import asynccontextmanager
 from coworks_async import TechMicroService, entry, request
 
@@ -32,6 +32,9 @@ async def lifespan(app):
 
 class Shop(TechMicroService):
     async def on_event(self, event, context):
+        if "name" in event:
+            logging.getLogger("shop").warning("order of %s", event["name"])
+            raise LookupError(event["name"])
         sys.exit(3)
 
     @entry(no_auth=True)
@@ -200,6 +203,16 @@ def test_an_invalid_setting_of_the_watchdog_is_an_init_error(start: Start):
     code, out = wait(start(CWS_WATCHDOG="soon"))
     assert code == 1
     assert "CWS_WATCHDOG: 'soon' is not a number of seconds between 0 and 900." in out
+
+
+@pytest.mark.parametrize("log_format", ["JSON", "Text"])
+def test_half_a_surrogate_pair_is_escaped_in_the_log(start: Start, log_format: str):
+    runtime = start(AWS_LAMBDA_LOG_FORMAT=log_format)
+    assert runtime.fail({"name": "\ud800"}).body["errorMessage"] == "\ud800"
+    assert runtime.request(rest_event()).status == 200
+    _, lines = runtime.stop()
+    assert sum("order of \\ud800" in line for line in lines) == 1
+    assert sum("LookupError" in line and "\\ud800" in line for line in lines) == 1
 
 
 def test_system_exit_ends_the_process(start: Start):
