@@ -14,13 +14,15 @@ from coworks_async.aws.handler import LambdaHandler
 from coworks_async.aws.runtime import logs
 from coworks_async.aws.runtime.client import RuntimeApiError, RuntimeClient
 from coworks_async.aws.runtime.context import FunctionInfo
-from coworks_async.aws.runtime.errors import ERROR_TYPE, describe_error
+from coworks_async.aws.runtime.errors import ERROR_TYPE, RuntimeInitError, describe_error
 from coworks_async.aws.runtime.loader import load_handler
 from coworks_async.aws.runtime.poller import Poller
 from coworks_async.aws.runtime.stream import read_callers
 from coworks_async.aws.runtime.watchdog import create_watchdog
 from coworks_async.aws.snapshot import SnapshotHooks, is_snap_start
 from coworks_async.exceptions import StartupError
+
+CONCURRENCY_VARIABLE = "AWS_LAMBDA_MAX_CONCURRENCY"
 
 INIT_FAILED = 1
 API_FAILED = 1
@@ -39,7 +41,6 @@ class Program:
         self.variables = variables
         self.handler_name = variables["_HANDLER"]
         self.address = variables["AWS_LAMBDA_RUNTIME_API"]
-        self.concurrency = int(variables.get("AWS_LAMBDA_MAX_CONCURRENCY") or 1)
         self.function = FunctionInfo.read(variables)
         self.is_snap_start = is_snap_start(variables)
         self.log_error = partial(logs.log_error, as_json=logs.is_json(variables))
@@ -51,6 +52,7 @@ class Program:
             handler = load_handler(self.handler_name)
             handler.streaming_callers = read_callers(self.variables)
             self.watchdog = create_watchdog(self.variables)
+            self.concurrency = read_concurrency(self.variables)
         except Exception as error:
             asyncio.run(self._report_init_error(error))
             return INIT_FAILED
@@ -129,6 +131,15 @@ class Program:
         for error in errors:
             handler.logger.error("%s", error, exc_info=None if isinstance(error, RuntimeApiError) else error)
         return API_FAILED if errors else 0
+
+
+def read_concurrency(variables: Mapping[str, str]) -> int:
+    """Return the number of pollers."""
+    text = variables.get(CONCURRENCY_VARIABLE) or "1"
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        message = f"{CONCURRENCY_VARIABLE}: {text!r} is not a number of events. Use 1 or more."
+        raise RuntimeInitError("Runtime.InvalidConfiguration", message)
+    return int(text)
 
 
 def run(variables: Mapping[str, str]) -> int:

@@ -199,6 +199,15 @@ def test_the_watchdog_logs_code_that_blocks_the_event_loop(start: Start):
     assert any("in get_blocking" in line for line in lines)
 
 
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5"])
+def test_an_invalid_number_of_pollers_is_an_init_error(start: Start, text: str):
+    runtime = start(AWS_LAMBDA_MAX_CONCURRENCY=text)
+    code, _ = wait(runtime)
+    [error] = runtime.api.api.init_errors
+    message = f"AWS_LAMBDA_MAX_CONCURRENCY: {text!r} is not a number of events. Use 1 or more."
+    assert (code, error.json()["errorMessage"]) == (1, message)
+
+
 def test_an_invalid_setting_of_the_watchdog_is_an_init_error(start: Start):
     code, out = wait(start(CWS_WATCHDOG="soon"))
     assert code == 1
