@@ -60,8 +60,10 @@ class ResponseParser:
             is_chunked = headers.get("transfer-encoding", "").lower() == "chunked"
             self._length = None if is_chunked else int(headers["content-length"])
         except (ValueError, KeyError):
-            raise ProtocolError(f"Not a response of the Runtime API: {status_line[:100]!r}, {headers}") from None
-        if not version.startswith("HTTP/1."):
+            # Not their values: a client context may contain secrets.
+            names = sorted(headers)
+            raise ProtocolError(f"Not a response of the Runtime API: {status_line[:100]!r}, {names}") from None
+        if not version.startswith("HTTP/1.") or (self._length or 0) < 0:
             raise ProtocolError(f"Not a response of the Runtime API: {status_line[:100]!r}")
         return response
 
@@ -79,11 +81,15 @@ class ResponseParser:
             try:
                 size = int(line.partition(";")[0], 16)
             except ValueError:
-                raise ProtocolError(f"Not the size of a chunk: {line[:20]!r}") from None
+                size = -1
+            if size < 0:
+                raise ProtocolError(f"Not the size of a chunk: {line[:20]!r}")
             if size == 0:
                 return self._end_chunks(end)
             if len(self._buffer) < end + size + 4:
                 break
+            if not self._buffer.startswith(b"\r\n", end + 2 + size):
+                raise ProtocolError("The Runtime API sent a chunk that is longer than its size.")
             self._chunks.append(bytes(memoryview(self._buffer)[end + 2 : end + 2 + size]))
             del self._buffer[: end + size + 4]
         return None

@@ -45,10 +45,19 @@ def test_a_body_may_be_empty_and_another_response_follow():
         b"HTTP/2 200 OK\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-6\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc",
         PLAIN + b"HTTP/1.1",
     ],
 )
 def test_anything_else_is_a_protocol_error(data: bytes):
     with pytest.raises(ProtocolError):
         ResponseParser().feed(data)
+
+
+def test_an_error_names_headers_but_not_their_values():
+    with pytest.raises(ProtocolError, match="'lambda-runtime-client-context'") as caught:
+        ResponseParser().feed(b"HTTP/1.1 200 OK\r\nLambda-Runtime-Client-Context: secret\r\n\r\n")
+    assert "secret" not in str(caught.value)
