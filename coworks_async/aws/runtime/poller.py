@@ -51,8 +51,11 @@ class Poller:
 
     async def run(self) -> None:
         """Handle events until `stop` is called."""
-        while not self._is_stopping:
-            self._waiting = asyncio.current_task()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for mypy
+        # The end of the process cancels the poller. An event that turns its own cancellation into a response hides that.
+        while not (self._is_stopping or task.cancelling()):
+            self._waiting = task
             try:
                 response = await self.client.next()
             except asyncio.CancelledError:

@@ -230,6 +230,20 @@ def test_system_exit_ends_the_process(start: Start):
     assert wait(runtime)[0] == 3
 
 
+@pytest.mark.parametrize("end", ["SIGINT", "SystemExit"])
+def test_a_process_that_ends_during_an_event_polls_no_more(start: Start, end: str):
+    runtime = start(AWS_LAMBDA_MAX_CONCURRENCY="2")
+    runtime.api.wait_until_polling(2)
+    runtime.api.loop.call_soon_threadsafe(runtime.api.api.submit, rest_event(path="/slow"))
+    assert runtime.process.stdout is not None
+    assert [runtime.process.stdout.readline() for _ in range(2)] == ["started\n", "slow\n"]
+    if end == "SIGINT":
+        runtime.process.send_signal(signal.SIGINT)
+    else:
+        runtime.api.loop.call_soon_threadsafe(runtime.api.api.submit, {})
+    assert wait(runtime)[0] == {"SIGINT": -signal.SIGINT, "SystemExit": 3}[end]
+
+
 def test_system_exit_after_an_event_ends_the_process(start: Start):
     runtime = start(EXIT_AFTER_EVENT="1")
     assert runtime.request(rest_event()).body == b"hello"
