@@ -24,13 +24,18 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class LambdaLogHandler(logging.StreamHandler[Any]):
-    """Writes to the standard output. The formatters write the ends of lines."""
+    """Writes to the standard output. A formatter may write the end of the line, as AWS's runtime requires."""
 
     terminator = ""
 
     def __init__(self) -> None:
         super().__init__(sys.stdout)
         self.addFilter(add_ids)
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        # A traceback does not end its line, nor does the format of a service.
+        return text if text.endswith("\n") else f"{text}\n"
 
 
 def add_ids(record: logging.LogRecord) -> bool:

@@ -78,6 +78,19 @@ def test_an_exception_is_written_with_type_message_stack_and_location(capsys: py
     assert line["location"].split(":")[1].startswith("test_an_exception_is_written")
 
 
+@pytest.mark.parametrize("log_format", [None, "%(message)s"])
+def test_a_line_after_a_traceback_or_in_a_format_of_the_service_starts_a_new_line(
+    capsys: pytest.CaptureFixture[str], log_format: str | None
+):
+    logs.configure_log({})
+    if log_format is not None:
+        logging.getLogger().handlers[-1].setFormatter(logging.Formatter(log_format))
+    logging.getLogger("shop").error("failed", exc_info=LookupError("no pens"))
+    logging.getLogger("shop").warning("low on pens")
+    *_, error, warning = capsys.readouterr().out.splitlines()
+    assert (error, warning.split("\t")[-1]) == ("LookupError: no pens", "low on pens")
+
+
 @pytest.mark.parametrize(
     ("variable", "level"),
     [("debug", logging.DEBUG), ("TRACE", logging.DEBUG), ("FATAL", logging.CRITICAL), ("", 30), ("unknown", 30)],
