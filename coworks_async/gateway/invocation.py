@@ -111,6 +111,7 @@ class Invocation:
 
     async def _pass_on(self, chunks: AsyncIterator[bytes], received: list[bytes]) -> None:
         if self.is_abandoned and self.is_streamed:
+            self._fail_abandoned()
             raise ConnectionAbortedError("the caller has left")
         size = 0
         async for chunk in chunks:
@@ -149,4 +150,8 @@ class Invocation:
         """
         self.is_abandoned = True
         if self.is_streamed:
-            self.fail("Runtime.CallerGone", "The caller left before the end of the response.")
+            self._fail_abandoned()
+
+    def _fail_abandoned(self) -> None:
+        # It is no error of the function, so it is not printed.
+        self.fail("Runtime.CallerGone", "The caller left before the end of the response.", is_logged=True)

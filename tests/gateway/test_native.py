@@ -142,12 +142,15 @@ def test_a_slow_client_slows_the_generator_down():
         assert app.closed.wait(PATIENCE)
 
 
-def test_an_event_runs_to_its_end_if_the_client_leaves_before_the_response():
+def test_an_event_runs_to_its_end_if_the_client_leaves_before_the_response(capsys: pytest.CaptureFixture[str]):
     app = Shop()
     with serve(app, "url") as client:
         with pytest.raises(httpx2.ReadTimeout):
             client.get("/slow", timeout=0.1)
         assert app.closed.wait(PATIENCE)
+        # It runs after that event.
+        assert client.get("/times").status_code == 200
+    assert "[ERROR]" not in capsys.readouterr().err
 
 
 def read_truncated(app: Shop, via: Via, **options: Any) -> str:
