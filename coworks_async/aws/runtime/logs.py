@@ -96,12 +96,16 @@ def log_error(error: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _format_error(error: Mapping[str, Any]) -> str:
-    lines = [f"[ERROR] {error['errorType']}: {error['errorMessage']}", "Traceback (most recent call last):"]
+    lines = [f"[ERROR] {error['errorType']}: {error['errorMessage']}"]
+    if error["stackTrace"]:
+        lines.append("Traceback (most recent call last):")
     for entry in error["stackTrace"]:
         for line in entry.splitlines():
             text = line.lstrip(" ")
             lines.append(_INDENT * (len(line) - len(text)) + text)
-    return _LINE_BREAK.join(lines) + "\n"
+    # A terminal, of `cws run`, would write all lines over the first.
+    line_break = "\n" if sys.stdout.isatty() else _LINE_BREAK
+    return line_break.join(lines) + "\n"
 
 
 def _format_time(seconds: float) -> str:

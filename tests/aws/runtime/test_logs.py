@@ -110,6 +110,19 @@ def test_an_error_is_one_entry_of_text_with_its_indentation(capsys: pytest.Captu
     )
 
 
+def test_an_error_has_several_lines_in_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    logs.log_error({"errorType": "LookupError", "errorMessage": "no pens", "stackTrace": ["  at a.py"]}, as_json=False)
+    assert capsys.readouterr().out == (
+        "[ERROR] LookupError: no pens\nTraceback (most recent call last):\n\u00a0\u00a0at a.py\n"
+    )
+
+
+def test_an_error_without_a_stack_has_no_traceback(capsys: pytest.CaptureFixture[str]):
+    logs.log_error({"errorType": "ValueError", "errorMessage": "not a handler", "stackTrace": []}, as_json=False)
+    assert capsys.readouterr().out == "[ERROR] ValueError: not a handler\n"
+
+
 def test_an_error_is_one_line_of_json(capsys: pytest.CaptureFixture[str]):
     logs.log_error({"errorType": "LookupError"}, as_json=True)
     line = json.loads(capsys.readouterr().out)
