@@ -60,7 +60,9 @@ def _is_environment(mapping: ast.expr) -> bool:
 def read_code() -> set[str]:
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in sorted((ROOT / "coworks_async").rglob("*.py"))]
     constants = {name: value for tree in trees for name, value in list_constants(tree).items()}
-    return {name for tree in trees for name in list_variables(tree, constants) if name.isupper()}
+    # Of constants with one name in several modules, that of the module itself.
+    found = (name for tree in trees for name in list_variables(tree, constants | list_constants(tree)))
+    return {name for name in found if name.isupper()}
 
 
 def read_tables(page: Path) -> set[str]:
