@@ -82,7 +82,8 @@ KNOWN_ERRORS = {
         r"|timeout_milliseconds to be in the range \(50 - 29000\)"
     ): (
         "The installed AWS provider is too old for --stream and --function-url, which require version 6.29. "
-        "'make emulator' installs an older one. 'cws run --lambda --runtime native' streams without it."
+        "'make emulator' installs an older one: deploy without these options, and try streams with 'cws run "
+        "--lambda --runtime native'."
     ),
     r"does not match configured version constraints?": (
         "The providers chosen by an earlier deploy are too old or too new. Run `{program} init -upgrade` in "

@@ -150,7 +150,8 @@ def test_a_provider_without_streams_and_function_urls_is_named(errors: list[tupl
     diagnostics = [Diagnostic("error", summary, detail, "main.tf.json line 1") for summary, detail in errors]
     assert explain_errors(diagnostics, DIRECTORY, "terraform") == (
         "The installed AWS provider is too old for --stream and --function-url, which require version 6.29. "
-        "'make emulator' installs an older one. 'cws run --lambda --runtime native' streams without it."
+        "'make emulator' installs an older one: deploy without these options, and try streams with 'cws run "
+        "--lambda --runtime native'."
     )
 
 
