@@ -201,7 +201,7 @@ def test_each_event_is_sent_at_once(path: str):
 
 def test_comments_keep_an_idle_connection_open():
     app = Waiting()
-    with on_a_socket(app) as client, client.stream("GET", "/?ping=0.01") as response:
+    with on_a_socket(app) as client, client.stream("GET", "/?ping=0.2") as response:
         blocks = read_blocks(response)
         assert [next(blocks), next(blocks), next(blocks)] == ["data: first\n", ": ping\n", ": ping\n"]
         app.release.set()
