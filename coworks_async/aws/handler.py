@@ -46,6 +46,10 @@ if TYPE_CHECKING:
     from coworks_async.aws.streaming import Reply
 
 PROCESS_EXITS = (KeyboardInterrupt, SystemExit)
+STREAM_WARNING = (
+    "A streamed response was sent as a whole. REST APIs and function URLs stream after a deploy with "
+    "--runtime native --stream."
+)
 
 
 class Service(Protocol):
@@ -291,7 +295,7 @@ class LambdaHandler:
         status, headers, content = collector.response()
         if collector.streamed and not self._has_warned_of_streams:
             self._has_warned_of_streams = True
-            self.logger.warning("A response was streamed. In Lambda it is buffered and sent as a whole.")
+            self.logger.warning(STREAM_WARNING)
         return {"status": status, "headers": headers, "body": content}
 
     async def authorize(self, event: Event, context: Any) -> dict[str, Any]:

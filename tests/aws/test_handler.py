@@ -144,7 +144,10 @@ def test_a_stream_is_buffered_with_one_warning(send_event: SendEvent, caplog: py
         b"ab",
     ]
     [record] = get_warnings(caplog)
-    assert record.getMessage() == "A response was streamed. In Lambda it is buffered and sent as a whole."
+    assert record.getMessage() == (
+        "A streamed response was sent as a whole. REST APIs and function URLs stream after a deploy with "
+        "--runtime native --stream."
+    )
 
 
 # --- failures

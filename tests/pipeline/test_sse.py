@@ -11,6 +11,7 @@ import pytest
 from starlette.requests import Request
 
 from coworks_async import EventSourceResponse, Header, Problem, ServerSentEvent, TechMicroService, entry, request, sse
+from coworks_async.aws.handler import STREAM_WARNING
 from coworks_async.exceptions import ReturnError
 from coworks_async.testing import TestClient
 from tests.clients import Connect, in_process, on_a_socket
@@ -133,7 +134,7 @@ def test_lambda_sends_the_events_at_the_end(caplog: pytest.LogCaptureFixture):
     with TestClient(sending("a", "b"), via="http") as client:
         assert client.get("/").text == "data: a\n\ndata: b\n\n"
     [record] = warnings_and_worse(caplog)
-    assert record.getMessage() == "A response was streamed. In Lambda it is buffered and sent as a whole."
+    assert record.getMessage() == STREAM_WARNING
 
 
 class Waiting(TechMicroService):

@@ -77,6 +77,13 @@ KNOWN_ERRORS = {
     r"S3 bucket (\"[^\"]*\" )?does not exist": (
         "The bucket of the state does not exist. Create it, or use another --tf-bucket."
     ),
+    (
+        r"resource type \"aws_lambda_function_url\"|named \"(function_url_auth_type|invoked_via_function_url)\""
+        r"|timeout_milliseconds to be in the range \(50 - 29000\)"
+    ): (
+        "The installed AWS provider is too old for --stream and --function-url, which require version 6.29. "
+        "'make emulator' installs an older one. 'cws run --lambda --runtime native' streams without it."
+    ),
     r"does not match configured version constraints?": (
         "The providers chosen by an earlier deploy are too old or too new. Run `{program} init -upgrade` in "
         "{directory}."

@@ -20,7 +20,7 @@ PAGE = (FOLDER / "page.html").read_text(encoding="utf-8")
 PAGE_HEADERS = {"Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'"}
 
 Prompt = Annotated[str, Meta(min_length=1, max_length=4000)]
-# In Lambda, the whole answer must be ready before the timeout of the gateway.
+# In Lambda, an answer that is not streamed must be complete before the timeout of the gateway.
 MaxTokens = Annotated[int, Meta(ge=1, le=500)]
 
 

@@ -15,6 +15,7 @@ from coworks_async import TechMicroService, entry, request, sse
 from coworks_async.aws.event_formats.http_api import FunctionUrlEvent
 from coworks_async.aws.event_formats.infer import RequestEvent
 from coworks_async.aws.event_formats.rest import RestEvent
+from coworks_async.aws.handler import STREAM_WARNING
 from coworks_async.aws.runtime.errors import RuntimeInitError
 from coworks_async.aws.runtime.stream import read_callers
 from tests.aws.events import alb_event, http_event, rest_event, url_event
@@ -102,7 +103,7 @@ async def test_a_caller_that_cannot_stream_receives_the_whole_response_with_one_
     async with native(streaming(Shop())) as runtime:
         results = [await result_of(runtime, event) for _ in range(2)]
     assert [result.json()["body"] for result in results] == ["0 1 2 "] * 2
-    assert logged(caplog) == ["A response was streamed. In Lambda it is buffered and sent as a whole."]
+    assert logged(caplog) == [STREAM_WARNING]
 
 
 @pytest.mark.parametrize(

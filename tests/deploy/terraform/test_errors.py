@@ -131,6 +131,29 @@ def test_a_known_error_is_explained_with_its_remedy(summary: str, detail: str, e
     assert explain(summary, detail, "aws_x.y") == expected
 
 
+@pytest.mark.parametrize(
+    "errors",
+    [
+        [("expected timeout_milliseconds to be in the range (50 - 29000), got 900000", "")],
+        [
+            (
+                "Invalid resource type",
+                'The provider hashicorp/aws does not support resource type\n"aws_lambda_function_url".',
+            ),
+            ("Extraneous JSON object property", 'No argument or block type is named\n"function_url_auth_type".'),
+            ("Extraneous JSON object property", 'No argument or block type is named "invoked_via_function_url".'),
+        ],
+    ],
+    ids=["stream", "function url"],
+)
+def test_a_provider_without_streams_and_function_urls_is_named(errors: list[tuple[str, str]]):
+    diagnostics = [Diagnostic("error", summary, detail, "main.tf.json line 1") for summary, detail in errors]
+    assert explain_errors(diagnostics, DIRECTORY, "terraform") == (
+        "The installed AWS provider is too old for --stream and --function-url, which require version 6.29. "
+        "'make emulator' installs an older one. 'cws run --lambda --runtime native' streams without it."
+    )
+
+
 def lock(path: str) -> str:
     return (
         "Error message: it did not work\nLock Info:\n"
