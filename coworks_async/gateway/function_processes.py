@@ -94,6 +94,8 @@ class FunctionProcesses:
                 env={**self.variables, "AWS_LAMBDA_RUNTIME_API": environment.address},
                 # Ctrl-C goes to the server, which stops its processes.
                 start_new_session=True,
+                # It closes when the server ends, also if it is killed.
+                stdin=asyncio.subprocess.PIPE,
             )
         except OSError:
             self._api.remove_environment(environment.address, START_ERROR, "The process was not started.")

@@ -36,12 +36,12 @@ async def lifespan(app):
 class Service(TechMicroService):
     @entry(no_auth=True)
     async def get_slow(self):
-        Path("received").touch()
+        Path("received").write_text(str(os.getpid()))
         await asyncio.sleep(600)
 
     @entry(no_auth=True)
     def get_thread(self):
-        Path("received").touch()
+        Path("received").write_text(str(os.getpid()))
         time.sleep(600)
 
 
@@ -66,9 +66,36 @@ def has_members(group: int) -> bool:
     return True
 
 
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def runs_on(server: ServerProcess) -> bool:
     """Wait until the server has handled a signal. Two signals at once would count as one."""
     return not wait_for(lambda: server.process.poll() is not None, 0.5)
+
+
+@requires_tool("curl")
+@pytest.mark.parametrize("path", ["/slow", "/thread"])
+@pytest.mark.parametrize("workers", [[], ["--workers", "2"]], ids=" ".join)
+def test_a_second_ctrl_c_ends_the_process_of_the_native_runtime(
+    path: str, workers: list[str], write: Write, project: Path
+) -> None:
+    write("app.py", SERVICE)
+    options = ["--port", "0", "--graceful-timeout", "600", "--lambda", "--runtime", "native", *workers]
+    received = project / "received"
+    with start_server("run", *options, cwd=project) as server, server.start_curl(path):
+        until(lambda: received.exists() and received.read_text() != "")
+        function = int(received.read_text())
+        server.send(signal.SIGINT)
+        assert runs_on(server)
+        server.send(signal.SIGINT)
+        assert_aborted(server)
+        until(lambda: not is_running(function))
 
 
 @requires_tool("curl")
