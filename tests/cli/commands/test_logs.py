@@ -185,6 +185,21 @@ def test_ctrl_c_while_lines_are_read_is_one_line(project: Path):
     assert (process.returncode, err) == (1, "Error: Interrupted. Not all lines were shown.\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "code", "message"), [((), 1, "Error: Interrupted. Not all lines were shown.\n"), (("-f",), 0, "")]
+)
+def test_an_interrupt_is_the_end_of_follow_and_an_error_without_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], code: int, message: str
+):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    write_lines("printed")
+    monkeypatch.setattr(LogReader, "read", interrupt)
+    result = invoke(project, *options)
+    assert (result.exit_code, result.stderr) == (code, message)
+
+
 def test_follow_continues_after_a_network_error(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
