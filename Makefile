@@ -5,8 +5,8 @@ PYTHON ?= python3
 APP ?= first
 # The port of `make emulator`, and of `make run` if given.
 PORT ?= 4566
-# Test processes; 0 runs the tests in one process.
-WORKERS ?= auto
+# Test processes, at least 4, because many tests wait; 0 runs the tests in one process.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -gt 4 ] && echo "$$n" || echo 4)
 # Those of the end-to-end tests, which mostly wait for other programs.
 END_TO_END_WORKERS ?= 4
 # Further arguments for pytest: `make test ARGS="-k binding"`; of `make lock` for uv: `make lock ARGS=--upgrade`.

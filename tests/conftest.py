@@ -33,7 +33,7 @@ SERVICE_VARIABLES = (
 
 
 # No deadlines: on shared and traced processors they fail at random.
-settings.register_profile("short", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("short", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("exhaustive", settings.get_profile("short"), max_examples=1000)
 
 
@@ -64,6 +64,10 @@ STREAMED = frozenset(
 )
 
 
+# Transports over which the contract tests run as end-to-end tests: their code differs least from that of others.
+LONG_TIER = frozenset({"alb", "http-stage"})
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that start programs as end-to-end, and some as exhaustive, before `-m` selects by marker."""
@@ -71,6 +75,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         transport = getattr(getattr(item, "callspec", None), "params", {}).get("connect")
         if transport in STREAM_VIAS and item.path.stem not in STREAMED:
             item.add_marker(pytest.mark.exhaustive)
+        if transport in LONG_TIER:
+            item.add_marker(pytest.mark.end_to_end)
         if PROGRAM_FIXTURES.intersection(getattr(item, "fixturenames", ())) or item.get_closest_marker("requires_tool"):
             item.add_marker(pytest.mark.end_to_end)
 

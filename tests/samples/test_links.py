@@ -27,6 +27,8 @@ from tests.samples.projects import LINKS
 from tests.samples.transcripts import check_session
 from tests.tools import requires_tool
 
+pytestmark = pytest.mark.end_to_end  # All tests of a large sample, over each transport.
+
 ORIGIN = {"Origin": "http://localhost:3000"}
 
 

@@ -5,6 +5,7 @@ import pytest
 from tests.aws.runtime.stress import stress
 
 
+@pytest.mark.end_to_end  # It takes long.
 @pytest.mark.parametrize(
     ("count", "seed"), [(2000, 1), pytest.param(20_000, 2, marks=pytest.mark.exhaustive)], ids=["short", "long"]
 )

@@ -191,12 +191,23 @@ def test_ctrl_c_while_lines_are_read_is_one_line(project: Path):
 def test_an_interrupt_is_the_end_of_follow_and_an_error_without_it(
     project: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], code: int, message: str
 ):
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE)
 
-    write_lines("printed")
-    monkeypatch.setattr(LogReader, "read", interrupt)
-    result = invoke(project, *options)
+        def interrupt() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                os.kill(os.getpid(), signal.SIGINT)
+                ended.wait(PATIENCE)
+
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with default_sigint():
+            result = invoke(project, *options)
+        ended.set()
+        thread.join()
     assert (result.exit_code, result.stderr) == (code, message)
 
 

@@ -277,6 +277,7 @@ def test_an_earlier_archive_is_not_part_of_the_next(project: Path, build: Build)
     assert build(output=project / "other.txt").content_hash == first.content_hash
 
 
+@pytest.mark.end_to_end  # It writes 300 MB.
 @pytest.mark.parametrize(
     ("size", "content", "message"),
     [
