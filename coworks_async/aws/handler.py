@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from coworks_async.aws import authorizer
-from coworks_async.aws.deadline import Deadline
+from coworks_async.aws.deadline import Deadlines
 from coworks_async.aws.event_formats.base import CONFIG, ENVELOPE, size_over_limit
 from coworks_async.aws.event_formats.infer import RequestEvent, infer_event_class, is_stream_completion
 from coworks_async.aws.event_loop import EventLoop
@@ -102,7 +102,7 @@ class LambdaHandler:
         self.lifespan = Lifespan(service)
         self.event_loop = EventLoop(self.lifespan, service.logger)
         self._signer = Signer()
-        self._timeout_margin = service.lambda_timeout_margin
+        self._deadlines = Deadlines(service.lambda_timeout_margin)
         self.after_event: list[Callable[[Any], object]] = []
         self.streaming_callers: Collection[type[RequestEvent]] = ()
         if is_snap_start(os.environ):
@@ -167,7 +167,7 @@ class LambdaHandler:
 
     async def _run(self, label: str, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            async with Deadline(context, self._timeout_margin):
+            with self._deadlines.limit(context):
                 await self.lifespan.start()
                 return await work()
         except EventTimeout as error:
@@ -280,7 +280,7 @@ class LambdaHandler:
             scope[AUTHORIZED] = (self.service, principal)
         scope[ASYNC_INVOKER] = self._invoke_async
         try:
-            async with Deadline(request.context, self._timeout_margin):
+            with self._deadlines.limit(request.context):
                 if not self.lifespan.is_running:
                     await self.lifespan.start()
                 scope["state"] = self.lifespan.state.copy()

@@ -344,3 +344,9 @@ def test_an_asynchronous_call_fails_and_stores_nothing(app: Slow, caplog: pytest
     assert failed_event.endswith(REASON)
     assert failed == "An asynchronous call failed"
     assert app.ended == []
+
+
+def test_events_have_a_deadline_on_the_event_loop_after_a_close(app: Slow, send_event: SendEvent):
+    assert send_event(app, rest_event(), Short(seconds=PATIENCE)).status == 200
+    app.lambda_handler.close()
+    assert send_event(app, rest_event(path="/waiting/1"), Short()).status == 504
