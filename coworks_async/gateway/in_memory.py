@@ -16,6 +16,7 @@ from coworks_async.aws.runtime.poller import Poller
 from coworks_async.aws.runtime.stream import STREAM_VARIABLE, read_callers
 from coworks_async.gateway.native import NativeGatewayApp
 from coworks_async.gateway.runtime_api import RuntimeApi
+from coworks_async.gateway.simulator import run_lifespan
 from coworks_async.service import TechMicroService
 from coworks_async.types import Message, Receive, Scope, Send
 
@@ -69,20 +70,13 @@ class ThreadedGatewayApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            return await self._lifespan(receive, send)
+            return await run_lifespan(receive, send, stop=partial(to_thread.run_sync, self.close))
         received = [await receive()]
         while received[-1].get("more_body"):
             received.append(await receive())
         # A worker thread waits for the result, which works on asyncio and on trio.
         for message in await to_thread.run_sync(partial(self._run, scope, received)):
             await send(message)
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await to_thread.run_sync(self.close)
-        await send({"type": "lifespan.shutdown.complete"})
 
     def _run(self, scope: Scope, received: list[Message]) -> list[Message]:
         with self._lock:

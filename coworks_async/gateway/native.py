@@ -8,14 +8,19 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
-from starlette.requests import ClientDisconnect
-
 from coworks_async.gateway.invocation import Invocation
 from coworks_async.gateway.messages import FUNCTION_TIMEOUT, HttpRequest, HttpResponse, Via
 from coworks_async.gateway.native_responses import FunctionError, StreamedResponse, check_result, read_response
 from coworks_async.gateway.responses import gateway_response
 from coworks_async.gateway.runtime_api import RuntimeApi
-from coworks_async.gateway.simulator import Gateway, print_error, read_request, send_response, start_message
+from coworks_async.gateway.simulator import (
+    Gateway,
+    print_error,
+    receive_request,
+    run_lifespan,
+    send_response,
+    start_message,
+)
 from coworks_async.service import TechMicroService
 from coworks_async.types import Event, Receive, Scope, Send
 
@@ -98,16 +103,10 @@ class NativeGatewayApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            return await self._lifespan(receive, send)
-        if scope["type"] != "http":
-            # These gateways do not support WebSockets.
-            return await send({"type": "websocket.close", "code": 1000})
-        try:
-            request = await read_request(self.gateway, scope, receive)
-        except ClientDisconnect:
+            return await run_lifespan(receive, send, start=self.start, stop=self.stop)
+        request = await receive_request(self.gateway, scope, receive, send)
+        if request is None:
             return
-        if isinstance(request, HttpResponse):
-            return await send_response(request, send)
         # In a thread: it may wait for the authorizer.
         prepared = await asyncio.to_thread(self.gateway.prepare, request)
         if isinstance(prepared, HttpResponse):
@@ -121,14 +120,6 @@ class NativeGatewayApp:
             invocation.abandon()
             leaving.cancel()
             await asyncio.gather(leaving, return_exceptions=True)
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        await self.start()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.stop()
-        await send({"type": "lifespan.shutdown.complete"})
 
     async def _respond(self, request: HttpRequest, invocation: Invocation, send: Send) -> None:
         try:

@@ -11,7 +11,7 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -200,19 +200,10 @@ class GatewayApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            return await self._lifespan(receive, send)
-        if scope["type"] != "http":
-            # These gateways do not support WebSockets.
-            return await send({"type": "websocket.close", "code": 1000})
-        try:
-            request = await read_request(self.gateway, scope, receive)
-        except ClientDisconnect:
-            return
-        if isinstance(request, HttpRequest):
-            response = await self._run(partial(self._respond, request))
-        else:
-            response = request
-        await send_response(response, send)
+            return await run_lifespan(receive, send, start=self._start, stop=self._stop)
+        request = await receive_request(self.gateway, scope, receive, send)
+        if request is not None:
+            await send_response(await self._run(partial(self._respond, request)), send)
 
     def _respond(self, request: HttpRequest) -> HttpResponse:
         """Respond to a request. Those that still wait when the server stops do not delay it."""
@@ -220,31 +211,52 @@ class GatewayApp:
             return gateway_response(self.gateway.description, "INTEGRATION_FAILURE")
         return self.gateway.respond(request)
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
+    async def _start(self) -> None:
         self._is_closing = False
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
+
+    async def _stop(self) -> None:
         self._is_closing = True
         await self._run(self.app.lambda_handler.close)
         self._executor.shutdown()
         # A test client may be opened again.
         self._executor = ThreadPoolExecutor(1, "lambda")
-        await send({"type": "lifespan.shutdown.complete"})
 
     async def _run(self, work: Callable[[], T]) -> T:
         # A worker thread waits for the result, which works on asyncio and on trio.
         return await to_thread.run_sync(self._executor.submit(work).result)
 
 
-async def read_request(gateway: Gateway, scope: Scope, receive: Receive) -> HttpRequest | HttpResponse:
-    """Return a request with its body, or the 413 for one that is over the gateway's limit."""
+async def run_lifespan(
+    receive: Receive,
+    send: Send,
+    *,
+    start: Callable[[], Awaitable[None]] | None = None,
+    stop: Callable[[], Awaitable[None]],
+) -> None:
+    await receive()
+    if start is not None:
+        await start()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await stop()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def receive_request(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> HttpRequest | None:
+    """Return a request with its body; None for one that the gateway has answered itself or whose client has left."""
+    if scope["type"] != "http":
+        # These gateways do not support WebSockets.
+        await send({"type": "websocket.close", "code": 1000})
+        return None
     limits = Limits(gateway.body_limit)
     try:
         limits.check_length(scope)
         return _parse_scope(scope, await read_body(scope, receive, limits))
     except ContentTooLarge:
-        return gateway_response(gateway.description, "REQUEST_TOO_LARGE")
+        await send_response(gateway_response(gateway.description, "REQUEST_TOO_LARGE"), send)
+    except ClientDisconnect:
+        pass  # No response can be sent.
+    return None
 
 
 async def send_response(response: HttpResponse, send: Send) -> None:
