@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from coworks_async.aws.event_formats.infer import RequestEvent
 from coworks_async.aws.handler import PROCESS_EXITS, LambdaHandler
 from coworks_async.pipeline.collector import OnComplete, ResponseAborted, ResponseCollector
-from coworks_async.pipeline.responses import BODILESS_STATUSES
+from coworks_async.pipeline.responses import has_body
 from coworks_async.types import Message, Scope
 
 
@@ -74,8 +74,7 @@ class ResponseStreamer(ResponseCollector):
     async def send(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.body" and self.status and not self.complete:
-            bodiless = self.status in BODILESS_STATUSES or self._scope["method"] == "HEAD"
-            chunk = b"" if bodiless else message.get("body", b"")
+            chunk = message.get("body", b"") if has_body(self._scope["method"], self.status) else b""
             if message.get("more_body", False):
                 await self._stream.write(chunk)
             else:
@@ -148,5 +147,5 @@ async def respond_streaming(
             handler.log_status(streamer.status, request, scope, start, cold, cause)
         else:
             await stream.start(format_prelude(request, problem["status"], problem["headers"]), lambda: None)
-            await stream.end(b"" if scope.get("method") == "HEAD" else problem["body"])
+            await stream.end(problem["body"] if has_body(scope.get("method", ""), problem["status"]) else b"")
             handler.log_status(problem["status"], request, scope, start, cold, stream.broken)

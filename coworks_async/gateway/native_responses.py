@@ -15,7 +15,8 @@ from coworks_async.aws.runtime.stream import ERROR_BODY, PRELUDE_END
 from coworks_async.exceptions import CoWorksError
 from coworks_async.gateway.invocation import Invocation, InvocationResult
 from coworks_async.gateway.messages import HttpResponse
-from coworks_async.gateway.responses import MalformedResult, has_body, to_http_head, to_http_response
+from coworks_async.gateway.responses import MalformedResult, to_http_head, to_http_response
+from coworks_async.pipeline.responses import has_body
 
 METADATA_LIMIT = 16 * 1024
 """Bytes of a stream within which the delimiter must end the metadata."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from coworks_async.gateway.messages import HttpResponse
 from coworks_async.gateway.routes import GatewayDescription
-from coworks_async.pipeline.responses import BODILESS_STATUSES
+from coworks_async.pipeline.responses import has_body
 
 RENAMED = frozenset(
     {"authorization", "connection", "content-md5", "date", "max-forwards", "server", "user-agent", "www-authenticate"}
@@ -68,10 +68,6 @@ def to_http_head(via: str, metadata: bytes) -> HttpResponse:
     if via == "rest":
         headers += _list_cookies(head)
     return HttpResponse(head.get("statusCode", 200), tuple(headers), b"")
-
-
-def has_body(method: str, status: int) -> bool:
-    return method != "HEAD" and status not in BODILESS_STATUSES
 
 
 def _list_headers(via: str, result: Mapping[str, Any]) -> list[tuple[str, str]]:

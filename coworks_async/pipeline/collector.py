@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from coworks_async.pipeline.errors import RESPONSE_ABORTED
-from coworks_async.pipeline.responses import BODILESS_STATUSES, ResponseParts
+from coworks_async.pipeline.responses import ResponseParts, has_body
 from coworks_async.types import Message, Scope
 
 
@@ -72,10 +72,10 @@ class ResponseCollector:
             raise RuntimeError("the app returned without completing the response")
 
     def response(self) -> ResponseParts:
-        """Return status, headers and body, which is empty for HEAD (RFC 9110, section 9.3.2) and bodiless statuses."""
+        """Return status, headers and body, which is empty for HEAD and for statuses without a body."""
         self.check_complete()
-        bodiless = self.status in BODILESS_STATUSES or self._scope["method"] == "HEAD"
-        return self.status, list(self._headers), b"" if bodiless else b"".join(self._parts)
+        body = b"".join(self._parts) if has_body(self._scope["method"], self.status) else b""
+        return self.status, list(self._headers), body
 
 
 OnComplete = Callable[[ResponseCollector], Awaitable[None]]

@@ -28,6 +28,13 @@ BINARY = (b"content-type", b"application/octet-stream")
 JSON = (b"content-type", b"application/json")
 
 BODILESS_STATUSES = frozenset({204, 205, 304})
+
+
+def has_body(method: str, status: int) -> bool:
+    """Return whether a response may have a body (RFC 9110, sections 9.3.2 and 15)."""
+    return method != "HEAD" and status not in BODILESS_STATUSES
+
+
 """Statuses whose responses have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5)."""
 
 
