@@ -20,6 +20,8 @@ from coworks_async.pipeline.trace import trace_header
 
 TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 
+JSON_HEADER = {"Content-Type": "application/json"}
+
 
 class Poller:
     """Runs the events that one connection to the Runtime API receives.
@@ -141,10 +143,8 @@ class Reply:
         self._client = client
         self._request_id = request_id
         self._path = f"/invocation/{request_id}"
-        self._headers = {"Content-Type": "application/json"}
-        if invocation_id is not None:
-            # AWS's clients return it as they receive it.
-            self._headers["Lambda-Runtime-Invocation-Id"] = invocation_id
+        # AWS's clients return the id as they receive it.
+        self._id_header = {} if invocation_id is None else {"Lambda-Runtime-Invocation-Id": invocation_id}
 
     async def post(self, response: dict[str, Any]) -> None:
         """Post the response to a request, whose values have one JSON form in all encoders."""
@@ -152,16 +152,15 @@ class Reply:
 
     async def post_encoded(self, body: bytes) -> None:
         self.is_posted = True
-        await self._client.post(f"{self._path}/response", body, self._headers)
+        await self._client.post(f"{self._path}/response", body, JSON_HEADER | self._id_header)
 
     def open_stream(self) -> ResponseStream:
         """Return the stream that sends the result instead."""
         self.is_posted = True
-        headers = {name: value for name, value in self._headers.items() if name != "Content-Type"}
-        return ResponseStream(self._client, self._request_id, headers)
+        return ResponseStream(self._client, self._request_id, self._id_header)
 
     async def post_error(self, error: Exception, described: dict[str, Any]) -> None:
-        headers = self._headers | {ERROR_TYPE: described["errorType"]}
+        headers = {**JSON_HEADER, **self._id_header, ERROR_TYPE: described["errorType"]}
         cause = json.dumps(describe_xray_cause(error))
         if len(cause) < MAX_CAUSE_SIZE:
             headers[XRAY_CAUSE] = cause
