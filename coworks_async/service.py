@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler, Lifespan
 
-from coworks_async.aws.snapshot import SnapshotHooks
-from coworks_async.entries.blueprints import Blueprint, F, HookRegistry, HooksMixin
+from coworks_async.aws.snapshot import SnapshotHooks, SnapshotMixin
+from coworks_async.entries.blueprints import Blueprint, HookRegistry, HooksMixin
 from coworks_async.entries.cors import CorsOption, check_cors, resolve_cors
 from coworks_async.entries.decorators import read_responses
 from coworks_async.entries.entry import Entry, build_entries, reject_token_header
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from coworks_async.aws.handler import LambdaHandler
 
 
-class TechMicroService(HooksMixin, Starlette):
+class TechMicroService(HooksMixin, SnapshotMixin, Starlette):
     """A microservice. The methods of a subclass are its entries; an instance is an ASGI app and has a Lambda handler.
 
     Args:
@@ -211,16 +211,6 @@ class TechMicroService(HooksMixin, Starlette):
         from coworks_async.aws.async_invoke import store_in_s3
 
         await store_in_s3(response, headers, self.store_in)
-
-    def before_snapshot(self, function: F) -> F:
-        """Register a function that runs before SnapStart's snapshot. If it fails, no version is published."""
-        self.snapshot_hooks.before.append(function)
-        return function
-
-    def after_restore(self, function: F) -> F:
-        """Register a function that runs when Lambda has restored the process from SnapStart's snapshot."""
-        self.snapshot_hooks.after.append(function)
-        return function
 
     @cached_property
     def lambda_handler(self) -> "LambdaHandler":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from inspect import isawaitable
 from typing import Any
 
+from coworks_async.entries.blueprints import F
 from coworks_async.types import Function
 
 
@@ -24,6 +25,22 @@ class SnapshotHooks:
     async def run_after(self) -> None:
         """Run the functions for a restore."""
         await _run(self.after)
+
+
+class SnapshotMixin:
+    """Decorators that register the functions of a service."""
+
+    snapshot_hooks: SnapshotHooks
+
+    def before_snapshot(self, function: F) -> F:
+        """Register a function that runs before SnapStart's snapshot. If it fails, no version is published."""
+        self.snapshot_hooks.before.append(function)
+        return function
+
+    def after_restore(self, function: F) -> F:
+        """Register a function that runs when Lambda has restored the process from SnapStart's snapshot."""
+        self.snapshot_hooks.after.append(function)
+        return function
 
 
 async def _run(functions: Iterable[Function]) -> None:
