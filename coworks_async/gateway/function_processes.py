@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from coworks_async.aws.runtime.stream import STREAM_VARIABLE, STREAMING_CALLERS
-from coworks_async.gateway.messages import REGION, LambdaContext
+from coworks_async.gateway.messages import REGION, SimulatedContext
 from coworks_async.gateway.runtime_api import ExecutionEnvironment, RuntimeApi
 
 MAX_ENVIRONMENTS = 10
@@ -143,7 +143,7 @@ def create_variables(
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
     """
-    context = LambdaContext(name, "")
+    context = SimulatedContext(name, "")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     defaults = {
         "AWS_LAMBDA_LOG_LEVEL": "INFO",

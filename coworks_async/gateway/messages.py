@@ -82,7 +82,7 @@ class HttpResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class LambdaContext:
+class SimulatedContext:
     """The second argument of a Lambda handler: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
 
     function_name: str

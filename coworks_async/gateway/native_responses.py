@@ -1,6 +1,6 @@
 """The response of a function behind the Runtime API simulator, buffered or streamed.
 
-A stream starts with its metadata, which is JSON, and a delimiter:
+A stream starts with its prelude, the JSON object of its status and headers, and a delimiter:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
 """
 
@@ -18,8 +18,8 @@ from coworks_async.gateway.messages import HttpResponse
 from coworks_async.gateway.responses import MalformedResult, to_http_head, to_http_response
 from coworks_async.pipeline.responses import has_body
 
-METADATA_LIMIT = 16 * 1024
-"""Bytes of a stream within which the delimiter must end the metadata."""
+PRELUDE_LIMIT = 16 * 1024
+"""Bytes of a stream within which the delimiter must end the prelude."""
 
 
 class FunctionError(CoWorksError):
@@ -45,7 +45,7 @@ class StreamedResponse:
 
 
 async def read_response(via: str, method: str, invocation: Invocation) -> HttpResponse | StreamedResponse:
-    """Return a buffered response once it is complete, and a streamed one once its metadata has arrived.
+    """Return a buffered response once it is complete, and a streamed one once its prelude has arrived.
 
     Raises:
         FunctionError: the event failed before that.
@@ -58,23 +58,23 @@ async def read_response(via: str, method: str, invocation: Invocation) -> HttpRe
         data += chunk
         if not invocation.is_streamed:
             continue
-        metadata, delimiter, rest = data.partition(PRELUDE_END)
-        if len(metadata) > METADATA_LIMIT:
+        prelude, delimiter, rest = data.partition(PRELUDE_END)
+        if len(prelude) > PRELUDE_LIMIT:
             invocation.abandon()
-            raise MalformedResult(f"the stream has no metadata in its first {METADATA_LIMIT} bytes")
+            raise MalformedResult(f"the stream has no prelude in its first {PRELUDE_LIMIT} bytes")
         if delimiter:
-            return _start_stream(via, method, invocation, chunks, metadata, rest)
+            return _start_stream(via, method, invocation, chunks, prelude, rest)
     check_result(await invocation.result())
     if invocation.is_streamed:
-        raise MalformedResult("the stream ended before the delimiter of its metadata")
+        raise MalformedResult("the stream ended before the delimiter of its prelude")
     return to_http_response(via, method, json.loads(data))
 
 
 def _start_stream(
-    via: str, method: str, invocation: Invocation, chunks: AsyncIterator[bytes], metadata: bytes, rest: bytes
+    via: str, method: str, invocation: Invocation, chunks: AsyncIterator[bytes], prelude: bytes, rest: bytes
 ) -> StreamedResponse:
     try:
-        head = to_http_head(via, metadata)
+        head = to_http_head(via, prelude)
     except MalformedResult:
         invocation.abandon()
         raise

@@ -53,17 +53,17 @@ def to_http_response(via: str, method: str, raw: Any) -> HttpResponse:
     return HttpResponse(status, tuple(headers), body, raw)
 
 
-def to_http_head(via: str, metadata: bytes) -> HttpResponse:
+def to_http_head(via: str, prelude: bytes) -> HttpResponse:
     """Return status and headers of a streamed response, or raise `MalformedResult`.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
     """
     try:
-        head = json.loads(metadata)
+        head = json.loads(prelude)
     except ValueError:
         head = None
     if not isinstance(head, Mapping) or not isinstance(head.get("statusCode", 200), int):
-        raise MalformedResult("the metadata of the stream is not a JSON object with an integer statusCode")
+        raise MalformedResult("the prelude of the stream is not a JSON object with an integer statusCode")
     headers = _list_headers(via, head)
     if via == "rest":
         headers += _list_cookies(head)

@@ -23,7 +23,7 @@ from coworks_async.gateway.http_wire import (
     read_head,
 )
 from coworks_async.gateway.invocation import Invocation, InvocationResult
-from coworks_async.gateway.messages import LambdaContext
+from coworks_async.gateway.messages import SimulatedContext
 from coworks_async.pipeline.body import LAMBDA_PAYLOAD_LIMIT
 
 JSON_HEADERS = (("Content-Type", "application/json"),)
@@ -231,7 +231,7 @@ class RuntimeApi:
             **dict(JSON_HEADERS),
             "Lambda-Runtime-Aws-Request-Id": invocation.id,
             "Lambda-Runtime-Deadline-Ms": str(int(deadline * 1000)),
-            "Lambda-Runtime-Invoked-Function-Arn": LambdaContext(self.function_name, "").invoked_function_arn,
+            "Lambda-Runtime-Invoked-Function-Arn": SimulatedContext(self.function_name, "").invoked_function_arn,
             "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0",
         }
         return encode_response(200, {**headers, **invocation.headers}.items(), invocation.payload)

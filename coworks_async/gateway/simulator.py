@@ -30,8 +30,8 @@ from coworks_async.gateway.messages import (
     VIAS,
     HttpRequest,
     HttpResponse,
-    LambdaContext,
     RouteMatch,
+    SimulatedContext,
     Via,
 )
 from coworks_async.gateway.responses import MalformedResult, gateway_response, message_response, to_http_response
@@ -91,7 +91,7 @@ class Gateway:
 
     def invoke(self, event: Event, request_id: str) -> Any:
         """Call the handler as Lambda does: event and result are converted to JSON and back."""
-        context = LambdaContext(self.app.name, request_id, deadline=time.monotonic() + self.lambda_timeout)
+        context = SimulatedContext(self.app.name, request_id, deadline=time.monotonic() + self.lambda_timeout)
         return json.loads(json.dumps(self.app.lambda_handler(json.loads(json.dumps(event)), context)))
 
     def report(self, error: Exception) -> None:

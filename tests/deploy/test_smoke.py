@@ -6,7 +6,7 @@ import pytest
 
 from coworks_async import Blueprint, TechMicroService, entry, request
 from coworks_async.deploy.smoke import create_smoke_events
-from coworks_async.gateway.messages import LambdaContext
+from coworks_async.gateway.messages import SimulatedContext
 from coworks_async.gateway.routes import GatewayKind
 
 
@@ -49,7 +49,7 @@ def test_each_smoke_entry_of_the_stage_responds(kind: GatewayKind, url: str, mon
     results: dict[str, Any] = {}
     events = create_smoke_events(app.entries, kind, "dev", url)
     for path, event in events.items():
-        result = app.lambda_handler(event, LambdaContext("shop-dev", "id"))
+        result = app.lambda_handler(event, SimulatedContext("shop-dev", "id"))
         results[path] = result["statusCode"], result["isBase64Encoded"]
     assert results == {"/": (200, False), "/checks/database": (200, False)}
     app.lambda_handler.close()

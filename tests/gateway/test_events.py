@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from coworks_async.gateway.events import alb_event, authorizer_event, http_event, rest_event, token_event, url_event
-from coworks_async.gateway.messages import HttpRequest, LambdaContext, RouteMatch
+from coworks_async.gateway.messages import HttpRequest, RouteMatch, SimulatedContext
 
 REQUEST = HttpRequest(
     method="POST",
@@ -223,7 +223,7 @@ def test_an_authorizer_event_contains_the_method_arn():
 
 
 def test_the_context_has_lambdas_attributes():
-    context = LambdaContext("shop", "an-id")
+    context = SimulatedContext("shop", "an-id")
     assert context.invoked_function_arn == "arn:aws:lambda:eu-west-1:123456789012:function:shop"
     assert (context.aws_request_id, context.log_group_name) == ("an-id", "/aws/lambda/shop")
     assert 0 < context.get_remaining_time_in_millis() <= 30_000

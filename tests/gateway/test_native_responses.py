@@ -1,4 +1,4 @@
-"""Responses through the Runtime API: metadata, delimiter, body, and errors."""
+"""Responses through the Runtime API: prelude, delimiter, body, and errors."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ import pytest
 
 from coworks_async.aws.runtime.stream import PRELUDE_END
 from coworks_async.gateway.native_responses import (
-    METADATA_LIMIT,
+    PRELUDE_LIMIT,
     FunctionError,
     StreamedResponse,
     read_response,
@@ -18,7 +18,7 @@ from coworks_async.gateway.runtime_api import RuntimeApi
 from tests.gateway.manual_runtime import serve, start
 
 HEAD = {"statusCode": 201, "headers": {"Content-Type": "text/plain", "Server": "x"}, "cookies": ["a=1", "b=2"]}
-METADATA = json.dumps(HEAD).encode()
+PRELUDE = json.dumps(HEAD).encode()
 ERROR = {"errorType": "KeyError", "errorMessage": "late"}
 
 
@@ -111,8 +111,8 @@ async def test_a_stream_without_a_delimiter_is_malformed(chunk: bytes):
 
 async def test_metadata_over_16_kb_is_malformed():
     async with serve() as api:
-        with pytest.raises(MalformedResult, match=f"no metadata in its first {METADATA_LIMIT} bytes"):
-            await stream(api, b"x" * (METADATA_LIMIT + 1))
+        with pytest.raises(MalformedResult, match=f"no prelude in its first {PRELUDE_LIMIT} bytes"):
+            await stream(api, b"x" * (PRELUDE_LIMIT + 1))
 
 
 @pytest.mark.parametrize("head", [b"x", b"[]", b'{"statusCode": "200"}'])

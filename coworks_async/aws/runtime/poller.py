@@ -80,7 +80,7 @@ class Poller:
         """Run an event and post its result."""
         self._set_trace(response.headers.get("lambda-runtime-trace-id"))
         request_id = response.headers["lambda-runtime-aws-request-id"]
-        reply = Reply(self.client, request_id, response.headers.get("lambda-runtime-invocation-id"))
+        reply = RuntimeReply(self.client, request_id, response.headers.get("lambda-runtime-invocation-id"))
         context = None
         try:
             context = LambdaContext(response.headers, self.function)
@@ -96,7 +96,7 @@ class Poller:
             await self._run_after_event(context)
             await self._run_pending_calls(context)
 
-    async def _dispatch(self, event: Any, context: LambdaContext, reply: "Reply") -> Any:
+    async def _dispatch(self, event: Any, context: LambdaContext, reply: "RuntimeReply") -> Any:
         try:
             return await self.handler.dispatch(event, context, reply)
         except PROCESS_EXITS:
@@ -135,7 +135,7 @@ class Poller:
                 self.handler.logger.error("A function in after_event failed", exc_info=error)
 
 
-class Reply:
+class RuntimeReply:
     """The result of one event, which is posted once."""
 
     def __init__(self, client: RuntimeClient, request_id: str, invocation_id: str | None) -> None:
