@@ -244,7 +244,7 @@ class LambdaHandler:
             problem = create_problem(error.status_code, error.detail)
         elif isinstance(error, EventTimeout):
             problem = create_problem(504, "The service took too long to respond.")
-            self._log_timeout(f"{request_line(scope)} on route {find_route(scope, None)}", request.context, error)
+            self._log_timeout(describe_route(scope), request.context, error)
         elif isinstance(error, StartupError):
             self.logger.error("A request failed: %s", error, exc_info=error.__cause__)
         elif not isinstance(error, ResponseAborted | ClientDisconnect):
@@ -288,7 +288,14 @@ class LambdaHandler:
         except Exception as error:
             if not collector.complete:
                 raise
-            self.logger.error("The service failed after its response", exc_info=error)
+            self._log_late_failure(error, request, scope)
+
+    def _log_late_failure(self, error: Exception, request: RequestEvent, scope: Scope) -> None:
+        label = describe_route(scope)
+        if isinstance(error, EventTimeout):
+            self._log_timeout(f"{label}, after its response", request.context, error)
+        else:
+            self.logger.error("%s failed after its response", label, exc_info=error)
 
     def _read_response(self, collector: ResponseCollector) -> MangumResponse:
         headers: Any  # Mangum's type has lists instead of tuples
@@ -376,6 +383,11 @@ class LambdaHandler:
             raise
         except BaseException as error:
             self.logger.error("A function in after_event failed", exc_info=error)
+
+
+def describe_route(scope: Scope) -> str:
+    """Return the request line and the route, for the log."""
+    return f"{request_line(scope)} on route {find_route(scope, None)}"
 
 
 def create_problem(status: int, detail: str | None = None) -> MangumResponse:

@@ -235,7 +235,7 @@ def test_a_failure_after_the_response_is_logged_and_the_response_sent(
     response = send_event(Late(), rest_event())
     assert (response.status, response.body) == (200, b"whole")
     [record] = get_warnings(caplog)
-    assert record.getMessage() == "The service failed after its response"
+    assert record.getMessage() == "GET '/dev/' on route / failed after its response"
     assert record.exc_info is not None
     assert record.exc_info[0] is LookupError
 

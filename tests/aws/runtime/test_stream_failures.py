@@ -184,9 +184,12 @@ async def test_the_deadline_is_a_504_before_the_start_and_an_error_in_the_traile
     assert len(logged(caplog)) == 2
 
 
-@pytest.mark.parametrize("error", [LookupError("no mail server"), asyncio.CancelledError()])
+@pytest.mark.parametrize(
+    ("error", "source"),
+    [(LookupError("no mail server"), "GET '/dev/whole' on route /whole"), (asyncio.CancelledError(), "The service")],
+)
 async def test_a_failure_after_the_response_is_logged_and_the_response_is_complete(
-    error: BaseException, caplog: pytest.LogCaptureFixture
+    error: BaseException, source: str, caplog: pytest.LogCaptureFixture
 ):
     class Failing(Shop):
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -198,4 +201,4 @@ async def test_a_failure_after_the_response_is_logged_and_the_response_is_comple
         result = await result_of(runtime, rest_event(path="/whole"))
         assert prelude(await result_of(runtime, rest_event()))["statusCode"] == 200
     assert (result.chunks[2:], result.trailers) == ((b"whole",), ())
-    assert logged(caplog) == ["The service failed after its response"]
+    assert logged(caplog) == [f"{source} failed after its response"]
