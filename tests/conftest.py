@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,8 @@ def restore_logging() -> Iterator[None]:
 
 
 def pytest_configure() -> None:
+    # A shell starts a background job with Ctrl-C ignored, and the processes under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in SERVICE_VARIABLES:
         os.environ.pop(name, None)
 
