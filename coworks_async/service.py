@@ -38,7 +38,7 @@ from coworks_async.pipeline.errors import ErrorMiddleware
 from coworks_async.pipeline.invocation import StoreIn, check_async_limits, check_store_in, check_timeout_margin
 from coworks_async.pipeline.request import current_stage
 from coworks_async.pipeline.routing import BlueprintMount, EntryRoute, url_for
-from coworks_async.pipeline.scopes import ScopeMiddleware
+from coworks_async.pipeline.scopes import RequiredScopesMiddleware
 from coworks_async.types import ASGIApp, AuthorizerResult
 
 if TYPE_CHECKING:
@@ -349,7 +349,7 @@ class TechMicroService(HooksMixin, SnapshotMixin, Starlette):
                 realm=self.name,
                 logger=self.logger,
             ),
-            require_scopes=partial(ScopeMiddleware, scheme=self.auth_scheme, realm=self.name),
+            require_scopes=partial(RequiredScopesMiddleware, scheme=self.auth_scheme, realm=self.name),
             cors=self.cors or None,
             token_key=self.token_key,
             limits=self.limits,

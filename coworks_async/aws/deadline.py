@@ -11,7 +11,7 @@ NO_DEADLINE = nullcontext()
 
 
 class Deadlines:
-    """Cancels the events that run `margin` seconds before Lambda's timeout; without a margin, none.
+    """Cancels each event that still runs `margin` seconds before Lambda's timeout, unless `margin` is None.
 
     Most events end long before, and a timer for each would take a fifth of the event's time. So one timer is set for
     the first event, and once it is due, for those that run then. It is never late for an event, because all events of a

@@ -108,7 +108,8 @@ class LambdaHandler:
         if is_snap_start(os.environ):
             hooks = service.snapshot_hooks
             register_with_aws(
-                lambda: self.event_loop.run(hooks.run_before), lambda: self.event_loop.run(hooks.run_after)
+                lambda: self.event_loop.run(hooks.run_before_snapshot),
+                lambda: self.event_loop.run(hooks.run_after_restore),
             )
         self._is_cold = True
         self._has_warned_of_streams = False

@@ -18,11 +18,11 @@ class SnapshotHooks:
         self.before: list[Function] = []
         self.after: list[Function] = []
 
-    async def run_before(self) -> None:
+    async def run_before_snapshot(self) -> None:
         """Run the functions for a snapshot; the last registered one is the first."""
         await _run(reversed(self.before))
 
-    async def run_after(self) -> None:
+    async def run_after_restore(self) -> None:
         """Run the functions for a restore."""
         await _run(self.after)
 

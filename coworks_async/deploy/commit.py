@@ -8,7 +8,7 @@ _COMMAND = ("git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=4
 
 
 def read_commit(directory: Path) -> str | None:
-    """Return the commit that is checked out, with `-dirty` after changes; None if there is none or no git."""
+    """Return the commit that is checked out, with `-dirty` after changes; None without a commit or git."""
     try:
         completed = subprocess.run(  # noqa: S603
             _COMMAND, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False

@@ -49,7 +49,7 @@ _RETENTIONS = (
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 
-# More than the message says: old buckets may contain capitals and underscores.
+# It accepts more than the message lists: old buckets may contain capitals and underscores.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET = (
     re.compile(r"[A-Za-z0-9._-]{3,255}"),

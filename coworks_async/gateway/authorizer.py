@@ -64,12 +64,12 @@ class AuthorizerClient:
             if self.is_rest and str(error) == "Unauthorized":
                 raise GatewayRejection("UNAUTHORIZED") from error
             raise
-        check_result(self.description, result)
+        check_authorizer_result(self.description, result)
         self._cache[token] = self.clock() + self.description.authorizer_ttl, result
         return result
 
 
-def check_result(description: GatewayDescription, result: Any) -> None:
+def check_authorizer_result(description: GatewayDescription, result: Any) -> None:
     """Raise `MalformedResult` for an authorizer's result that the gateway does not accept."""
     required = {"isAuthorized"} if description.kind == "http" else {"principalId", "policyDocument"}
     if not isinstance(result, Mapping) or not required <= set(result):

@@ -14,7 +14,7 @@ HEAD_LIMIT = 2 * 1024 * 1024  # X-Ray's cause of an error is a header of up to 1
 
 
 class MalformedRequest(ValueError):
-    """What a client sent is not an HTTP/1.1 request."""
+    """Raised for input that is not an HTTP/1.1 request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ STREAMED_PAYLOAD_LIMIT = 200 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class InvocationResult:
-    """What a runtime posted for an event.
+    """The result that a runtime posted for an event.
 
     Attributes:
         kind: `response` or `error`. An invocation that Lambda itself ends is an error, too.

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from coworks_async.gateway.invocation import Invocation
 from coworks_async.gateway.messages import FUNCTION_TIMEOUT, HttpRequest, HttpResponse, Via
-from coworks_async.gateway.native_responses import FunctionError, StreamedResponse, check_result, read_response
+from coworks_async.gateway.native_responses import FunctionError, StreamedResponse, raise_for_error, read_response
 from coworks_async.gateway.responses import gateway_response
 from coworks_async.gateway.runtime_api import RuntimeApi
 from coworks_async.gateway.simulator import (
@@ -54,7 +54,7 @@ class NativeGateway(Gateway):
 
     async def _invoke(self, event: Event) -> Any:
         result = await self._api.submit(event).result()
-        check_result(result)
+        raise_for_error(result)
         return result.json()
 
     def report(self, error: Exception) -> None:

@@ -41,7 +41,7 @@ class StreamedResponse:
 
     async def check_end(self) -> None:
         """Raise `FunctionError` if the stream has failed."""
-        check_result(await self.invocation.result())
+        raise_for_error(await self.invocation.result())
 
 
 async def read_response(via: str, method: str, invocation: Invocation) -> HttpResponse | StreamedResponse:
@@ -64,7 +64,7 @@ async def read_response(via: str, method: str, invocation: Invocation) -> HttpRe
             raise MalformedResult(f"the stream has no prelude in its first {PRELUDE_LIMIT} bytes")
         if delimiter:
             return _start_stream(via, method, invocation, chunks, prelude, rest)
-    check_result(await invocation.result())
+    raise_for_error(await invocation.result())
     if invocation.is_streamed:
         raise MalformedResult("the stream ended before the delimiter of its prelude")
     return to_http_response(via, method, json.loads(data))
@@ -83,7 +83,7 @@ def _start_stream(
     return StreamedResponse(HttpResponse(head.status, head.headers, body), has_content, invocation, chunks)
 
 
-def check_result(result: InvocationResult) -> None:
+def raise_for_error(result: InvocationResult) -> None:
     """Raise `FunctionError` for the error of a runtime, in a body or in the trailers of a stream, or of Lambda."""
     if result.kind == "error":
         raise FunctionError(_read_message(result.body), is_logged=result.is_logged)

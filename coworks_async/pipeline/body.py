@@ -18,7 +18,7 @@ BODY = "coworks.body"
 """Scope key: the whole body, once read."""
 
 LARGE = "coworks.large"
-"""Scope key: bytes of a body that may exceed the limit of items, or is converted in a thread."""
+"""Scope key: the size of a body whose items must be counted, or that is converted in a thread."""
 
 THREAD_SIZE = 65_536
 """Bytes from which a body is converted in a thread, so that other requests are not delayed.

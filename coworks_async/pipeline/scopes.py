@@ -5,7 +5,7 @@ from coworks_async.pipeline.errors import problem_response
 from coworks_async.types import ASGIApp, Principal, Receive, Scope, Send
 
 
-class ScopeMiddleware:
+class RequiredScopesMiddleware:
     """Passes on a request whose principal has all required scopes; else responds with a 403 that names the others."""
 
     def __init__(self, app: ASGIApp, required: frozenset[str], *, scheme: str | None, realm: str) -> None:

@@ -126,8 +126,8 @@ def _describe(value: object) -> str:
 async def _stream(events: Events, ping: float | None) -> AsyncGenerator[bytes]:
     """Yield encoded events, and comments while there is no event. Raise the exception of the generator, if any."""
     sender, receiver = anyio.create_memory_object_stream[bytes](0)
-    scope = anyio.CancelScope()
-    producer = asyncio.create_task(_produce(events, sender, scope), name="server-sent events")
+    cancel_scope = anyio.CancelScope()
+    producer = asyncio.create_task(_produce(events, sender, cancel_scope), name="server-sent events")
     try:
         with suppress(anyio.EndOfStream):
             while True:
@@ -137,14 +137,14 @@ async def _stream(events: Events, ping: float | None) -> AsyncGenerator[bytes]:
                 yield message
     finally:
         # Unlike `producer.cancel()`, it waits for the thread of a sync generator, which cannot be closed meanwhile.
-        scope.cancel()
+        cancel_scope.cancel()
         receiver.close()
         with anyio.CancelScope(shield=True):
             await producer
 
 
-async def _produce(events: Events, sender: MemoryObjectSendStream[bytes], scope: anyio.CancelScope) -> None:
-    with scope, sender:
+async def _produce(events: Events, sender: MemoryObjectSendStream[bytes], cancel_scope: anyio.CancelScope) -> None:
+    with cancel_scope, sender:
         try:
             async for event in events if isinstance(events, AsyncIterable) else iterate_in_threadpool(events):
                 await sender.send(encode_event(event))
@@ -157,7 +157,7 @@ async def _produce(events: Events, sender: MemoryObjectSendStream[bytes], scope:
 
 def encode_event(value: Any) -> bytes:
     """Encode an event as the lines of its fields."""
-    # As JSON: an event without data is none for a browser.
+    # A browser ignores an event without data, so `None` is sent as JSON.
     value = "null" if value is None else value
     event = value if isinstance(value, ServerSentEvent) else ServerSentEvent(value)
     fields: list[tuple[str, str]] = []

@@ -9,7 +9,7 @@ import pytest
 
 from coworks_async import TechMicroService, entry, request
 from coworks_async.gateway import VIAS, Gateway
-from coworks_async.gateway.authorizer import allows, check_result
+from coworks_async.gateway.authorizer import allows, check_authorizer_result
 from coworks_async.gateway.messages import HttpRequest, Via
 from coworks_async.gateway.responses import MalformedResult, to_http_response
 from coworks_async.gateway.routes import GatewayRoute, describe_gateway
@@ -198,7 +198,7 @@ def test_a_deny_wins_over_an_allow():
 )
 def test_a_malformed_authorizer_result_is_an_error(kind: Any, result: Any):
     with pytest.raises(ValueError, match="authorizer"):
-        check_result(describe_gateway(Recording(), kind), result)
+        check_authorizer_result(describe_gateway(Recording(), kind), result)
 
 
 # --- responses

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class ProtocolError(ValueError):
-    """What the Runtime API sent is not an HTTP/1.1 response."""
+    """Raised for input that is not an HTTP/1.1 response."""
 
 
 class ApiResponse(Struct):

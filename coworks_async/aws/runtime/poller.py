@@ -55,7 +55,7 @@ class Poller:
         """Handle events until `stop` is called."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for mypy
-        # The end of the process cancels the poller. An event that turns that into a response hides it.
+        # The end of the process cancels this task. An event may catch the `CancelledError`, so `cancelling` is checked.
         while not (self._is_stopping or task.cancelling()):
             self._waiting = task
             try:

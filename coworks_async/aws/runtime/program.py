@@ -73,13 +73,13 @@ class Program:
         """Run the hooks around the snapshot. After a failure, return the exit code of AWS's Python runtime."""
         client = RuntimeClient(self.address)
         try:
-            await hooks.run_before()
+            await hooks.run_before_snapshot()
             await client.restore_next()
         except Exception as error:
             await self._report(client, "/init/error", error, "Runtime.BeforeSnapshotError")
             return BEFORE_SNAPSHOT_FAILED
         try:
-            await hooks.run_after()
+            await hooks.run_after_restore()
         except Exception as error:
             await self._report(client, "/restore/error", error, "Runtime.AfterRestoreError")
             return AFTER_RESTORE_FAILED

@@ -1,6 +1,6 @@
 """Lock a stage for a whole deploy or destroy: an object in the archive bucket, which only one process can create.
 
-Terraform locks a state for one run, and two checkouts with local states share none.
+Terraform locks a state for one run, and two checkouts with local states do not share a lock.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
@@ -36,7 +36,7 @@ _ATTEMPTS = 3
 
 
 def lock_key(stack: Stack) -> str:
-    """Return the key of a stage's lock, which is that of no archive."""
+    """Return the key of a stage's lock. No archive has this key."""
     return f"{stack.slug}/{stack.stage}.lock"
 
 
