@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -148,16 +149,26 @@ def _run(
 
 
 def _take_back(client: Any, function: str, new: int) -> str:
-    """Send all requests to the live version, unless another command has ended the canary."""
+    """Send all requests to the live version, unless another command has ended the canary.
+
+    An interruption starts this again: the next deploy without a canary would make the version live.
+    """
+    remedy = f"Version {new} may still get requests. End its canary with 'cws rollback'."
     try:
-        alias = get_alias(client, function)
-        if alias.version is None or new not in alias.weights:
-            return f"The canary of version {new} has ended already. Version {alias.version} gets all requests."
-        update_alias(client, function, alias, alias.version, {new})
+        with suppress(KeyboardInterrupt):
+            return _end_canary(client, function, new)
+        return _end_canary(client, function, new)
+    except KeyboardInterrupt as error:
+        raise DeployInterrupted(f"Interrupted. {remedy}") from error
     except DeployError as error:
-        raise DeployError(
-            f"Version {new} may still get requests. End its canary with 'cws rollback'. {error}"
-        ) from error
+        raise DeployError(f"{remedy} {error}") from error
+
+
+def _end_canary(client: Any, function: str, new: int) -> str:
+    alias = get_alias(client, function)
+    if alias.version is None or new not in alias.weights:
+        return f"The canary of version {new} has ended already. Version {alias.version} gets all requests."
+    update_alias(client, function, alias, alias.version, {new})
     return f"Version {new} was taken back. Version {alias.version} gets all requests."
 
 

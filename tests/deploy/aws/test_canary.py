@@ -262,6 +262,43 @@ def test_an_interruption_takes_a_version_back(session: Any, live: Any, deploy: D
     assert read_alias(live) == TAKEN_BACK
 
 
+def interrupt_calls(session: Any, operation: str, interrupted: list[bool]) -> None:
+    """Interrupt some calls of an operation: one item for each call. The list is empty after these calls."""
+
+    def run(**details: object) -> None:
+        if interrupted and interrupted.pop(0):
+            raise KeyboardInterrupt
+
+    session.events.register(f"before-call.lambda.{operation}", run)
+
+
+# The first call of each operation precedes the bake.
+@pytest.mark.parametrize("operation", ["GetAlias", "UpdateAlias"])
+def test_an_interruption_while_a_version_is_taken_back_does_not_keep_it(
+    session: Any, live: Any, deploy: Deploy, operation: str
+):
+    calls = [False, True]
+    interrupt_calls(session, operation, calls)
+    with pytest.raises(CanaryError, match=r"^Version 2 was taken back\. Version 1 gets all requests\. Reason: "):
+        deploy()
+    assert calls == []
+    assert read_alias(live) == TAKEN_BACK
+
+
+def test_a_second_interruption_while_a_version_is_taken_back_is_reported_with_the_remedy(
+    session: Any, live: Any, deploy: Deploy
+):
+    calls = [False, True, True]
+    interrupt_calls(session, "UpdateAlias", calls)
+    with pytest.raises(DeployInterrupted) as caught:
+        deploy()
+    assert str(caught.value) == ("Interrupted. Version 2 may still get requests. End its canary with 'cws rollback'.")
+    assert calls == []
+    assert read_alias(live) == ("1", "", {"2": 0.1})
+    assert roll_back(session, NAME).describe() == "Version 1 is live. The canary of version 2 has ended."
+    assert read_alias(live) == TAKEN_BACK
+
+
 def test_an_error_of_aws_takes_a_version_back(session: Any, live: Any, deploy: Deploy, messages: list[str]):
     reject_operation(session, "cloudwatch.GetMetricData", 403, "AccessDenied", "Not allowed.")
     with pytest.raises(DeployError, match=r"^Cannot read the metrics of shop-dev: Not allowed\.$"):
