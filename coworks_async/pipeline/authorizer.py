@@ -227,9 +227,13 @@ def log_authorizer_failure(error: Exception, logger: logging.Logger) -> None:
 
 def _format_traceback(error: BaseException) -> str:
     """Format the traceback of an exception and its causes, without messages, which may contain the token."""
-    lines = [*traceback.format_tb(error.__traceback__), type(error).__name__]
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return (f"{_format_traceback(cause)}\nthen\n" if cause is not None else "") + "".join(lines)
+    parts: dict[int, str] = {}
+    current: BaseException | None = error
+    # The causes of an exception that is raised again may lead back to it.
+    while current is not None and id(current) not in parts:
+        parts[id(current)] = "".join([*traceback.format_tb(current.__traceback__), type(current).__name__])
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return "\nthen\n".join(reversed(parts.values()))
 
 
 def is_bearer(scheme: str | None) -> bool:

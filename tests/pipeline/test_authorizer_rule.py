@@ -110,6 +110,28 @@ def test_a_failing_authorizer_is_logged_once_with_its_traceback_and_without_the_
     assert "secret-token" not in caplog.text
 
 
+@differs("http-own-errors")
+def test_a_failing_authorizer_whose_causes_form_a_cycle_is_logged_with_each_once(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
+    class Service(TechMicroService):
+        async def token_authorizer(self, token: str):
+            error, cause = LookupError(token), ValueError(token)
+            cause.__cause__ = error
+            raise error from cause
+
+        @entry
+        async def get(self):
+            return "in"
+
+    assert_hidden_500(connect(Service()).get("/", headers=token("secret-token")))
+    [record] = warnings_and_worse(caplog)
+    lines = record.getMessage().splitlines()
+    assert lines[:3] == ["token_authorizer failed; access denied", "ValueError", "then"]
+    assert lines[-1] == "LookupError"
+    assert (lines.count("ValueError"), lines.count("LookupError")) == (1, 1)
+
+
 def test_request_raises_with_the_reason_in_the_authorizer(connect: Connect):
     reasons: list[str] = []
 
