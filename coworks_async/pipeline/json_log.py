@@ -36,7 +36,7 @@ class JsonFormatter(logging.Formatter):
         for name, value in self._list_members(record):
             if value is not None:
                 line.setdefault(name, value)
-        return _encode(line) + self.terminator
+        return encode_line(line) + self.terminator
 
     def _list_members(self, record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
         """Yield names and values; the first of a name counts."""
@@ -61,12 +61,12 @@ class JsonFormatter(logging.Formatter):
         yield from ((name, value) for name, value in vars(record).items() if name not in _STANDARD)
 
 
-def _encode(line: Mapping[str, Any]) -> str:
+def encode_line(line: Mapping[str, Any], *, ensure_ascii: bool = True) -> str:
     """Encode a line. What JSON does not have is written as its text, because a log line must not be lost."""
     try:
-        return _dump(line)
+        return _dump(line, ensure_ascii)
     except Exception:
-        return _dump({name: _to_json(value) for name, value in line.items()})
+        return _dump({str(name): _to_json(value) for name, value in line.items()}, ensure_ascii)
 
 
 def _to_json(value: Any) -> Any:
@@ -84,8 +84,8 @@ def _to_json(value: Any) -> Any:
     return value
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, default=str, allow_nan=False)
+def _dump(value: Any, ensure_ascii: bool = True) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, default=str, allow_nan=False)
 
 
 def _list_ids(record: logging.LogRecord) -> Iterator[tuple[str, str | None]]:

@@ -102,6 +102,14 @@ def test_a_member_that_json_cannot_contain_is_written_as_its_text(value: object)
     assert (line["message"], line["item"], line["other"]) == ("read", str(value), {"door": 1})
 
 
+def test_a_name_that_json_cannot_contain_is_written_as_its_text():
+    record = make_record("read", item=3)
+    names: dict[Any, Any] = vars(record)
+    names[(1, 2)] = "door"
+    line = json.loads(JsonFormatter().format(record))
+    assert (line["message"], line["item"], line["(1, 2)"]) == ("read", 3, "door")
+
+
 class WithoutText:
     """A value whose text cannot be computed."""
 

@@ -29,7 +29,7 @@ def describe_error(error: BaseException, request_id: str | None = None) -> dict[
     kind, trace = type(error).__name__, traceback.format_list(_list_frames(error))
     if isinstance(error, RuntimeInitError):
         kind, trace = error.kind, error.trace
-    return {"errorMessage": _read_message(error), "errorType": kind, "requestId": request_id or "", "stackTrace": trace}
+    return {"errorMessage": read_message(error), "errorType": kind, "requestId": request_id or "", "stackTrace": trace}
 
 
 def describe_xray_cause(error: BaseException) -> dict[str, Any]:
@@ -38,12 +38,13 @@ def describe_xray_cause(error: BaseException) -> dict[str, Any]:
     stack = [{"label": frame.name, "path": frame.filename, "line": frame.lineno} for frame in frames]
     return {
         "working_directory": os.getcwd(),
-        "exceptions": [{"message": _read_message(error), "type": type(error).__name__, "stack": stack}],
+        "exceptions": [{"message": read_message(error), "type": type(error).__name__, "stack": stack}],
         "paths": sorted({frame.filename for frame in frames}),
     }
 
 
-def _read_message(error: BaseException) -> str:
+def read_message(error: BaseException) -> str:
+    """Return the message of an exception, or a short description if its `__str__` fails."""
     try:
         return str(error)
     except Exception as failure:

@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.
 The lines have the members and the layout of AWS's Python runtime.
 """
 
-import json
 import logging
 import sys
 import time
@@ -14,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from coworks_async.aws.runtime.context import current_context
+from coworks_async.aws.runtime.errors import read_message
+from coworks_async.pipeline.json_log import encode_line
 
 TEXT_FORMAT = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
 
@@ -58,7 +59,7 @@ class LambdaJsonFormatter(logging.Formatter):
             "logger": record.name,
             "stackTrace": traceback.format_tb(trace) if kind else None,
             "errorType": kind.__name__ if kind else None,
-            "errorMessage": str(error) if kind else None,
+            "errorMessage": read_message(error) if error is not None else None,
             "requestId": getattr(record, "aws_request_id", None),
             "location": f"{record.pathname}:{record.funcName}:{record.lineno}" if kind else None,
             "tenantId": getattr(record, "tenant_id", None),
@@ -113,4 +114,4 @@ def _format_time(seconds: float) -> str:
 
 
 def _dump(members: Mapping[str, Any]) -> str:
-    return json.dumps(members, ensure_ascii=False, default=str) + "\n"
+    return encode_line(members, ensure_ascii=False) + "\n"

@@ -66,6 +66,33 @@ def test_a_message_that_is_a_mapping_stays_an_object(capsys: pytest.CaptureFixtu
     assert json.loads(capsys.readouterr().out)["message"] == {"a": "<class 'object'>"}
 
 
+@pytest.mark.parametrize("message", [{"shelf": float("nan")}, {("a", 1): 1}, {"deep": {b"x": 1}}])
+def test_a_message_that_json_cannot_contain_is_written_as_its_text(
+    capsys: pytest.CaptureFixture[str], message: dict[object, object]
+):
+    logs.configure_log(JSON)
+    logging.getLogger("shop").warning(message, extra={"shelf": 3})
+    line = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert (line["message"], line["shelf"]) == (str(message), 3)
+
+
+def test_a_json_line_is_not_limited_to_ascii(capsys: pytest.CaptureFixture[str]):
+    logs.configure_log(JSON)
+    logging.getLogger("shop").warning({"café": float("nan")})
+    assert "{'café': nan}" in capsys.readouterr().out
+
+
+def test_an_exception_without_text_is_described(capsys: pytest.CaptureFixture[str]):
+    class WithoutText(Exception):
+        def __str__(self) -> str:
+            raise LookupError("no text")
+
+    logs.configure_log(JSON)
+    logging.getLogger("shop").warning("failed", exc_info=WithoutText())
+    line = json.loads(capsys.readouterr().out)
+    assert (line["errorType"], line["errorMessage"]) == ("WithoutText", "<LookupError in __str__>")
+
+
 def test_an_exception_is_written_with_type_message_stack_and_location(capsys: pytest.CaptureFixture[str]):
     logs.configure_log(JSON)
     try:
