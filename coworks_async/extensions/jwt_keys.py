@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,9 @@ from coworks_async.extensions.jwt import HMAC_ALGORITHMS
 
 REFRESH_SECONDS = 3600
 """Age at which keys are fetched again, in the background."""
+
+REFRESH_WAIT = 2.0
+"""Seconds for which a request waits for this in Lambda, which freezes the environment after the response."""
 
 MAX_AGE_SECONDS = 24 * 3600
 """Age at which keys are no longer used, because the provider may have withdrawn them."""
@@ -74,6 +78,9 @@ class RemoteKeys:
         load: fetches the keys; raises `AuthorizerError`.
         logger: receives a warning for each refresh that failed.
         clock: the time in seconds. It continues while Lambda freezes the environment, as a monotonic one may not.
+
+    Attributes:
+        refresh_wait: seconds for which the request that starts a refresh waits for it; then it uses the old keys.
     """
 
     def __init__(
@@ -85,9 +92,11 @@ class RemoteKeys:
         self.load = load
         self.logger = logger
         self.clock = clock
+        # The connection of a fetch would time out while the environment is frozen.
+        self.refresh_wait = REFRESH_WAIT if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else 0.0
         self._keys: Sequence[SigningKey] = ()
         self._loaded_at = self._tried_at = 0.0
-        self._pending: Future[None] | None = None
+        self._pending: Future[Exception | None] | None = None
         self._lock = threading.Lock()
 
     async def select(self, kid: str | None, algorithm: str) -> SigningKey | None:
@@ -95,7 +104,9 @@ class RemoteKeys:
         if not self._keys or age >= MAX_AGE_SECONDS:
             await self._wait(self._start())
         elif age >= REFRESH_SECONDS and self._may_retry():
-            self._start()
+            refresh = self._start()
+            if self.refresh_wait:
+                await asyncio.wait([asyncio.wrap_future(refresh)], timeout=self.refresh_wait)
         key = find_key(self._keys, kid, algorithm)
         if key is None and kid is not None:
             # A fetch that is under way may bring the key, too: all tokens of a new key arrive at once.
@@ -109,27 +120,30 @@ class RemoteKeys:
     def _may_retry(self) -> bool:
         return self.clock() - self._tried_at >= RETRY_SECONDS
 
-    async def _wait(self, pending: "Future[None]") -> None:
+    async def _wait(self, pending: "Future[Exception | None]") -> None:
         # All requests wait for the same fetch, which goes on if one of them is cancelled.
-        await asyncio.shield(asyncio.wrap_future(pending))
+        error = await asyncio.shield(asyncio.wrap_future(pending))
+        if error is not None:
+            raise error
 
-    def _start(self) -> "Future[None]":
+    def _start(self) -> "Future[Exception | None]":
+        """Start a fetch unless one is under way. Its result is the error, as an unread exception would be logged."""
         with self._lock:
             if self._pending is not None:
                 return self._pending
-            pending: Future[None] = Future()
+            pending: Future[Exception | None] = Future()
             self._tried_at = self.clock()
             try:
                 threading.Thread(target=self._run, args=(pending,), name="jwt-keys", daemon=True).start()
             except RuntimeError as failure:  # too many threads
                 error = AuthorizerError(f"JWT: the keys cannot be fetched: {failure}")
                 self._warn(error)
-                pending.set_exception(error)
+                pending.set_result(error)
             else:
                 self._pending = pending
             return pending
 
-    def _run(self, pending: "Future[None]") -> None:
+    def _run(self, pending: "Future[Exception | None]") -> None:
         error: Exception | None = None
         try:
             self._keys = self.load()
@@ -139,10 +153,7 @@ class RemoteKeys:
             self._warn(failure)
         with self._lock:
             self._pending = None
-        if error is None:
-            pending.set_result(None)
-        else:
-            pending.set_exception(error)
+        pending.set_result(error)
 
     def _warn(self, failure: Exception) -> None:
         """Log a failed refresh. If there are no keys to use, the request that waits reports the failure."""

@@ -5,7 +5,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from coworks_async.extensions.jwt_keys import (
     REFRESH_SECONDS,
     RETRY_SECONDS,
     RemoteKeys,
+    SigningKey,
     discover_key_set,
     fetch_json,
     fetch_key_set,
@@ -39,6 +40,7 @@ from tests.extensions.identity_provider import (
     rsa_key,
     to_jwk,
 )
+from tests.tools import PATIENCE
 
 RS256 = ("RS256",)
 LOGGER = logging.getLogger("keys")
@@ -110,6 +112,57 @@ def test_if_the_refresh_fails_the_old_keys_are_used_and_a_warning_is_logged(
     provider.responses = {}
     assert select(keys)
     until(lambda: len(provider.requests) == 3)
+
+
+@pytest.fixture
+def lambda_keys(keys: RemoteKeys, monkeypatch: pytest.MonkeyPatch) -> RemoteKeys:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "shop-dev")
+    return RemoteKeys(keys.load, LOGGER, keys.clock)
+
+
+def test_in_lambda_a_request_waits_for_the_refresh_that_it_starts(
+    provider: IdentityProvider, lambda_keys: RemoteKeys, clock: Clock
+):
+    assert select(lambda_keys)
+    provider.keys = {"new": rsa_key("other")}
+    provider.delay = 0.1
+    clock.now += REFRESH_SECONDS
+    assert not select(lambda_keys)
+    assert select(lambda_keys, "new")
+    assert provider.requests == [JWKS, JWKS]
+
+
+def test_in_lambda_a_failed_refresh_keeps_the_old_keys(
+    provider: IdentityProvider, lambda_keys: RemoteKeys, clock: Clock, caplog: pytest.LogCaptureFixture
+):
+    assert select(lambda_keys)
+    provider.responses = {JWKS: (500, b"")}
+    clock.now += REFRESH_SECONDS
+    for _ in range(2):
+        assert select(lambda_keys)
+        assert len(caplog.messages) == 1
+    assert provider.requests == [JWKS, JWKS]
+
+
+def test_in_lambda_a_request_uses_the_old_keys_if_the_refresh_takes_long(
+    provider: IdentityProvider, lambda_keys: RemoteKeys, clock: Clock
+):
+    assert select(lambda_keys)
+    provider.keys = {"new": rsa_key("other")}
+    load, may_load = lambda_keys.load, threading.Event()
+
+    def load_slowly() -> Sequence[SigningKey]:
+        may_load.wait(PATIENCE)
+        return load()
+
+    lambda_keys.load, lambda_keys.refresh_wait = load_slowly, 0.01
+    clock.now += REFRESH_SECONDS
+    assert select(lambda_keys)
+    # After a freeze, the next request waits for it.
+    clock.now += RETRY_SECONDS
+    lambda_keys.refresh_wait = PATIENCE
+    may_load.set()
+    assert not select(lambda_keys)
 
 
 def test_keys_that_could_not_be_refreshed_for_a_day_are_not_used(
