@@ -85,12 +85,21 @@ def log_request(
         "status": status,
         "error": None if error is None else type(error).__name__,
         "ms": round((perf_counter() - start) * 1000, 3),
-        "request_id": scope.get(REQUEST_ID) or getattr(context, "aws_request_id", None),
+        "request_id": find_request_id(scope, context),
         "gateway_request_id": event.get("requestContext", {}).get("requestId"),
         "cold_start": cold,
         "trace_id": find_trace_id(scope.get("headers", ())),
     }
     logger.info(StructuredMessage({name: value for name, value in members.items() if value is not None}))
+
+
+def find_request_id(scope: Scope, context: Any = None) -> str | None:
+    """Return the id of the invocation in Lambda, else the one that `AccessLogMiddleware` has set, or None.
+
+    `context` is Lambda's, if the scope may not contain it.
+    """
+    found: str | None = getattr(context or scope.get("aws.context"), "aws_request_id", None)
+    return found or scope.get(REQUEST_ID)
 
 
 def find_trace_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

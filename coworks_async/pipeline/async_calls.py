@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from coworks_async.entries.entry import Entry
 from coworks_async.exceptions import ContentTooLarge, Problem, UnprocessableContent
-from coworks_async.pipeline.access_log import CALL_REQUEST_ID, REQUEST_ID
+from coworks_async.pipeline.access_log import CALL_REQUEST_ID, find_request_id
 from coworks_async.pipeline.authorizer import AUTHORIZED
 from coworks_async.pipeline.body import Limits, read_checked_body
 from coworks_async.pipeline.collector import ResponseCollector
@@ -79,7 +79,7 @@ def create_call(scope: Scope, body: bytes, entry: Entry, token_header: bytes) ->
     headers = [pair for pair in scope["headers"] if pair[0] not in (token_header, INVOCATION_TYPE)]
     return AsyncCall(
         endpoint=entry.endpoint,
-        request_id=_find_request_id(scope) or str(uuid.uuid4()),
+        request_id=find_request_id(scope) or str(uuid.uuid4()),
         http_version=scope["http_version"],
         method=scope["method"],
         scheme=scope.get("scheme", "http"),
@@ -93,11 +93,6 @@ def create_call(scope: Scope, body: bytes, entry: Entry, token_header: bytes) ->
         # With `no_auth`, `auth` comes from the user's middleware, which runs again.
         principal=None if entry.no_auth else scope["auth"],
     )
-
-
-def _find_request_id(scope: Scope) -> str | None:
-    """Return the id in the log of the request: Lambda's, or the one of the access log."""
-    return getattr(scope.get("aws.context"), "aws_request_id", None) or scope.get(REQUEST_ID)
 
 
 def create_scope(call: AsyncCall) -> Scope:

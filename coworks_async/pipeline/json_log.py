@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from coworks_async.pipeline.access_log import REQUEST_ID, StructuredMessage, find_trace_id
+from coworks_async.pipeline.access_log import StructuredMessage, find_request_id, find_trace_id
 from coworks_async.pipeline.request import current
+from coworks_async.types import Scope
 
 # Attributes that do not come from `extra`: of every record, of formatters, of uvicorn, and of Lambda's runtime.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -91,8 +92,8 @@ def _dump(value: Any, ensure_ascii: bool = True) -> str:
 def _list_ids(record: logging.LogRecord) -> Iterator[tuple[str, str | None]]:
     """Yield the ids of the current request, or of the event that Lambda's runtime knows."""
     connection = current.get()
-    scope: Mapping[str, Any] = connection[0] if connection is not None else {}
-    yield "request_id", scope.get(REQUEST_ID) or getattr(scope.get("aws.context"), "aws_request_id", None)
+    scope: Scope = connection[0] if connection is not None else {}
+    yield "request_id", find_request_id(scope)
     yield "request_id", getattr(record, "aws_request_id", None)
     yield "trace_id", find_trace_id(scope.get("headers", ()))
 

@@ -16,6 +16,7 @@ from coworks_async import Blueprint, TechMicroService, entry, request
 from coworks_async.exceptions import DeclarationError
 from coworks_async.testing import TestClient, Via
 from coworks_async.types import ASGIApp, Receive, Scope, Send
+from tests.aws.events import Context
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -123,6 +124,19 @@ def test_both_lines_of_an_asynchronous_call_have_the_id_of_its_202(lines, header
         accepted = client.post("/jobs/3", headers={"InvocationType": "Event", **headers}).json()
     assert [line["request_id"] for line in lines()] == [accepted["request_id"]] * 2
     assert accepted["request_id"] == headers.get("X-Request-Id", accepted["request_id"])
+
+
+def test_behind_an_adapter_that_passes_lambdas_context_all_ids_are_that_of_the_invocation(lines):
+    app = create_app()
+
+    async def adapter(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "aws.context": Context()}, receive, send)
+
+    headers = {"InvocationType": "Event", "X-Request-Id": "r-1"}
+    with StarletteTestClient(adapter) as client:
+        accepted = client.post("/jobs/3", headers=headers).json()
+    assert [line["request_id"] for line in lines()] == [Context().aws_request_id] * 2
+    assert accepted["request_id"] == Context().aws_request_id
 
 
 def test_an_asynchronous_call_in_lambda_is_logged_with_its_route(lines):
