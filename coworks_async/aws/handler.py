@@ -38,6 +38,7 @@ from coworks_async.pipeline.concurrency import ensure_async
 from coworks_async.pipeline.cors import CorsHeaders
 from coworks_async.pipeline.errors import problem_response, request_line, to_exception
 from coworks_async.pipeline.invocation import ASYNC_INVOKER
+from coworks_async.pipeline.responses import has_body
 from coworks_async.pipeline.routing import EntryRoute
 from coworks_async.types import Event, Principal, Receive, Scope, Send
 
@@ -225,9 +226,8 @@ class LambdaHandler:
         if size := size_over_limit(result, request.limit):
             message = "The response to %s %r has %d bytes, over the gateway's limit of %d"
             self.logger.error(message, scope["method"], scope["path"], size, request.limit)
-            problem = create_problem(500, f"The response is over the limit of {request.limit} bytes.")
-            self._add_cors_headers(problem, scope)
-            result = request(problem)
+            detail = f"The response is over the limit of {request.limit} bytes."
+            result = request(self._create_problem(scope, 500, detail))
         self.log_status(result["statusCode"], request, scope, start, cold)
         return result
 
@@ -240,18 +240,17 @@ class LambdaHandler:
 
     def explain_failure(self, error: BaseException, request: RequestEvent, scope: Scope) -> MangumResponse:
         """Log why a request failed, unless it is logged already, and return the problem for its client."""
-        problem = create_problem(500)
+        status, detail = 500, ""
         if isinstance(error, BadRequest):  # the body of the event
-            problem = create_problem(error.status_code, error.detail)
+            status, detail = error.status_code, error.detail
         elif isinstance(error, EventTimeout):
-            problem = create_problem(504, "The service took too long to respond.")
+            status, detail = 504, "The service took too long to respond."
             self._log_timeout(describe_route(scope), request.context, error)
         elif isinstance(error, StartupError):
             self.logger.error("A request failed: %s", error, exc_info=error.__cause__)
         elif not isinstance(error, ResponseAborted | ClientDisconnect):
             self.logger.error("A request failed without a complete response", exc_info=error)
-        self._add_cors_headers(problem, scope)
-        return problem
+        return self._create_problem(scope, status, detail)
 
     def log_status(
         self,
@@ -266,14 +265,16 @@ class LambdaHandler:
         if status >= 500:
             write_server_error(request.context)
 
-    def _add_cors_headers(self, problem: MangumResponse, scope: Scope) -> None:
-        """Add the headers that the entry's own response would have had."""
+    def _create_problem(self, scope: Scope, status: int, detail: str) -> MangumResponse:
+        """Return a problem with the headers that the entry's own response would have had, without a body for HEAD."""
+        response = problem_response(status, detail)
+        headers: Any = response.raw_headers  # Mangum's type has lists instead of tuples
         route = scope.get("route")
         cors = route.entry.cors if isinstance(route, EntryRoute) else self.service.cors
         if cors and "headers" in scope:
-            headers: Any = problem["headers"]  # Mangum's type has lists instead of tuples
             headers = CorsHeaders(cors).add(scope, headers)
-            problem["headers"] = headers
+        body = bytes(response.body) if has_body(scope.get("method", ""), status) else b""
+        return {"status": status, "headers": headers, "body": body}
 
     async def run_cycle(self, request: RequestEvent, scope: Scope, collector: ResponseCollector) -> None:
         principal = authorizer.get_trusted_principal(request.event, request.context, self._signer)
@@ -389,12 +390,6 @@ class LambdaHandler:
 def describe_route(scope: Scope) -> str:
     """Return the request line and the route, for the log."""
     return f"{request_line(scope)} on route {find_route(scope, None)}"
-
-
-def create_problem(status: int, detail: str | None = None) -> MangumResponse:
-    response = problem_response(status, detail)
-    headers: Any = response.raw_headers
-    return {"status": status, "headers": headers, "body": bytes(response.body)}
 
 
 async def _to_coroutine(awaitable: Awaitable[Any]) -> Any:

@@ -147,5 +147,5 @@ async def respond_streaming(
             handler.log_status(streamer.status, request, scope, start, cold, cause)
         else:
             await stream.start(format_prelude(request, problem["status"], problem["headers"]), lambda: None)
-            await stream.end(problem["body"] if has_body(scope.get("method", ""), problem["status"]) else b"")
+            await stream.end(problem["body"])
             handler.log_status(problem["status"], request, scope, start, cold, stream.broken)

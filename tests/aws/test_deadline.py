@@ -157,6 +157,11 @@ def test_a_request_that_takes_too_long_is_a_504_and_the_log_has_its_route_and_id
         assert client.get("/").text == "here"
 
 
+def test_the_504_of_a_head_request_has_no_body(app: Slow, send_event: SendEvent):
+    response = send_event(app, rest_event("HEAD", "/waiting/3"), Short())
+    assert (response.status, response.body) == (504, b"")
+
+
 def test_an_asgi_server_has_no_deadline(app: Slow):
     with TestClient(app, lambda_timeout=0) as client:
         assert client.get("/").text == "here"

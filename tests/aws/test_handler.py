@@ -9,7 +9,7 @@ import sys
 import pytest
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from coworks_async import CORS, TechMicroService, entry, request
 from tests.aws.events import (
@@ -287,6 +287,20 @@ def test_the_400_for_invalid_base64_has_the_cors_headers_of_other_errors(send_ev
     event = rest_event("POST", headers=[("origin", "https://site.example")])
     response = send_event(Shared(), {**event, "body": "no base64", "isBase64Encoded": True})
     assert (response.status, response.header("access-control-allow-origin")) == (400, "https://site.example")
+
+
+@pytest.mark.parametrize(("body", "status"), [("no base64", 400), ("", 500)])
+def test_an_error_of_the_handler_is_the_same_for_head_but_without_a_body(send_event: SendEvent, body: str, status: int):
+    async def silent(scope, receive, send):
+        """Send no response."""
+
+    app = TechMicroService(routes=[Mount("/silent", silent)])
+    by_method = [events_in_all_formats(method, "/silent/").values() for method in ("GET", "HEAD")]
+    for events in zip(*by_method, strict=True):
+        get, head = (send_event(app, {**event, "body": body, "isBase64Encoded": True}) for event in events)
+        assert get.status == status
+        assert get.header("content-length") == str(len(get.body))
+        assert head.raw == {**get.raw, "body": ""}
 
 
 def test_system_exit_is_raised(invoke: Invoke):
