@@ -127,21 +127,26 @@ class AccessLogMiddleware:
         # A service that this one is mounted on logs the request.
         if scope["type"] != "http" or "aws.event" in scope or REQUEST_ID in scope:
             return await self.app(scope, receive, send)
-        start, status = perf_counter(), None
+        start, status, is_logged = perf_counter(), None, False
         # A mount extends it.
         root_path = scope.get("root_path", "")
         scope[REQUEST_ID] = scope.get(CALL_REQUEST_ID) or _create_request_id(scope)
 
         async def send_observed(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_logged
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                # Not after the work that follows the response: the process may end during it.
+                is_logged = True
+                log_request(self.logger, scope, status, start=start, root_path=root_path)
 
         try:
             await self.app(scope, receive, send_observed)
         finally:
-            log_request(self.logger, scope, status, start=start, root_path=root_path)
+            if not is_logged:
+                log_request(self.logger, scope, status, start=start, root_path=root_path)
 
 
 def _create_request_id(scope: Scope) -> str:

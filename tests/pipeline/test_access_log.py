@@ -5,8 +5,10 @@ import logging
 import re
 import uuid
 
+import httpx2
 import pytest
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
@@ -17,6 +19,7 @@ from coworks_async.exceptions import DeclarationError
 from coworks_async.testing import TestClient, Via
 from coworks_async.types import ASGIApp, Receive, Scope, Send
 from tests.aws.events import Context
+from tests.clients import on_a_socket
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -197,6 +200,48 @@ async def test_a_request_whose_client_has_left_has_no_status(lines):
     [line] = lines()
     assert "status" not in line
     assert line["path"] == "/left"
+
+
+def test_a_request_is_logged_before_the_work_that_follows_its_response(lines):
+    logged_before: list[list[dict[str, object]]] = []
+
+    async def work() -> None:
+        logged_before.append(lines())
+
+    class Working(TechMicroService):
+        log_format = "json"
+
+        @entry(no_auth=True)
+        async def get(self):
+            request.after(work())
+            return PlainTextResponse("done", background=BackgroundTask(work))
+
+        @entry(no_auth=True)
+        async def get_stream(self):
+            request.after(work())
+            yield "one"
+            yield "two"
+
+    with on_a_socket(Working(name="logged")) as client:
+        assert client.get("/").text == "done"
+        assert client.get("/stream").text == "onetwo"
+    assert [[line["path"] for line in before] for before in logged_before] == [["/"], ["/"], ["/", "/stream"]]
+    assert len(lines()) == 2
+
+
+def test_a_response_that_breaks_off_is_logged_once_with_the_status_that_was_sent(lines):
+    class Breaking(TechMicroService):
+        log_format = "json"
+
+        @entry(no_auth=True)
+        async def get(self):
+            yield "one"
+            raise LookupError
+
+    with on_a_socket(Breaking(name="logged")) as client, pytest.raises(httpx2.RemoteProtocolError):
+        client.get("/")
+    [line] = lines()
+    assert (line["path"], line["status"]) == ("/", 200)
 
 
 def test_the_lifespan_and_web_sockets_are_not_logged(lines):
