@@ -26,6 +26,9 @@ JSON_HINT = "The body is not a form. Send JSON with the header Content-Type: app
 # A browser encodes these characters in the names of a form.
 _JSON_STARTS = (b"{", b"[", b'"')
 
+# What is between commas that are not in a quoted string (RFC 9110, section 5.6.1). It never backtracks.
+_LIST_ITEM = re.compile(r'(?:[^",]|"[^"\\]*+(?:\\.?[^"\\]*+)*+"?)++')
+
 _CHARSET_PARAMETER = r"charset\s*=\s*\"?([^\s;\"]+)"
 # Python has many more codecs; some are not encodings of the web, and some take minutes on crafted input.
 _CHARSETS = ("ascii", "cp1252", "iso8859-1", "utf-16", "utf-8")
@@ -108,16 +111,28 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
 
 
 def _read_content_type(scope: Scope) -> tuple[str, str]:
-    """Return the media type, and the whole header."""
+    """Return the media type, and the whole header. A repeated header is joined, as HTTP APIs and function URLs do."""
     content_type = encoding = ""
     for name, value in scope["headers"]:
         if name == b"content-type":
-            content_type = value.decode("latin-1")
+            text = value.decode("latin-1")
+            content_type = f"{content_type},{text}" if content_type else text
         elif name == b"content-encoding":
             encoding = value.decode("latin-1").strip().lower()
     if encoding not in ("", "identity"):
         raise UnsupportedMediaType(f"The content encoding {encoding} is not supported.")
+    if "," in content_type:
+        content_type = _single_content_type(content_type)
     return _media_type(content_type), content_type
+
+
+def _single_content_type(joined: str) -> str:
+    """Return the only value of a header with commas, or reject it: readers of the first and the last would differ."""
+    values = {value.strip() for value in _LIST_ITEM.findall(joined)}
+    values.discard("")
+    if len(values) > 1:
+        raise BadRequest("The header Content-Type was sent more than once, with different values.")
+    return values.pop() if values else ""
 
 
 def _media_type(content_type: str) -> str:

@@ -115,6 +115,50 @@ def test_text_in_the_wrong_charset_is_a_400_and_in_an_unknown_one_a_415(connect:
         assert_problem(response, 415, "Unsupported Media Type", "The charset of the body is not supported.")
 
 
+FORM_DATA = "multipart/form-data; boundary=x"
+FORM_DATA_BODY = b'--x\r\ncontent-disposition: form-data; name="text"\r\n\r\na\r\n--x--\r\n'
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        ("application/json", FORM_DATA),
+        (FORM_DATA, "application/json"),
+        (FORM_DATA, "multipart/form-data; boundary=y"),
+        ("text/plain", "application/octet-stream"),
+        ("application/json; charset=utf-8", "text/plain", "application/json; charset=utf-8"),
+        ("text/plain, application/json",),
+    ],
+)
+def test_a_content_type_that_is_sent_with_different_values_is_a_400(connect: Connect, types: tuple[str, ...]):
+    client = connect(Notes())
+    for method in ("POST", "PUT", "PATCH"):
+        headers = [("content-type", each) for each in types]
+        response = client.request(method, "/", content=FORM_DATA_BODY, headers=headers)
+        detail = "The header Content-Type was sent more than once, with different values."
+        assert_problem(response, 400, "Bad Request", detail)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", b'{"text": "a"}'),
+        ("application/x-www-form-urlencoded", b"text=a"),
+        ("text/plain; charset=utf-8", b"a"),
+        (FORM_DATA, FORM_DATA_BODY),
+        ('multipart/form-data; boundary="x"', FORM_DATA_BODY),
+        ('multipart/form-data; boundary="x,y/z"', FORM_DATA_BODY.replace(b"--x", b"--x,y/z")),
+    ],
+)
+def test_a_content_type_that_is_sent_twice_with_one_value_is_that_value(
+    connect: Connect, content_type: str, body: bytes
+):
+    client = connect(Notes())
+    for count in (1, 2):
+        headers = [("content-type", content_type)] * count
+        assert_bound(client.post("/", content=body, headers=headers), "a", 0)
+
+
 def test_bytes_bind_to_the_only_bytes_parameter(connect: Connect):
     client = connect(Notes())
     for content_type in ("application/octet-stream", "application/pdf", "image/png"):
