@@ -118,8 +118,9 @@ def _read_content_type(scope: Scope) -> tuple[str, str]:
             text = value.decode("latin-1")
             content_type = f"{content_type},{text}" if content_type else text
         elif name == b"content-encoding":
-            encoding = value.decode("latin-1").strip().lower()
-    if encoding not in ("", "identity"):
+            text = value.decode("latin-1").strip().lower()
+            encoding = f"{encoding},{text}" if encoding else text
+    if encoding and any(each.strip() not in ("", "identity") for each in encoding.split(",")):
         raise UnsupportedMediaType(f"The content encoding {encoding} is not supported.")
     if "," in content_type:
         content_type = _single_content_type(content_type)

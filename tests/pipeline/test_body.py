@@ -217,6 +217,16 @@ def test_a_compressed_body_is_a_415(connect: Connect):
     assert_bound(client.post("/", content=b"{}", headers={**JSON, "content-encoding": "identity"}), "", 0)
 
 
+def test_each_value_of_a_repeated_content_encoding_counts(connect: Connect):
+    client = connect(Notes())
+    for encodings in (("gzip", "identity"), ("identity", "gzip")):
+        headers = [("content-type", "image/png"), *(("content-encoding", each) for each in encodings)]
+        detail = f"The content encoding {','.join(encodings)} is not supported."
+        assert_problem(client.put("/", content=b"a", headers=headers), 415, "Unsupported Media Type", detail)
+    headers = [("content-type", "image/png"), *[("content-encoding", "identity")] * 2]
+    assert_bound(client.put("/", content=b"a", headers=headers), b"a", 0)
+
+
 class Tree(msgspec.Struct):
     children: list["Tree"] = []
 
