@@ -202,6 +202,7 @@ def test_asyncio_run_elsewhere_does_not_interfere(send_event: SendEvent):
 
 def test_events_may_come_from_several_threads(send_event: SendEvent):
     app = Pooled(lifespan=create_lifespan([]))
+    _ = app.lambda_handler  # created once, when Lambda imports the module
     responses: list[Any] = []
     threads = [threading.Thread(target=lambda: responses.append(send_event(app, rest_event()).json)) for _ in range(8)]
     for thread in threads:
