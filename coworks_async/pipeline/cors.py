@@ -110,10 +110,13 @@ def mark_service_reached(app: ASGIApp) -> ASGIApp:
     """Wrap the service inside the user's middleware, for `UserMiddlewareCors`."""
 
     async def marked(scope: Scope, receive: Receive, send: Send) -> None:
+        # Now, because a mounted service replaces the list.
+        responses: list[RawHeaders] | None = scope.get(SERVICE_RESPONSES)
+
         async def send_marked(message: Message) -> None:
-            if message["type"] == "http.response.start" and SERVICE_RESPONSES in scope:
+            if message["type"] == "http.response.start" and responses is not None:
                 headers = message.get("headers", ())
-                scope[SERVICE_RESPONSES].append([pair for pair in headers if _is_cors_header(*pair)])
+                responses.append([pair for pair in headers if _is_cors_header(*pair)])
             await send(message)
 
         await app(scope, receive, send_marked)

@@ -344,6 +344,14 @@ def test_middleware_of_a_service_without_a_policy_gets_no_headers(connect: Conne
         assert cors_headers(client.get(f"/public?mode={mode}", headers=ORIGIN)) == {}
 
 
+def test_middleware_of_a_mounted_service_does_not_change_its_policy(connect: Connect):
+    middleware = [Middleware(Limiter)]
+    inner = create_service([OTHER_PAGE], middleware=middleware)
+    client = connect(create_service(ONE, routes=[Mount("/inner", inner)], middleware=middleware))
+    response = client.get("/inner/names/a", headers={"origin": OTHER_PAGE})
+    assert (response.text, cors_headers(response)) == ("a", ALLOWED | {"allow-origin": OTHER_PAGE})
+
+
 def test_a_websocket_passes_the_middleware_of_a_service_with_a_policy():
     async def talk(socket: WebSocket) -> None:
         await socket.accept()
