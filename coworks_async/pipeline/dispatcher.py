@@ -88,7 +88,8 @@ class Dispatcher:
         if RUNNING_ENTRY in scope and (found is None or found[0].entry is not scope[RUNNING_ENTRY]):
             raise _wrong_entry_error(scope, "no entry" if found is None else str(found[0].entry))
         if found is None:
-            await self.errors.run(self.fallback, f"Route at {request_line(scope)}", scope, receive, send)
+            label, root_path = f"Route at {request_line(scope)}", scope.get("root_path", "")
+            await self.errors.run(self.fallback, label, scope, receive, send, root_path=root_path)
             return
         route, values = found
         if values and "\ufffd" in path and _is_invalid_utf8(scope):

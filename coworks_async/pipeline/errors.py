@@ -127,8 +127,13 @@ class ErrorResponder:
         self.logger = logger
         self.debug = debug
 
-    async def run(self, app: ASGIApp, label: str, scope: Scope, receive: Receive, send: Send) -> Exception | None:
-        """Run an app and return its exception, if any. The client gets an error response, unless one has started."""
+    async def run(
+        self, app: ASGIApp, label: str, scope: Scope, receive: Receive, send: Send, *, root_path: str | None = None
+    ) -> Exception | None:
+        """Run an app and return its exception, if any. The client gets an error response, unless one has started.
+
+        `root_path` is the one for error handlers, if the app may change it.
+        """
         started = False
 
         async def send_tracked(message: Message) -> None:
@@ -149,6 +154,9 @@ class ErrorResponder:
                 self.log(failure, label, " after the response had started")
                 mark_aborted(scope, failure)
             else:
+                if root_path is not None:
+                    # A mount has extended it. A copy, because the access log needs the path of the mount.
+                    scope = {**scope, "root_path": root_path}
                 await self.send(failure, label, scope, receive, send)
             return failure
         return None

@@ -1,5 +1,6 @@
 """Mounts and hosts next to entries: which one takes a request, and whose `Allow` a response has."""
 
+import json
 from pathlib import Path
 
 import httpx2
@@ -99,6 +100,46 @@ def test_a_mounted_service_handles_its_own_errors(connect: Connect):
     assert client.get("/inner/items").text == "items"
     assert_problem(client.put("/inner/items"), 405, "Method Not Allowed")
     assert client.get("/inner/about").text == "rest about"
+
+
+def linking(folder: Path) -> TechMicroService:
+    """Create a service with a mount at `/static`, whose error handler returns the URL of an entry."""
+
+    class Linking(TechMicroService):
+        @entry(no_auth=True)
+        async def get_home(self):
+            return self.url_for("get_home")
+
+    app = Linking(routes=[Mount("/static", StaticFiles(directory=folder))])
+
+    @app.errorhandler(404)
+    def link(error):
+        return app.url_for("get_home")
+
+    return app
+
+
+def test_an_error_handler_for_a_mount_links_entries_of_the_service(connect: Connect, folder: Path):
+    client = connect(linking(folder))
+    assert client.get("/static/none.css").text == client.get("/home").text
+
+
+def test_an_error_handler_for_a_mount_of_a_mounted_service_links_entries_of_that_service(folder: Path):
+    with in_process(Starlette(routes=[Mount("/shop", linking(folder))])) as client:
+        assert client.get("/shop/static/none.css").text == "/shop/home"
+
+
+def test_the_access_log_of_a_failing_route_in_a_mount_has_the_path_of_the_mount(caplog: pytest.LogCaptureFixture):
+    class Logged(TechMicroService):
+        log_format = "json"
+
+    async def fail(request: Request) -> Response:
+        raise HTTPException(418)
+
+    caplog.set_level("INFO", "logged")
+    with in_process(Logged(routes=[Mount("/m", routes=[Route("/x/{id}", fail)])])) as client:
+        assert client.get("/m/x/3").status_code == 418
+    assert json.loads(caplog.messages[-1])["route"] == "/m/x/{id}"
 
 
 # --- entries and a mount at the same path
