@@ -252,7 +252,7 @@ def _traceback_response(error: Exception, request: Request) -> Response:
 
 
 class ErrorMiddleware:
-    """Responds to exceptions of the user's middleware."""
+    """Responds to exceptions of the user's middleware and `authorizer_middleware`."""
 
     def __init__(self, app: ASGIApp, errors: ErrorResponder, cors: CorsHeaders | None) -> None:
         self.app = app

@@ -104,7 +104,7 @@ def test_middleware_runs_at_the_202_and_again_with_the_entry():
     assert calls == ["/", "/"]
 
 
-def test_a_failure_around_the_entry_is_logged_with_the_request_id_and_stored_as_a_problem(
+def test_a_failure_of_the_authorizer_middleware_is_logged_with_the_request_id_and_stored_as_a_problem(
     caplog: pytest.LogCaptureFixture,
 ):
     class Failing(AuthorizerMiddleware):
@@ -120,7 +120,7 @@ def test_a_failure_around_the_entry_is_logged_with_the_request_id_and_stored_as_
     with TestClient(app) as client:
         request_id = assert_accepted(client.post("/jobs/7", headers={**TOKEN, **EVENT}))
         assert app.stored.json == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
-    assert f"Asynchronous call {request_id} of post_jobs failed" in caplog.messages
+    assert f"Asynchronous call {request_id} of post_jobs returned status 500" in caplog.messages
     assert "LookupError: no longer" in caplog.text
 
 

@@ -4,18 +4,20 @@ import logging
 
 import pytest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from coworks_async import AuthorizerMiddleware, TechMicroService, entry, request
+from coworks_async import CORS, AuthorizerMiddleware, TechMicroService, entry, request
 from coworks_async.pipeline.routing import EntryRoute
 from tests.clients import Connect
 from tests.differences import differs
-from tests.pipeline.checks import assert_hidden_500, assert_problem, warnings_and_worse
+from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, warnings_and_worse
 
 LOGGER = logging.getLogger("alone")
 
@@ -125,3 +127,25 @@ def test_authorizer_middleware_replaces_it(connect: Connect):
         response = client.get("/", headers=headers)
         assert (response.status_code, response.headers["x-authorizer"]) == (status, "verbose")
     assert "x-authorizer" not in client.get("/open").headers
+
+
+class Guard(AuthorizerMiddleware):
+    async def __call__(self, scope, receive, send):
+        raise HTTPException(429) if scope["query_string"] else LookupError("secret")
+
+
+@pytest.mark.parametrize("middleware", [[], [Middleware(GZipMiddleware)]], ids=["alone", "in_middleware"])
+def test_an_exception_of_a_replaced_middleware_is_a_response(
+    connect: Connect, caplog: pytest.LogCaptureFixture, middleware: list[Middleware]
+):
+    class Guarded(Service):
+        authorizer_middleware = Guard
+        cors = CORS(origins="*")
+
+    client = connect(Guarded(middleware=middleware))
+    client.headers["authorization"] = "token"
+    limited = client.get("/?limited=1")
+    assert_problem(limited, 429, "Too Many Requests")
+    assert limited.headers["access-control-allow-origin"] == "*"
+    assert_hidden_500(client.get("/"))
+    assert_logged_once(caplog, "Middleware at GET '/' failed", LookupError)
