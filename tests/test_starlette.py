@@ -176,6 +176,20 @@ def test_an_error_in_a_middleware_is_a_500_and_logged_once(connect: Connect, cap
     assert client.get("/").status_code == 200
 
 
+def test_the_traceback_of_an_error_in_the_send_of_a_middleware_is_logged(caplog: pytest.LogCaptureFixture):
+    class FailingSend(Marking):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            async def failing_send(message: Message) -> None:
+                raise LookupError
+
+            await self.app(scope, receive, failing_send if scope["type"] == "http" else send)
+
+    with in_process(Service(middleware=[Middleware(FailingSend)])) as client:
+        assert_hidden_500(client.get("/sync"))
+    assert_logged_once(caplog, "Middleware at GET '/sync' failed", LookupError)
+    assert "in failing_send" in caplog.text
+
+
 @pytest.mark.parametrize("transport", [in_process, on_a_socket])
 def test_an_error_in_a_middleware_after_its_response_has_started_is_logged_once(
     transport: Callable[[Starlette], AbstractContextManager[httpx2.Client]], caplog: pytest.LogCaptureFixture

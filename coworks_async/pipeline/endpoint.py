@@ -1,5 +1,6 @@
 """Handle a request for one entry, after its authorizer: hooks, bind, call, respond."""
 
+import sys
 from asyncio import CancelledError
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -87,6 +88,7 @@ class Endpoint:
             try:
                 if self.teardown or failure is not None or REQUEST in scope or isinstance(response, GeneratorResponse):
                     await self.finish(response, failure, scope)
+                    failure = None  # its traceback, if it still propagates, refers to this frame
             finally:
                 current.reset(reset)
 
@@ -129,8 +131,9 @@ class Endpoint:
             if REQUEST in scope:
                 self.errors.close_after_response(scope, self.label)
                 await scope[REQUEST].close()
-        if failure is not None:
-            # It refers to this frame; an instance that is raised again would collect frames.
+        # It refers to the frame of the request; an instance that is raised again would collect frames. One that still
+        # propagates needs it for the log.
+        if failure is not None and failure is not sys.exception():
             failure.__traceback__ = None
 
     async def _attempt(self, step: Awaitable[Any], label: str) -> None:
