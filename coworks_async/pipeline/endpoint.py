@@ -2,12 +2,11 @@
 
 import sys
 from asyncio import CancelledError
-from collections.abc import Awaitable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import anyio
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from coworks_async.entries.blueprints import HookRegistry
 from coworks_async.exceptions import ReturnError
@@ -16,12 +15,12 @@ from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.errors import ErrorResponder, to_exception
 from coworks_async.pipeline.request import AFTER_RESPONSE, REQUEST, current
 from coworks_async.pipeline.responses import (
+    BODILESS_STATUSES,
     ENCODERS,
     GeneratorResponse,
     PlainResponse,
     ResponseParts,
     check_response,
-    strip_body,
     to_response,
 )
 from coworks_async.types import Receive, Scope, Send
@@ -108,26 +107,27 @@ class Endpoint:
             except (Exception, CancelledError) as error:
                 failure = raised = to_exception(error)
                 result = await self.errors.respond(raised, f"after_request hook of {self.label}")
-        if type(result) is PlainResponse and result.background is None:
+        if (
+            type(result) is PlainResponse
+            and result.background is None
+            and (result.status_code not in BODILESS_STATUSES or not result.body)
+        ):
             # Unlike another response, it cannot fail while it is sent.
-            strip_body(result)
             return (result.status_code, result.raw_headers, bytes(result.body)), failure
         return result, failure
 
     async def send_response(self, response: Response, scope: Scope, receive: Receive, send: Send) -> Exception | None:
         """Send a response and return the exception that it raised, if any."""
-        strip_body(response)
-        if scope["method"] == "HEAD" and isinstance(response, StreamingResponse):
-            response = PlainResponse((response.status_code, response.raw_headers, b""), response.background)
+        response = await self.errors.without_body(response, self.label, scope["method"])
         return await self.errors.run(response, self.label, scope, receive, send)
 
     async def finish(self, response: AnyResponse | None, failure: BaseException | None, scope: Scope) -> None:
         """Close the generator, run the teardown_request hooks and close uploaded files, even if cancelled."""
         with anyio.CancelScope(shield=True):
             if isinstance(response, GeneratorResponse):
-                await self._attempt(response.close(), f"Closing the generator of {self.label}")
+                await self.errors.attempt(response.close(), f"Closing the generator of {self.label}")
             for hook in self.teardown:
-                await self._attempt(hook(failure), f"teardown_request hook of {self.label}")
+                await self.errors.attempt(hook(failure), f"teardown_request hook of {self.label}")
             if REQUEST in scope:
                 self.errors.close_after_response(scope, self.label)
                 await scope[REQUEST].close()
@@ -135,9 +135,3 @@ class Endpoint:
         # propagates needs it for the log.
         if failure is not None and failure is not sys.exception():
             failure.__traceback__ = None
-
-    async def _attempt(self, step: Awaitable[Any], label: str) -> None:
-        try:
-            await step
-        except (Exception, CancelledError) as error:
-            self.errors.log(to_exception(error), label)

@@ -2,7 +2,7 @@
 
 import logging
 from asyncio import CancelledError, current_task, sleep
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 from http import client
 from typing import Any, TypeVar
@@ -17,7 +17,14 @@ from coworks_async.exceptions import ContentTooLarge, FieldError, Problem, Retur
 from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.cors import CorsHeaders
 from coworks_async.pipeline.request import AFTER_RESPONSE, current, current_request
-from coworks_async.pipeline.responses import BODILESS_STATUSES, check_response, encode_json, to_response
+from coworks_async.pipeline.responses import (
+    BODILESS_STATUSES,
+    GeneratorResponse,
+    check_response,
+    encode_json,
+    to_response,
+    without_body,
+)
 from coworks_async.types import ASGIApp, Function, Message, Receive, Scope, Send
 
 HandlerT = TypeVar("HandlerT")
@@ -164,7 +171,7 @@ class ErrorResponder:
     async def send(self, error: Exception, label: str, scope: Scope, receive: Receive, send: Send) -> None:
         reset = current.set((scope, receive, send))
         try:
-            response = await self.respond(error, label)
+            response = await self.without_body(await self.respond(error, label), label, scope["method"])
             await response(scope, receive, send)
             if AFTER_RESPONSE in scope:
                 await self.run_after_response(scope, label)
@@ -198,6 +205,20 @@ class ErrorResponder:
         if isinstance(error, HTTPException):
             return exception_response(error)
         return _traceback_response(error, current_request()) if self.debug else problem_response(500)
+
+    async def without_body(self, response: Response, label: str, method: str) -> Response:
+        """Return a response as it is sent: without a body if it must have none. A generator is closed then."""
+        result = without_body(response, method)
+        if result is not response and isinstance(response, GeneratorResponse):
+            await self.attempt(response.close(), f"Closing the generator of {label}")
+        return result
+
+    async def attempt(self, step: Awaitable[Any], label: str) -> None:
+        """Await a step after which others follow. A failure is logged."""
+        try:
+            await step
+        except (Exception, CancelledError) as error:
+            self.log(to_exception(error), label)
 
     async def run_after_response(self, scope: Scope, label: str) -> None:
         """Run the coroutines that were passed to `request.after`, in order. A failure is logged."""

@@ -28,14 +28,12 @@ BINARY = (b"content-type", b"application/octet-stream")
 JSON = (b"content-type", b"application/json")
 
 BODILESS_STATUSES = frozenset({204, 205, 304})
+"""Statuses whose responses have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5)."""
 
 
 def has_body(method: str, status: int) -> bool:
     """Return whether a response may have a body (RFC 9110, sections 9.3.2 and 15)."""
     return method != "HEAD" and status not in BODILESS_STATUSES
-
-
-"""Statuses whose responses have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5)."""
 
 
 def check_headers(headers: RawHeaders) -> None:
@@ -255,11 +253,18 @@ def _check_length(response: Response, raw: RawHeaders) -> None:
         raise ReturnError("content-length and transfer-encoding are set automatically; remove them")
 
 
-def strip_body(response: Response) -> None:
-    """Remove the body of a bodiless status: the client would take it for the start of the next response."""
-    if response.status_code in BODILESS_STATUSES and getattr(response, "body", None):
-        response.body = b""
-        response.raw_headers[:] = [pair for pair in response.raw_headers if pair[0] != b"content-length"]
+def without_body(response: Response, method: str) -> Response:
+    """Return a response without the body that its status or the method HEAD forbids, otherwise the same response."""
+    if has_body(method, response.status_code):
+        return response
+    headers = response.raw_headers
+    if response.status_code in BODILESS_STATUSES:
+        if getattr(response, "body", None) == b"":
+            return response
+        headers = [pair for pair in headers if pair[0] != b"content-length"]
+    elif not isinstance(response, StreamingResponse):
+        return response  # the server omits the body for HEAD, and middleware may compute headers from it
+    return PlainResponse((response.status_code, headers, b""), response.background)
 
 
 async def response_with_headers(headers: Sequence[tuple[str, str]], returned: Any) -> Response:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ import httpx2
 import pydantic
 import pytest
 import typing_extensions
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
@@ -153,6 +154,17 @@ def test_the_body_of_a_response_with_a_bodiless_status_is_removed(connect: Conne
     response = client.get("/", params={"status": status})
     assert (response.status_code, response.content) == (status, b"")
     assert client.get("/").text == "body"
+
+
+def test_a_file_with_a_bodiless_status_is_not_sent(connect: Connect, tmp_path: Path):
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self) -> Response:
+            return FileResponse(tmp_path / "page.txt", 304, {"etag": '"1"'})
+
+    (tmp_path / "page.txt").write_text("page")
+    response = connect(Service()).get("/")
+    assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", '"1"')
 
 
 @pytest.mark.parametrize("value", [" a", "a ", "\ta", "length"])

@@ -170,6 +170,21 @@ def test_a_handler_returns_what_an_entry_may(connect: Connect):
     assert client.get("/nowhere/tuple").headers["x-kind"] == "tuple"
 
 
+def test_the_body_of_a_handlers_response_with_a_bodiless_status_is_removed(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
+    async def plain(request: Request) -> Response:
+        raise ERRORS["near"]
+
+    app = Service(routes=[Route("/plain/near", plain)])
+    app.errorhandler(Base)(lambda error: Response("body", 204))
+    client = connect(app)
+    for path in ("/near", "/plain/near"):
+        response = client.get(path)
+        assert (response.status_code, response.content, "content-length" in response.headers) == (204, b"", False)
+    assert warnings_and_worse(caplog) == []
+
+
 def test_a_handler_gets_the_exception_and_may_use_request(connect: Connect):
     async def plain(request: Request) -> Response:
         raise ERRORS["near"]

@@ -77,6 +77,80 @@ def test_a_bodiless_status_closes_the_generator(connect: Connect):
     assert log.lines == ["closed"]
 
 
+def closing(log: Log) -> AsyncIterator[str]:
+    """Return a generator that logs its end, after its first chunk is read."""
+
+    async def chunks() -> AsyncIterator[str]:
+        try:
+            yield "first"
+            yield "second"
+        finally:
+            log.close()
+
+    return chunks()
+
+
+def test_a_bodiless_status_set_by_after_request_closes_the_generator(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+):
+    log = Log()
+
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return closing(log)
+
+    app = Service()
+
+    @app.after_request
+    async def empty(response):
+        response.status_code = 204
+        return response
+
+    response = connect(app).get("/")
+    assert (response.status_code, response.content) == (204, b"")
+    assert log.lines == ["closed"]
+    assert warnings_and_worse(caplog) == []
+
+
+@pytest.mark.parametrize("path", ["/plain", "/hook"])
+def test_a_head_closes_the_generator_of_an_error_handler(connect: Connect, path: str):
+    log = Log()
+
+    async def fail(*args):
+        raise KeyError
+
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get_hook(self):
+            return "replaced"
+
+    app = Service(routes=[Route("/plain", fail)])
+    app.after_request(fail)
+    app.errorhandler(KeyError)(lambda error: closing(log))
+    response = connect(app).head(path)
+    assert (response.status_code, response.content) == (200, b"")
+    assert log.closed.wait(PATIENCE)
+
+
+async def test_a_head_of_a_plain_route_sends_no_chunk_of_an_error_handler():
+    async def fail(request: Request):
+        raise KeyError
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    app = TechMicroService(routes=[Route("/plain", fail)])
+    app.errorhandler(KeyError)(lambda error: closing(Log()))
+    await app(create_scope("HEAD", "/plain"), receive, send)
+    assert [message.get("body") for message in sent] == [None, b""]
+
+
 def endless(log: Log) -> TechMicroService:
     class Endless(TechMicroService):
         @entry(no_auth=True)
