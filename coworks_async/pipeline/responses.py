@@ -27,6 +27,8 @@ TEXT = (b"content-type", b"text/plain; charset=utf-8")
 BINARY = (b"content-type", b"application/octet-stream")
 JSON = (b"content-type", b"application/json")
 
+_LENGTH_RULE = "content-length and transfer-encoding are set automatically; remove them"
+
 BODILESS_STATUSES = frozenset({204, 205, 304})
 """Statuses whose responses have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5)."""
 
@@ -230,6 +232,9 @@ async def _response_from_tuple(value: tuple[Any, ...]) -> Response:
     if given_status is not None:
         _check_status(given_status)
     raw = _encode_headers(headers)
+    if any(name == b"transfer-encoding" for name, _ in raw):
+        # Now, because a generator is started below.
+        raise ReturnError(_LENGTH_RULE)
     response = await to_response(body)
     status = response.status_code if given_status is None else int(given_status)
     if body is None or status in BODILESS_STATUSES:
@@ -245,12 +250,9 @@ async def _response_from_tuple(value: tuple[Any, ...]) -> Response:
 
 def _check_length(response: Response, raw: RawHeaders) -> None:
     """Reject a wrong length, which would make a client wait or lose data."""
-    names = dict(raw)
-    if b"transfer-encoding" in names or (
-        not isinstance(response, GeneratorResponse)
-        and names.get(b"content-length") not in (None, b"%d" % len(response.body))
-    ):
-        raise ReturnError("content-length and transfer-encoding are set automatically; remove them")
+    length = dict(raw).get(b"content-length")
+    if not isinstance(response, GeneratorResponse) and length not in (None, b"%d" % len(response.body)):
+        raise ReturnError(_LENGTH_RULE)
 
 
 def without_body(response: Response, method: str) -> Response:

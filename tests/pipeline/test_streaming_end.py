@@ -14,7 +14,7 @@ from starlette.types import Message
 
 from coworks_async import TechMicroService, entry, request
 from tests.clients import Connect, in_process, on_a_socket
-from tests.pipeline.checks import assert_logged_once, create_scope, warnings_and_worse
+from tests.pipeline.checks import assert_hidden_500, assert_logged_once, create_scope, warnings_and_worse
 from tests.tools import PATIENCE
 
 
@@ -88,6 +88,22 @@ def closing(log: Log) -> AsyncIterator[str]:
             log.close()
 
     return chunks()
+
+
+def test_a_generator_whose_headers_are_rejected_is_not_started(connect: Connect):
+    started = threading.Event()
+
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return self.chunks(), 200, {"Transfer-Encoding": "chunked"}
+
+        async def chunks(self):
+            started.set()
+            yield "first"
+
+    assert_hidden_500(connect(Service()).get("/"))
+    assert not started.is_set()
 
 
 def test_a_bodiless_status_set_by_after_request_closes_the_generator(
