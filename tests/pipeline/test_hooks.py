@@ -1,11 +1,12 @@
 """Hooks before, after and at the end of a request, and their failures."""
 
 import threading
+from pathlib import Path
 
 import anyio
 import pytest
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.types import Message
 
 from coworks_async import DeclarationError, TechMicroService, entry, request
@@ -176,6 +177,25 @@ def test_an_after_request_that_fails_is_a_500_and_logged_once(connect: Connect, 
 
     assert_hidden_500(connect(app).get("/"))
     assert_logged_once(caplog, "after_request hook of GET / (Service.get) failed", ValueError)
+
+
+def test_an_after_request_does_not_run_again_for_a_response_that_fails_while_it_is_sent(
+    connect: Connect, tmp_path: Path
+):
+    class Files(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return FileResponse(tmp_path / "missing.txt")
+
+    app, statuses = Files(), []
+
+    @app.after_request
+    def keep(response):
+        statuses.append(response.status_code)
+        return response
+
+    assert_hidden_500(connect(app).get("/"))
+    assert statuses == [200]
 
 
 def test_a_failing_teardown_does_not_affect_the_response_or_other_hooks(
