@@ -14,10 +14,14 @@ __all__ = [
     "Function",
     "Message",
     "Principal",
+    "RawHeaders",
     "Receive",
     "Scope",
     "Send",
 ]
+
+RawHeaders = list[tuple[bytes, bytes]]
+"""Headers as in ASGI messages, their names in lower case."""
 
 Event = dict[str, Any]
 """A Lambda event."""

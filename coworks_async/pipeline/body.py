@@ -95,30 +95,26 @@ _conversions = ThreadLimit("coworks_conversions", 1)
 
 async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
     """Return the whole body, from the scope if it was read before. Over the limit, the rest is left unread."""
+    body: bytes
     if BODY in scope:
-        cached: bytes = scope[BODY]  # by a hook, perhaps with `request.body()`
-        _mark_large(scope, len(cached), limits)
-        return cached
-    if STREAMED in scope:
+        body = scope[BODY]  # by a hook, perhaps with `request.body()`
+        size = len(body)
+    elif STREAMED in scope:
         raise RuntimeError("A hook consumed the body with request.stream(). Use await request.body(), which keeps it.")
-    message = await receive()
-    if message["type"] != "http.request" or message.get("more_body", False):
-        limits.check_length(scope)
-        body = await _receive_parts(message, receive, limits)
-        size = len(body)
     else:
-        body = message.get("body", b"")
-        size = len(body)
-        limits.check_size(size)
-    scope[BODY] = body
-    if size > THREAD_SIZE or size > limits.items:  # as in `_mark_large`, without a call for each request
-        scope[LARGE] = size
-    return body
-
-
-def _mark_large(scope: Scope, size: int, limits: Limits) -> None:
+        message = await receive()
+        if message["type"] != "http.request" or message.get("more_body", False):
+            limits.check_length(scope)
+            body = await _receive_parts(message, receive, limits)
+            size = len(body)
+        else:
+            body = message.get("body", b"")
+            size = len(body)
+            limits.check_size(size)
+        scope[BODY] = body
     if size > THREAD_SIZE or size > limits.items:  # an object takes more than a byte
         scope[LARGE] = size
+    return body
 
 
 async def convert_large(scope: Scope, convert: Callable[..., T], *args: Any) -> T:

@@ -9,12 +9,10 @@ https://fetch.spec.whatwg.org/#http-cors-protocol
 from collections.abc import Iterable, Sequence
 
 from coworks_async.entries.cors import CORS, WILDCARD
-from coworks_async.types import ASGIApp, Message, Receive, Scope, Send
+from coworks_async.types import ASGIApp, Message, RawHeaders, Receive, Scope, Send
 
 SERVICE_RESPONSES = "coworks.service_responses"
 """Scope key: the CORS headers of each response that the service has sent to its middleware."""
-
-RawHeaders = list[tuple[bytes, bytes]]
 
 _REPLACED = (b"access-control-allow-origin", b"access-control-allow-credentials", b"vary")
 

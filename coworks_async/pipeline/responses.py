@@ -17,9 +17,8 @@ from starlette.responses import Response, StreamingResponse
 
 from coworks_async.entries.header_syntax import is_raw_header_name, is_raw_header_value
 from coworks_async.exceptions import ReturnError
-from coworks_async.types import Receive, Scope, Send
+from coworks_async.types import RawHeaders, Receive, Scope, Send
 
-RawHeaders = list[tuple[bytes, bytes]]
 ResponseParts = tuple[int, RawHeaders, bytes]
 """Status, headers and body."""
 
