@@ -124,6 +124,23 @@ def test_a_failure_of_the_authorizer_middleware_is_logged_with_the_request_id_an
     assert "LookupError: no longer" in caplog.text
 
 
+def test_a_failure_of_an_overridden_call_is_logged_with_the_request_id_and_stored_as_a_problem(
+    caplog: pytest.LogCaptureFixture,
+):
+    class Overridden(Jobs):
+        async def __call__(self, scope, receive, send):
+            if scope["type"] == "http" and "invocationtype" not in str(scope["headers"]):
+                raise LookupError("outermost")
+            await super().__call__(scope, receive, send)
+
+    app = Overridden()
+    with TestClient(app) as client:
+        request_id = assert_accepted(client.get("/open", headers=EVENT))
+        assert app.stored.json == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+    assert f"Asynchronous call {request_id} of get_open failed" in caplog.messages
+    assert "LookupError: outermost" in caplog.text
+
+
 def test_a_middleware_that_fails_after_a_complete_response_does_not_change_it(caplog: pytest.LogCaptureFixture):
     class LateFailure:
         def __init__(self, app):
