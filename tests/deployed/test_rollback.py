@@ -185,7 +185,7 @@ def test_after_rollbacks_and_kills_a_plan_has_no_changes(rollback: Rollback):
 
 def test_after_a_rollback_a_deploy_without_changes_keeps_the_version(rollback: Rollback):
     assert "\nNo changes.\n" in rollback.output["deployed again"]
-    assert "\nVersion 1 stays live, because version 2 was rolled back. " in rollback.output["deployed again"]
+    assert "\nVersion 1 stays live, because version 2 was taken back. " in rollback.output["deployed again"]
     assert rollback.traffic("deployed again") == {2: 0.0, 1: 100.0}
 
 

@@ -55,6 +55,7 @@ def _describe_versions(found: FunctionVersions) -> list[dict[str, Any]]:
         {
             "version": version.number,
             "traffic": found.get_traffic(version),
+            "taken_back": found.is_taken_back(version.number),
             "published": version.published,
             "archive": version.archive,
             "commit": version.commit,
@@ -81,4 +82,4 @@ def _format_version(version: dict[str, Any]) -> str:
     if version["commit"] is not None:
         commit, dash, suffix = version["commit"].partition("-")
         line += f"  commit {commit[:12]}{dash}{suffix}"
-    return line
+    return f"{line}  taken back" if version["taken_back"] else line

@@ -97,6 +97,10 @@ class FunctionVersions:
         number = self.alias.version if self.alias is not None else None
         return next((version for version in self.versions if version.number == number), None)
 
+    def is_taken_back(self, number: int) -> bool:
+        """Return whether a rollback or a canary has taken a version back."""
+        return self.alias is not None and number in self.alias.rolled_back
+
     def get_traffic(self, version: Version) -> float:
         """Return the percentage of the requests that a version handles."""
         if self.alias is None:
@@ -134,7 +138,7 @@ class Release:
 def describe_held_version(live: int | None, newest: int) -> str:
     """Return why the newest version is not live, and how to make it live."""
     return (
-        f"Version {live} stays live, because version {newest} was rolled back. 'cws rollback --to {newest}' makes it "
+        f"Version {live} stays live, because version {newest} was taken back. 'cws rollback --to {newest}' makes it "
         "live again."
     )
 
@@ -281,14 +285,20 @@ def note_rollbacks(versions: Sequence[int]) -> str:
 
 
 def delete_old_versions(client: Any, function: str, keep: int) -> None:
-    """Delete all but the newest versions and those that an alias names."""
+    """Delete all but the newest versions, the newest good ones and those that an alias names.
+
+    So versions that were taken back do not use up the targets of a rollback.
+    """
     with aws_errors(f"The deploy is complete, but old versions of {function} cannot be deleted"):
         pages = client.get_paginator("list_aliases").paginate(FunctionName=function)
         aliases = [_parse_alias(alias) for page in pages for alias in page["Aliases"]]
         named = {number for alias in aliases for number in (alias.version, *alias.weights)}
-        for version in _read_versions(client, function).versions[keep:]:
-            if version.number not in named:
-                client.delete_function(FunctionName=function, Qualifier=str(version.number))
+        found = _read_versions(client, function)
+        numbers = [version.number for version in found.versions]
+        good = [number for number in numbers if not found.is_taken_back(number)]
+        for number in numbers[keep:]:
+            if number not in (*good[:keep], *named):
+                client.delete_function(FunctionName=function, Qualifier=str(number))
 
 
 def _cannot_make_live(function: str, version: int) -> str:

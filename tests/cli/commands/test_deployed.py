@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from coworks_async.deploy.aws.versions import roll_back
 from tests.deploy.accounts import create_session, create_tags, make_function, make_http_api, make_rest_api
 from tests.deploy.deployed_project import Project
 from tests.deploy.stacks import Shop, stack
@@ -66,6 +67,21 @@ def test_the_versions_of_a_stage_are_listed_with_their_traffic(
     ]
 
 
+def test_a_version_that_was_taken_back_is_marked(shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    session = create_session(shop.url, shop.account, monkeypatch, tmp_path)
+    dev = stack(Shop(name=shop.name))
+    make_function(session, dev)
+    make_versions(session, dev.function_name)
+    roll_back(session, dev.function_name)
+    second, first = shop.run("deployed", "--local", shop.url).splitlines()[-2:]
+    assert second.startswith("  version 2        0 %")
+    assert second.endswith("  commit 4b1c2d3e5f60-dirty  taken back")
+    assert first.startswith("  version 1      100 %")
+    assert "taken back" not in first
+    [stage] = json.loads(shop.run("deployed", "--json", "--local", shop.url))
+    assert [version["taken_back"] for version in stage["versions"]] == [True, False]
+
+
 def test_the_url_of_a_function_is_listed(shop: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     session = create_session(shop.url, shop.account, monkeypatch, tmp_path)
     dev, client = stack(Shop(name=shop.name)), session.client("lambda")
@@ -106,8 +122,22 @@ def test_stages_are_printed_as_json(shop: Project, monkeypatch: pytest.MonkeyPat
             "expires": "2026-11-28T21:00:00Z",
             "canary": 2,
             "versions": [
-                {"version": 2, "traffic": 25.0, "published": second, "archive": "0f3a" * 16, "commit": commit},
-                {"version": 1, "traffic": 75.0, "published": first, "archive": None, "commit": None},
+                {
+                    "version": 2,
+                    "traffic": 25.0,
+                    "taken_back": False,
+                    "published": second,
+                    "archive": "0f3a" * 16,
+                    "commit": commit,
+                },
+                {
+                    "version": 1,
+                    "traffic": 75.0,
+                    "taken_back": False,
+                    "published": first,
+                    "archive": None,
+                    "commit": None,
+                },
             ],
         },
         {

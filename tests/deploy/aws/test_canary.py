@@ -159,7 +159,7 @@ def test_a_version_with_more_errors_is_taken_back(session: Any, live: Any, deplo
 def test_a_version_that_was_taken_back_stays_so(session: Any, live: Any, deploy: Deploy):
     with pytest.raises(CanaryError, match="no requests that could be compared"):
         deploy()
-    with pytest.raises(CanaryError, match=r"^Version 1 stays live, because version 2 was rolled back\. 'cws rollback"):
+    with pytest.raises(CanaryError, match=r"^Version 1 stays live, because version 2 was taken back\. 'cws rollback"):
         deploy()
     assert not release_version(session, NAME, "", 5).has_moved
     assert read_alias(live) == TAKEN_BACK

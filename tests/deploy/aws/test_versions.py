@@ -129,10 +129,23 @@ def test_old_versions_are_deleted_except_those_that_an_alias_names(session: Any,
 
 
 def test_the_live_version_is_kept_after_a_rollback(session: Any, function: Any):
-    release_changes(session, 3)
+    release_changes(session, 4)
     roll_back(session, NAME, to=1)
     release(session, keep=1)
-    assert list_numbers(session) == [3, 1]
+    # The newest one, the newest good one and the live one.
+    assert list_numbers(session) == [4, 3, 1]
+
+
+def test_versions_that_were_taken_back_do_not_use_up_those_that_are_kept(session: Any, function: Any):
+    release_changes(session, 1)
+    for number in range(3):
+        change(function, 512 + number)
+        release(session, keep=2)
+        roll_back(session, NAME)
+    change(function, 1024)
+    release(session, keep=2)
+    assert list_numbers(session) == [5, 4, 1]
+    assert roll_back(session, NAME).describe() == "Version 1 is live instead of 5."
 
 
 def test_a_rollback_makes_the_version_before_live(session: Any, function: Any):
@@ -174,7 +187,7 @@ def test_a_release_without_changes_keeps_a_rollback(session: Any, function: Any)
     kept = release(session)
     assert not kept.has_moved
     assert kept.describe() == (
-        "Version 1 stays live, because version 2 was rolled back. 'cws rollback --to 2' makes it live again."
+        "Version 1 stays live, because version 2 was taken back. 'cws rollback --to 2' makes it live again."
     )
     assert read_alias(function)[0] == "1"
 
