@@ -1,5 +1,6 @@
 """`cws logs`: the lines of a service that is deployed to an emulator, and of groups with any lines."""
 
+import gc
 import json
 import os
 import re
@@ -185,6 +186,8 @@ def test_ctrl_c_while_lines_are_read_is_one_line(project: Path):
     assert (process.returncode, err) == (1, "Error: Interrupted. Not all lines were shown.\n")
 
 
+# botocore does not close the connection of an interrupted request.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize(
     ("options", "code", "message"), [((), 1, "Error: Interrupted. Not all lines were shown.\n"), (("-f",), 0, "")]
 )
@@ -209,6 +212,8 @@ def test_an_interrupt_is_the_end_of_follow_and_an_error_without_it(
         ended.set()
         thread.join()
     assert (result.exit_code, result.stderr) == (code, message)
+    del result  # its traceback refers to the connection
+    gc.collect()  # while the warning is ignored
 
 
 def test_follow_continues_after_a_network_error(
