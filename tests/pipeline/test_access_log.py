@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import uuid
+from typing import Any
 
 import httpx2
 import pytest
@@ -54,7 +55,13 @@ class Logged(TechMicroService):
 def lines(caplog: pytest.LogCaptureFixture):
     """Return the parsed lines that the service logged at INFO."""
     caplog.set_level(logging.INFO, "logged")
-    return lambda: [json.loads(record.getMessage()) for record in caplog.records if record.levelno == logging.INFO]
+
+    def read() -> list[Any]:
+        # Uvicorn's lines are not JSON.
+        records = [record for record in caplog.records if record.name == "logged" and record.levelno == logging.INFO]
+        return [json.loads(record.getMessage()) for record in records]
+
+    return read
 
 
 def create_app(**options) -> TechMicroService:

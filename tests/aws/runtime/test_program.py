@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -59,9 +58,10 @@ class Shop(TechMicroService):
 
     @entry(no_auth=True)
     async def get_stream(self):
-        for _ in range(3):
-            yield "chunk"
-            await asyncio.sleep(0.2)
+        yield "first"
+        while not os.path.exists("first-has-arrived"):
+            await asyncio.sleep(0.01)
+        yield "second"
 
     @entry(no_auth=True)
     async def get_exit(self):
@@ -120,19 +120,19 @@ def test_a_handler_that_does_not_load_is_posted_and_logged_and_ends_the_process(
     assert kind in out
 
 
-def test_chunks_are_sent_when_they_are_yielded(start: Start):
+def test_chunks_are_sent_when_they_are_yielded(start: Start, tmp_path: Path):
     runtime = start(CWS_STREAM="rest")
 
-    async def measure() -> list[float]:
-        times = []
+    async def read() -> list[bytes]:
+        chunks = []
         async for chunk in runtime.api.api.submit(rest_event(path="/stream")).chunks():
-            if chunk == b"chunk":
-                times.append(time.monotonic())
-        return times
+            chunks.append(chunk)
+            if chunk == b"first":
+                (tmp_path / "first-has-arrived").touch()
+        return chunks
 
-    first, second, third = asyncio.run_coroutine_threadsafe(measure(), runtime.api.loop).result(PATIENCE)
-    assert second - first > 0.15
-    assert third - second > 0.15
+    chunks = asyncio.run_coroutine_threadsafe(read(), runtime.api.loop).result(PATIENCE)
+    assert chunks[-2:] == [b"first", b"second"]
 
 
 def test_a_stream_of_a_process_that_ends_is_truncated(start: Start):
