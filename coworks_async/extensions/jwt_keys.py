@@ -32,7 +32,7 @@ REFRESH_SECONDS = 3600
 """Age at which keys are fetched again, in the background."""
 
 REFRESH_WAIT = 2.0
-"""Seconds for which a request waits for this in Lambda, which freezes the environment after the response."""
+"""Seconds for which a request waits for a refresh in Lambda, which freezes background work after the response."""
 
 MAX_AGE_SECONDS = 24 * 3600
 """Age at which keys are no longer used, because the provider may have withdrawn them."""

@@ -233,6 +233,7 @@ async def run_lifespan(
     start: Callable[[], Awaitable[None]] | None = None,
     stop: Callable[[], Awaitable[None]],
 ) -> None:
+    """Run the ASGI lifespan of a simulated gateway: `start` before the startup is complete, `stop` at the shutdown."""
     await receive()
     if start is not None:
         await start()

@@ -98,7 +98,6 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
     body: bytes
     if BODY in scope:
         body = scope[BODY]  # by a hook, perhaps with `request.body()`
-        size = len(body)
     elif STREAMED in scope:
         raise RuntimeError("A hook consumed the body with request.stream(). Use await request.body(), which keeps it.")
     else:
@@ -106,12 +105,11 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
         if message["type"] != "http.request" or message.get("more_body", False):
             limits.check_length(scope)
             body = await _receive_parts(message, receive, limits)
-            size = len(body)
         else:
             body = message.get("body", b"")
-            size = len(body)
-            limits.check_size(size)
+            limits.check_size(len(body))
         scope[BODY] = body
+    size = len(body)
     if size > THREAD_SIZE or size > limits.items:  # an object takes more than a byte
         scope[LARGE] = size
     return body

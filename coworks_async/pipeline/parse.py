@@ -26,7 +26,7 @@ JSON_HINT = "The body is not a form. Send JSON with the header Content-Type: app
 # A browser encodes these characters in the names of a form.
 _JSON_STARTS = (b"{", b"[", b'"')
 
-# What is between commas that are not in a quoted string (RFC 9110, section 5.6.1). It never backtracks.
+# Text between commas; those in a quoted string do not count (RFC 9110, section 5.6.1). It never backtracks.
 _LIST_ITEM = re.compile(r'(?:[^",]|"[^"\\]*+(?:\\.?[^"\\]*+)*+"?)++')
 
 _CHARSET_PARAMETER = r"charset\s*=\s*\"?([^\s;\"]+)"

@@ -296,8 +296,9 @@ def delete_old_versions(client: Any, function: str, keep: int) -> None:
         found = _read_versions(client, function)
         numbers = [version.number for version in found.versions]
         good = [number for number in numbers if not found.is_taken_back(number)]
-        for number in numbers[keep:]:
-            if number not in (*good[:keep], *named):
+        kept = {*numbers[:keep], *good[:keep], *named}
+        for number in numbers:
+            if number not in kept:
                 client.delete_function(FunctionName=function, Qualifier=str(number))
 
 
