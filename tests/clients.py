@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 
@@ -34,7 +35,15 @@ def in_process(app: Starlette) -> Iterator[httpx2.Client]:
 
 
 class PromptServer(uvicorn.Server):
-    """A uvicorn server that stops at once; the original waits tenths of a second."""
+    """A uvicorn server that reports its startup and stops at once; the original waits tenths of a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
 
     async def main_loop(self) -> None:
         await self.on_tick(0)
@@ -52,19 +61,28 @@ class PromptServer(uvicorn.Server):
 
 
 @contextmanager
-def on_a_socket(app: ASGIApp) -> Iterator[httpx2.Client]:
-    """Yield a client of a uvicorn server on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = PromptServer(uvicorn.Config(app, log_config=None, lifespan="on"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
+def run_server(app: ASGIApp, root_path: str = "") -> Iterator[str]:
+    """Run a uvicorn server on a free port, and yield its URL once it has started. Its exceptions are raised here."""
+    server = PromptServer(uvicorn.Config(app, log_config=None, lifespan="on", root_path=root_path))
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(server.run, [listener])
+        running.add_done_callback(lambda _: server.ready.set())
         try:
-            host, port = listener.getsockname()
-            with httpx2.Client(base_url=f"http://{host}:{port}", timeout=PATIENCE) as client:
-                yield client
+            # The server imports uvloop in its thread, and a client imports trio; both at once has failed.
+            server.ready.wait()
+            if server.started:
+                host, port = listener.getsockname()
+                yield f"http://{host}:{port}"
         finally:
             server.should_exit = True
-            thread.join()
+            running.result()
+
+
+@contextmanager
+def on_a_socket(app: ASGIApp) -> Iterator[httpx2.Client]:
+    """Yield a client of a uvicorn server on a free port."""
+    with run_server(app) as url, httpx2.Client(base_url=url, timeout=PATIENCE) as client:
+        yield client
 
 
 @contextmanager

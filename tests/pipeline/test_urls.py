@@ -1,7 +1,5 @@
 """`url_for`: the URL of an entry, from which the same values are bound."""
 
-import socket
-import threading
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -10,7 +8,6 @@ from uuid import UUID
 
 import httpx2
 import pytest
-import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -27,7 +24,7 @@ from coworks_async import (
     request,
 )
 from coworks_async.testing import TestClient
-from tests.clients import Connect
+from tests.clients import Connect, run_server
 from tests.differences import differs
 from tests.tools import PATIENCE
 
@@ -184,19 +181,9 @@ def test_url_for_includes_the_mount_of_the_service(connect: Connect):
 
 
 def test_url_for_includes_the_root_path_of_the_server():
-    config = uvicorn.Config(shop(), log_config=None, root_path="/api")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            with httpx2.Client(base_url=base, timeout=PATIENCE) as client:
-                assert client.get("/").json() == ["/api/", f"{base}/api/"]
-                assert client.get("/starlette").json() == [f"{base}/api/pens/blue", f"{base}/api/admin/route"]
-        finally:
-            server.should_exit = True
-            thread.join()
+    with run_server(shop(), root_path="/api") as base, httpx2.Client(base_url=base, timeout=PATIENCE) as client:
+        assert client.get("/").json() == ["/api/", f"{base}/api/"]
+        assert client.get("/starlette").json() == [f"{base}/api/pens/blue", f"{base}/api/admin/route"]
 
 
 def test_starlettes_url_for_works(connect: Connect):
