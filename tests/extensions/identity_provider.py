@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -66,6 +67,7 @@ class IdentityProvider(ThreadingHTTPServer):
         responses: other responses by path, as status and body.
         requests: the paths that were requested.
         delay: seconds before a response.
+        answering: responses wait while this event is not set.
         pause: seconds after each byte of a body.
     """
 
@@ -78,6 +80,8 @@ class IdentityProvider(ThreadingHTTPServer):
         self.responses: dict[str, tuple[int, bytes]] = {}
         self.requests: list[str] = []
         self.delay = 0.0
+        self.answering = threading.Event()
+        self.answering.set()
         self.pause = 0.0
 
     @property
@@ -109,6 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.requests.append(self.path)
         time.sleep(self.server.delay)
+        self.server.answering.wait()
         status, body = self.server.respond(self.path)
         self.send_response(status)
         if status in (301, 302):

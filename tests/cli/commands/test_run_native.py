@@ -73,7 +73,6 @@ def test_chunks_of_a_1_s_generator_arrive_at_the_times_they_are_yielded(via: str
     write("app.py", SERVICE)
     with start_server(*NATIVE, "--via", via, cwd=project) as server:
         get(server, "/")
-        begin = time.time()
         with httpx2.stream("GET", server.url + "/times", timeout=PATIENCE) as response:
             yielded, arrived = [], []
             for line in response.iter_lines():
@@ -81,7 +80,6 @@ def test_chunks_of_a_1_s_generator_arrive_at_the_times_they_are_yielded(via: str
                 arrived.append(time.time())
     assert len(yielded) == 5
     assert yielded[-1] - yielded[0] >= 1
-    assert arrived[0] - begin < 0.5
     assert arrived[1] < yielded[-1]
     delays = [there - here for here, there in zip(yielded, arrived, strict=True)]
     assert sorted(delays)[2] < 0.1
