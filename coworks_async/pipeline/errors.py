@@ -141,11 +141,15 @@ class ErrorResponder:
 
         `root_path` is the one for error handlers, if the app may change it.
         """
-        started = False
+        started = is_broken = False
 
         async def send_tracked(message: Message) -> None:
-            nonlocal started
-            await send(message)
+            nonlocal started, is_broken
+            try:
+                await send(message)
+            except OSError:
+                is_broken = True
+                raise
             started = True
             if message.get("more_body"):
                 # A stream that never waits would block the event loop, which notices that the client is gone.
@@ -153,17 +157,19 @@ class ErrorResponder:
 
         try:
             await app(scope, receive, send_tracked)
-        except ClientDisconnect:
-            return None
         except (Exception, CancelledError) as error:
             failure = to_exception(error)
+            if isinstance(failure, ClientDisconnect):
+                # Since ASGI 2.4, Starlette takes any `OSError` of a stream, even of its generator, for a disconnect.
+                if is_broken or not started or not isinstance(failure.__context__, OSError):
+                    return None
+                failure = failure.__context__
             if started:
                 self.log(failure, label, " after the response had started")
                 mark_aborted(scope, failure)
             else:
-                if root_path is not None:
-                    # A mount has extended it. A copy, because the access log needs the path of the mount.
-                    scope = {**scope, "root_path": root_path}
+                # A mount has extended it. A copy, because the access log needs the path of the mount.
+                scope = scope if root_path is None else {**scope, "root_path": root_path}
                 await self.send(failure, label, scope, receive, send)
             return failure
         return None

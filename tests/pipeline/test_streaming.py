@@ -2,13 +2,16 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.responses import StreamingResponse
 
-from coworks_async import Problem, TechMicroService, entry, request
+from coworks_async import Problem, TechMicroService, entry, request, sse
 from coworks_async.exceptions import ReturnError
 from tests.clients import Connect, in_process, on_a_socket
 from tests.pipeline.checks import assert_hidden_500, assert_logged_once, assert_problem, warnings_and_worse
@@ -166,6 +169,40 @@ def test_a_later_failure_is_logged_once(path: str, caplog: pytest.LogCaptureFixt
     [record] = warnings_and_worse(caplog)
     assert " after the response had started" in record.getMessage()
     assert record.exc_info is not None
+
+
+@pytest.mark.parametrize("path", ["/", "/sync", "/response", "/events"])
+def test_an_os_error_of_a_generator_is_logged_once_and_not_taken_for_a_disconnect(
+    connect: Connect, path: str, caplog: pytest.LogCaptureFixture
+):
+    async def fail() -> AsyncIterator[str]:
+        yield "started"
+        raise FileNotFoundError("the page")
+
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            return fail()
+
+        @entry(no_auth=True)
+        def get_sync(self):
+            yield "started"
+            raise FileNotFoundError("the page")
+
+        @entry(no_auth=True)
+        async def get_response(self):
+            return StreamingResponse(fail())
+
+        @entry(no_auth=True)
+        async def get_events(self):
+            return sse(fail())
+
+    with suppress(httpx2.RemoteProtocolError):  # of uvicorn
+        connect(Service()).get(path)
+    [record] = [record for record in warnings_and_worse(caplog) if record.exc_info]
+    assert record.getMessage().endswith(" failed after the response had started")
+    assert record.exc_info is not None
+    assert record.exc_info[0] is FileNotFoundError
 
 
 def test_request_is_available_to_the_end_of_a_generator(connect: Connect):
