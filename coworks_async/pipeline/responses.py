@@ -310,10 +310,9 @@ class GeneratorResponse(StreamingResponse):
 async def _stream_generator(generator: Any) -> Response:
     """Await the first chunk here, so that a failure before it becomes an error response."""
     chunks = generator if isasyncgen(generator) else iterate_in_threadpool(generator)
-    first = await anext(chunks, b"")
     try:
-        return GeneratorResponse(first, chunks, generator)
-    except ReturnError:
+        return GeneratorResponse(await anext(chunks, b""), chunks, generator)
+    except BaseException:  # a chunk that cannot be sent, or the request is cancelled
         await close_generator(generator)
         raise
 

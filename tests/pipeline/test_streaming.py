@@ -127,6 +127,37 @@ def test_a_first_chunk_of_a_wrong_type_is_a_500_and_closes_the_generator(
     assert closed == ["closed", "closed"]
 
 
+def test_a_first_chunk_that_cannot_be_encoded_closes_the_generator_before_the_response(connect: Connect):
+    lines: list[str] = []
+
+    class Service(TechMicroService):
+        @entry(no_auth=True)
+        async def get(self):
+            try:
+                yield "\ud800"
+            finally:
+                lines.append("closed")
+
+        @entry(no_auth=True)
+        def get_sync(self):
+            try:
+                yield "\ud800"
+            finally:
+                lines.append("closed")
+
+    app = Service()
+
+    @app.errorhandler(UnicodeEncodeError)
+    def handle(error):
+        lines.append("handled")
+        return str(error.start), 500
+
+    client = connect(app)
+    for path in ("/", "/sync"):
+        assert client.get(path).text == "0"
+    assert lines == ["closed", "handled"] * 2
+
+
 def breaking_later() -> TechMicroService:
     class Breaking(TechMicroService):
         @entry(no_auth=True)
