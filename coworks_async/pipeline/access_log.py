@@ -134,10 +134,11 @@ class AccessLogMiddleware:
 
         async def send_observed(message: Message) -> None:
             nonlocal status, is_logged
-            if message["type"] == "http.response.start":
-                status = message["status"]
             await send(message)
-            if message["type"] == "http.response.body" and not message.get("more_body"):
+            if message["type"] == "http.response.start":
+                # A second one, for an exception after the first, is dropped if the client has left.
+                status = status or message["status"]
+            elif message["type"] == "http.response.body" and not message.get("more_body") and not is_logged:
                 # Not after the work that follows the response: the process may end during it.
                 is_logged = True
                 log_request(self.logger, scope, status, start=start, root_path=root_path)

@@ -1,9 +1,11 @@
 """The access log outside of Lambda, and the setting that turns it on."""
 
+import asyncio
 import json
 import logging
 import re
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import httpx2
@@ -20,7 +22,9 @@ from coworks_async.exceptions import DeclarationError
 from coworks_async.testing import TestClient, Via
 from coworks_async.types import ASGIApp, Receive, Scope, Send
 from tests.aws.events import Context
-from tests.clients import on_a_socket
+from tests.clients import on_a_socket, run_server
+from tests.pipeline.checks import create_scope
+from tests.tools import PATIENCE
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -249,6 +253,58 @@ def test_a_response_that_breaks_off_is_logged_once_with_the_status_that_was_sent
         client.get("/")
     [line] = lines()
     assert (line["path"], line["status"]) == ("/", 200)
+
+
+class FailingLate:
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+        if scope["type"] == "http":
+            raise LookupError
+
+
+@pytest.mark.parametrize("path", ["/", "/left", "/broken"])
+def test_a_middleware_that_fails_after_a_response_adds_no_line_and_changes_no_status(lines, path: str):
+    class Service(TechMicroService):
+        log_format = "json"
+
+        @entry(no_auth=True)
+        async def get(self):
+            return "whole"
+
+        @entry(no_auth=True)
+        async def get_left(self):
+            while not await request.is_disconnected():  # noqa: ASYNC110 - Starlette has no event
+                await asyncio.sleep(0.01)
+            return "dropped"
+
+        @entry(no_auth=True)
+        async def get_broken(self):
+            yield "one"
+            raise LookupError
+
+    app = Service(name="logged", middleware=[Middleware(FailingLate)])
+    # The server waits for the request when it stops.
+    with run_server(app) as url, suppress(httpx2.TimeoutException, httpx2.RemoteProtocolError):
+        httpx2.get(f"{url}{path}", timeout=0.2 if path == "/left" else PATIENCE)
+    [line] = lines()
+    assert (line["path"], line["status"]) == (path, 200)
+
+
+async def test_the_status_is_that_of_the_response_that_the_server_has_accepted(lines):
+    async def receive():
+        raise AssertionError("Nothing is received.")
+
+    async def send(message):
+        if message.get("status") == 200:
+            raise ValueError("a header that this server rejects")
+
+    app = create_app(routes=[Route("/plain", PlainTextResponse("plain"))])
+    await app(create_scope(path="/plain"), receive, send)
+    [line] = lines()
+    assert line["status"] == 500
 
 
 def test_the_lifespan_and_web_sockets_are_not_logged(lines):
