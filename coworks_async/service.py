@@ -308,15 +308,13 @@ class TechMicroService(HooksMixin, SnapshotMixin, Starlette):
         """Return the ASGI app of the service: the dispatcher inside the user's middleware."""
         dispatcher = self._build_dispatcher()
         app: ASGIApp = dispatcher
-        headers = CorsHeaders(self.cors) if self.cors else None
         if self.user_middleware:
+            headers = CorsHeaders(self.cors) if self.cors else None
             app = dispatcher if headers is None else mark_service_reached(dispatcher)
             for cls, args, kwargs in reversed(self.user_middleware):
                 app = cls(app, *args, **kwargs)
             if headers is not None:
                 app = UserMiddlewareCors(app, headers)
-        # A subclass may raise, like any middleware.
-        if self.user_middleware or self.authorizer_middleware is not AuthorizerMiddleware:
             app = ErrorMiddleware(app, dispatcher.errors, headers)
         if self.allowed_hosts:
             # Lambda cold start: only services with this setting need it.
@@ -351,6 +349,7 @@ class TechMicroService(HooksMixin, SnapshotMixin, Starlette):
                 realm=self.name,
                 logger=self.logger,
             ),
+            authorizer_may_raise=self.authorizer_middleware is not AuthorizerMiddleware,
             require_scopes=partial(RequiredScopesMiddleware, scheme=self.auth_scheme, realm=self.name),
             cors=self.cors or None,
             token_key=self.token_key,

@@ -22,7 +22,7 @@ from coworks_async.pipeline.body import Limits
 from coworks_async.pipeline.concurrency import AsyncFunction, ensure_async
 from coworks_async.pipeline.cors import CorsMiddleware
 from coworks_async.pipeline.endpoint import Endpoint
-from coworks_async.pipeline.errors import ErrorResponder, request_line
+from coworks_async.pipeline.errors import ErrorMiddleware, ErrorResponder, request_line
 from coworks_async.pipeline.fallback import Fallback, raise_unmatched
 from coworks_async.pipeline.invocation import RUNNING_ENTRY, StoreIn
 from coworks_async.pipeline.responses import response_with_headers
@@ -37,6 +37,7 @@ class DispatcherSettings(Struct, frozen=True):
     """Configuration of a service."""
 
     authorize: Callable[[ASGIApp], ASGIApp]
+    authorizer_may_raise: bool  # as a subclass of the middleware may
     require_scopes: Callable[[ASGIApp, frozenset[str]], ASGIApp]
     cors: CORS | None  # for requests that no entry takes
     token_key: str
@@ -136,6 +137,8 @@ class Dispatcher:
             app = settings.require_scopes(app, entry.scopes)
         if not entry.no_auth:
             app = settings.authorize(app)
+            if settings.authorizer_may_raise:
+                app = ErrorMiddleware(app, self.errors, None)  # the entry's CORS headers are added below
         return _add_cors(app, entry.cors)
 
     def _create_responder(self, hooks: Sequence[HookRegistry]) -> ErrorResponder:

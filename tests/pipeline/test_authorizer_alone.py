@@ -135,17 +135,23 @@ class Guard(AuthorizerMiddleware):
 
 
 @pytest.mark.parametrize("middleware", [[], [Middleware(GZipMiddleware)]], ids=["alone", "in_middleware"])
-def test_an_exception_of_a_replaced_middleware_is_a_response(
+def test_an_exception_of_a_replaced_middleware_is_a_response_with_the_entrys_cors_headers(
     connect: Connect, caplog: pytest.LogCaptureFixture, middleware: list[Middleware]
 ):
     class Guarded(Service):
         authorizer_middleware = Guard
         cors = CORS(origins="*")
 
+        @entry(cors=CORS(origins="https://shop.example"))
+        async def get_own(self):
+            return "own"
+
     client = connect(Guarded(middleware=middleware))
     client.headers["authorization"] = "token"
     limited = client.get("/?limited=1")
     assert_problem(limited, 429, "Too Many Requests")
     assert limited.headers["access-control-allow-origin"] == "*"
+    limited = client.get("/own?limited=1", headers={"origin": "https://shop.example"})
+    assert limited.headers["access-control-allow-origin"] == "https://shop.example"
     assert_hidden_500(client.get("/"))
     assert_logged_once(caplog, "Middleware at GET '/' failed", LookupError)
