@@ -27,7 +27,7 @@ JSON_HINT = "The body is not a form. Send JSON with the header Content-Type: app
 _JSON_STARTS = (b"{", b"[", b'"')
 
 # Text between commas; those in a quoted string do not count (RFC 9110, section 5.6.1). It never backtracks.
-_LIST_ITEM = re.compile(r'(?:[^",]|"[^"\\]*+(?:\\.?[^"\\]*+)*+"?)++')
+_LIST_ITEM = re.compile(r'(?:\A|,)((?:[^",]|"[^"\\]*+(?:\\.?[^"\\]*+)*+"?)*+)')
 
 _CHARSET_PARAMETER = r"charset\s*=\s*\"?([^\s;\"]+)"
 # Python has many more codecs; some are not encodings of the web, and some take minutes on crafted input.
@@ -112,28 +112,33 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
 
 def _read_content_type(scope: Scope) -> tuple[str, str]:
     """Return the media type, and the whole header. A repeated header is joined, as HTTP APIs and function URLs do."""
-    content_type = encoding = ""
+    content_type: str | None = None
+    encoding = ""
     for name, value in scope["headers"]:
         if name == b"content-type":
             text = value.decode("latin-1")
-            content_type = f"{content_type},{text}" if content_type else text
+            content_type = text if content_type is None else f"{content_type},{text}"
         elif name == b"content-encoding":
             text = value.decode("latin-1").strip().lower()
             encoding = f"{encoding},{text}" if encoding else text
     if encoding and any(each.strip() not in ("", "identity") for each in encoding.split(",")):
         raise UnsupportedMediaType(f"The content encoding {encoding} is not supported.")
-    if "," in content_type:
+    if content_type is None:
+        content_type = ""
+    elif "," in content_type:
         content_type = _single_content_type(content_type)
     return _media_type(content_type), content_type
 
 
 def _single_content_type(joined: str) -> str:
-    """Return the only value of a header with commas, or reject it: readers of the first and the last would differ."""
-    values = {value.strip() for value in _LIST_ITEM.findall(joined)}
-    values.discard("")
+    """Return the only value of a header with commas, or reject it: readers of the first and the last would differ.
+
+    An empty value is another one. Starlette's parser of forms reads the first, and would find no form.
+    """
+    values: set[str] = {value.strip() for value in _LIST_ITEM.findall(joined)}
     if len(values) > 1:
         raise BadRequest("The header Content-Type was sent more than once, with different values.")
-    return values.pop() if values else ""
+    return values.pop()
 
 
 def _media_type(content_type: str) -> str:

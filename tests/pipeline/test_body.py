@@ -128,6 +128,9 @@ FORM_DATA_BODY = b'--x\r\ncontent-disposition: form-data; name="text"\r\n\r\na\r
         ("text/plain", "application/octet-stream"),
         ("application/json; charset=utf-8", "text/plain", "application/json; charset=utf-8"),
         ("text/plain, application/json",),
+        ("", FORM_DATA),
+        (FORM_DATA, ""),
+        (f", {FORM_DATA}",),
     ],
 )
 def test_a_content_type_that_is_sent_with_different_values_is_a_400(connect: Connect, types: tuple[str, ...]):
