@@ -1,12 +1,15 @@
 """Convert what an entry, a hook or an error handler returned to a response; check its status and headers."""
 
 import dataclasses
+import logging
 import math
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from inspect import isasyncgen, isawaitable, iscoroutine, isgenerator
+from types import GeneratorType
 from typing import Any
 
 import anyio
@@ -18,6 +21,8 @@ from starlette.responses import Response, StreamingResponse
 from coworks_async.entries.header_syntax import is_raw_header_name, is_raw_header_value
 from coworks_async.exceptions import ReturnError
 from coworks_async.types import RawHeaders, Receive, Scope, Send
+
+logger = logging.getLogger("coworks_async")
 
 ResponseParts = tuple[int, RawHeaders, bytes]
 """Status, headers and body."""
@@ -309,20 +314,53 @@ class GeneratorResponse(StreamingResponse):
 
 async def _stream_generator(generator: Any) -> Response:
     """Await the first chunk here, so that a failure before it becomes an error response."""
-    chunks = generator if isasyncgen(generator) else iterate_in_threadpool(generator)
+    source: Any = generator if isasyncgen(generator) else SyncChunks(generator)
+    chunks = generator if source is generator else iterate_in_threadpool(source)
     try:
-        return GeneratorResponse(await anext(chunks, b""), chunks, generator)
+        return GeneratorResponse(await anext(chunks, b""), chunks, source)
     except BaseException:  # a chunk that cannot be sent, or the request is cancelled
-        await close_generator(generator)
+        await close_generator(source)
         raise
 
 
+class SyncChunks:
+    """The chunks of a sync generator. If the request is cancelled while a thread runs it, that thread closes it."""
+
+    def __init__(self, generator: "GeneratorType[Any, Any, Any]") -> None:
+        self._generator = generator
+        self._is_ended = False
+        self._lock = threading.Lock()  # two threads must not close it at once
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._generator)
+        finally:
+            if self._is_ended:
+                self._close_late()
+
+    async def aclose(self) -> None:
+        self._is_ended = True
+        if not self._generator.gi_running:
+            await run_in_threadpool(self._close)
+
+    def _close(self) -> None:
+        with self._lock:
+            self._generator.close()
+
+    def _close_late(self) -> None:
+        try:
+            self._close()
+        except Exception as error:  # nobody awaits this thread
+            logger.error("Closing a sync generator of a cancelled request failed", exc_info=error)
+
+
 async def close_generator(generator: Any) -> None:
+    source = SyncChunks(generator) if isgenerator(generator) else generator
     with anyio.CancelScope(shield=True):
-        if isasyncgen(generator):
-            await generator.aclose()
-        elif not generator.gi_running:  # if a thread still runs it, it is closed when it is dropped
-            await run_in_threadpool(generator.close)
+        await source.aclose()
 
 
 def _encode_chunk(chunk: Any) -> bytes:

@@ -1,6 +1,7 @@
 """The deadline of an event: shortly before Lambda's timeout it is cancelled, and a request gets a 504."""
 
 import asyncio
+import gc
 import logging
 import threading
 import time
@@ -21,6 +22,7 @@ from coworks_async.exceptions import DeclarationError, EventTimeout
 from coworks_async.gateway import VIAS, Via
 from coworks_async.testing import TestClient
 from tests.aws.events import METHOD_ARN, Context, Invoke, SendEvent, rest_event
+from tests.aws.runtime_api import wait_until
 from tests.tools import PATIENCE
 
 MARGIN = 0.5
@@ -47,7 +49,7 @@ class Slow(TechMicroService):
     """Entries and routes that wait; `release` ends the threads of the sync ones."""
 
     def __init__(self, **options: Any) -> None:
-        self.release = threading.Event()
+        self.release, self.closed = threading.Event(), threading.Event()
         self.ended: list[Any] = []
         mounted = Starlette(routes=[Route("/page", self.respond), Route("/sync", self.respond_in_thread)])
         routes = [Route("/plain", self.respond), Mount("/mounted", mounted)]
@@ -83,8 +85,22 @@ class Slow(TechMicroService):
 
     @entry(no_auth=True)
     def get_items(self):
-        yield "begun"
-        self.release.wait(PATIENCE)
+        try:
+            yield "begun"
+            self.release.wait(PATIENCE)
+            yield "late"
+        finally:
+            self.closed.set()
+            raise LookupError("at the end")
+
+    @entry(no_auth=True)
+    def get_first(self):
+        try:
+            self.release.wait(PATIENCE)
+            yield "late"
+        finally:
+            self.closed.set()
+            raise LookupError("at the end")
 
     @entry(background=True, no_auth=True)
     async def post_job(self):
@@ -181,9 +197,26 @@ def test_teardown_hooks_run_and_receive_the_cancellation(app: Slow, send_event: 
         await asyncio.sleep(0.01)
         app.ended.append(type(error))
 
-    assert send_event(app, rest_event(path=path), Short()).status == 504
+    send_event(app, rest_event())  # the short time must not include the start of the service
+    assert send_event(app, rest_event(path=path), Short(seconds=0.3)).status == 504
     assert app.ended[-1] is asyncio.CancelledError
     assert ("stream" in app.ended) is (path == "/stream")
+
+
+@pytest.mark.parametrize("path", ["/items", "/first"])
+def test_a_thread_that_still_runs_a_sync_generator_closes_it_and_logs_a_failure(
+    app: Slow, send_event: SendEvent, caplog: pytest.LogCaptureFixture, path: str
+):
+    send_event(app, rest_event())  # the short time must not include the start of the service
+    gc.disable()  # it would close the generator, too, but at any time
+    try:
+        assert send_event(app, rest_event(path=path), Short(seconds=0.3)).status == 504
+        assert not app.closed.is_set()
+        app.release.set()
+        assert app.closed.wait(PATIENCE)
+    finally:
+        gc.enable()
+    wait_until(lambda: "Closing a sync generator of a cancelled request failed" in caplog.messages)
 
 
 def test_hooks_middleware_and_the_authorizer_are_cancelled_too(send_event: SendEvent):
