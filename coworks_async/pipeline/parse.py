@@ -112,20 +112,18 @@ async def parse_body(scope: Scope, receive: Receive, send: Send, limits: Limits,
 
 def _read_content_type(scope: Scope) -> tuple[str, str]:
     """Return the media type, and the whole header. A repeated header is joined, as HTTP APIs and function URLs do."""
-    content_type: str | None = None
+    content_types: list[str] = []
     encoding = ""
     for name, value in scope["headers"]:
         if name == b"content-type":
-            text = value.decode("latin-1")
-            content_type = text if content_type is None else f"{content_type},{text}"
+            content_types.append(value.decode("latin-1"))
         elif name == b"content-encoding":
             text = value.decode("latin-1").strip().lower()
             encoding = f"{encoding},{text}" if encoding else text
     if encoding and any(each.strip() not in ("", "identity") for each in encoding.split(",")):
         raise UnsupportedMediaType(f"The content encoding {encoding} is not supported.")
-    if content_type is None:
-        content_type = ""
-    elif "," in content_type:
+    content_type = ",".join(content_types)
+    if "," in content_type:
         content_type = _single_content_type(content_type)
     return _media_type(content_type), content_type
 
