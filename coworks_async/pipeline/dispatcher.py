@@ -37,7 +37,7 @@ class DispatcherSettings(Struct, frozen=True):
     """Configuration of a service."""
 
     authorize: Callable[[ASGIApp], ASGIApp]
-    authorizer_may_raise: bool  # as a subclass of the middleware may
+    authorizer_may_raise: bool  # true for a subclass of AuthorizerMiddleware
     require_scopes: Callable[[ASGIApp, frozenset[str]], ASGIApp]
     cors: CORS | None  # for requests that no entry takes
     token_key: str

@@ -168,8 +168,9 @@ class ErrorResponder:
                 self.log(failure, label, " after the response had started")
                 mark_aborted(scope, failure)
             else:
-                # A mount has extended it. A copy, because the access log needs the path of the mount.
-                scope = scope if root_path is None else {**scope, "root_path": root_path}
+                if root_path is not None:
+                    # A mount has extended it. A copy, because the access log needs the path of the mount.
+                    scope = {**scope, "root_path": root_path}
                 await self.send(failure, label, scope, receive, send)
             return failure
         return None

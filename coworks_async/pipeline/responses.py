@@ -314,8 +314,10 @@ class GeneratorResponse(StreamingResponse):
 
 async def _stream_generator(generator: Any) -> Response:
     """Await the first chunk here, so that a failure before it becomes an error response."""
-    source: Any = generator if isasyncgen(generator) else SyncChunks(generator)
-    chunks = generator if source is generator else iterate_in_threadpool(source)
+    source = chunks = generator
+    if isgenerator(generator):
+        source = SyncChunks(generator)
+        chunks = iterate_in_threadpool(source)
     try:
         return GeneratorResponse(await anext(chunks, b""), chunks, source)
     except BaseException:  # a chunk that cannot be sent, or the request is cancelled
