@@ -85,16 +85,14 @@ class Slow(TechMicroService):
 
     @entry(no_auth=True)
     def get_items(self):
-        try:
-            yield "begun"
-            self.release.wait(PATIENCE)
-            yield "late"
-        finally:
-            self.closed.set()
-            raise LookupError("at the end")
+        yield "begun"
+        yield from self._yield_late()
 
     @entry(no_auth=True)
     def get_first(self):
+        return self._yield_late()
+
+    def _yield_late(self):
         try:
             self.release.wait(PATIENCE)
             yield "late"
