@@ -86,6 +86,11 @@ class Slow(TechMicroService):
     @entry(no_auth=True)
     def get_items(self):
         yield "begun"
+        self.release.wait(PATIENCE)
+
+    @entry(no_auth=True)
+    def get_second(self):
+        yield "begun"
         yield from self._yield_late()
 
     @entry(no_auth=True)
@@ -201,7 +206,7 @@ def test_teardown_hooks_run_and_receive_the_cancellation(app: Slow, send_event: 
     assert ("stream" in app.ended) is (path == "/stream")
 
 
-@pytest.mark.parametrize("path", ["/items", "/first"])
+@pytest.mark.parametrize("path", ["/first", "/second"])
 def test_a_thread_that_still_runs_a_sync_generator_closes_it_and_logs_a_failure(
     app: Slow, send_event: SendEvent, caplog: pytest.LogCaptureFixture, path: str
 ):
