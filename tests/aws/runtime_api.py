@@ -3,14 +3,14 @@
 import asyncio
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from coworks_async.gateway.invocation import InvocationResult
 from coworks_async.gateway.runtime_api import RuntimeApi
+from tests.cli.processes import until
 from tests.tools import PATIENCE
 
 HEADERS = {"Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0"}
@@ -54,15 +54,7 @@ class RuntimeApiThread:
 
     def wait_until_polling(self, runtimes: int = 1) -> None:
         """Wait until the runtime waits for events, on as many connections."""
-        wait_until(lambda: self.api.polling >= runtimes)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition is true; fail the test if it takes too long."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "timed out"
-        time.sleep(0.005)
+        until(lambda: self.api.polling >= runtimes)
 
 
 @contextmanager

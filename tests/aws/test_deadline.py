@@ -22,7 +22,7 @@ from coworks_async.exceptions import DeclarationError, EventTimeout
 from coworks_async.gateway import VIAS, Via
 from coworks_async.testing import TestClient
 from tests.aws.events import METHOD_ARN, Context, Invoke, SendEvent, rest_event
-from tests.aws.runtime_api import wait_until
+from tests.cli.processes import until
 from tests.tools import PATIENCE
 
 MARGIN = 0.5
@@ -219,7 +219,7 @@ def test_a_thread_that_still_runs_a_sync_generator_closes_it_and_logs_a_failure(
         assert app.closed.wait(PATIENCE)
     finally:
         gc.enable()
-    wait_until(lambda: "Closing a sync generator of a cancelled request failed" in caplog.messages)
+    until(lambda: "Closing a sync generator of a cancelled request failed" in caplog.messages)
 
 
 def test_hooks_middleware_and_the_authorizer_are_cancelled_too(send_event: SendEvent):

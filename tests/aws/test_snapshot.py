@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.aws.events import rest_event
-from tests.aws.runtime_api import wait_until
 from tests.aws.runtime_process import RUNTIMES, Runtime, running
+from tests.cli.processes import until
 from tests.tools import PATIENCE
 
 SERVICE = """
@@ -70,7 +70,7 @@ def start(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
 
 def test_the_functions_run_around_the_snapshot_and_the_lifespan_starts_after_the_restore(start: Start):
     runtime = start()
-    wait_until(lambda: runtime.api.api.restoring == 1)
+    until(lambda: runtime.api.api.restoring == 1)
     runtime.api.loop.call_soon_threadsafe(runtime.api.api.restore)
     assert runtime.request(rest_event()).json == ["before 1", "before 2", "after 1", "after 2", "lifespan"]
     runtime.stop()
@@ -83,7 +83,7 @@ def test_the_functions_run_around_the_snapshot_and_the_lifespan_starts_after_the
 def test_a_failing_function_is_posted_and_ends_the_process(start: Start, when: str, code: int, kind: str):
     runtime = start(FAIL=when)
     if when == "after":
-        wait_until(lambda: runtime.api.api.restoring == 1)
+        until(lambda: runtime.api.api.restoring == 1)
         runtime.api.loop.call_soon_threadsafe(runtime.api.api.restore)
     out, _ = runtime.process.communicate(timeout=PATIENCE)
     assert runtime.process.returncode == code

@@ -4,12 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-
-from tests.tools import PATIENCE
 
 SCRIPT = """
 import os
@@ -56,13 +53,6 @@ def deploy_process(directory: Path, environment: Mapping[str, str]) -> Iterator[
     with process:
         yield process
         process.kill()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "It never happened."
-        time.sleep(0.02)
 
 
 def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.toolchain import install_emulator, install_terraform
-from tests.deploy.deploy_processes import wait_until
+from tests.cli.processes import until
 from tests.deploy.toolchain import Toolchain
 from tests.tools import PATIENCE
 
@@ -64,7 +64,7 @@ def test_one_interrupt_lets_terraform_finish_its_step_and_write_its_state(toolch
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    wait_until((tmp_path / "started").exists)
+    until((tmp_path / "started").exists)
     apply.send_signal(signal.SIGINT)
     assert apply.wait(PATIENCE) == 1
     (tmp_path / "go").touch()

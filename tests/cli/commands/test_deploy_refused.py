@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.processes import until
 from tests.deploy.accounts import EXPIRED, serve_response
-from tests.deploy.deploy_processes import wait_until
 from tests.deploy.deployed_project import (
     PATIENCE,
     QUICK,
@@ -126,7 +126,7 @@ def test_ctrl_c_before_terraform_runs_reports_that_nothing_changed(
     program.write_text(f"#!/bin/sh\ntouch {started}\nexec sleep 600\n")
     program.chmod(0o755)
     with offline.start(*words, PATH=f"{tmp_path}:/usr/bin:/bin") as process:
-        wait_until(started.exists)
+        until(started.exists)
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (1, "", f"Error: Interrupted. {outcome}\n")

@@ -9,7 +9,8 @@ import pytest
 
 from coworks_async.deploy.terraform.process import FINISHING, KILLED, WARNING
 from coworks_async.deploy.terraform.runner import Program, private_directory
-from tests.deploy.deploy_processes import deploy_process, interrupt, wait_until
+from tests.cli.processes import until
+from tests.deploy.deploy_processes import deploy_process, interrupt
 from tests.deploy.terraform_stages import TerraformStage, command, create_stage, data
 from tests.deploy.toolchain import Toolchain
 from tests.tools import PATIENCE
@@ -45,7 +46,7 @@ def test_the_first_signal_leaves_a_complete_state_and_the_next_deploy_continues(
     number: int, stage: TerraformStage, toolchain: Toolchain
 ):
     with deploy_process(stage.directory, {"PATH": toolchain.path}) as process:
-        wait_until((stage.directory / "begun").exists)
+        until((stage.directory / "begun").exists)
         assert interrupt(process, number) == FINISHING
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (1, "")
@@ -64,13 +65,13 @@ def test_the_first_signal_leaves_a_complete_state_and_the_next_deploy_continues(
 def test_a_signal_after_the_last_change_reports_that_all_are_made(stage: TerraformStage, toolchain: Toolchain):
     stage.write(resource=data(b={"provisioner": WAIT_FOR_GO}))
     with deploy_process(stage.directory, {"PATH": toolchain.path}) as process:
-        wait_until((stage.directory / "begun").exists)
+        until((stage.directory / "begun").exists)
         # Only the process: in its group the signal would end the provisioner too.
         (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         os.kill(process.pid, signal.SIGSTOP)
         os.kill(process.pid, signal.SIGINT)
         (stage.directory / "go").touch()
-        wait_until(lambda: process_state(child) == "Z")
+        until(lambda: process_state(child) == "Z")
         os.kill(process.pid, signal.SIGCONT)
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (1, f"{FINISHING}\n")
@@ -85,12 +86,12 @@ def process_state(process: str) -> str:
 
 def test_a_killed_deploy_does_not_end_terraform(stage: TerraformStage, toolchain: Toolchain):
     with deploy_process(stage.directory, {"PATH": toolchain.path}) as process:
-        wait_until((stage.directory / "begun").exists)
+        until((stage.directory / "begun").exists)
         process.kill()
     assert "Apply complete" not in stage.log.read_text()
     (stage.directory / "go").touch()
-    wait_until(lambda: "Apply complete! Resources: 3 added" in stage.log.read_text())
-    wait_until(lambda: not (stage.directory / ".terraform.tfstate.lock.info").exists())
+    until(lambda: "Apply complete! Resources: 3 added" in stage.log.read_text())
+    until(lambda: not (stage.directory / ".terraform.tfstate.lock.info").exists())
     # The next deploy deletes the plan.
     assert list(stage.directory.glob(".plans-*"))
     with private_directory(stage.directory) as private:
@@ -136,11 +137,11 @@ def hanging_stage(directory: Path, *, step: str, handler: str) -> tuple[Terrafor
 def test_the_second_ctrl_c_warns_and_the_third_kills_and_reports_changes_in_progress(tmp_path: Path):
     stage, path = hanging_stage(tmp_path, step="apply", handler="SIG_IGN")
     with deploy_process(stage.directory, {"PATH": path}) as process:
-        wait_until((stage.directory / "begun").exists)
+        until((stage.directory / "begun").exists)
         assert interrupt(process) == FINISHING
         assert interrupt(process) == WARNING
         # On a busy machine the warning may have expired.
-        wait_until(lambda: interrupt(process) == KILLED)
+        until(lambda: interrupt(process) == KILLED)
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (1, "")
     assert err == (
@@ -153,7 +154,7 @@ def test_the_second_ctrl_c_warns_and_the_third_kills_and_reports_changes_in_prog
 def test_a_ctrl_c_before_any_change_reports_that_none_was_made(tmp_path: Path):
     stage, path = hanging_stage(tmp_path, step="init", handler="SIG_DFL")
     with deploy_process(stage.directory, {"PATH": path}) as process:
-        wait_until((stage.directory / "begun").exists)
+        until((stage.directory / "begun").exists)
         assert interrupt(process) == FINISHING
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (1, "", "Error: Interrupted. No changes were made.\n")
